@@ -1,0 +1,94 @@
+"""Cut a series into windows: what a model sees, and what it is to forecast."""
+
+import operator
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+__all__ = ["windows"]
+
+
+def windows(series, input_steps, horizon, stride=1, target=None):
+    """Cut a series into pairs of an input window and the steps that follow it.
+
+    Parameters
+    ----------
+    series : array_like, shape (T,) or (T, F)
+        What the model sees, oldest step first. Any dtype; dates can be cut the same way.
+    input_steps : int
+        Steps in an input window.
+    horizon : int
+        Steps to forecast, counted from the first one after the input window.
+    stride : int, default 1
+        Steps from the start of one window to the start of the next.
+    target : array_like, shape (T,) or (T, O), optional
+        What is to be forecast, at the same times as `series`; `series` itself by default.
+        For one column of it: ``target=series[:, 1]``.
+
+    Returns
+    -------
+    x : ndarray, shape (M, input_steps, F)
+        Window m holds the steps from ``m * stride`` on.
+    y : ndarray, shape (M, horizon, O)
+        The `horizon` steps after window m. M is
+        ``(T - input_steps - horizon) // stride + 1``: windows that would reach past the end are
+        left out.
+
+    Raises
+    ------
+    TypeError
+        A number of steps is no integer.
+    ValueError
+        A number of steps is below 1, a rank is wrong, `series` is shorter than one window, or
+        `target` is not as long as `series`.
+
+    Notes
+    -----
+    x and y are read-only views: windows that overlap share memory, so that cutting costs no time
+    and no space. Take ``x.copy()`` before writing into it.
+
+    Examples
+    --------
+    >>> x, y = windows([0, 1, 2, 3, 4], input_steps=3, horizon=1)
+    >>> x[:, :, 0].tolist(), y[:, :, 0].tolist()
+    ([[0, 1, 2], [1, 2, 3]], [[3], [4]])
+    """
+    input_steps = _at_least_one("input_steps", input_steps)
+    horizon = _at_least_one("horizon", horizon)
+    stride = _at_least_one("stride", stride)
+    series = _as_columns("series", series)
+    target = series if target is None else _as_columns("target", target)
+    if len(target) != len(series):
+        raise ValueError(
+            f"windows expects target to be as long as series, {len(series)} steps; "
+            f"got {len(target)} steps."
+        )
+    if len(series) < input_steps + horizon:
+        raise ValueError(
+            f"windows expects series to have at least input_steps + horizon = "
+            f"{input_steps} + {horizon} steps; got {len(series)} steps."
+        )
+    x = sliding_window_view(series[: len(series) - horizon], input_steps, axis=0)[::stride]
+    y = sliding_window_view(target[input_steps:], horizon, axis=0)[::stride]
+    return x.transpose(0, 2, 1), y.transpose(0, 2, 1)
+
+
+def _at_least_one(name, number):
+    try:
+        steps = operator.index(number)
+    except TypeError:
+        raise TypeError(f"windows expects {name} to be an integer; got {number!r}.") from None
+    if steps < 1:
+        raise ValueError(f"windows expects {name} to be at least 1; got {steps}.")
+    return steps
+
+
+def _as_columns(name, series):
+    columns = np.asarray(series)
+    if columns.ndim == 1:
+        return columns[:, None]
+    if columns.ndim != 2:
+        raise ValueError(
+            f"windows expects {name} of shape (steps,) or (steps, features); got {columns.shape}."
+        )
+    return columns
