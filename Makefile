@@ -1,0 +1,44 @@
+# `make demo` and `make test` start from nothing but Python 3.11 or newer: they make .venv, install into it, run.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first interpreter that is new enough and can make a virtual environment. PYTHON=... overrules it.
+PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 python3.14; do \
+	$$python -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
+	&& { echo $$python; break; }; done)
+
+.PHONY: demo test lint bench compare clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/installed-plot
+	$(BIN)/python -m nlstm demo
+
+test: $(VENV)/installed-test,plot
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/installed-dev
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+
+# Every benchmark once, on the working tree as it stands. `ARGS="--bench fit"` picks some.
+bench: $(VENV)/installed-bench
+	$(BIN)/python -m asv machine --yes --config benchmarks/asv.conf.json
+	$(BIN)/python -m asv run --config benchmarks/asv.conf.json --python=same --quick --show-stderr $(ARGS)
+
+compare: $(VENV)/installed-peers
+	$(BIN)/python benchmarks/compare.py $(ARGS)
+
+# One stamp file per set of extras: pip runs again only when pyproject.toml has changed.
+$(VENV)/installed-%: pyproject.toml | $(BIN)/pip
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch '$@'
+
+$(BIN)/pip:
+	@test -n '$(PYTHON)' || { echo 'make: no Python 3.11 or newer (with venv) found; try make PYTHON=/path/to/python' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/.asv
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
