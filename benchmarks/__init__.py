@@ -1,0 +1,1 @@
+"""Speed, measured: asv benchmarks (`bench_*.py`) and the comparison with the peers."""

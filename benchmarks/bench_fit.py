@@ -1,0 +1,78 @@
+"""Training and predicting by the public API: the grid, and growth with each of N, T, F and H."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from benchmarks.grid import GRID, Shape
+
+
+def compiled_model(shape: Shape):
+    """Build the model of a shape, as a user would."""
+    import nlstm
+    from nlstm.layers import LSTM, Dense, Input
+    from nlstm.models import Sequential
+
+    nlstm.set_random_seed(0)
+    layers = [Input((shape.T, shape.F))]
+    for layer in range(shape.layers):
+        inner = layer < shape.layers - 1
+        layers.append(LSTM(shape.H, return_sequences=inner or shape.every_step))
+    model = Sequential([*layers, Dense(1)])
+    model.compile(optimizer="adam", loss="mean_squared_error")
+    return model
+
+
+class _Trained:
+    """A model that has compiled, and learnt something, before anything is timed."""
+
+    timeout = 300
+
+    def prepare(self, shape, batches):
+        self.shape = shape
+        self.x, self.y = shape.data(batches)
+        self.model = compiled_model(shape)
+        before = self.model.evaluate(self.x, self.y, batch_size=shape.N, verbose=0)
+        for _ in range(3):
+            self.fit()
+        after = self.model.evaluate(self.x, self.y, batch_size=shape.N, verbose=0)
+        if not np.isfinite(after) or after >= before:
+            raise AssertionError(f"{shape}: the loss went from {before} to {after}")
+
+    def fit(self):
+        self.model.fit(self.x, self.y, batch_size=self.shape.N, epochs=1, verbose=0)
+
+
+class Fit(_Trained):
+    """A few steps of `fit`, one predict, on the grid."""
+
+    params = [list(GRID)]
+    param_names = ["shape"]
+
+    def setup(self, name):
+        shape = GRID[name]
+        self.prepare(shape, batches=2 if shape.step_flops > 2e9 else 8)
+
+    def time_fit(self, name):
+        self.fit()
+
+    def time_predict(self, name):
+        self.model.predict(self.x[: self.shape.N], batch_size=self.shape.N, verbose=0)
+
+    def peakmem_fit(self, name):
+        self.fit()
+
+
+class Growth(_Trained):
+    """One letter grows, the others stand: the slope shows what the letter costs."""
+
+    params = [["N", "T", "F", "H"], [1, 2, 4, 8]]
+    param_names = ["letter", "times"]
+    start = Shape("growth", N=16, T=25, F=8, H=32, layers=1)
+
+    def setup(self, letter, times):
+        grown = {letter: times * getattr(self.start, letter)}
+        self.prepare(replace(self.start, **grown), batches=4)
+
+    def time_fit(self, letter, times):
+        self.fit()
