@@ -1,14 +1,22 @@
 """Cut a series into windows: what a model sees, and what it is to forecast."""
 
 import operator
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import ArrayLike
 
 __all__ = ["windows"]
 
 
-def windows(series, input_steps, horizon, stride=1, target=None):
+def windows(
+    series: ArrayLike,
+    input_steps: SupportsIndex,
+    horizon: SupportsIndex,
+    stride: SupportsIndex = 1,
+    target: ArrayLike | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Cut a series into pairs of an input window and the steps that follow it.
 
     Parameters
@@ -56,24 +64,24 @@ def windows(series, input_steps, horizon, stride=1, target=None):
     input_steps = _at_least_one("input_steps", input_steps)
     horizon = _at_least_one("horizon", horizon)
     stride = _at_least_one("stride", stride)
-    series = _as_columns("series", series)
-    target = series if target is None else _as_columns("target", target)
-    if len(target) != len(series):
+    columns = _as_columns("series", series)
+    targets = columns if target is None else _as_columns("target", target)
+    if len(targets) != len(columns):
         raise ValueError(
-            f"windows expects target to be as long as series, {len(series)} steps; "
-            f"got {len(target)} steps."
+            f"windows expects target to be as long as series, {len(columns)} steps; "
+            f"got {len(targets)} steps."
         )
-    if len(series) < input_steps + horizon:
+    if len(columns) < input_steps + horizon:
         raise ValueError(
             f"windows expects series to have at least input_steps + horizon = "
-            f"{input_steps} + {horizon} steps; got {len(series)} steps."
+            f"{input_steps} + {horizon} steps; got {len(columns)} steps."
         )
-    x = sliding_window_view(series[: len(series) - horizon], input_steps, axis=0)[::stride]
-    y = sliding_window_view(target[input_steps:], horizon, axis=0)[::stride]
+    x = sliding_window_view(columns[: len(columns) - horizon], input_steps, axis=0)[::stride]
+    y = sliding_window_view(targets[input_steps:], horizon, axis=0)[::stride]
     return x.transpose(0, 2, 1), y.transpose(0, 2, 1)
 
 
-def _at_least_one(name, number):
+def _at_least_one(name: str, number: SupportsIndex) -> int:
     try:
         steps = operator.index(number)
     except TypeError:
@@ -83,7 +91,7 @@ def _at_least_one(name, number):
     return steps
 
 
-def _as_columns(name, series):
+def _as_columns(name: str, series: ArrayLike) -> np.ndarray:
     columns = np.asarray(series)
     if columns.ndim == 1:
         return columns[:, None]

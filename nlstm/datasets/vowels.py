@@ -1,15 +1,18 @@
 """Japanese vowels: sequences of unlike length to classify."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 __all__ = ["japanese_vowels"]
 
+Part = tuple[np.ndarray, np.ndarray, np.ndarray]
+
 FILE = Path(__file__).parent / "japanese_vowels.npz"
 
 
-def japanese_vowels():
+def japanese_vowels() -> tuple[Part, Part]:
     """Read 640 utterances of the vowels "ae" by nine speakers; the task is to name the speaker.
 
     Returns
@@ -28,10 +31,10 @@ def japanese_vowels():
     Kudo, Toyama & Shimbo 1999; UCI Machine Learning Repository, "Japanese Vowels", CC BY 4.0.
     """
     with np.load(FILE, allow_pickle=False) as arrays:
-        return tuple(_read_part(arrays, part) for part in ("train", "test"))
+        return _read_part(arrays, "train"), _read_part(arrays, "test")
 
 
-def _read_part(arrays, part):
+def _read_part(arrays: Mapping[str, np.ndarray], part: str) -> Part:
     lengths = arrays[f"lengths_{part}"].astype(np.int64)
     millionths = arrays[f"steps_{part}"]
     x = np.zeros((len(lengths), 29, millionths.shape[1]))

@@ -9,7 +9,7 @@ __all__ = ["seattle_weather"]
 FILE = Path(__file__).parent / "seattle_weather.csv"
 
 
-def seattle_weather():
+def seattle_weather() -> tuple[np.ndarray, np.ndarray]:
     """Read the daily weather of Seattle, 2012 to 2015, without a gap.
 
     Returns
