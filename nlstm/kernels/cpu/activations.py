@@ -1,0 +1,77 @@
+"""Activations on vectors, each with its derivative written by its result.
+
+An activation is named to a kernel by a marker: an empty named tuple whose type is known when the kernel
+is compiled, so that the choice costs nothing when it runs.
+"""
+
+from collections import namedtuple
+
+from numba.extending import intrinsic
+
+from nlstm.kernels.cpu.simd import Emitter
+
+Linear = namedtuple("Linear", [])
+Relu = namedtuple("Relu", [])
+Tanh = namedtuple("Tanh", [])
+Sigmoid = namedtuple("Sigmoid", [])
+
+MARKERS = {"linear": Linear(), "relu": Relu(), "tanh": Tanh(), "sigmoid": Sigmoid()}
+
+
+def linear(emit, x):
+    return x
+
+
+def linear_derivative(emit, y):
+    return emit.constant(1.0)
+
+
+def relu(emit, x):
+    zero = emit.constant(0.0)
+    # NaN is not below zero, so it goes through.
+    return emit.builder.select(emit.builder.fcmp_ordered("<", x, zero), zero, x)
+
+
+def relu_derivative(emit, y):
+    zero, one = emit.constant(0.0), emit.constant(1.0)
+    return emit.builder.select(emit.builder.fcmp_ordered("<=", y, zero), zero, one)
+
+
+def tanh(emit, x):
+    return emit.tanh(x)
+
+
+def tanh_derivative(emit, y):
+    return emit.fma(emit.builder.fneg(y), y, emit.constant(1.0))
+
+
+def sigmoid(emit, x):
+    return emit.sigmoid(x)
+
+
+def sigmoid_derivative(emit, y):
+    return emit.fma(emit.builder.fneg(y), y, y)
+
+
+FORMULAS = {
+    Linear: (linear, linear_derivative),
+    Relu: (relu, relu_derivative),
+    Tanh: (tanh, tanh_derivative),
+    Sigmoid: (sigmoid, sigmoid_derivative),
+}
+
+
+def _formula(which):
+    @intrinsic
+    def word(typingctx, activation, vector):
+        def codegen(context, builder, signature, args):
+            formula = FORMULAS[activation.instance_class][which]
+            return formula(Emitter(builder, vector.dtype), args[1])
+
+        return vector(activation, vector), codegen
+
+    return word
+
+
+activate = _formula(0)  # activate(marker, x): the activation of a vector
+derivative = _formula(1)  # derivative(marker, y): its derivative, from y = activate(marker, x)

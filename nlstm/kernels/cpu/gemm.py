@@ -1,0 +1,166 @@
+"""Matrix products cut into register tiles, and the transposes that feed them.
+
+Products here run on one thread's share; the kernels that call them split rows, columns or outputs over
+threads, never a sum.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from nlstm.kernels.cpu.jit import njit
+from nlstm.kernels.cpu.layout import GATES
+from nlstm.kernels.cpu.simd import Emitter, element_pointer, splat, store
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+
+ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
+K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
+
+
+@njit
+def tile_edge(first, last, index, count):
+    """Return where tile `index` begins when rows first..last are cut into `count` even tiles."""
+    return first + (last - first) * index // count
+
+
+@njit
+def share(total, index, count):
+    """Return the first and the last (exclusive) of `total` items that slice `index` of `count` gets."""
+    index = np.int64(index)  # prange counts without sign, which would compile every callee twice
+    return total * index // count, total * (index + 1) // count
+
+
+@njit
+def tile_count(rows):
+    return (rows + ROWS - 1) // ROWS
+
+
+# --- transposes --------------------------------------------------------------------------------------------
+
+
+@intrinsic
+def transpose_square(typingctx, out, out_offset, out_row, source, source_offset, source_row):
+    """Transpose L x L numbers in registers, by swapping ever larger off-diagonal blocks."""
+
+    def codegen(context, builder, signature, args):
+        emit = Emitter(builder, out.dtype)
+        word = ir.IntType(64)
+
+        def row(array_type, array, offset, stride, index):
+            first = element_pointer(context, builder, array_type, array, offset)
+            return builder.gep(first, [builder.mul(word(index), stride)])
+
+        rows = [emit.load(row(source, *args[3:6], r)) for r in range(emit.width)]
+        size = 1
+        while size < emit.width:
+            for low in (r for r in range(emit.width) if not r & size):
+                a, b = rows[low], rows[low + size]
+                take_low = [j if not j & size else emit.width + j - size for j in range(emit.width)]
+                take_high = [j + size if not j & size else emit.width + j for j in range(emit.width)]
+                mask_type = ir.VectorType(ir.IntType(32), emit.width)
+                rows[low] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_low))
+                rows[low + size] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_high))
+            size *= 2
+        for r, vector in enumerate(rows):
+            emit.store(vector, row(out, *args[:3], r))
+        return context.get_dummy_value()
+
+    words = types.int64
+    return types.void(out, words, words, source, words, words), codegen
+
+
+@njit
+def transpose_panel(out, out_offset, weights, v):
+    """Write panel v of the transpose of gate weights or panels, (groups, K, width) -> (groups * width, L).
+
+    `weights` is (B, K, 4, L) or (V, K, L): out row (group, column) holds inputs v * L ... of that column.
+    """
+    groups, inputs, L = weights.shape[0], weights.shape[1], weights.shape[weights.ndim - 1]
+    width = weights.size // (groups * inputs)
+    full = (v + 1) * L <= inputs
+    for group in range(groups):
+        source = (group * inputs + v * L) * width
+        target = out_offset + group * width * L
+        for column in range(0, width, L):
+            if full:
+                transpose_square(out, target + column * L, L, weights, source + column, width)
+            else:
+                transpose_edge(out, target + column * L, weights, source + column, width, inputs - v * L, L)
+
+
+@njit
+def transpose_edge(out, out_offset, weights, source, width, rows, L):
+    """Transpose fewer than L rows; the missing ones count as zeros."""
+    flat, weights = out.ravel(), weights.ravel()
+    for column in range(L):
+        store(out, out_offset + column * L, splat(out, 0.0))
+        for row in range(rows):
+            flat[out_offset + column * L + row] = weights[source + row * width + column]
+
+
+# --- products ----------------------------------------------------------------------------------------------
+
+
+@njit
+def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block, panels,
+                           panels_offset, H, L, gate, gates, accumulate):
+    """Compute out[n] = sum over `gates` gates from `gate` on, and units, of dz[n] times the panels' rows.
+
+    For rows n0..n1 and panels v0..v1. dz is in gate blocks: row n of block B starts at
+    dz_offset + B * dz_block + n * 4L. Lanes past the last unit are skipped. With `accumulate`, out is
+    added to.
+    """
+    full, tail = H // L, H % L
+    width = GATES * L
+    panel = (full + (tail > 0)) * width * L
+    k_blocks = max(1, K_BLOCK // width)
+    count = tile_count(n1 - n0)
+    for v in range(v0, v1, VECTORS):
+        vectors = min(VECTORS, v1 - v)
+        for first in range(0, max(full, 1), k_blocks):
+            m = min(k_blocks, full - first)
+            m_rest = GATES if first + k_blocks >= full else 0
+            a_first = dz_offset + first * dz_block + gate * L
+            b = panels_offset + v * panel + (first * width + gate * L) * L
+            b_rest = b + m * width * L
+            for index in range(count):
+                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                a = a_first + n * width
+                a_rest = a + m * dz_block
+                place = (out, out_offset + n * out_row + v * L, out_row, L)
+                blocks = (dz, a, width, 1, dz_block, panels, b, panel, L, width * L, gates * L, m)
+                rest = (dz, a_rest, width, 1, L, panels, b_rest, panel, L, L * L, tail, min(gates, m_rest))
+                if first == 0 and not accumulate:
+                    tile(end - n, vectors, place, None, (blocks, rest))
+                else:
+                    tile(end - n, vectors, place, place, (blocks, rest))
+
+
+@njit
+def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz, dz_offset,
+                    steps, N, accumulate):
+    """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], for k0 <= k < k1.
+
+    One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
+    dz_offset + (step * N + n) * 4L, and `vectors` of its vectors are used. The sum runs over steps, then
+    rows, whatever the number of threads. With `accumulate`, dW is added to.
+    """
+    width = dW.shape[dW.ndim - 1] * GATES
+    L = dW.shape[dW.ndim - 1]
+    step_block = max(1, ROW_BLOCK // N)
+    count = tile_count(k1 - k0)
+    for step in range(0, steps, step_block):
+        m = min(step_block, steps - step)
+        for n in range(0, N, ROW_BLOCK):
+            rows = min(ROW_BLOCK, N - n)
+            a = in_offset + step * in_step + n * in_row
+            b = dz_offset + (step * N + n) * width
+            for index in range(count):
+                k, end = tile_edge(k0, k1, index, count), tile_edge(k0, k1, index + 1, count)
+                place = (dW, dW_offset + k * width, width, L)
+                source = (inputs, a + k, 1, in_row, in_step, dz, b, L, width, N * width, rows, m)
+                if step == 0 and n == 0 and not accumulate:
+                    tile(end - k, vectors, place, None, (source,))
+                else:
+                    tile(end - k, vectors, place, place, (source,))

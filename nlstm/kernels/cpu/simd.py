@@ -1,0 +1,263 @@
+"""The SIMD vocabulary: vectors as values inside kernels.
+
+Numba's vectoriser does not find the code that these kernels need, so they say it themselves. A vector of
+``lanes(dtype)`` numbers is a value of its own type: it lives in a register, takes part in ``+ - * /`` and
+is moved by ``load``/``store`` at an element offset of an array. Each name below emits LLVM IR in place.
+
+Error bounds, in units in the last place of the result (tests/kernels/test_simd.py holds them):
+float32 - exp 2, sigmoid 3, tanh 4; float64 - exp 2, sigmoid 3, tanh 4.
+Arguments beyond the range of exp saturate; NaN stays NaN.
+"""
+
+import math
+import operator
+import struct
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+from nlstm.kernels.cpu.jit import lanes
+
+
+class Vector(types.Type):
+    """Numba type of one vector register's worth of `dtype`."""
+
+    def __init__(self, dtype):
+        self.dtype = dtype
+        self.lanes = lanes(str(dtype))
+        super().__init__(name=f"Vector({dtype}, {self.lanes})")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, fe_type):
+        super().__init__(manager, fe_type, vector_ir(fe_type.dtype, fe_type.lanes))
+
+
+def scalar_ir(dtype):
+    return ir.FloatType() if str(dtype) == "float32" else ir.DoubleType()
+
+
+def vector_ir(dtype, width):
+    return ir.VectorType(scalar_ir(dtype), width)
+
+
+# --- the emitter: vector operations on an LLVM builder ------------------------------------------------------
+
+
+class Emitter:
+    """Emits operations on vectors of `dtype`; every method takes and returns IR values."""
+
+    def __init__(self, builder, dtype):
+        self.builder = builder
+        self.width = lanes(str(dtype))
+        self.single = str(dtype) == "float32"
+        self.scalar = scalar_ir(dtype)
+        self.type = ir.VectorType(self.scalar, self.width)
+        self.bytes = 4 if self.single else 8
+        self.int_scalar = ir.IntType(8 * self.bytes)
+        self.int_type = ir.VectorType(self.int_scalar, self.width)
+
+    def constant(self, value):
+        if self.single:  # LLVM wants a float constant that is exact in single precision
+            value = struct.unpack("f", struct.pack("f", value))[0]
+        return ir.Constant(self.type, [float(value)] * self.width)
+
+    def int_constant(self, value):
+        return ir.Constant(self.int_type, [int(value)] * self.width)
+
+    def splat(self, scalar):
+        builder = self.builder
+        undefined = ir.Constant(self.type, ir.Undefined)
+        zero = ir.Constant(ir.IntType(32), 0)
+        first = builder.insert_element(undefined, scalar, zero)
+        lanes_of_zero = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
+        return builder.shuffle_vector(first, undefined, lanes_of_zero)
+
+    def load(self, pointer):
+        return self.builder.load(self._vector_pointer(pointer), align=self.bytes)
+
+    def store(self, vector, pointer):
+        self.builder.store(vector, self._vector_pointer(pointer), align=self.bytes)
+
+    def broadcast(self, pointer):
+        return self.splat(self.builder.load(pointer))
+
+    def _vector_pointer(self, pointer):
+        return self.builder.bitcast(pointer, self.type.as_pointer())
+
+    def call(self, name, *args, result=None):
+        """Call the LLVM intrinsic `name` on vectors, declared by its mangled name."""
+        result = result or args[0].type
+        mangled = f"llvm.{name}.v{self.width}f{8 * self.bytes}"
+        signature = ir.FunctionType(result, [arg.type for arg in args])
+        function = cgutils.get_or_insert_function(self.builder.module, signature, mangled)
+        return self.builder.call(function, args)
+
+    def fma(self, a, b, c):
+        return self.call("fma", a, b, c)
+
+    def minimum(self, a, b):  # b where a is NaN, so that a bound given as a keeps NaN alive
+        return self.builder.select(self.builder.fcmp_ordered("<", a, b), a, b)
+
+    def maximum(self, a, b):
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def polynomial(self, x, coefficients):
+        """Horner's rule, highest power first."""
+        value = self.constant(coefficients[0])
+        for coefficient in coefficients[1:]:
+            value = self.fma(value, x, self.constant(coefficient))
+        return value
+
+    def _power_and_rest(self, x):
+        """Split exp(x) = 2^n (1 + p): return 2^n and p = expm1(r), with |r| <= ln(2) / 2.
+
+        Cody & Waite 1980: ln 2 in two parts, n rounded by adding 1.5 * 2^mantissa, whose low bits then
+        are the integer n, moved into the exponent by a shift.
+        """
+        builder = self.builder
+        mantissa = 23 if self.single else 52
+        low, high = (-87.0, 88.0) if self.single else (-708.0, 709.0)
+        # A bound as the first operand: the comparison with NaN is false and NaN goes through.
+        x = self.maximum(self.constant(low), x)
+        x = self.minimum(self.constant(high), x)
+        magic = self.constant(1.5 * 2.0**mantissa)
+        shifted = self.fma(x, self.constant(1.0 / math.log(2.0)), magic)
+        n = builder.fsub(shifted, magic)
+        ln2_high, ln2_low = LN2_PARTS[self.bytes]
+        r = self.fma(n, self.constant(-ln2_high), x)
+        r = self.fma(n, self.constant(-ln2_low), r)
+        series = self.polynomial(r, EXPM1_SERIES[self.bytes])
+        p = self.fma(builder.fmul(r, r), series, r)
+        bias = 127 if self.single else 1023
+        bits = builder.bitcast(shifted, self.int_type)
+        bits = builder.shl(bits, self.int_constant(mantissa))
+        bits = builder.add(bits, self.int_constant(bias << mantissa))
+        return builder.bitcast(bits, self.type), p
+
+    def exp(self, x):
+        power, p = self._power_and_rest(x)
+        return self.fma(power, p, power)
+
+    def sigmoid(self, x):
+        """1 / (1 + exp(-x))"""
+        power, p = self._power_and_rest(self.builder.fneg(x))
+        one = self.constant(1.0)
+        return self.builder.fdiv(one, self.builder.fadd(one, self.fma(power, p, power)))
+
+    def tanh(self, x):
+        """expm1(2 x) / (expm1(2 x) + 2): no cancellation near zero."""
+        power, p = self._power_and_rest(self.builder.fadd(x, x))
+        expm1 = self.fma(power, p, self.builder.fsub(power, self.constant(1.0)))
+        return self.builder.fdiv(expm1, self.builder.fadd(expm1, self.constant(2.0)))
+
+
+# ln 2 = high + low, high with trailing zero bits so that n * high is exact.
+LN2_PARTS = {
+    4: (0.693359375, -2.12194440e-4),
+    8: (6.93147180369123816490e-01, 1.90821492927058770002e-10),
+}
+# (expm1(r) - r) / r^2, highest power first; Taylor to beyond the precision on |r| <= ln(2) / 2.
+EXPM1_SERIES = {
+    4: [1.0 / math.factorial(k) for k in range(8, 1, -1)],
+    8: [1.0 / math.factorial(k) for k in range(15, 1, -1)],
+}
+
+
+# --- the vocabulary: the same operations as values in Numba code ---------------------------------------------
+
+
+def _on_vectors(method, document):
+    """Make the vocabulary's word for an Emitter method of one vector."""
+
+    @intrinsic
+    def word(typingctx, a):
+        def codegen(context, builder, signature, args):
+            return getattr(Emitter(builder, a.dtype), method)(*args)
+
+        return a(a), codegen
+
+    word.__doc__ = document
+    return word
+
+
+exp = _on_vectors("exp", "exp(a), lane by lane.")
+sigmoid = _on_vectors("sigmoid", "1 / (1 + exp(-a)), lane by lane.")
+tanh = _on_vectors("tanh", "tanh(a), lane by lane.")
+
+
+@intrinsic
+def fma(typingctx, a, b, c):
+    """a * b + c with one rounding."""
+
+    def codegen(context, builder, signature, args):
+        return Emitter(builder, a.dtype).fma(*args)
+
+    return a(a, b, c), codegen
+
+
+def element_pointer(context, builder, array_type, array, offset):
+    """Return the address of element `offset`, counted from the first one of a contiguous array."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [offset])
+
+
+@intrinsic
+def load(typingctx, array, offset):
+    """The vector that starts at element `offset` of a contiguous array."""
+
+    def codegen(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], *args)
+        return Emitter(builder, array.dtype).load(pointer)
+
+    return Vector(array.dtype)(array, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx, array, offset, vector):
+    """Write a vector to the elements of a contiguous array that start at `offset`."""
+
+    def codegen(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], *args[:2])
+        Emitter(builder, array.dtype).store(args[2], pointer)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), codegen
+
+
+@intrinsic
+def splat(typingctx, array, value):
+    """A vector of the array's dtype with every lane equal to `value`."""
+
+    def codegen(context, builder, signature, args):
+        scalar = context.cast(builder, args[1], signature.args[1], array.dtype)
+        return Emitter(builder, array.dtype).splat(scalar)
+
+    return Vector(array.dtype)(array, value), codegen
+
+
+def _binary(operation, method):
+    @intrinsic
+    def emit(typingctx, a, b):
+        def codegen(context, builder, signature, args):
+            return getattr(builder, method)(*args)
+
+        return a(a, b), codegen
+
+    @overload(operation)
+    def on_vectors(a, b):
+        if isinstance(a, Vector) and isinstance(b, Vector):
+            return lambda a, b: emit(a, b)
+        return None
+
+
+for _operation, _method in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _binary(_operation, _method)

@@ -1,0 +1,98 @@
+"""Run the LSTM kernels on a case in Keras layouts, and the reference beside them."""
+
+import numpy as np
+
+from nlstm.kernels.cpu import layout
+from nlstm.kernels.cpu.lstm import lstm, lstm_gates_shape, lstm_scratch_size
+from nlstm.kernels.cpu.tile import load_tile
+from tests.reference.lstm import lstm_backward, lstm_forward
+
+GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
+
+
+def random_case(
+    N, T, F, H, dtype, seed=0, mask=False, x_mask=False, h_mask=False, reverse=False, last_only=False
+):
+    """Return random arrays in Keras layouts, every gate with weights of its own."""
+    rng = np.random.default_rng(seed)
+
+    def normal(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    def dropout_mask(*shape):
+        return (rng.integers(0, 2, shape) * 2.0).astype(dtype)
+
+    case = {
+        "x": normal(N, T, F),
+        "W": normal(F, 4 * H) / np.sqrt(F).astype(dtype),
+        "U": normal(H, 4 * H) / np.sqrt(H).astype(dtype),
+        "b": normal(4 * H),
+        "h0": normal(N, H) * dtype(0.5),
+        "c0": normal(N, H),
+        "dy": normal(N, T, H),
+        "dh": normal(N, H),
+        "dc": normal(N, H),
+        "reverse": reverse,
+        "mask": rng.integers(0, 2, (N, T)).astype(bool) if mask else None,
+        "x_mask": dropout_mask(N, F) if x_mask else None,
+        "h_masks": dropout_mask(4, N, H) if h_mask else None,
+    }
+    if last_only:
+        case["dy"][:, :-1] = 0
+    return case
+
+
+def widen(array, size):
+    """Return the array with zeros after its last axis, up to `size`."""
+    full = np.zeros((*array.shape[:-1], size), array.dtype)
+    full[..., : array.shape[-1]] = array
+    return full
+
+
+def steps_first(array):
+    return np.ascontiguousarray(array.swapaxes(0, 1))
+
+
+def run_kernels(case, activation="tanh", recurrent_activation="sigmoid", last_only=False, train=True):
+    """Return outputs, last states and gradients of the kernels, in Keras layouts."""
+    dtype = case["x"].dtype
+    (N, T, F), H = case["x"].shape, case["h0"].shape[1]
+    S, nan = layout.padded(H, dtype), np.nan
+    load_tile(dtype)
+    forward, backward = lstm(activation, recurrent_activation)
+    W, U = layout.pack_gates(case["W"]), layout.pack_gates(case["U"])
+    b = layout.pack_gates(case["b"][None])[:, 0]
+    x, mask = steps_first(case["x"]), case["mask"]
+    mask = None if mask is None else steps_first(mask).astype(np.uint8)
+    x_mask, h_mask = case["x_mask"], case["h_masks"]
+    xm = None if x_mask is None else np.full((T, N, F), nan, dtype)
+    hm = None if h_mask is None else np.full((T, 4, N, S), nan, dtype)
+    h_mask = None if h_mask is None else widen(h_mask, S)
+    slots = T + 1 if train else 2
+    h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
+    h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
+    gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
+    scratch = np.full(lstm_scratch_size(T, N, F, H, dtype), nan, dtype)
+    masks = (case["reverse"], mask, x_mask)
+    forward(x, W, U, b, h, c, gates, scratch, *masks, xm, h_mask, hm)
+    if not train:
+        return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
+    dy = widen(steps_first(case["dy"]), S)
+    dy = np.ascontiguousarray(dy[-1:]) if last_only else dy
+    dh, dc = widen(case["dh"], S), widen(case["dc"], S)
+    dW, dU, db = np.full_like(W, nan), np.full_like(U, nan), np.full_like(b, nan)
+    dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
+    x = x if xm is None else xm
+    backward(x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, *masks, h_mask, hm)
+    return {
+        "outputs": h[1:, :, :H].swapaxes(0, 1),
+        "h": h[T, :, :H],
+        "c": c[T, :, :H],
+        "dx": dx[:, :, :F].swapaxes(0, 1),
+        "dW": layout.unpack_gates(dW, H),
+        "dU": layout.unpack_gates(dU, H),
+        "db": layout.unpack_gates(db[:, None], H)[0],
+        "dh0": dh[:, :H],
+        "dc0": dc[:, :H],
+        "lanes past H": np.concatenate([a[..., H : layout.blocks(H, dtype) * layout.lanes(dtype)] for a in (*h, dh, dc)]),
+    }
