@@ -226,6 +226,15 @@ def notes(results: dict, about: dict) -> str:
         f"median of {about['rounds']} rounds; FMA peak {peak}.",
         "Python " + ", ".join([about["python"], *(f"{k} {v}" for k, v in versions.items())]) + ".",
     ]
+    unsteady = [
+        f"{TITLES[name]} at {shape} {what} {min(found[what]):.3g} to {max(found[what]):.3g} ms"
+        for shape, result in results.items()
+        for name, found in result.items()
+        for what in ("train", "predict")
+        if what in found and max(found[what]) > 1.3 * min(found[what])
+    ]
+    if unsteady:
+        lines.append(f"Was the machine quiet? Rounds differ by over 30 %: {'; '.join(unsteady)}.")
     for (name, reason), shapes in absent.items():
         where = "" if len(shapes) == len(results) else f" ({', '.join(shapes)})"
         lines.append(f"{TITLES[name]}{where} not run: {reason}")
@@ -272,13 +281,12 @@ def main():
 
         results, text = startup_table(options)
     else:
-        results, about["peak_gflops"] = {}, {}
+        results, peaks = {}, [measure_peak(options.threads)]
         for name in options.shapes:
-            # Between shapes, the best of all: the clock moves, and a peak is what can be reached.
-            for threads, gflops in measure_peak(options.threads).items():
-                best = max(gflops, about["peak_gflops"].get(threads, 0))
-                about["peak_gflops"][threads] = best
             results[name] = compare_shape(GRID[name], options)
+            peaks.append(measure_peak(options.threads))
+        # The best of all: the clock moves, and a peak is what can be reached.
+        about["peak_gflops"] = {n: max(peak[n] for peak in peaks) for n in peaks[0]}
         table = result_table(results, options.peers, about["peak_gflops"][options.threads])
         text = f"{table}\n\n{notes(results, about)}"
     print(text)
