@@ -24,7 +24,7 @@ panels         (V, K, L)              ``V = ceil(O / L)`` panels of L columns (D
 
 Lanes past the last feature are zero in every array and gradient, and stay zero.
 
-Operations of ``load(device)``; float32 and float64, all arrays of one dtype
+Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or float64
 
 * ``lanes(dtype)``, ``padded(features, dtype)`` (the S of an output), ``pack_gates(kernel)``,
   ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``
@@ -32,5 +32,31 @@ Operations of ``load(device)``; float32 and float64, all arrays of one dtype
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
-* losses: ``loss(name) -> function``; optimizers: ``sgd_update``, ``adam_update``; random: ``dropout_mask`` ...
+* ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
+* ``advance``, ``dropout_mask``, ``dropout_apply``
 """
+
+import importlib
+from types import ModuleType
+
+DEVICES = ("cpu",)
+
+
+def load(device: str, dtype: str = "float32") -> ModuleType:
+    """Return the operations of a device, ready for arrays of one dtype.
+
+    Raises
+    ------
+    ValueError
+        Unknown device.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"device must be one of {', '.join(DEVICES)}; got {device!r}.")
+    operations = importlib.import_module(f"nlstm.kernels.{device}")
+    operations.load_tile(dtype)
+    return operations
+
+
+def describe() -> dict[str, str | int]:
+    """Return what kernels are compiled for: cpu, vector_bits, threads, threading_layer, cache_folder."""
+    return importlib.import_module("nlstm.kernels.cpu.jit").describe()

@@ -15,7 +15,15 @@ Relu = namedtuple("Relu", [])
 Tanh = namedtuple("Tanh", [])
 Sigmoid = namedtuple("Sigmoid", [])
 
-MARKERS = {"linear": Linear(), "relu": Relu(), "tanh": Tanh(), "sigmoid": Sigmoid()}
+Softmax = namedtuple("Softmax", [])  # of whole rows: dense only
+
+MARKERS = {
+    "linear": Linear(),
+    "relu": Relu(),
+    "tanh": Tanh(),
+    "sigmoid": Sigmoid(),
+    "softmax": Softmax(),
+}
 
 
 def linear(emit, x):

@@ -54,6 +54,8 @@ njit_parallel = functools.partial(njit, parallel=True)
 def thread_count(typingctx):
     """The number of threads a parallel loop gets; unlike numba.get_num_threads, it can be cached."""
 
+    numba.get_num_threads()  # starts the threading layer, which makes the symbol known
+
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)
         function = cgutils.get_or_insert_function(
@@ -62,3 +64,21 @@ def thread_count(typingctx):
         return builder.call(function, [])
 
     return types.int64(), codegen
+
+
+@njit_parallel
+def _start_threads(out):
+    for i in numba.prange(out.size):
+        out[i] = i
+
+
+def describe():
+    """Return what kernels are compiled for, and where compiled code is kept."""
+    _start_threads(np.zeros(2))  # the threading layer has no name before its first use
+    return {
+        "cpu": cpu_target.target_context.codegen()._get_host_cpu_name(),
+        "vector_bits": 8 * vector_bytes(),
+        "threads": numba.get_num_threads(),
+        "threading_layer": numba.threading_layer(),
+        "cache_folder": _start_threads._cache.cache_path,
+    }

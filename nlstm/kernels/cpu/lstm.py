@@ -162,19 +162,21 @@ def forward_steps(activation, recurrent_activation, t0, t1, n0, n1, b0, b1, x, W
 
 
 @njit_parallel
-def apply_masks(x, x_mask, xm, h, h_mask, hm):
-    """Write the masked inputs of all steps, and the masked initial state."""
-    T, N, Sx = x.shape
-    if x_mask is not None:
-        for t in prange(T):
-            for n in range(N):
-                for k in range(x_mask.shape[1]):
-                    xm[t, n, k] = x[t, n, k] * x_mask[n, k]
-    if h_mask is not None:
-        for gate in range(GATES):
-            for n in range(N):
-                for k in range(h.shape[2]):
-                    hm[0, gate, n, k] = h[0, n, k] * h_mask[gate, n, k]
+def mask_inputs(x, x_mask, xm):
+    """Write the masked inputs of all steps."""
+    for t in prange(x.shape[0]):
+        for n in range(x.shape[1]):
+            for k in range(x_mask.shape[1]):
+                xm[t, n, k] = x[t, n, k] * x_mask[n, k]
+
+
+@njit
+def mask_first_state(h, h_mask, hm):
+    """Write the masked initial state; the cell writes those after it."""
+    for gate in range(GATES):
+        for n in range(h.shape[1]):
+            for k in range(h.shape[2]):
+                hm[0, gate, n, k] = h[0, n, k] * h_mask[gate, n, k]
 
 
 @njit_parallel
@@ -201,10 +203,12 @@ def run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scrat
 
 def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
                  x_mask, xm, h_mask, hm):
-    if x_mask is not None or h_mask is not None:
-        apply_masks(x, x_mask, xm, h, h_mask, hm)
-    inputs = x if x_mask is None else xm
-    run_forward(activation, recurrent_activation, inputs, W, U, b, h, c, gates, scratch, reverse, mask,
+    if x_mask is not None:
+        mask_inputs(x, x_mask, xm)
+        x = xm
+    if h_mask is not None:
+        mask_first_state(h, h_mask, hm)
+    run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
                 h_mask, hm)  # fmt: skip
 
 

@@ -9,11 +9,9 @@ or by columns, B in panels or in gate blocks. The order of the additions to one 
 neither the tile's shape nor its place, so every way to cut a product into tiles gives the same bits.
 """
 
-import functools
-
 import numpy as np
 from llvmlite import binding, ir
-from numba import types
+from numba import get_num_threads, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -84,12 +82,17 @@ def tile(typingctx, rows, vectors, out, start, sources):
 # Were it part of every kernel that calls it, LLVM would compile its 24 shapes again in each of them.
 
 
-@functools.cache
+_loaded = set()
+
+
 def load_tile(dtype):
     """Compile the tile of one dtype, or read it from the cache, and make its symbol known."""
-    address = tile_address(np.empty(0, dtype))
-    _, name = tile_signature(np.dtype(dtype).name)
-    binding.add_symbol(name, address)
+    dtype = np.dtype(dtype)
+    if dtype not in _loaded:
+        get_num_threads()  # starts the threading layer, whose symbols cached kernels need as well
+        _, name = tile_signature(dtype.name)
+        binding.add_symbol(name, tile_address(np.empty(0, dtype)))
+        _loaded.add(dtype)
 
 
 @njit

@@ -1,0 +1,233 @@
+"""The dense layer, y = act(x W + b), and its gradients.
+
+Weights are panels of L columns. The lanes of y past the last feature are zero after every activation.
+"""
+
+import functools
+
+import numpy as np
+from numba import prange
+from numba.extending import overload
+
+from nlstm.kernels.cpu.activations import MARKERS, Softmax, activate, derivative
+from nlstm.kernels.cpu.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
+from nlstm.kernels.cpu.jit import lanes, njit, njit_parallel, thread_count
+from nlstm.kernels.cpu.layout import blocks
+from nlstm.kernels.cpu.simd import exp, load, store
+from nlstm.kernels.cpu.tile import VECTORS, tile
+
+SMALL_WORK = 1 << 20  # multiply-adds that one thread does before a second one is worth waking
+
+
+def dense_scratch_size(F, O, dtype):  # noqa: E741, the field's letter
+    """Return how many numbers of scratch memory `dense_backward` needs."""
+    L = lanes(dtype)
+    return L + blocks(F, dtype) * blocks(O, dtype) * L * L
+
+
+@njit
+def slice_count(work):
+    return 1 if work < SMALL_WORK else thread_count()
+
+
+# --- activations of whole rows -----------------------------------------------------------------------------
+
+
+def activate_rows(activation, y, first, last, features, L):
+    """Apply the activation to rows first..last in place; lanes past `features` become zero."""
+
+
+def derive_rows(activation, y, dy, first, last, L):
+    """Multiply dy by the activation's derivative, in place."""
+
+
+@overload(activate_rows)
+def _activate_rows(activation, y, first, last, features, L):
+    if activation.instance_class is Softmax:
+
+        def softmax(activation, y, first, last, features, L):
+            for n in range(first, last):
+                row = y[n]
+                largest = row[0]
+                for k in range(1, features):
+                    largest = max(largest, row[k])
+                for k in range(features):
+                    row[k] -= largest
+                for k in range(0, features, L):
+                    store(y, n * y.shape[1] + k, exp(load(y, n * y.shape[1] + k)))
+                total = row[0]
+                for k in range(1, features):
+                    total += row[k]
+                for k in range(features):
+                    row[k] /= total
+                row[features : (features + L - 1) // L * L] = 0
+
+        return softmax
+
+    def each(activation, y, first, last, features, L):
+        for n in range(first, last):
+            for k in range(0, features, L):
+                at = n * y.shape[1] + k
+                store(y, at, activate(activation, load(y, at)))
+            y[n, features : (features + L - 1) // L * L] = 0
+
+    return each
+
+
+@overload(derive_rows)
+def _derive_rows(activation, y, dy, first, last, L):
+    if activation.instance_class is Softmax:
+
+        def softmax(activation, y, dy, first, last, L):
+            columns = min(y.shape[1], dy.shape[1])
+            for n in range(first, last):
+                inner = y[n, 0] * dy[n, 0]
+                for k in range(1, columns):
+                    inner += y[n, k] * dy[n, k]
+                for k in range(columns):
+                    dy[n, k] = y[n, k] * (dy[n, k] - inner)
+
+        return softmax
+
+    def each(activation, y, dy, first, last, L):
+        for n in range(first, last):
+            for k in range(0, min(y.shape[1], dy.shape[1]), L):
+                at = n * dy.shape[1] + k
+                slope = derivative(activation, load(y, n * y.shape[1] + k))
+                store(dy, at, load(dy, at) * slope)
+
+    return each
+
+
+# --- forward -----------------------------------------------------------------------------------------------
+
+
+@njit
+def forward_rows(activation, x, W, b, y, features, first, last):
+    V, K, L = W.shape
+    for n0 in range(first, last, ROW_BLOCK):
+        n1 = min(n0 + ROW_BLOCK, last)
+        count = tile_count(n1 - n0)
+        for v in range(0, V, VECTORS):
+            for index in range(count):
+                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                place = (y, n * y.shape[1] + v * L, y.shape[1], L)
+                source = (x, n * x.shape[1], x.shape[1], 1, 0, W, v * K * L, K * L, L, 0, K, 1)
+                if b is None:
+                    tile(end - n, min(VECTORS, V - v), place, None, (source,))
+                else:
+                    tile(end - n, min(VECTORS, V - v), place, (b, v * L, 0, L), (source,))
+        activate_rows(activation, y, n0, n1, features, L)
+
+
+@njit_parallel
+def dense_forward(activation, x, W, b, y, features):
+    """Compute y = act(x W + b).
+
+    Parameters
+    ----------
+    x : ndarray, shape (R, S), S >= K. W : panels (V, K, L). b : (V, L) or None.
+    y : ndarray, shape (R, S'). Overwritten.
+    features : columns of y; the lanes after them become zero.
+    """
+    R = x.shape[0]
+    slices = slice_count(R * W.size)
+    if slices == 1:
+        forward_rows(activation, x, W, b, y, features, np.int64(0), R)
+    else:
+        for s in prange(slices):
+            first, last = share(R, s, slices)
+            forward_rows(activation, x, W, b, y, features, first, last)
+
+
+# --- backward ----------------------------------------------------------------------------------------------
+
+
+@njit
+def inputs_rows(dz, W_panels, dx, K, features, first, last, L):
+    """Compute dx = dz W^T for rows first..last."""
+    V = (K + L - 1) // L
+    panel = (features + L - 1) // L * L * L
+    for n0 in range(first, last, ROW_BLOCK):
+        n1 = min(n0 + ROW_BLOCK, last)
+        count = tile_count(n1 - n0)
+        for v in range(0, V, VECTORS):
+            for index in range(count):
+                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                place = (dx, n * dx.shape[1] + v * L, dx.shape[1], L)
+                source = (
+                    dz, n * dz.shape[1], dz.shape[1], 1, 0,
+                    W_panels, L + v * panel, panel, L, 0, features, 1,
+                )  # fmt: skip
+                tile(end - n, min(VECTORS, V - v), place, None, (source,))
+
+
+@njit
+def weights_share(x, dz, dW, db, ones, first, last):
+    """Compute rows first..last of dW = x^T dz; row K is db, from the 1 in ones[0]."""
+    V, K, L = dW.shape
+    R = x.shape[0]
+    k1 = min(last, K)
+    count = tile_count(k1 - first)
+    for v in range(0, V, VECTORS):
+        vectors = min(VECTORS, V - v)
+        for r in range(0, R, ROW_BLOCK):
+            rows = min(ROW_BLOCK, R - r)
+            at = r * dz.shape[1] + v * L
+            for index in range(count):
+                k, end = tile_edge(first, k1, index, count), tile_edge(first, k1, index + 1, count)
+                place = (dW, (v * K + k) * L, L, K * L)
+                source = (
+                    x, r * x.shape[1] + k, 1, x.shape[1], 0, dz, at, L, dz.shape[1], 0, rows, 1
+                )  # fmt: skip
+                if r == 0:
+                    tile(end - k, vectors, place, None, (source,))
+                else:
+                    tile(end - k, vectors, place, place, (source,))
+            if db is not None and last > K:
+                place = (db, v * L, 0, L)
+                source = (ones, 0, 0, 0, 0, dz, at, L, dz.shape[1], 0, rows, 1)
+                if r == 0:
+                    tile(1, vectors, place, None, (source,))
+                else:
+                    tile(1, vectors, place, place, (source,))
+
+
+@njit_parallel
+def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
+    """Compute the gradients of `dense_forward`.
+
+    Parameters
+    ----------
+    x, W, y, features : as in the forward pass.
+    dy : ndarray, shape (R, S'). The gradient of y; overwritten by that before the activation.
+    dW, db, dx : overwritten. db and dx may be None; dx has rows of at least ceil(K / L) * L.
+    scratch : ndarray of `dense_scratch_size` numbers.
+    """
+    R, (V, K, L) = x.shape[0], W.shape
+    slices = slice_count(R * W.size)
+    scratch[0] = 1
+    if dx is not None:
+        for v in range((K + L - 1) // L):
+            transpose_panel(scratch, L + v * V * L * L, W, np.int64(v))
+    if slices == 1:
+        derive_rows(activation, y, dy, np.int64(0), R, L)
+        weights_share(x, dy, dW, db, scratch, np.int64(0), K + 1)
+        if dx is not None:
+            inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
+    else:
+        for s in prange(slices):
+            first, last = share(R, s, slices)
+            derive_rows(activation, y, dy, first, last, L)
+            if dx is not None:
+                inputs_rows(dy, scratch, dx, K, features, first, last, L)
+        for s in prange(slices):
+            first, last = share(K + 1, s, slices)
+            weights_share(x, dy, dW, db, scratch, first, last)
+
+
+@functools.cache
+def dense(activation):
+    """Return (dense_forward, dense_backward) for an activation, given by name."""
+    marker = MARKERS[activation]
+    return functools.partial(dense_forward, marker), functools.partial(dense_backward, marker)

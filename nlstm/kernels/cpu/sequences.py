@@ -1,0 +1,46 @@
+"""Batches in and out: rows of the user's (M, T, F) arrays to and from time-major sequences (T, N, S)."""
+
+import numpy as np
+from numba import prange
+
+from nlstm.kernels.cpu.gemm import share
+from nlstm.kernels.cpu.jit import njit, njit_parallel, thread_count
+
+SMALL_COPY = 1 << 17  # numbers that one thread copies before a second one is worth waking
+
+
+@njit
+def gather_rows(source, index, out, first, last):
+    for n in range(first, last):
+        row = index[n]
+        for t in range(source.shape[1]):
+            for k in range(source.shape[2]):
+                out[t, n, k] = source[row, t, k]
+
+
+@njit_parallel
+def gather_steps(source, index, out):
+    """Copy sequences source[index] into the first columns of a time-major batch.
+
+    Parameters
+    ----------
+    source : ndarray, shape (M, T, F). index : ndarray(int64), shape (N,).
+    out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
+    """
+    N = out.shape[1]
+    if out.shape[0] * N * source.shape[2] < SMALL_COPY:
+        gather_rows(source, index, out, np.int64(0), N)
+    else:
+        slices = thread_count()
+        for s in prange(slices):
+            first, last = share(N, s, slices)
+            gather_rows(source, index, out, first, last)
+
+
+@njit
+def scatter_steps(value, start, out):
+    """Copy a time-major batch (T, N, S) to out[start : start + N] of shape (M, T, F), F <= S."""
+    for n in range(value.shape[1]):
+        for t in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[start + n, t, k] = value[t, n, k]

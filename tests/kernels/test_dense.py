@@ -1,0 +1,75 @@
+"""The dense kernels against the float64 reference."""
+
+import numba
+import numpy as np
+import pytest
+
+from nlstm.kernels import load
+from tests.reference.dense import dense_backward, dense_forward
+
+ACTIVATIONS = ["linear", "relu", "tanh", "sigmoid", "softmax"]
+
+
+def run(x, W, b, dy, activation):
+    dtype = x.dtype
+    ops = load("cpu", dtype)
+    (R, K), O = x.shape, W.shape[1]  # noqa: E741
+    forward, backward = ops.dense(activation)
+    packed = ops.pack_columns(W)
+    bias = None if b is None else ops.pack_columns(b[None])[:, 0]
+    y = np.full((R, ops.padded(O, dtype)), np.nan, dtype)
+    forward(x, packed, bias, y, O)
+    outputs = y.copy()
+    dy_rows = np.zeros_like(y)
+    dy_rows[:, :O] = dy
+    dW = np.full_like(packed, np.nan)
+    db = None if b is None else np.full_like(bias, np.nan)
+    dx = np.full((R, ops.padded(K, dtype)), np.nan, dtype)
+    scratch = np.full(ops.dense_scratch_size(K, O, dtype), np.nan, dtype)
+    backward(x, packed, y, dy_rows, dW, db, dx, scratch, O)
+    assert not outputs[:, O : packed.shape[0] * packed.shape[2]].any()
+    return {
+        "y": outputs[:, :O],
+        "dx": dx[:, :K],
+        "dW": ops.unpack_columns(dW, O),
+        "db": None if b is None else ops.unpack_columns(db[:, None], O)[0],
+    }
+
+
+def random_case(R, K, O, dtype, bias=True):  # noqa: E741
+    rng = np.random.default_rng(1)
+    x, W = rng.standard_normal((R, K)), rng.standard_normal((K, O)) / np.sqrt(K)
+    b, dy = rng.standard_normal(O), rng.standard_normal((R, O))
+    x, W, b, dy = (array.astype(dtype) for array in (x, W, b, dy))
+    return x, W, b if bias else None, dy
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (7, 3, 2), (300, 50, 1), (131, 20, 70)], ids=str)
+def test_agrees_with_reference(shape, activation, dtype):
+    x, W, b, dy = random_case(*shape, dtype)
+    result = run(x, W, b, dy, activation)
+    dx, dW, db = dense_backward(x, W, b, dy, activation)
+    expected = {"y": dense_forward(x, W, b, activation), "dx": dx, "dW": dW, "db": db}
+    tolerance = 8 * np.finfo(dtype).eps * np.sqrt(max(shape))
+    for name, value in expected.items():
+        error = np.abs(result[name] - value).max() / max(1.0, np.abs(value).max())
+        assert error < tolerance, name
+
+
+def test_without_bias():
+    x, W, _, dy = random_case(9, 5, 3, np.float64, bias=False)
+    result = run(x, W, None, dy, "linear")
+    assert result["y"] == pytest.approx(x @ W)
+    assert result["db"] is None
+
+
+def test_same_bits_at_any_number_of_threads(threads):
+    case = random_case(900, 60, 70, np.float32)
+    results = []
+    for count in threads:
+        numba.set_num_threads(count)
+        results.append(run(*case, "tanh"))
+    for name, value in results[0].items():
+        assert all(np.array_equal(value, other[name]) for other in results[1:]), name

@@ -1,0 +1,37 @@
+"""Every shape of the register tile against a plain product."""
+
+import numpy as np
+import pytest
+
+from nlstm.kernels import load
+from nlstm.kernels.cpu.jit import lanes, njit
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+
+
+@njit
+def product(rows, vectors, C, A, B, A2, B2, L):
+    K, width = B.shape
+    place = (C, 0, C.shape[1], L)
+    first = (A, 0, K, 1, 0, B, 0, L, width, 0, K, 1)
+    # A2 by columns in two blocks: strides for j and k differ from those of the first source.
+    half = A2.shape[0] // 2
+    rows2 = A2.shape[1]
+    second = (A2, 0, 1, rows2, half * rows2, B2, 0, L, width, half * width, half, 2)
+    tile(rows, vectors, place, None, (first,))
+    tile(rows, vectors, place, place, (first, second))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", range(1, ROWS + 1))
+@pytest.mark.parametrize("vectors", range(1, VECTORS + 1))
+def test_every_shape(rows, vectors, dtype):
+    load("cpu", dtype)
+    rng = np.random.default_rng(0)
+    L = lanes(dtype)
+    width = vectors * L
+    A, B = rng.standard_normal((rows, 5)).astype(dtype), rng.standard_normal((5, width)).astype(dtype)
+    A2 = rng.standard_normal((8, rows)).astype(dtype)
+    B2 = rng.standard_normal((8, width)).astype(dtype)
+    C = np.full((rows, width), np.nan, dtype)
+    product(rows, vectors, C, A, B, A2, B2, L)
+    assert C == pytest.approx(2 * A @ B + A2.T @ B2, abs=50 * float(np.finfo(dtype).eps))
