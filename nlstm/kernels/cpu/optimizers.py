@@ -58,9 +58,7 @@ def adam_update(value, gradient, momentum, velocity, settings, step):
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", section 2.
     """
     alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    _adam_slice(
-        value, gradient, momentum, velocity, 0, value.size, alpha, kept_1, kept_2, epsilon
-    )
+    _adam_slice(value, gradient, momentum, velocity, 0, value.size, alpha, kept_1, kept_2, epsilon)
 
 
 @njit_parallel

@@ -1,0 +1,238 @@
+"""Initial values of weights, by Keras's names and formulas."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlstm.names import unknown_name
+
+__all__ = [
+    "Constant",
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "Initializer",
+    "LecunNormal",
+    "LecunUniform",
+    "Ones",
+    "Orthogonal",
+    "RandomNormal",
+    "RandomUniform",
+    "TruncatedNormal",
+    "VarianceScaling",
+    "Zeros",
+    "get",
+]
+
+
+class Initializer:
+    """The interface: called with a shape and a generator, it returns float64 values."""
+
+    seed: int | None = None
+
+    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`; a seed given by the user wins over `generator`."""
+        if self.seed is not None:
+            generator = np.random.Generator(np.random.Philox(self.seed))
+        return self.draw(shape, generator)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        raise NotImplementedError
+
+
+class Constant(Initializer):
+    """Every element is `value`."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = value
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        return np.full(shape, self.value, np.float64)
+
+
+class Zeros(Constant):
+    """Every element is 0."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+class Ones(Constant):
+    """Every element is 1."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+
+class RandomUniform(Initializer):
+    """Uniform on [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        self.minval, self.maxval, self.seed = minval, maxval, seed
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        return generator.uniform(self.minval, self.maxval, shape)
+
+
+class RandomNormal(Initializer):
+    """Normal with that mean and standard deviation."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        self.mean, self.stddev, self.seed = mean, stddev, seed
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        return generator.normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, drawn again wherever it is more than two standard deviations off the mean."""
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        z = generator.standard_normal(shape)
+        while (outside := np.abs(z) > 2.0).any():
+            z[outside] = generator.standard_normal(int(outside.sum()))
+        return self.mean + self.stddev * z
+
+
+class VarianceScaling(Initializer):
+    """Spread chosen by the number of inputs and outputs.
+
+    Parameters
+    ----------
+    scale : float
+        The variance is ``scale / fan``.
+    mode : {"fan_in", "fan_out", "fan_avg"}
+    distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+    seed : int, optional
+    """
+
+    TRUNCATION = 0.87962566103423978  # standard deviation of a unit normal cut at +-2
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        if scale <= 0.0:
+            raise ValueError(f"scale must be positive; got {scale}.")
+        if mode not in ("fan_in", "fan_out", "fan_avg"):
+            raise unknown_name("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        known = ("truncated_normal", "untruncated_normal", "uniform")
+        if distribution not in known:
+            raise unknown_name("distribution", distribution, known)
+        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`."""
+        fan_in, fan_out = (shape[0], shape[-1]) if shape else (1, 1)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return generator.uniform(-limit, limit, shape)
+        if self.distribution == "untruncated_normal":
+            return generator.normal(0.0, math.sqrt(variance), shape)
+        return TruncatedNormal(0.0, math.sqrt(variance) / self.TRUNCATION).draw(shape, generator)
+
+
+def _scaling(name: str, scale: float, mode: str, distribution: str) -> type[VarianceScaling]:
+    def __init__(self: VarianceScaling, seed: int | None = None) -> None:
+        VarianceScaling.__init__(self, scale, mode, distribution, seed)
+
+    doc = f"Variance {scale:g} / {mode}, {distribution.replace('_', ' ')}."
+    return type(name, (VarianceScaling,), {"__init__": __init__, "__doc__": doc})
+
+
+GlorotUniform = _scaling("GlorotUniform", 1.0, "fan_avg", "uniform")
+GlorotNormal = _scaling("GlorotNormal", 1.0, "fan_avg", "truncated_normal")
+HeUniform = _scaling("HeUniform", 2.0, "fan_in", "uniform")
+HeNormal = _scaling("HeNormal", 2.0, "fan_in", "truncated_normal")
+LecunUniform = _scaling("LecunUniform", 1.0, "fan_in", "uniform")
+LecunNormal = _scaling("LecunNormal", 1.0, "fan_in", "truncated_normal")
+
+
+class Orthogonal(Initializer):
+    """Orthonormal columns, or rows where there are fewer rows than columns.
+
+    References
+    ----------
+    Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks".
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain, self.seed = gain, seed
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`, which must have two axes."""
+        if len(shape) != 2:
+            raise ValueError(f"Orthogonal needs a shape of two axes; got {shape}.")
+        q, r = np.linalg.qr(generator.standard_normal((max(shape), min(shape))))
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # without it q is not uniform
+        return self.gain * (q.T if shape[0] < shape[1] else q)
+
+
+CLASSES = {
+    "constant": Constant,
+    "glorot_normal": GlorotNormal,
+    "glorot_uniform": GlorotUniform,
+    "he_normal": HeNormal,
+    "he_uniform": HeUniform,
+    "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
+    "normal": RandomNormal,
+    "one": Ones,
+    "ones": Ones,
+    "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "truncated_normal": TruncatedNormal,
+    "uniform": RandomUniform,
+    "variance_scaling": VarianceScaling,
+    "zero": Zeros,
+    "zeros": Zeros,
+}
+BY_NAME: dict[str, Any] = CLASSES | {found.__name__: found for found in CLASSES.values()}
+
+
+class _Function(Initializer):
+    """A user's own function of the shape."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        return np.asarray(self.function(shape, dtype="float64"), np.float64)
+
+
+def get(identifier: Any) -> Initializer:
+    """Return the initializer for a name, an object, a class, or a function of (shape, dtype).
+
+    Raises
+    ------
+    ValueError
+        The name is unknown.
+    TypeError
+        `identifier` is nothing of these.
+    """
+    if isinstance(identifier, str):
+        if identifier not in BY_NAME:
+            raise unknown_name("initializer", identifier, CLASSES)
+        return BY_NAME[identifier]()
+    if isinstance(identifier, Initializer):
+        return identifier
+    if isinstance(identifier, type) and issubclass(identifier, Initializer):
+        return identifier()
+    if callable(identifier):
+        return _Function(identifier)
+    raise TypeError(f"An initializer is a name or a callable; got {identifier!r}.")

@@ -1,0 +1,116 @@
+"""The fully connected layer, applied to each step of a sequence on its own."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nlstm import activations, initializers
+from nlstm.layers.layer import Layer, Shape, checked_size
+from nlstm.parameters import Parameter
+from nlstm.plan import Plan, Tensor
+
+__all__ = ["Dense"]
+
+
+class Dense(Layer):
+    """Compute ``activation(x @ kernel + bias)`` over the last axis.
+
+    Parameters
+    ----------
+    units : int
+        Features that come out.
+    activation : str, function or None
+        "linear", "relu", "sigmoid", "softmax" or "tanh".
+    use_bias : bool, default True
+    kernel_initializer, bias_initializer : str or Initializer
+    name, input_shape, dtype
+        See `Layer`.
+
+    Notes
+    -----
+    Weights: kernel (F, units), bias (units,).
+    """
+
+    activation: str
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.units = checked_size("units", units)
+        self.activation = activations.get(activation, layer="Dense")
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return `shape` with `units` for its last axis."""
+        return (*shape[:-1], self.units)
+
+    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+        """Make kernel and bias."""
+        features = shape[-1]
+        assert features is not None
+        units = self.units
+        self.kernel = Parameter(
+            "kernel",
+            (features, units),
+            lambda: self.kernel_initializer((features, units), self.seeds.generator(0)),
+            ops.pack_columns,
+            lambda packed: ops.unpack_columns(packed, units),
+        )
+        self.parameters = [self.kernel]
+        if self.use_bias:
+            self.bias = Parameter(
+                "bias",
+                (units,),
+                lambda: self.bias_initializer((units,), self.seeds.generator(1)),
+                lambda bias: ops.pack_columns(bias[None])[:, 0],
+                lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+            )
+            self.parameters.append(self.bias)
+        super().build(ops, shape, dtype)
+
+    def bind(self, plan: Plan, x: Tensor) -> Tensor:
+        """Append one call forward and one back."""
+        ops = plan.ops
+        # A loss that is fused with the activation hands over the gradient from before it.
+        forward, backward = ops.dense(self.activation)
+        if plan.fused is self:
+            _, backward = ops.dense("linear")
+        value = plan.array((x.steps, x.rows, ops.padded(self.units, plan.dtype)))
+        y = plan.tensor(value, self.units, x.sequence, gradient=True)
+        y.mask = x.mask
+        bias = self.bias if self.use_bias else None
+        x_rows, y_rows = _rows(x.value), _rows(value)
+        plan.call(forward, x_rows, self.kernel.packed, bias and bias.packed, y_rows, self.units)
+        if plan.training:
+            arguments = (
+                x_rows,
+                self.kernel.packed,
+                y_rows,
+                _rows(y.gradient),
+                self.kernel.gradient,
+                bias and bias.gradient,
+                _rows(plan.input_gradient(x)),
+                plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype)),
+                self.units,
+                self.units,
+            )
+            plan.call_back(y, (backward, arguments))
+        return y
+
+
+def _rows(array: Any) -> Any:
+    """Return (T, N, S) seen as (T * N, S); None stays None."""
+    return None if array is None else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])

@@ -1,0 +1,150 @@
+"""The interface of a layer: shapes, parameters, and calls bound into a plan."""
+
+import operator
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.parameters import Parameter
+from nlstm.plan import Plan, Tensor
+from nlstm.seeds import SeedStream
+
+__all__ = ["Layer", "Shape", "check_weight", "checked_rate", "checked_shape", "checked_size"]
+
+Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
+
+
+def checked_size(name: str, value: Any) -> int:
+    """Return a positive integer, or raise an error that names the argument."""
+    try:
+        size = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a positive integer; got {value!r}.") from None
+    if size < 1:
+        raise ValueError(f"{name} must be a positive integer; got {size}.")
+    return size
+
+
+def checked_rate(name: str, value: Any) -> float:
+    """Return a dropout rate, 0 <= rate < 1, or raise an error that names the argument."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number; got {value!r}.")
+    if not 0.0 <= value < 1.0:
+        raise ValueError(f"{name} must be at least 0 and below 1; got {value}.")
+    return float(value)
+
+
+def checked_shape(name: str, value: Any) -> Shape:
+    """Return the shape of one sample: (steps or None, features), or (features,)."""
+    try:
+        shape: Shape = tuple(None if n is None else operator.index(n) for n in value)
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a tuple such as (steps, features); got {value!r}."
+        ) from None
+    wrong = [n for n in shape if n is not None and n < 1]
+    if len(shape) not in (1, 2) or wrong or shape[-1] is None:
+        raise ValueError(
+            f"{name} must be (steps, features), steps may be None, or (features,); got {shape}."
+        )
+    return shape
+
+
+def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
+    """Raise unless `value` is an array of real numbers of `shape`."""
+    if value.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {value.dtype}.")
+    if value.shape != shape:
+        raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
+
+
+class Layer:
+    """A part of a model.
+
+    Parameters
+    ----------
+    name : str, optional
+        By default the class's name; a model makes it unique.
+    input_shape : tuple of int, optional
+        Shape of one sample, for the first layer of a model.
+    dtype : {"float32", "float64"}, optional
+        The model's dtype; all layers of a model share one.
+    seed : int, optional
+        For initial values and dropout; by default `nlstm.set_random_seed` and the order of
+        creation decide.
+
+    Attributes
+    ----------
+    parameters : list of Parameter
+        Filled by `build`.
+    activation : str or None
+        The activation that ends the layer, where a loss may be fused with it.
+    needs_sequence : bool
+        Whether the input must have steps.
+    taken : bool
+        Whether the layer belongs to a model.
+    """
+
+    activation: str | None = None
+    needs_sequence = False
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+        seed: int | None = None,
+    ) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"name must be a string; got {name!r}.")
+        self.name = name or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        self.named_by_user = name is not None
+        self.input_shape = (
+            None if input_shape is None else checked_shape("input_shape", input_shape)
+        )
+        self.dtype = None if dtype is None else np.dtype(dtype)
+        self.seeds = SeedStream(seed)
+        self.taken = False
+        self.parameters: list[Parameter] = []
+        self.built_shape: Shape | None = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist."""
+        return self.built_shape is not None
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of one output sample; raise a ValueError if `shape` does not fit."""
+        raise NotImplementedError
+
+    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+        """Make `parameters` for inputs of `shape`."""
+        self.built_shape = shape
+
+    def bind(self, plan: Plan, x: Tensor) -> Tensor:
+        """Append this layer's calls on `x` to `plan`; return the output."""
+        raise NotImplementedError
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights, in Keras's shapes and order."""
+        return [parameter.get() for parameter in self.parameters]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite the weights with arrays as `get_weights` returns them."""
+        arrays = [np.asarray(weight) for weight in weights]
+        if len(arrays) != len(self.parameters):
+            raise ValueError(
+                f"{self.name} has {len(self.parameters)} weights; got {len(arrays)}."
+                + ("" if self.built else " It gets them when its model is built.")
+            )
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array)
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            parameter.set(array)
+
+    def count_params(self) -> int:
+        """Return the number of weights."""
+        return sum(parameter.size for parameter in self.parameters)

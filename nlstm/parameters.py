@@ -1,0 +1,123 @@
+"""Parameters: packed as the kernels want them, all in one flat buffer, seen by users as Keras's arrays."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+__all__ = ["Parameter", "ParameterBuffer", "aligned_zeros", "aligned_size"]
+
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+def aligned_size(size: int, dtype: np.dtype) -> int:
+    """Return `size` rounded up so that what follows it in an aligned buffer is aligned too."""
+    per_line = ALIGNMENT // dtype.itemsize
+    return -(-size // per_line) * per_line
+
+
+def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
+    """Return `size` zeros whose first element lies on a multiple of `ALIGNMENT` bytes."""
+    raw = np.zeros(size * dtype.itemsize + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size * dtype.itemsize].view(dtype)
+
+
+class Parameter:
+    """One weight array of a layer.
+
+    Parameters
+    ----------
+    name : str
+        Keras's name, such as ``"recurrent_kernel"``.
+    shape : tuple of int
+        Keras's shape.
+    initial_value : callable
+        Called once with no argument when the buffer exists; returns an array of `shape`.
+    pack, unpack : callable
+        From Keras's array to the kernels' layout, and back.
+
+    Attributes
+    ----------
+    packed : ndarray
+        The values in the kernels' layout; a view into the model's flat buffer.
+    gradient : ndarray
+        Like `packed`, for the gradient.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: tuple[int, ...],
+        initial_value: Callable[[], np.ndarray],
+        pack: Callable[[np.ndarray], np.ndarray],
+        unpack: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self.name = name
+        self.shape = shape
+        self.size = math.prod(shape)
+        self.packed: np.ndarray
+        self.gradient: np.ndarray
+        self._initial_value = initial_value
+        self._pack = pack
+        self._unpack = unpack
+
+    def packed_shape(self, dtype: np.dtype) -> tuple[int, ...]:
+        """Return the shape in the kernels' layout."""
+        return self._pack(np.zeros(self.shape, dtype)).shape
+
+    def initialize(self) -> None:
+        """Set the initial value."""
+        self.set(np.asarray(self._initial_value()))
+
+    def get(self) -> np.ndarray:
+        """Return a copy in Keras's shape."""
+        return np.array(self._unpack(self.packed)).reshape(self.shape)
+
+    def get_gradient(self) -> np.ndarray:
+        """Return a copy of the gradient in Keras's shape."""
+        return np.array(self._unpack(self.gradient)).reshape(self.shape)
+
+    def set(self, value: np.ndarray) -> None:
+        """Overwrite with an array of Keras's shape."""
+        self.packed[...] = self._pack(np.ascontiguousarray(value, self.packed.dtype))
+
+
+class ParameterBuffer:
+    """All parameters of a model in one flat array, and their gradients in another.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        Their `packed` and `gradient` become views; their initial values are set.
+    dtype : dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    value, gradient : ndarray, shape (P,)
+        Padding between and inside parameters is zero, and every optimizer rule leaves it so.
+    """
+
+    def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype) -> None:
+        self.parameters = tuple(parameters)
+        shapes = [parameter.packed_shape(dtype) for parameter in self.parameters]
+        sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
+        self.value = aligned_zeros(sum(sizes), dtype)
+        self.gradient = aligned_zeros(sum(sizes), dtype)
+        start = 0
+        for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
+            window = slice(start, start + math.prod(shape))
+            parameter.packed = self.value[window].reshape(shape)
+            parameter.gradient = self.gradient[window].reshape(shape)
+            parameter.initialize()
+            start += size
+
+    def get(self) -> list[np.ndarray]:
+        """Return copies in Keras's shapes and order."""
+        return [parameter.get() for parameter in self.parameters]
+
+    def set(self, values: Sequence[np.ndarray]) -> None:
+        """Overwrite all parameters; `values` must have been checked."""
+        for parameter, value in zip(self.parameters, values, strict=True):
+            parameter.set(value)

@@ -1,0 +1,188 @@
+"""Plans: a model's work on a batch of one shape, as a list of kernel calls whose arguments are bound once.
+
+A step of training is then ``for function, arguments in calls: function(*arguments)``. What changes from step
+to step (the rows of the batch, the learning rate, counters, sums) lives in small arrays that the kernels read.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlstm.parameters import aligned_size, aligned_zeros
+
+__all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
+
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def run(calls: list[Call]) -> None:
+    """Run bound calls in order. An interrupt falls between two of them, never inside a kernel."""
+    for function, arguments in calls:
+        function(*arguments)
+
+
+class Arena:
+    """The working memory of a model: one block that all plans share, grown to the largest."""
+
+    def __init__(self, dtype: np.dtype) -> None:
+        self.dtype = dtype
+        self.block = aligned_zeros(0, dtype)
+
+    def reserve(self, size: int) -> bool:
+        """Make room for `size` elements; True if the block moved, so that older views are dead."""
+        if size <= self.block.size:
+            return False
+        self.block = aligned_zeros(0, self.dtype)  # the old block goes before the new one comes
+        self.block = aligned_zeros(size, self.dtype)
+        return True
+
+
+class Tensor:
+    """A value that flows between layers.
+
+    Attributes
+    ----------
+    value : ndarray, shape (T, N, S)
+        Time-major; T = 1 and not `sequence` for a flat value. S >= features; padding is zero.
+    features : int
+    sequence : bool
+        Whether the steps mean time.
+    gradient : ndarray, shape (T, N, padded(features)), or None
+        None where no gradient is needed.
+    mask : ndarray(uint8), shape (T, N), or None
+        1 where a step counts.
+    """
+
+    def __init__(
+        self,
+        value: np.ndarray,
+        features: int,
+        sequence: bool,
+        gradient: np.ndarray | None = None,
+        mask: np.ndarray | None = None,
+    ) -> None:
+        self.value = value
+        self.features = features
+        self.sequence = sequence
+        self.gradient = gradient
+        self.mask = mask
+        self.consumers = 0
+        self.more_gradients: list[np.ndarray] = []
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.value.shape[0]
+
+    @property
+    def rows(self) -> int:
+        """N."""
+        return self.value.shape[1]
+
+
+class Plan:
+    """Buffers and bound calls for batches of `rows` rows and `steps` steps.
+
+    Parameters
+    ----------
+    ops : namespace
+        The kernels (`nlstm.kernels.load`).
+    arena : Arena or None
+        Where buffers lie. None binds for the size alone: see `size`.
+    rows, steps : int
+    training : bool
+        Whether there is a backward pass, and dropout.
+    counter : ndarray(int64), shape (1,)
+        The model's count of training steps, which chooses the dropout masks.
+    scratch_size : int
+        Elements of the scratch that all calls share, from the measuring bind.
+
+    Attributes
+    ----------
+    forward : list of Call
+        In order.
+    size : int
+        Elements of the arena that were taken.
+    fused : object or None
+        The layer whose activation the loss's gradient already accounts for.
+    """
+
+    def __init__(
+        self,
+        ops: Any,
+        arena: Arena | None,
+        dtype: np.dtype,
+        rows: int,
+        steps: int,
+        training: bool,
+        counter: np.ndarray,
+        scratch_size: int = 0,
+    ) -> None:
+        self.ops = ops
+        self.dtype = dtype
+        self.rows, self.steps, self.training = rows, steps, training
+        self.forward: list[Call] = []
+        self.size = 0
+        self.fused: object | None = None
+        self.scratch_size = 0
+        self._arena = arena
+        self._counter = counter
+        self._counted = False
+        self._groups: list[tuple[Tensor, list[Call]]] = []
+        self._scratch = self.array((scratch_size,))
+
+    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return a buffer of `shape` from the arena. What it holds is undefined at each run."""
+        size = math.prod(shape)
+        start, self.size = self.size, self.size + aligned_size(size, self.dtype)
+        if self._arena is None:
+            return np.empty(shape, self.dtype)  # untouched, so that it costs no memory
+        return self._arena.block[start : start + size].reshape(shape)
+
+    def scratch(self, size: int) -> np.ndarray:
+        """Return `size` elements that hold nothing from one call to the next, shared by all calls."""
+        self.scratch_size = max(self.scratch_size, size)
+        return np.empty(size, self.dtype) if self._arena is None else self._scratch[:size]
+
+    def tensor(self, value: np.ndarray, features: int, sequence: bool, gradient: bool) -> Tensor:
+        """Return a layer's output, with a buffer for its gradient where one is wanted."""
+        shape = (*value.shape[:2], self.ops.padded(features, self.dtype))
+        wanted = self.training and gradient
+        return Tensor(value, features, sequence, self.array(shape) if wanted else None)
+
+    def input_gradient(self, x: Tensor) -> np.ndarray | None:
+        """Return where a consumer of `x` writes (=) its part of the gradient; None if unwanted.
+
+        With several consumers each gets a buffer; the plan adds them before x's producer runs.
+        """
+        x.consumers += 1
+        if x.gradient is None or x.consumers == 1:
+            return x.gradient
+        x.more_gradients.append(self.array(x.gradient.shape))
+        return x.more_gradients[-1]
+
+    def random_counter(self) -> np.ndarray:
+        """Return the training-step counter that dropout reads; from now on each run counts."""
+        if not self._counted:
+            self._counted = True
+            self.forward.insert(0, (self.ops.advance, (self._counter,)))
+        return self._counter
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Append a call of the forward pass."""
+        self.forward.append((function, arguments))
+
+    def call_back(self, output: Tensor, *calls: Call) -> None:
+        """Give the backward calls of the layer that made `output`, in the order they run."""
+        self._groups.append((output, list(calls)))
+
+    def backward(self) -> list[Call]:
+        """Return the calls of the backward pass: layers in reverse order of binding."""
+        calls: list[Call] = []
+        for output, group in reversed(self._groups):
+            total = output.gradient
+            calls += [(np.add, (total, more, total)) for more in output.more_gradients]
+            calls += group
+        return calls

@@ -1,0 +1,96 @@
+"""What a run shows: a live bar on a terminal or in a notebook, one line an epoch anywhere."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+__all__ = ["Progress", "checked_verbose", "is_live"]
+
+FIRST_SECONDS = 0.2  # an epoch that is over by then gets its line and no bar
+SECONDS_PER_UPDATE = 0.25
+
+
+def is_live() -> bool:
+    """Whether output goes to a terminal or a notebook, where a bar can be redrawn."""
+    return "ipykernel" in sys.modules or bool(getattr(sys.stdout, "isatty", bool)())
+
+
+def checked_verbose(verbose: Any) -> int:
+    """Return 0, 1 or 2 for Keras's `verbose`; "auto" is 1 where output is live, else 2."""
+    if isinstance(verbose, str) and verbose == "auto":
+        return 1 if is_live() else 2
+    if verbose in (0, 1, 2):
+        return int(verbose)
+    raise ValueError(f"verbose must be 'auto', 0, 1 or 2; got {verbose!r}.")
+
+
+class Progress:
+    """The display of one run.
+
+    Parameters
+    ----------
+    verbose : int
+        0 nothing; 1 a live bar, and a line at the end of each part; 2 the lines alone. Where output
+        is not live, 1 is as 2: a bar would flood a pipe.
+    logs : callable
+        Returns the running loss and metrics; asked a few times a second at most.
+    lines : bool, default True
+        Whether ends get a line.
+    """
+
+    def __init__(
+        self, verbose: int, logs: Callable[[], Mapping[str, float]], lines: bool = True
+    ) -> None:
+        self._lines = verbose > 0 and lines
+        self._live = verbose == 1 and is_live()
+        self._logs = logs
+        self._bar: Any = None
+        self._title, self._steps, self._start, self._next = "", 0, 0.0, 0.0
+
+    def begin(self, title: str, steps: int) -> None:
+        """Start a part of `steps` batches."""
+        self._title, self._steps = title, steps
+        self._start = time.perf_counter()
+        self._next = self._start + FIRST_SECONDS
+
+    @property
+    def step_hook(self) -> Callable[[int], None] | None:
+        """A function to call after each batch with its number, or None where nothing is to be drawn."""
+        return self._step if self._live else None
+
+    def _step(self, batch: int) -> None:
+        now = time.perf_counter()
+        if now < self._next:
+            return
+        self._next = now + SECONDS_PER_UPDATE
+        if self._bar is None:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(
+                total=self._steps, desc=self._title, unit="step", leave=False, file=sys.stdout
+            )
+            self._bar.start_t -= now - self._start  # the bar's clock starts with the part
+        self._bar.set_postfix_str(_format(self._logs()), refresh=False)
+        self._bar.update(batch + 1 - self._bar.n)
+
+    def end(self, logs: Mapping[str, float]) -> None:
+        """End the part with its line."""
+        self.close()
+        if self._lines:
+            seconds = time.perf_counter() - self._start
+            head = f"{self._title} - {self._steps} steps - {seconds:.2f} s"
+            print(" - ".join([head, _format(logs)]) if logs else head, flush=True)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _format(logs: Mapping[str, float]) -> str:
+    return " - ".join(
+        f"{name}: {value:.4f}" if abs(value) > 1e-3 or value == 0 else f"{name}: {value:.4e}"
+        for name, value in logs.items()
+    )

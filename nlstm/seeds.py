@@ -1,0 +1,77 @@
+"""Where random numbers come from: one seed for the process, one stream for each thing that draws."""
+
+import operator
+import random
+import secrets
+
+import numpy as np
+
+__all__ = ["SeedStream", "set_random_seed"]
+
+
+class _Process:
+    """The seed of this process and how many streams were handed out since it was set."""
+
+    seed: int | None = None
+    streams = 0
+
+
+def set_random_seed(seed: int) -> None:
+    """Make everything after this call reproducible: initial values, shuffling, dropout.
+
+    Parameters
+    ----------
+    seed : int
+        From 0 to 2**32 - 1.
+
+    Notes
+    -----
+    As ``keras.utils.set_random_seed``, this seeds Python's `random` and NumPy's global generator
+    too. Layers and models made in the same order afterwards get the same numbers, at any number
+    of threads.
+
+    Raises
+    ------
+    TypeError, ValueError
+        `seed` is no integer, or out of range.
+    """
+    try:
+        number = operator.index(seed)
+    except TypeError:
+        raise TypeError(f"seed must be an integer; got {seed!r}.") from None
+    if not 0 <= number < 2**32:
+        raise ValueError(f"seed must be from 0 to 2**32 - 1; got {number}.")
+    random.seed(number)
+    np.random.seed(number)  # noqa: NPY002: users' own code draws from it
+    _Process.seed = number
+    _Process.streams = 0
+
+
+class SeedStream:
+    """The random numbers of one layer or model.
+
+    Parameters
+    ----------
+    seed : int, optional
+        A seed of its own. By default the process's seed and the order of creation decide.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        if seed is not None:
+            self.words = (operator.index(seed) % 2**32, 2**32 - 1)
+            return
+        if _Process.seed is None:
+            _Process.seed = secrets.randbits(32)
+        self.words = (_Process.seed, _Process.streams)
+        _Process.streams += 1
+
+    def generator(self, *purpose: int) -> np.random.Generator:
+        """Return a generator for one purpose, numbered by `purpose`; the same one at each call."""
+        return np.random.Generator(
+            np.random.Philox(np.random.SeedSequence([*self.words, *purpose]))
+        )
+
+    def key(self, purpose: int) -> int:
+        """Return a number from 0 to 2**63 - 1 that seeds the kernels' counter-based generator."""
+        words = np.random.SeedSequence([*self.words, purpose]).generate_state(1, np.uint64)
+        return int(words[0] >> np.uint64(1))

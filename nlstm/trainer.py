@@ -1,0 +1,527 @@
+"""The loop: compile, fit, evaluate, predict."""
+
+import math
+import operator
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm import losses, metrics, optimizers
+from nlstm.callbacks import CallbackList, History
+from nlstm.data import Data, as_input, as_target, as_weight, split
+from nlstm.metrics import check as check_metric
+from nlstm.plan import Call, Plan, run
+from nlstm.plan_cache import PlanCache
+from nlstm.progress import Progress, checked_verbose
+from nlstm.step import Goal, Step
+
+__all__ = ["Trainer"]
+
+BATCH_SIZE = 32  # Keras's default
+PREDICT_ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
+PREDICT_ROWS = (32, 512)
+
+
+def _count(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; got {number}.")
+    return number
+
+
+class Trainer:
+    """What a model can do with data. A model provides its shapes, its plans and its parameters."""
+
+    name: str
+    dtype: np.dtype
+    ops: Any
+    stop_training = False
+    history: History | None = None
+
+    def __init__(self) -> None:
+        self.optimizer: optimizers.Optimizer | None = None
+        self.loss: losses.Loss | None = None
+        self._metrics: list[Any] = []
+        self._goal: Goal | None = None
+        self._update: Call | None = None
+        self._epochs_shuffled = 0
+
+    # What a model provides
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights."""
+        raise NotImplementedError
+
+    def _sample_shape(self, x: Any, before_build: str | None) -> tuple[int | None, ...]:
+        raise NotImplementedError
+
+    def _output_shape(self, sample: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        raise NotImplementedError
+
+    def _input_name(self) -> str:
+        raise NotImplementedError
+
+    def _build(self, sample: tuple[int | None, ...]) -> None:
+        raise NotImplementedError
+
+    def _bind_step(self, plan: Plan, features: int, targets: Any, goal: Goal | None) -> Step:
+        raise NotImplementedError
+
+    def _plan_cache(self) -> PlanCache:
+        raise NotImplementedError
+
+    def _widest(self) -> int:
+        raise NotImplementedError
+
+    def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> Call:
+        raise NotImplementedError
+
+    def _shuffler(self, epoch: int) -> np.random.Generator:
+        raise NotImplementedError
+
+    def first_non_finite_weights(self) -> str | None:
+        """Return "layer/weight" for the first that holds NaN or infinity, or None."""
+        raise NotImplementedError
+
+    # Public
+
+    def compile(self, optimizer: Any, loss: Any, metrics: Any = None) -> None:
+        """Choose how the model is trained.
+
+        Parameters
+        ----------
+        optimizer : str or Optimizer
+            "adam", "sgd", or an object of `nlstm.optimizers`.
+        loss : str or Loss
+            A name such as "mean_squared_error", or an object of `nlstm.losses`.
+        metrics : list of str or Metric, optional
+            Reported beside the loss: "mae", "accuracy", ...
+
+        Raises
+        ------
+        ValueError, TypeError
+            A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
+        """
+        new_loss, new_optimizer = losses.get(loss), optimizers.get(optimizer)
+        new_metrics = _as_list(metrics)
+        for metric in new_metrics:
+            check_metric(metric)
+        self.loss, self.optimizer, self._metrics = new_loss, new_optimizer, new_metrics
+        self._forget_steps()
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Any] | None = None,
+        shuffle: bool = True,
+        *,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train for some epochs.
+
+        Parameters
+        ----------
+        x : array_like, shape (batch, steps, features) or (batch, features)
+            Any real dtype; converted once.
+        y : array_like
+            Of the outputs' shape; (batch, 1) serves every step of outputs (batch, steps, 1). Class
+            indices for the sparse losses.
+        batch_size : int, default 32
+            Rows per training step; the last one of an epoch may have fewer.
+        epochs : int, default 1
+            The epoch to end at.
+        verbose : {"auto", 0, 1, 2}
+            0 nothing, 1 a live bar and a line an epoch, 2 the lines alone; "auto" is 1 on a terminal
+            or in a notebook, else 2.
+        callbacks : list of Callback, optional
+        validation_split : float, default 0
+            Share of the rows, the last ones, held back for validation.
+        validation_data : (x, y) or (x, y, sample_weight), optional
+            Evaluated after each epoch; wins over `validation_split`.
+        shuffle : bool, default True
+            Take the rows in a new random order at each epoch.
+        sample_weight : array_like, shape (batch,) or (batch, steps), optional
+            Weighs the loss; the sum is still divided by the number of elements, as in Keras.
+        initial_epoch : int, default 0
+            The epoch to start at.
+        validation_batch_size : int, optional
+            By default `batch_size`.
+
+        Returns
+        -------
+        History
+            ``history.history`` has one list per loss and metric. The same object is `model.history`
+            from the start of fit, so that it holds the epochs so far after an interrupt.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The data do not fit the model; nothing was changed.
+        KeyboardInterrupt
+            Ctrl-C falls between two steps or inside one before its update: the weights are those of
+            the last whole step.
+
+        Warns
+        -----
+        RuntimeWarning
+            The loss has become NaN or infinite; once per fit.
+        """
+        rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+        epochs = _count("epochs", epochs, 0)
+        initial_epoch = _count("initial_epoch", initial_epoch, 0)
+        verbose = checked_verbose(verbose)
+        data, validation = self._training_data(
+            x, y, sample_weight, validation_split, validation_data
+        )
+        rows = min(rows, data.rows)
+        validation_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
+        steps = math.ceil(data.rows / rows)
+        history = History()
+        params = {"epochs": epochs, "steps": steps, "verbose": verbose}
+        hooks = CallbackList([*_as_list(callbacks), history], self, params)
+        self._ready(data)
+        goal = self._bound_goal()
+        progress = Progress(verbose, goal.logs)
+        self.history, self.stop_training = history, False
+        warned = False
+        logs: dict[str, float] = {}
+        hooks.call("on_train_begin")
+        try:
+            for epoch in range(initial_epoch, epochs):
+                hooks.call("on_epoch_begin", epoch)
+                progress.begin(f"Epoch {epoch + 1}/{epochs}", steps)
+                batches = self._batches(data, rows, training=True)
+                order = self._order(data.rows, shuffle)
+                self._run_batches(batches, order, rows, "train", hooks, progress)
+                logs = goal.logs()
+                if not (warned or math.isfinite(logs["loss"])):
+                    warned = self._warn_of_loss(logs["loss"], epoch)
+                if validation is not None:
+                    found = self._evaluate(validation, validation_rows, hooks, None)
+                    logs |= {f"val_{name}": value for name, value in found.items()}
+                progress.end(logs)
+                hooks.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+        finally:
+            progress.close()
+        hooks.call("on_train_end", logs)
+        return history
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        *,
+        callbacks: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Return the loss, or [loss, metrics...], or all by name, on data; dropout is off.
+
+        Parameters
+        ----------
+        x, y, batch_size, verbose, sample_weight, callbacks
+            As in `fit`.
+        return_dict : bool, default False
+
+        Returns
+        -------
+        float, list of float, or dict of str to float
+        """
+        rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+        verbose = checked_verbose(verbose)
+        data = self._data(x, y, sample_weight, "evaluate")
+        hooks = CallbackList(callbacks, self, {"verbose": verbose})
+        self._ready(data)
+        progress = Progress(verbose, self._bound_goal().logs)
+        logs = self._evaluate(data, rows, hooks, progress)
+        return logs if return_dict else _unwrapped(logs)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None
+    ) -> np.ndarray:
+        """Return the model's outputs; dropout is off.
+
+        Parameters
+        ----------
+        x : array_like
+            As in `fit`.
+        batch_size : int, optional
+            Rows at a time, by default what suits the caches. Results do not depend on it.
+        verbose : {"auto", 0, 1, 2}
+            1, and "auto" on a terminal or in a notebook, show a bar while it runs; nothing else is
+            printed.
+        callbacks : list of Callback, optional
+
+        Returns
+        -------
+        ndarray, shape (batch, steps, features) or (batch, features)
+
+        Raises
+        ------
+        ValueError
+            `x` does not fit the model, or the model has no weights yet.
+        """
+        verbose = checked_verbose(verbose)
+        sample = self._sample_shape(x, before_build="predict")
+        data = Data(as_input(x, sample, self._input_name(), self.dtype), sample)
+        steps = data.x.shape[1]
+        if batch_size is None:
+            rows = PREDICT_ELEMENTS // (steps * self._widest())
+            rows = max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
+        else:
+            rows = _count("batch_size", batch_size, 1)
+        rows = min(rows, data.rows)
+        hooks = CallbackList(callbacks, self, {"verbose": verbose})
+        progress = Progress(verbose, dict, lines=False)
+        ops = self.ops
+        ops.enter()
+        first, *_ = batches = self._batches(data, rows, training=False, goal=False)
+        output = first[0].output
+        result = np.empty((data.rows, output.steps, output.features), self.dtype)
+
+        def keep(step: Step, start: int) -> None:
+            ops.scatter_steps(step.output.value, start, result)
+
+        progress.begin("predict", math.ceil(data.rows / rows))
+        hooks.call("on_predict_begin")
+        try:
+            order = np.arange(data.rows)
+            self._run_batches(batches, order, rows, "predict", hooks, progress, keep)
+        finally:
+            progress.close()
+        hooks.call("on_predict_end")
+        return result if output.sequence else result[:, 0]
+
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: bool = False
+    ) -> Any:
+        """Take one training step on the whole of `x`; return loss and metrics as `evaluate` does.
+
+        Unlike Keras 3's, which goes on averaging from call to call, the figures are this batch's alone.
+        """
+        return self._on_batch(x, y, sample_weight, True, return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: bool = False
+    ) -> Any:
+        """Return loss and metrics on the whole of `x` as one batch."""
+        return self._on_batch(x, y, sample_weight, False, return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Return the model's outputs on the whole of `x` as one batch."""
+        return self.predict(x, batch_size=2**31, verbose=0)
+
+    # Data
+
+    def _data(self, x: Any, y: Any, weight: Any, action: str) -> Data:
+        """Check and convert one set of data; nothing of the model changes."""
+        if self.loss is None:
+            raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+        if y is None:
+            raise ValueError(f"{action} needs y; got None.")
+        sample = self._sample_shape(x, before_build=None)
+        inputs = as_input(x, sample, self._input_name(), self.dtype)
+        seen = (inputs.shape[1], sample[1]) if len(sample) == 2 else sample
+        output: Any = self._output_shape(seen)
+        loss, rows = self.loss, inputs.shape[0]
+        unit_range = not loss.sparse and loss.fused_activation is not None
+        targets = as_target(y, rows, output, loss.sparse, unit_range, self.dtype)
+        self._resolved_metrics(output[-1])
+        if weight is None:
+            return Data(inputs, sample, targets)
+        steps = output[0] if len(output) == 2 else None
+        return Data(inputs, sample, targets, as_weight(weight, rows, steps, self.dtype))
+
+    def _training_data(
+        self, x: Any, y: Any, weight: Any, share: float, validation: Sequence[Any] | None
+    ) -> tuple[Data, Data | None]:
+        if isinstance(share, bool) or not 0.0 <= share < 1.0:
+            raise ValueError(f"validation_split must be at least 0 and below 1; got {share!r}.")
+        data = self._data(x, y, weight, "fit")
+        if validation is not None:
+            if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
+            try:
+                return data, self._data(*(*validation, None)[:3], "fit")
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"In validation_data: {error}") from None
+        return split(data, share) if share else (data, None)
+
+    # Steps
+
+    def _ready(self, data: Data) -> None:
+        """Build the model if it is not; data have been checked."""
+        self._build(data.sample)
+        self.ops.enter()
+
+    def _resolved_metrics(self, features: int) -> list[metrics.Metric]:
+        assert self.loss is not None
+        found = [metrics.get(one, self.loss, features) for one in self._metrics]
+        for metric in found:
+            if metric.sparse != self.loss.sparse and features > 1:
+                kind = "class indices" if metric.sparse else "one value per feature"
+                raise ValueError(
+                    f"Metric {metric.name!r} reads {kind} in y, but the loss {self.loss.name!r} "
+                    "does not."
+                )
+        return found
+
+    def _bound_goal(self) -> Goal:
+        assert self.loss is not None
+        if self._goal is None:
+            features: Any = self._output_shape(self._sample_shape(None, None))[-1]
+            self._goal = Goal(self.loss, self._resolved_metrics(features))
+        return self._goal
+
+    def _forget_steps(self) -> None:
+        """Forget what was bound for an earlier loss or optimizer."""
+        self._goal = self._update = None
+
+    def _step(self, rows: int, data: Data, training: bool, goal: Goal | None) -> Step:
+        steps, features = data.x.shape[1:]
+        targets = None
+        if goal is not None and data.y is not None:
+            targets = (*data.y.shape[1:], 0 if data.weight is None else data.weight.shape[1])
+
+        def bind(plan: Plan) -> Step:
+            step = self._bind_step(plan, features, targets, goal)
+            if training:
+                assert self.optimizer is not None
+                if self._update is None:
+                    self._update = self._bind_optimizer(self.optimizer)
+                step.calls = [*plan.forward, *plan.backward(), self._update]
+            else:
+                step.calls = plan.forward
+            return step
+
+        key = (rows, steps, training, targets)
+        return self._plan_cache().get(key, rows, steps, training, bind)
+
+    def _batches(
+        self, data: Data, rows: int, training: bool, goal: bool = True
+    ) -> list[tuple[Step, list[Call]]]:
+        """Return the step for whole batches, and the one for the rest where there is one."""
+        sizes = [min(rows, data.rows)]
+        if data.rows % rows and data.rows > rows:
+            sizes.append(data.rows % rows)
+        wanted = self._bound_goal() if goal else None
+        # The largest comes first, so that the arena moves at most once.
+        steps = [self._step(size, data, training, wanted) for size in sizes]
+        return [(step, step.calls_on(self.ops, data)) for step in steps]
+
+    def _order(self, rows: int, shuffle: bool) -> np.ndarray:
+        if not shuffle:
+            return np.arange(rows)
+        self._epochs_shuffled += 1
+        return self._shuffler(self._epochs_shuffled).permutation(rows)
+
+    def _run_batches(
+        self,
+        batches: list[tuple[Step, list[Call]]],
+        order: np.ndarray,
+        rows: int,
+        mode: str,
+        hooks: CallbackList,
+        progress: Progress | None,
+        keep: Callable[[Step, int], None] | None = None,
+    ) -> None:
+        """Run the batches of one pass over the rows in `order`."""
+        goal = self._goal
+        if goal is not None:
+            goal.reset()
+        before = hooks.batch_hook(f"on_{mode}_batch_begin")
+        after = hooks.batch_hook(f"on_{mode}_batch_end")
+        draw = None if progress is None else progress.step_hook
+        step, calls = batches[0]
+        for batch, start in enumerate(range(0, order.size, rows)):
+            if order.size - start < rows:
+                step, calls = batches[-1]
+            step.index[:] = order[start : start + rows]
+            if before is not None:
+                before(batch, {})
+            run(calls)
+            if keep is not None:
+                keep(step, start)
+            if after is not None:
+                after(batch, {} if goal is None or mode == "predict" else goal.logs())
+            if draw is not None:
+                draw(batch)
+            if self.stop_training and mode == "train":
+                break
+
+    def _evaluate(
+        self, data: Data, rows: int, hooks: CallbackList, progress: Progress | None
+    ) -> dict[str, float]:
+        goal = self._bound_goal()
+        rows = min(rows, data.rows)
+        batches = self._batches(data, rows, training=False)
+        if progress is not None:
+            progress.begin("evaluate", math.ceil(data.rows / rows))
+        hooks.call("on_test_begin")
+        try:
+            order = np.arange(data.rows)
+            self._run_batches(batches, order, rows, "test", hooks, progress)
+            logs = goal.logs()
+            if progress is not None:
+                progress.end(logs)
+        finally:
+            if progress is not None:
+                progress.close()
+        hooks.call("on_test_end", logs)
+        return logs
+
+    def _on_batch(self, x: Any, y: Any, weight: Any, training: bool, return_dict: bool) -> Any:
+        data = self._data(x, y, weight, "train_on_batch" if training else "test_on_batch")
+        self._ready(data)
+        goal = self._bound_goal()
+        step = self._step(data.rows, data, training, goal)
+        step.index[:] = np.arange(data.rows)
+        goal.reset()
+        run(step.calls_on(self.ops, data))
+        logs = goal.logs()
+        if training and not math.isfinite(logs["loss"]):
+            self._warn_of_loss(logs["loss"], None)
+        return logs if return_dict else _unwrapped(logs)
+
+    def _warn_of_loss(self, loss: float, epoch: int | None) -> bool:
+        broken = self.first_non_finite_weights()
+        where = "" if epoch is None else f" in epoch {epoch + 1}"
+        weights = (
+            f"the first weights that are not finite are {broken}"
+            if broken
+            else ("all weights are still finite")
+        )
+        warnings.warn(
+            f"The loss became {loss}{where}; {weights}. A smaller learning rate or smaller data help.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return True
+
+
+def _as_list(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _unwrapped(logs: dict[str, float]) -> Any:
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
