@@ -68,7 +68,7 @@ def get_num_threads() -> int:
 
 
 def warmup() -> None:
-    """Compile the kernels that the usual model needs, so that no later process has to wait for them.
+    """Compile the kernels that the usual model needs, so that no later process waits for them.
 
     Trains and evaluates small float32 models, with the default activations, the mean squared error
     and Adam; compiled code goes to Numba's cache. Prints what it did.

@@ -22,8 +22,8 @@ Logs = Mapping[str, float] | None
 class Callback:
     """The interface: override the hooks you need.
 
-    A hook that runs at each batch makes fit compute the logs at each batch; one that is not overridden
-    costs nothing.
+    A hook that runs at each batch makes fit compute the logs at each batch; one that is not
+    overridden costs nothing.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Callback:
     """
 
     model: Any = None
-    params: dict[str, Any] = {}  # noqa: RUF012: replaced, never changed
+    params: dict[str, Any] = {}  # replaced as a whole, never changed
 
     def set_model(self, model: Any) -> None:
         """Tell the callback its model."""
@@ -225,7 +225,7 @@ on_train_batch_end : callable, optional
 
 
 class TerminateOnNaN(Callback):
-    """Stop training at the batch where the loss is no longer finite, and name the weights that broke."""
+    """Stop at the batch where the loss is no longer finite, and name the weights that broke."""
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Look at the loss."""

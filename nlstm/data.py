@@ -1,4 +1,4 @@
-"""A user's arrays: checked once, converted once, with errors that say what came and what was expected."""
+"""A user's arrays: checked and converted once; errors say what came and what was expected."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -77,8 +77,8 @@ def as_input(x: Any, shape: tuple[int | None, ...], layer: str, dtype: np.dtype)
         )
     if len(shape) == 2 and shape[0] is not None and array.shape[1] != shape[0]:
         raise ValueError(
-            f"{layer} was built for {shape[0]} steps; x of shape {array.shape} has {array.shape[1]}. "
-            f"input_shape=(None, {shape[-1]}) takes any number."
+            f"{layer} was built for {shape[0]} steps; x of shape {array.shape} has "
+            f"{array.shape[1]}. input_shape=(None, {shape[-1]}) takes any number."
         )
     if array.size == 0:
         raise ValueError(f"x is empty: its shape is {array.shape}.")
@@ -89,7 +89,7 @@ def as_input(x: Any, shape: tuple[int | None, ...], layer: str, dtype: np.dtype)
 def check_rank(
     array: np.ndarray, rank: int, layer: str, shape: tuple[int | None, ...] = ()
 ) -> None:
-    """Raise a ValueError unless `array` has a batch axis and `rank` more; say which axis is missing."""
+    """Raise unless `array` has a batch axis and `rank` more; say which axis is missing."""
     if array.ndim == rank + 1:
         return
     expected = "(batch, steps, features)" if rank == 2 else "(batch, features)"

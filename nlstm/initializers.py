@@ -182,7 +182,7 @@ class Orthogonal(Initializer):
         return self.gain * (q.T if shape[0] < shape[1] else q)
 
 
-CLASSES = {
+CLASSES: dict[str, type[Initializer]] = {
     "constant": Constant,
     "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,

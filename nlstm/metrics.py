@@ -1,4 +1,4 @@
-"""Metrics by Keras's names. Each is a mean that a loss kernel sums, followed by at most a square root."""
+"""Metrics by Keras's names: means that loss kernels sum, followed by at most a square root."""
 
 import math
 from typing import Any

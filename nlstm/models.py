@@ -68,8 +68,8 @@ class Sequential(Trainer):
         Raises
         ------
         TypeError, ValueError
-            It is no layer, already belongs to a model, has a name that is taken, or an `input_shape`
-            though it is not the first.
+            It is no layer, already belongs to a model, has a name that is taken, or an
+            `input_shape` though it is not the first.
         """
         if not isinstance(layer, Layer):
             raise TypeError(f"add expects a layer of nlstm.layers; got {layer!r}.")
@@ -153,7 +153,7 @@ class Sequential(Trainer):
         return self._dtype or np.dtype(np.float32)
 
     @property
-    def ops(self) -> Any:  # type: ignore[override]
+    def ops(self) -> Any:
         """The kernels, loaded when first needed."""
         if self._ops is None:
             self._ops = kernels.load("cpu", self.dtype.name)
@@ -182,8 +182,8 @@ class Sequential(Trainer):
         Parameters
         ----------
         input_shape : tuple of int, optional
-            With the batch axis, as in Keras: (None, steps, features). By default what `Input` or the
-            first layer said.
+            With the batch axis, as in Keras: (None, steps, features). By default what `Input` or
+            the first layer said.
         """
         if input_shape is not None:
             shape = checked_shape("input_shape", tuple(input_shape)[1:])
@@ -219,7 +219,8 @@ class Sequential(Trainer):
             return self._input_shape
         if before_build is not None:
             raise ValueError(
-                f"{before_build} needs weights and this model has none yet: give it an Input, or fit it."
+                f"{before_build} needs weights and this model has none yet: "
+                "give it an Input, or fit it."
             )
         if not self._layers:
             raise ValueError("The model has no layers.")
@@ -251,7 +252,7 @@ class Sequential(Trainer):
         return self._plans
 
     def _bind_step(self, plan: Plan, features: int, targets: Any, goal: Goal | None) -> Step:
-        """Bind layers and loss; `targets` is (steps, features of y, steps of weights or 0) or None."""
+        """Bind layers and loss; `targets` is (steps, features of y, steps of weights or 0)."""
         last = self._layers[-1]
         if plan.training and goal is not None and goal.loss.fuses(last.activation):
             plan.fused = last

@@ -1,4 +1,4 @@
-"""Optimizers: settings and state; the rules themselves are kernels over the flat parameter buffer."""
+"""Optimizers: settings and state; the rules are kernels over the flat parameter buffer."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Parameters: packed as the kernels want them, all in one flat buffer, seen by users as Keras's arrays."""
+"""Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays."""
 
 import math
 from collections.abc import Callable, Sequence

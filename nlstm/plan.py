@@ -1,7 +1,8 @@
-"""Plans: a model's work on a batch of one shape, as a list of kernel calls whose arguments are bound once.
+"""Plans: a model's work on a batch of one shape, as kernel calls whose arguments are bound once.
 
-A step of training is then ``for function, arguments in calls: function(*arguments)``. What changes from step
-to step (the rows of the batch, the learning rate, counters, sums) lives in small arrays that the kernels read.
+A step of training is then ``for function, arguments in calls: function(*arguments)``. What changes
+from step to step (the rows of the batch, the learning rate, counters, sums) lives in small arrays
+that the kernels read.
 """
 
 import math
@@ -142,7 +143,7 @@ class Plan:
         return self._arena.block[start : start + size].reshape(shape)
 
     def scratch(self, size: int) -> np.ndarray:
-        """Return `size` elements that hold nothing from one call to the next, shared by all calls."""
+        """Return `size` elements, shared by all calls: nothing lasts from one to the next."""
         self.scratch_size = max(self.scratch_size, size)
         return np.empty(size, self.dtype) if self._arena is None else self._scratch[:size]
 

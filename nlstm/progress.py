@@ -56,7 +56,7 @@ class Progress:
 
     @property
     def step_hook(self) -> Callable[[int], None] | None:
-        """A function to call after each batch with its number, or None where nothing is to be drawn."""
+        """A function to call after each batch with its number; None where nothing is drawn."""
         return self._step if self._live else None
 
     def _step(self, batch: int) -> None:

@@ -1,4 +1,4 @@
-"""Where random numbers come from: one seed for the process, one stream for each thing that draws."""
+"""Where random numbers come from: one seed for the process, a stream for each that draws."""
 
 import operator
 import random
@@ -42,7 +42,7 @@ def set_random_seed(seed: int) -> None:
     if not 0 <= number < 2**32:
         raise ValueError(f"seed must be from 0 to 2**32 - 1; got {number}.")
     random.seed(number)
-    np.random.seed(number)  # noqa: NPY002: users' own code draws from it
+    np.random.seed(number)  # noqa: NPY002  (users' own code draws from it)
     _Process.seed = number
     _Process.streams = 0
 

@@ -1,4 +1,4 @@
-"""One batch of one shape, ready to run: gather rows, go forward, and in training back and update."""
+"""One batch of one shape, ready to run: gather rows, go forward, in training back and update."""
 
 from dataclasses import dataclass
 from typing import Any

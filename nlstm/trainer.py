@@ -144,8 +144,8 @@ class Trainer:
         epochs : int, default 1
             The epoch to end at.
         verbose : {"auto", 0, 1, 2}
-            0 nothing, 1 a live bar and a line an epoch, 2 the lines alone; "auto" is 1 on a terminal
-            or in a notebook, else 2.
+            0 nothing, 1 a live bar and a line an epoch, 2 the lines alone; "auto" is 1 on a
+            terminal or in a notebook, else 2.
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Share of the rows, the last ones, held back for validation.
@@ -314,7 +314,7 @@ class Trainer:
     ) -> Any:
         """Take one training step on the whole of `x`; return loss and metrics as `evaluate` does.
 
-        Unlike Keras 3's, which goes on averaging from call to call, the figures are this batch's alone.
+        Keras 3 goes on averaging from call to call; these figures are this batch's alone.
         """
         return self._on_batch(x, y, sample_weight, True, return_dict)
 
@@ -359,7 +359,8 @@ class Trainer:
             if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
                 raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
             try:
-                return data, self._data(*(*validation, None)[:3], "fit")
+                held_x, held_y, held_weight = (*validation, None)[:3]
+                return data, self._data(held_x, held_y, held_weight, "fit")
             except (ValueError, TypeError) as error:
                 raise type(error)(f"In validation_data: {error}") from None
         return split(data, share) if share else (data, None)
@@ -509,7 +510,8 @@ class Trainer:
             else ("all weights are still finite")
         )
         warnings.warn(
-            f"The loss became {loss}{where}; {weights}. A smaller learning rate or smaller data help.",
+            f"The loss became {loss}{where}; {weights}. "
+            "A smaller learning rate or data of smaller values may help.",
             RuntimeWarning,
             stacklevel=3,
         )

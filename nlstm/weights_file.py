@@ -54,8 +54,8 @@ def read_weights(
     FileNotFoundError
         There is no such file.
     ValueError
-        It is not a whole safetensors file, or not one of nlstm, or of a newer version, or for a model
-        of other layers or shapes.
+        It is not a whole safetensors file, or not one of nlstm, or of a newer version, or for a
+        model of other layers or shapes.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -65,7 +65,7 @@ def read_weights(
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
-            for name in file.keys():  # noqa: SIM118: safe_open is no dict
+            for name in file.keys():  # safe_open is no dict
                 found[name] = file.get_tensor(name)
     except SafetensorError as error:
         raise ValueError(f"{path} is not a whole safetensors file: {error}.") from error

@@ -105,7 +105,6 @@ class Dense(Layer):
                 _rows(plan.input_gradient(x)),
                 plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype)),
                 self.units,
-                self.units,
             )
             plan.call_back(y, (backward, arguments))
         return y

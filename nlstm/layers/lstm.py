@@ -92,8 +92,8 @@ class LSTM(Layer):
         """Return (steps, units) or (units,); a flat `shape` is an error."""
         if len(shape) != 2:
             raise ValueError(
-                f"{self.name} expects sequences, (batch, steps, features); what comes before it gives "
-                f"{(None, *shape)}. An LSTM before it needs return_sequences=True."
+                f"{self.name} expects sequences, (batch, steps, features); what comes before it "
+                f"gives {(None, *shape)}. An LSTM before it needs return_sequences=True."
             )
         return (shape[0], self.units) if self.return_sequences else (self.units,)
 
@@ -189,7 +189,7 @@ class LSTM(Layer):
     def _recurrent_mask(
         self, plan: Plan, steps: int, rows: int, width: int
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return the dropout masks of the state, one per gate, and a buffer for the masked states."""
+        """Return the dropout masks of the state, one per gate, and a buffer for masked states."""
         if not plan.training or self.recurrent_dropout == 0.0:
             return None, None
         mask = plan.array((GATES, rows, width))

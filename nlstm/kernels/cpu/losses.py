@@ -1,24 +1,28 @@
 """Losses, their gradients and the metrics that are means: one scalar or row body each, two drivers.
 
-A body gives the loss of one element (or of one row) and its slope with respect to the prediction. The drivers
-own what all of them share: targets of one step that serve all steps, sample weights, Keras's mean over rows and
-steps, and padded lanes. They run on one thread in a fixed order, so the bits never depend on threads; beside the
-recurrence their work is small.
+A body gives the loss of one element (or of one row) and its slope with respect to the prediction.
+The drivers own what all of them share: targets of one step that serve all steps, sample weights,
+Keras's mean over rows and steps, and padded lanes. They run on one thread in a fixed order, so the
+bits never depend on threads; beside the recurrence their work is small.
 
 Every function of `loss` has one signature:
 
     function(y, p, features, weight, dp, total)
 
-    y : ndarray, shape (Ty, N, >= C), Ty = 1 or T. Targets; C = 1 class index for the sparse losses, else features.
+    y : ndarray, shape (Ty, N, >= C), Ty = 1 or T. Targets; C = 1 class index for the sparse losses,
+        else features.
     p : ndarray, shape (T, N, S). Predictions.
     features : int. Columns of p that carry predictions.
     weight : ndarray, shape (Tw, N, >= 1), Tw = 1 or T, or None. Column 0 weighs row n at step t.
-    dp : ndarray, shape (T, N, S), or None. Overwritten (=) with the gradient of the batch's loss, padding with 0.
-    total : ndarray(float64), shape (2,). total[0] += batch loss * N, total[1] += N, so that total[0] / total[1]
-        is Keras's running mean. The batch loss is ``sum(weight * row loss) / (T * N)``.
+    dp : ndarray, shape (T, N, S), or None. Overwritten (=) with the gradient of the batch's loss,
+        padding with 0.
+    total : ndarray(float64), shape (2,). total[0] += batch loss * N, total[1] += N, so that
+        total[0] / total[1] is Keras's running mean. The batch loss is
+        ``sum(weight * row loss) / (T * N)``.
 
-Names that end in ``_from_sigmoid`` and ``_from_softmax`` read probabilities but write the gradient with respect
-to what went into the activation: ``p - y``, which neither overflows nor vanishes where the activation saturates.
+Names that end in ``_from_sigmoid`` and ``_from_softmax`` read probabilities but write the gradient
+with respect to what went into the activation: ``p - y``, which neither overflows nor vanishes where
+the activation saturates.
 """
 
 import math
@@ -32,8 +36,9 @@ __all__ = ["loss"]
 
 EPSILON = 1e-7  # Keras's: probabilities are clipped to [EPSILON, 1 - EPSILON]
 
-# Bodies are compiled into their callers only, so a cache file of their own would never be read. Drivers are
-# inlined before compilation: a body handed to a compiled driver would be an address, which cannot be cached.
+# Bodies are compiled into their callers only, so a cache file of their own would never be read.
+# Drivers are inlined before compilation: a body handed to a compiled driver would be an address,
+# which cannot be cached.
 body = numba.njit(error_model="numpy")
 driver = numba.njit(error_model="numpy", inline="always")
 
@@ -83,7 +88,8 @@ def _binary_accuracy(y, p):
     return 1.0 if (p > 0.5) == (y > 0.5) else 0.0, 0.0
 
 
-# Row bodies: (y row, p row, features, dp row, scale, need_gradient) -> loss of the row; dp = scale * slope
+# Row bodies: (y row, p row, features, dp row, scale, need_gradient) -> loss of the row;
+# dp = scale * slope
 
 
 @body
@@ -259,8 +265,8 @@ def _rowwise(loss_of, y, p, features, weight, dp, total):
     total[1] += rows
 
 
-# One compiled function per name. They are spelled out, not made in a loop: Numba's cache knows a function by
-# its file and name, and would take closures made in a loop for one function.
+# One compiled function per name. They are spelled out, not made in a loop: Numba's cache knows a
+# function by its file and name, and would take closures made in a loop for one function.
 
 
 @njit
@@ -337,7 +343,7 @@ def binary_accuracy(y, p, features, weight, dp, total):
 
 @njit
 def categorical_accuracy(y, p, features, weight, dp, total):
-    """Share of rows whose largest prediction stands where the largest target does. `dp` must be None."""
+    """Share of rows whose largest prediction and target stand together. `dp` must be None."""
     _rowwise(_categorical_accuracy, y, p, features, weight, dp, total)
 
 

@@ -1,10 +1,12 @@
 """Optimizer rules: one pass over the flat parameter buffer.
 
-Each rule has a serial form and one that splits the buffer over threads for large models. All are elementwise
-and compiled without contraction of products into fused operations, so both give the same bits.
+Each rule has a serial form and one that splits the buffer over threads for large models. All are
+elementwise and compiled without contraction of products into fused operations, so both give the
+same bits.
 
-`settings` is a small float64 array that the caller may change between steps (a learning rate schedule) and
-`step` an int64 array of one counter, so that the arguments of a bound call never change.
+`settings` is a small float64 array that the caller may change between steps (a learning rate
+schedule) and `step` an int64 array of one counter, so that the arguments of a bound call never
+change.
 """
 
 import numpy as np

@@ -1,8 +1,9 @@
 """Counter-based random numbers: the same mask at any number of threads and in any order.
 
-An element's number is ``mix(key + (element + 1) * gamma)``, the SplitMix64 sequence of a key that is itself
-mixed from (seed, step, stream). So no state is carried from element to element: a loop vectorises, a backward
-pass draws the mask again instead of keeping it, and a run that is resumed at a step goes on with its numbers.
+An element's number is ``mix(key + (element + 1) * gamma)``, the SplitMix64 sequence of a key that
+is itself mixed from (seed, step, stream). So no state is carried from element to element: a loop
+vectorises, a backward pass draws the mask again instead of keeping it, and a run that is resumed at
+a step goes on with its numbers.
 
 References
 ----------
@@ -33,7 +34,7 @@ def _mix(z):
 
 @njit(inline="always")
 def _key(seed, step, stream):
-    """Return the key of one mask: three words mixed one after the other, so that none may cancel."""
+    """Return the key of one mask: words mixed one after the other, so that none may cancel."""
     key = _mix(np.uint64(seed) + GAMMA)
     key = _mix((key ^ np.uint64(step)) + GAMMA)
     return _mix((key ^ np.uint64(stream)) + GAMMA)
@@ -86,7 +87,7 @@ def dropout_mask(seed, step, stream, rate, features, out):
 
 @njit
 def dropout_apply(seed, step, stream, rate, features, x, out):
-    """Write ``x * mask`` for the mask that `dropout_mask` would give: dropout forward, and backward too.
+    """Write ``x * mask`` for the mask of `dropout_mask`: dropout forward, and backward too.
 
     Parameters
     ----------

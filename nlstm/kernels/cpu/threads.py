@@ -1,7 +1,7 @@
 """How many threads kernels may use.
 
-Numba keeps the number per Python thread, so a choice made in one would not hold in another: it is kept here and
-taken up by whoever enters the kernels.
+Numba keeps the number per Python thread, so a choice made in one would not hold in another: it is
+kept here and taken up by whoever enters the kernels.
 """
 
 import numba
