@@ -40,7 +40,7 @@ class Nlstm:
         nlstm.set_num_threads(threads)
         nlstm.set_random_seed(0)
         self.how = {"train": "fit", "predict": "predict"}
-        self.versions = {"nlstm": nlstm.__version__} | _versions("numba", "numpy")
+        self.versions = _versions("nlstm", "numba", "numpy")
         self.shape = shape
         self.x, self.y = shape.data()
         layers = [Input((shape.T, shape.F))]
