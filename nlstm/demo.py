@@ -16,7 +16,7 @@ from nlstm.windows import windows
 
 __all__ = ["demo"]
 
-# A week, 32 units and 40 epochs did best on the validation part; the test part had no say.
+# Lowest validation loss, mean of 8 seeds, of 7, 14 and 28 days, 16 to 64 units, 10 to 60 epochs.
 INPUT_DAYS = 7
 UNITS = 32
 BATCH_SIZE = 32
