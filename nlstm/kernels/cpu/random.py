@@ -14,7 +14,7 @@ import numpy as np
 
 from nlstm.kernels.cpu.jit import njit
 
-__all__ = ["advance", "dropout_apply", "dropout_mask", "random_bits"]
+__all__ = ["advance", "dropout_apply", "dropout_mask"]
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
@@ -50,14 +50,6 @@ def _drop_below(rate):
 def advance(step):
     """Count one training step: ``step[0] += 1``, shape (1,), int64."""
     step[0] += 1
-
-
-@njit
-def random_bits(seed, step, stream, out):
-    """Fill `out` (uint64, 1-D) with the bits of elements 0, 1, ... of a stream at ``step[0]``."""
-    key = _key(seed, step[0], stream)
-    for i in range(out.size):
-        out[i] = _mix(key + (np.uint64(i) + ONE) * GAMMA)
 
 
 @njit
