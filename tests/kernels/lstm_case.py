@@ -3,7 +3,8 @@
 import numpy as np
 
 from nlstm.kernels.cpu import layout
-from nlstm.kernels.cpu.lstm import lstm, lstm_gates_shape, lstm_scratch_size
+from nlstm.kernels.cpu.lstm import lstm
+from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_scratch_size
 from nlstm.kernels.cpu.tile import load_tile
 from tests.reference.lstm import lstm_backward, lstm_forward
 

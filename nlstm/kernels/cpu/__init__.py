@@ -10,8 +10,6 @@ from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
-from nlstm.kernels.cpu.lstm import lstm_gates_shape as lstm_gates_shape
-from nlstm.kernels.cpu.lstm import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.optimizers import adam_update as adam_update
 from nlstm.kernels.cpu.optimizers import adam_update_parallel as adam_update_parallel
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
@@ -19,6 +17,8 @@ from nlstm.kernels.cpu.optimizers import sgd_update_parallel as sgd_update_paral
 from nlstm.kernels.cpu.random import advance as advance
 from nlstm.kernels.cpu.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.random import dropout_mask as dropout_mask
+from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
+from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps
 from nlstm.kernels.cpu.tile import load_tile as load_tile

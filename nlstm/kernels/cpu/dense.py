@@ -11,7 +11,7 @@ from numba.extending import overload
 
 from nlstm.kernels.cpu.activations import MARKERS, Softmax, activate, derivative
 from nlstm.kernels.cpu.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
-from nlstm.kernels.cpu.jit import lanes, njit, njit_parallel, thread_count
+from nlstm.kernels.cpu.jit import lanes, njit_inner, njit_parallel, thread_count
 from nlstm.kernels.cpu.layout import blocks
 from nlstm.kernels.cpu.simd import exp, load, store
 from nlstm.kernels.cpu.tile import VECTORS, tile
@@ -25,7 +25,7 @@ def dense_scratch_size(F, O, dtype):  # noqa: E741, the field's letter
     return L + blocks(F, dtype) * blocks(O, dtype) * L * L
 
 
-@njit
+@njit_inner
 def slice_count(work):
     return 1 if work < SMALL_WORK else thread_count()
 
@@ -102,7 +102,7 @@ def _derive_rows(activation, y, dy, first, last, L):
 # --- forward -----------------------------------------------------------------------------------------------
 
 
-@njit
+@njit_inner
 def forward_rows(activation, x, W, b, y, features, first, last):
     V, K, L = W.shape
     for n0 in range(first, last, ROW_BLOCK):
@@ -136,14 +136,14 @@ def dense_forward(activation, x, W, b, y, features):
         forward_rows(activation, x, W, b, y, features, np.int64(0), R)
     else:
         for s in prange(slices):
-            first, last = share(R, s, slices)
+            first, last = share(R, np.int64(s), slices)
             forward_rows(activation, x, W, b, y, features, first, last)
 
 
 # --- backward ----------------------------------------------------------------------------------------------
 
 
-@njit
+@njit_inner
 def inputs_rows(dz, W_panels, dx, K, features, first, last, L):
     """Compute dx = dz W^T for rows first..last."""
     V = (K + L - 1) // L
@@ -162,7 +162,7 @@ def inputs_rows(dz, W_panels, dx, K, features, first, last, L):
                 tile(end - n, min(VECTORS, V - v), place, None, (source,))
 
 
-@njit
+@njit_inner
 def weights_share(x, dz, dW, db, ones, first, last):
     """Compute rows first..last of dW = x^T dz; row K is db, from the 1 in ones[0]."""
     V, K, L = dW.shape
@@ -217,12 +217,12 @@ def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
             inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
     else:
         for s in prange(slices):
-            first, last = share(R, s, slices)
+            first, last = share(R, np.int64(s), slices)
             derive_rows(activation, y, dy, first, last, L)
             if dx is not None:
                 inputs_rows(dy, scratch, dx, K, features, first, last, L)
         for s in prange(slices):
-            first, last = share(K + 1, s, slices)
+            first, last = share(K + 1, np.int64(s), slices)
             weights_share(x, dy, dW, db, scratch, first, last)
 
 

@@ -1,7 +1,7 @@
 """Matrix products cut into register tiles, and the transposes that feed them.
 
 Products here run on one thread's share; the kernels that call them split rows, columns or outputs over
-threads, never a sum.
+threads, never a sum. Their arrays are flat: one shape is one compilation.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from nlstm.kernels.cpu.jit import njit
+from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.simd import Emitter, element_pointer, splat, store
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
@@ -18,20 +18,19 @@ ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-leve
 K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
 
 
-@njit
+@njit_inner
 def tile_edge(first, last, index, count):
     """Return where tile `index` begins when rows first..last are cut into `count` even tiles."""
     return first + (last - first) * index // count
 
 
-@njit
+@njit_inner
 def share(total, index, count):
     """Return the first and the last (exclusive) of `total` items that slice `index` of `count` gets."""
-    index = np.int64(index)  # prange counts without sign, which would compile every callee twice
     return total * index // count, total * (index + 1) // count
 
 
-@njit
+@njit_inner
 def tile_count(rows):
     return (rows + ROWS - 1) // ROWS
 
@@ -70,7 +69,7 @@ def transpose_square(typingctx, out, out_offset, out_row, source, source_offset,
     return types.void(out, words, words, source, words, words), codegen
 
 
-@njit
+@njit_inner
 def transpose_panel(out, out_offset, weights, v):
     """Write panel v of the transpose of gate weights or panels, (groups, K, width) -> (groups * width, L).
 
@@ -89,7 +88,7 @@ def transpose_panel(out, out_offset, weights, v):
                 transpose_edge(out, target + column * L, weights, source + column, width, inputs - v * L, L)
 
 
-@njit
+@njit_inner
 def transpose_edge(out, out_offset, weights, source, width, rows, L):
     """Transpose fewer than L rows; the missing ones count as zeros."""
     flat, weights = out.ravel(), weights.ravel()
@@ -102,7 +101,7 @@ def transpose_edge(out, out_offset, weights, source, width, rows, L):
 # --- products ----------------------------------------------------------------------------------------------
 
 
-@njit
+@njit_inner
 def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block, panels,
                            panels_offset, H, L, gate, gates, accumulate):
     """Compute out[n] = sum over `gates` gates from `gate` on, and units, of dz[n] times the panels' rows.
@@ -137,17 +136,16 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
                     tile(end - n, vectors, place, place, (blocks, rest))
 
 
-@njit
+@njit_inner
 def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz, dz_offset,
-                    steps, N, accumulate):
+                    steps, N, L, accumulate):
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], for k0 <= k < k1.
 
     One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
     dz_offset + (step * N + n) * 4L, and `vectors` of its vectors are used. The sum runs over steps, then
     rows, whatever the number of threads. With `accumulate`, dW is added to.
     """
-    width = dW.shape[dW.ndim - 1] * GATES
-    L = dW.shape[dW.ndim - 1]
+    width = GATES * L
     step_block = max(1, ROW_BLOCK // N)
     count = tile_count(k1 - k0)
     for step in range(0, steps, step_block):

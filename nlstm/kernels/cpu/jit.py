@@ -48,6 +48,10 @@ def lanes(dtype) -> int:
 # error_model="numpy": a division by zero gives inf or NaN instead of a branch and an exception.
 njit = functools.partial(numba.njit, cache=True, error_model="numpy")
 njit_parallel = functools.partial(njit, parallel=True)
+# For functions that only kernels call: no entry from Python and no cache file, which costs compile time.
+njit_inner = functools.partial(
+    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
 
 
 @intrinsic

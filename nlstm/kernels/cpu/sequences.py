@@ -4,12 +4,12 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.gemm import share
-from nlstm.kernels.cpu.jit import njit, njit_parallel, thread_count
+from nlstm.kernels.cpu.jit import njit, njit_inner, njit_parallel, thread_count
 
 SMALL_COPY = 1 << 17  # numbers that one thread copies before a second one is worth waking
 
 
-@njit
+@njit_inner
 def gather_rows(source, index, out, first, last):
     for n in range(first, last):
         row = index[n]
@@ -33,7 +33,7 @@ def gather_steps(source, index, out):
     else:
         slices = thread_count()
         for s in prange(slices):
-            first, last = share(N, s, slices)
+            first, last = share(N, np.int64(s), slices)
             gather_rows(source, index, out, first, last)
 
 

@@ -1,0 +1,178 @@
+"""The LSTM recurrence over all time steps.
+
+    z = x W + h' U + b    i, f, o = sigmoid(z_i, z_f, z_o)    g = tanh(z_g)
+    c = f c' + i g        h = o tanh(c)
+
+A register tile computes z for a few rows and one block of units, and the cell finishes these while they are
+in the first-level cache.
+
+References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
+"""
+
+import numpy as np
+from numba import prange
+
+from nlstm.kernels.cpu.activations import activate
+from nlstm.kernels.cpu.gemm import share, tile_count, tile_edge
+from nlstm.kernels.cpu.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.layout import GATES
+from nlstm.kernels.cpu.schedule import schedule
+from nlstm.kernels.cpu.simd import fma, load, store
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+
+# --- one tile ----------------------------------------------------------------------------------------------
+
+
+@njit_inner
+def any_row(mask, t, first, last):
+    """Whether some row of the tile is not masked."""
+    if mask is None:
+        return True
+    for n in range(first, last):  # noqa: SIM110, any() is not for kernels
+        if mask[t, n]:
+            return True
+    return False
+
+
+@njit_inner
+def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_offset, h, c, gates, L,
+                mask, h_mask, hm):
+    """Finish rows first..last of one unit block: gates from z, then c and h; masked rows keep theirs."""
+    N, S = h.shape[1], h.shape[2]
+    slots = h.shape[0]
+    before, after = (t % slots) * N * S + block * L, ((t + 1) % slots) * N * S + block * L
+    for n in range(first, last):
+        old, new = before + n * S, after + n * S
+        if mask is not None and not mask[tx, n]:
+            h_new = load(h, old)
+            store(c, new, load(c, old))
+        else:
+            at = z_offset + (n - first) * GATES * L
+            i = activate(recurrent_activation, load(z, at))
+            f = activate(recurrent_activation, load(z, at + L))
+            g = activate(activation, load(z, at + 2 * L))
+            o = activate(recurrent_activation, load(z, at + 3 * L))
+            c_new = fma(f, load(c, old), i * g)
+            h_new = o * activate(activation, c_new)
+            store(c, new, c_new)
+            if gates is not None:
+                store(z, at, i)
+                store(z, at + L, f)
+                store(z, at + 2 * L, g)
+                store(z, at + 3 * L, o)
+        store(h, new, h_new)
+        if h_mask is not None and t + 1 < hm.shape[0]:
+            for gate in range(GATES):
+                kept = h_new * load(h_mask, (gate * N + n) * S + block * L)
+                store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
+
+
+# --- one slice ---------------------------------------------------------------------------------------------
+
+
+@njit_inner
+def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U, b, h, c, gates,
+                  scratch, reverse, mask, h_mask, hm):
+    """Take the rows and unit blocks of slice `s` through steps t0..t1."""
+    T, N, Sx = x.shape
+    F, H, L = W.shape[1], U.shape[1], U.shape[3]
+    slots, S = h.shape[0], h.shape[2]
+    width = GATES * L
+    n0, n1 = share(N, s % row_slices, row_slices)
+    b0, b1 = share(U.shape[0], s // row_slices, unit_slices)
+    count = tile_count(n1 - n0)
+    for t in range(t0, t1):
+        tx = T - 1 - t if reverse else t
+        for block in range(b0, b1):
+            for index in range(count):
+                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                if gates is None:
+                    z, at = scratch, np.int64(s) * ROWS * VECTORS * L
+                else:
+                    z, at = gates.reshape(-1), ((t * U.shape[0] + block) * N + n) * width
+                if any_row(mask, tx, n, end):
+                    place = (z, at, width, L)
+                    bias = (b, block * width, 0, L)
+                    from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, block * F * width, L, width, 0, F, 1)
+                    U_at = block * H * width
+                    if h_mask is None:
+                        before = ((t % slots) * N + n) * S
+                        from_h = (h, before, S, 1, 0, U, U_at, L, width, 0, H, 1)
+                        tile(end - n, VECTORS, place, bias, (from_x, from_h))
+                    else:
+                        tile(end - n, VECTORS, place, bias, (from_x,))
+                        for gate in range(GATES):
+                            before = ((t * GATES + gate) * N + n) * S
+                            of_gate = (z, at + gate * L, width, L)
+                            from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
+                            tile(end - n, 1, of_gate, of_gate, (from_h,))
+                finish_cell(activation, recurrent_activation, t, tx, n, end, block, z, at, h, c, gates, L,
+                            mask, h_mask, hm)  # fmt: skip
+
+
+# --- all steps ---------------------------------------------------------------------------------------------
+
+
+@njit_parallel
+def mask_inputs(x, x_mask, xm):
+    """Write the masked inputs of all steps."""
+    for t in prange(x.shape[0]):
+        for n in range(x.shape[1]):
+            for k in range(x_mask.shape[1]):
+                xm[t, n, k] = x[t, n, k] * x_mask[n, k]
+
+
+@njit
+def mask_first_state(h, h_mask, hm):
+    """Write the masked initial state; the cell writes those after it."""
+    for gate in range(GATES):
+        for n in range(h.shape[1]):
+            for k in range(h.shape[2]):
+                hm[0, gate, n, k] = h[0, n, k] * h_mask[gate, n, k]
+
+
+@njit_parallel
+def run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm):
+    T, N = x.shape[0], x.shape[1]
+    row_slices, unit_slices = schedule(T, N, W.shape[1], U.shape[1], thread_count())
+    slices = row_slices * unit_slices
+    phases = 1 if unit_slices == 1 else T
+    for phase in range(phases):
+        t0, t1 = share(T, phase, phases)
+        if slices == 1:
+            forward_slice(np.int64(0), row_slices, unit_slices, t0, t1, activation, recurrent_activation, x,
+                          W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm)  # fmt: skip
+        else:
+            for s in prange(slices):
+                forward_slice(np.int64(s), row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U,
+                              b, h, c, gates, scratch, reverse, mask, h_mask, hm)  # fmt: skip
+
+
+def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, x_mask,
+                 xm, h_mask, hm):
+    """Run an LSTM over all time steps of a batch.
+
+    Parameters
+    ----------
+    activation, recurrent_activation : markers of `nlstm.kernels.cpu.activations`.
+    x : ndarray, shape (T, N, >= F). W, U : gate weights (B, F, 4, L), (B, H, 4, L). b : (B, 4, L).
+    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S). Slot 0 holds the initial state; the
+        rest is overwritten.
+    gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it unchanged to `lstm_backward`.
+    scratch : ndarray of `lstm_scratch_size` numbers.
+    reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
+    mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
+    x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives the product.
+    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, shape (T, 4, N, S), receives the
+        products.
+
+    Notes
+    -----
+    Overwrites (=) every output. The same bits at any number of threads.
+    """
+    if x_mask is not None:
+        mask_inputs(x, x_mask, xm)
+        x = xm
+    if h_mask is not None:
+        mask_first_state(h, h_mask, hm)
+    run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm)
