@@ -24,7 +24,7 @@ def padded(array, fill, columns=3):
 
 
 def run(name, y, p, weight=None, gradient=True):
-    """Call a kernel on (N, T, features) arrays; return the loss and the gradient (N, T, features)."""
+    """Call a kernel on (N, T, features) arrays; return the loss and the gradient."""
     features = p.shape[2]
     dp = np.full_like(padded(p, 0), np.nan) if gradient else None
     total = np.array([0.5, 7.0])  # "+="
