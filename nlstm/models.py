@@ -81,11 +81,11 @@ class Sequential(Trainer):
             _checked_dtype(layer.dtype)
             if layer.dtype != (self._dtype or layer.dtype):
                 raise ValueError(f"{layer.name} is {layer.dtype}, but the model is {self._dtype}.")
+        layer.name = self._free_name(layer)
         shape = self._shape_with(layer)
-        name = self._free_name(layer)
         kept = self.get_weights() if self._built_shape else []
 
-        layer.taken, layer.name = True, name
+        layer.taken = True
         if self._dtype is None and layer.dtype is not None:
             self._dtype, self._ops = layer.dtype, None
         self._input_shape = shape
@@ -289,7 +289,7 @@ class Sequential(Trainer):
     # Weights
 
     def _parameters_by_name(self) -> dict[str, Any]:
-        self._build(self._sample_shape(None, "Weights"))
+        self._build(self._sample_shape(None, "This"))
         return {
             f"{layer.name}/{parameter.name}": parameter
             for layer in self._layers

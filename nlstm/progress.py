@@ -68,7 +68,12 @@ class Progress:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(
-                total=self._steps, desc=self._title, unit="step", leave=False, file=sys.stdout
+                total=self._steps,
+                desc=self._title,
+                unit="step",
+                leave=False,
+                file=sys.stdout,
+                mininterval=0.0,  # how often is decided here
             )
             self._bar.start_t -= now - self._start  # the bar's clock starts with the part
         self._bar.set_postfix_str(_format(self._logs()), refresh=False)

@@ -142,16 +142,18 @@ class Trainer(Loop):
         history = History()
         params = {"epochs": epochs, "steps": steps, "verbose": verbose}
         hooks = CallbackList([*_as_list(callbacks), history], self, params)
+        if verbose:
+            self.ops.announce_compilation()
         self._ready(data)
         goal = self._bound_goal()
         progress = Progress(verbose, goal.logs)
         self.history, self.stop_training = history, False
         warned = False
         logs: dict[str, float] = {}
-        hooks.call("on_train_begin")
+        hooks.call("on_train_begin", {})
         try:
             for epoch in range(initial_epoch, epochs):
-                hooks.call("on_epoch_begin", epoch)
+                hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}", steps)
                 batches = self._batches(data, rows, training=True)
                 order = self._order(data.rows, shuffle)
@@ -250,13 +252,13 @@ class Trainer(Loop):
             ops.scatter_steps(step.output.value, start, result)
 
         progress.begin("predict", math.ceil(data.rows / rows))
-        hooks.call("on_predict_begin")
+        hooks.call("on_predict_begin", {})
         try:
             order = np.arange(data.rows)
             self._run_batches(batches, order, rows, "predict", hooks, progress, keep)
         finally:
             progress.close()
-        hooks.call("on_predict_end")
+        hooks.call("on_predict_end", {})
         return result if output.sequence else result[:, 0]
 
     def train_on_batch(
@@ -304,7 +306,7 @@ class Trainer(Loop):
         batches = self._batches(data, rows, training=False)
         if progress is not None:
             progress.begin("evaluate", math.ceil(data.rows / rows))
-        hooks.call("on_test_begin")
+        hooks.call("on_test_begin", {})
         try:
             order = np.arange(data.rows)
             self._run_batches(batches, order, rows, "test", hooks, progress)

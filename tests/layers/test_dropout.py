@@ -17,7 +17,7 @@ def test_it_is_off_outside_training():
 
 
 def test_the_backward_pass_draws_the_mask_of_the_forward_pass():
-    # Loss = mean((x m w)**2) with one feature, so dw = 2 w mean((x m)**2) = 2 w mean(m) / (1 - rate).
+    # Loss = mean((x m w)**2) with one feature, so dw = 2 w mean((x m)**2) = 2 loss / w.
     model = model_of(Dense(1, use_bias=False), Dropout(0.2, seed=4), shape=(5, 1))
     (w,) = model.get_weights()
     loss = model.train_on_batch(X[..., :1], np.zeros((200, 5, 1)))

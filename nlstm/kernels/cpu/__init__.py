@@ -10,6 +10,7 @@ from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
+from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.optimizers import adam_update as adam_update
 from nlstm.kernels.cpu.optimizers import adam_update_parallel as adam_update_parallel
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
