@@ -3,24 +3,25 @@
 THE CONTRACT
 ============
 
-Letters: ``N`` batch rows, ``T`` time steps, ``F`` input features, ``H`` units, ``O`` outputs, ``R`` rows
-of a product (``T * N`` for a sequence). Gate order i, f, g, o (Keras calls g "c").
+Letters: ``N`` batch rows, ``T`` time steps, ``F`` input features, ``H`` units, ``O`` outputs, ``R``
+rows of a product (``T * N`` for a sequence). Gate order i, f, g, o (Keras calls g "c").
 
-Every kernel takes arrays that the caller owns, allocates nothing, trusts its caller, and gives the same
-bits at any number of threads. "=" overwrites an argument, "+=" adds to it; nothing else is written.
+Every kernel takes arrays that the caller owns, allocates nothing, trusts its caller, and gives the
+same bits at any number of threads. "=" overwrites an argument, "+=" adds to it; nothing else is
+written.
 
 Layouts (private to the rooms below the public API; ``L = lanes(dtype)`` is the vector width)
 
-=============  =====================  =====================================================================
-what           shape                  note
-=============  =====================  =====================================================================
-sequence       (T, N, S)              time-major; ``S >= F``. Flat values are sequences of one step.
-state          (T + 1, N, S)          slot 0 is the initial state, slot t + 1 the state after step t.
-                                      Prediction may pass (2, N, S): slots are then used in turn (t % 2).
-gate weights   (B, K, 4, L)           ``B = ceil(H / L)`` blocks of L units; the four gates side by side.
+=============  =============  ====================================================================
+what           shape          note
+=============  =============  ====================================================================
+sequence       (T, N, S)      time-major; ``S >= F``. Flat values are sequences of one step.
+state          (T + 1, N, S)  slot 0 is the initial state, slot t + 1 the state after step t.
+                              Prediction may pass (2, N, S): slots are used in turn (t % 2).
+gate weights   (B, K, 4, L)   ``B = ceil(H / L)`` blocks of L units; the four gates side by side.
 gate bias      (B, 4, L)
-panels         (V, K, L)              ``V = ceil(O / L)`` panels of L columns (Dense weights; bias (V, L)).
-=============  =====================  =====================================================================
+panels         (V, K, L)      ``V = ceil(O / L)`` panels of L columns (dense weights; bias (V, L)).
+=============  =============  ====================================================================
 
 Lanes past the last feature are zero in every array and gradient, and stay zero.
 
@@ -58,5 +59,8 @@ def load(device: str, dtype: str = "float32") -> ModuleType:
 
 
 def describe() -> dict[str, str | int]:
-    """Return what kernels are compiled for: cpu, vector_bits, threads, threading_layer, cache_folder."""
+    """Return what kernels are compiled for.
+
+    Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
+    """
     return importlib.import_module("nlstm.kernels.cpu.jit").describe()

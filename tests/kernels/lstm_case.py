@@ -6,13 +6,22 @@ from nlstm.kernels.cpu import layout
 from nlstm.kernels.cpu.lstm import lstm
 from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_scratch_size
 from nlstm.kernels.cpu.tile import load_tile
-from tests.reference.lstm import lstm_backward, lstm_forward
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
 
 
 def random_case(
-    N, T, F, H, dtype, seed=0, mask=False, x_mask=False, h_mask=False, reverse=False, last_only=False
+    N,
+    T,
+    F,
+    H,
+    dtype,
+    seed=0,
+    mask=False,
+    x_mask=False,
+    h_mask=False,
+    reverse=False,
+    last_only=False,
 ):
     """Return random arrays in Keras layouts, every gate with weights of its own."""
     rng = np.random.default_rng(seed)
@@ -54,7 +63,9 @@ def steps_first(array):
     return np.ascontiguousarray(array.swapaxes(0, 1))
 
 
-def run_kernels(case, activation="tanh", recurrent_activation="sigmoid", last_only=False, train=True):
+def run_kernels(
+    case, activation="tanh", recurrent_activation="sigmoid", last_only=False, train=True
+):
     """Return outputs, last states and gradients of the kernels, in Keras layouts."""
     dtype = case["x"].dtype
     (N, T, F), H = case["x"].shape, case["h0"].shape[1]
@@ -95,5 +106,7 @@ def run_kernels(case, activation="tanh", recurrent_activation="sigmoid", last_on
         "db": layout.unpack_gates(db[:, None], H)[0],
         "dh0": dh[:, :H],
         "dc0": dc[:, :H],
-        "lanes past H": np.concatenate([a[..., H : layout.blocks(H, dtype) * layout.lanes(dtype)] for a in (*h, dh, dc)]),
+        "lanes past H": np.concatenate(
+            [a[..., H : layout.blocks(H, dtype) * layout.lanes(dtype)] for a in (*h, dh, dc)]
+        ),
     }

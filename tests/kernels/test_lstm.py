@@ -7,7 +7,14 @@ import pytest
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels
 from tests.reference.lstm import lstm_backward, lstm_forward
 
-SHAPES = [(1, 1, 1, 1), (3, 5, 2, 7), (13, 4, 9, 33), (32, 20, 10, 50), (2, 3, 1, 64), (150, 9, 5, 17)]
+SHAPES = [
+    (1, 1, 1, 1),
+    (3, 5, 2, 7),
+    (13, 4, 9, 33),
+    (32, 20, 10, 50),
+    (2, 3, 1, 64),
+    (150, 9, 5, 17),
+]
 OPTIONS = [
     {},
     {"reverse": True},
@@ -49,7 +56,9 @@ def test_agrees_with_reference(shape, options, dtype):
     assert not result["lanes past H"].any()
 
 
-@pytest.mark.parametrize("activations", [("relu", "sigmoid"), ("tanh", "tanh"), ("linear", "sigmoid")])
+@pytest.mark.parametrize(
+    "activations", [("relu", "sigmoid"), ("tanh", "tanh"), ("linear", "sigmoid")]
+)
 def test_activations(activations):
     case = random_case(5, 3, 2, 9, np.float64)
     result = run_kernels(case, *activations)
@@ -64,7 +73,9 @@ def test_prediction_keeps_two_slots(options):
     assert np.array_equal(trained["c"], predicted["c"])
 
 
-@pytest.mark.parametrize("shape", [(1, 3, 4, 200), (5, 40, 3, 64), (37, 20, 10, 50), (6, 3, 150, 300)])
+@pytest.mark.parametrize(
+    "shape", [(1, 3, 4, 200), (5, 40, 3, 64), (37, 20, 10, 50), (6, 3, 150, 300)]
+)
 @pytest.mark.parametrize("options", [{}, {"mask": True, "h_mask": True}], ids=["plain", "masks"])
 def test_same_bits_at_any_number_of_threads(shape, options, threads):
     case = random_case(*shape, np.float32, **options)

@@ -29,7 +29,10 @@ def test_every_shape(rows, vectors, dtype):
     rng = np.random.default_rng(0)
     L = lanes(dtype)
     width = vectors * L
-    A, B = rng.standard_normal((rows, 5)).astype(dtype), rng.standard_normal((5, width)).astype(dtype)
+    A, B = (
+        rng.standard_normal((rows, 5)).astype(dtype),
+        rng.standard_normal((5, width)).astype(dtype),
+    )
     A2 = rng.standard_normal((8, rows)).astype(dtype)
     B2 = rng.standard_normal((8, width)).astype(dtype)
     C = np.full((rows, width), np.nan, dtype)

@@ -1,7 +1,7 @@
 """Activations on vectors, each with its derivative written by its result.
 
-An activation is named to a kernel by a marker: an empty named tuple whose type is known when the kernel
-is compiled, so that the choice costs nothing when it runs.
+An activation is named to a kernel by a marker: an empty named tuple whose type is known when the
+kernel is compiled, so that the choice costs nothing when it runs.
 """
 
 from collections import namedtuple

@@ -1,6 +1,7 @@
 """The dense layer, y = act(x W + b), and its gradients.
 
-Weights are panels of L columns. The lanes of y past the last feature are zero after every activation.
+Weights are panels of L columns. The lanes of y past the last feature are zero after every
+activation.
 """
 
 import functools
@@ -30,7 +31,7 @@ def slice_count(work):
     return 1 if work < SMALL_WORK else thread_count()
 
 
-# --- activations of whole rows -----------------------------------------------------------------------------
+# --- activations of whole rows --------------------------------------------------------------------
 
 
 def activate_rows(activation, y, first, last, features, L):
@@ -99,7 +100,7 @@ def _derive_rows(activation, y, dy, first, last, L):
     return each
 
 
-# --- forward -----------------------------------------------------------------------------------------------
+# --- forward --------------------------------------------------------------------------------------
 
 
 @njit_inner
@@ -140,7 +141,7 @@ def dense_forward(activation, x, W, b, y, features):
             forward_rows(activation, x, W, b, y, features, first, last)
 
 
-# --- backward ----------------------------------------------------------------------------------------------
+# --- backward -------------------------------------------------------------------------------------
 
 
 @njit_inner

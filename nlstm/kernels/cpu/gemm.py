@@ -1,10 +1,9 @@
 """Matrix products cut into register tiles, and the transposes that feed them.
 
-Products here run on one thread's share; the kernels that call them split rows, columns or outputs over
-threads, never a sum. Their arrays are flat: one shape is one compilation.
+Products here run on one thread's share; the kernels that call them split rows, columns or outputs
+over threads, never a sum. Their arrays are flat: one shape is one compilation.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -26,7 +25,7 @@ def tile_edge(first, last, index, count):
 
 @njit_inner
 def share(total, index, count):
-    """Return the first and the last (exclusive) of `total` items that slice `index` of `count` gets."""
+    """Return the range of `total` items that slice `index` of `count` gets."""
     return total * index // count, total * (index + 1) // count
 
 
@@ -35,7 +34,7 @@ def tile_count(rows):
     return (rows + ROWS - 1) // ROWS
 
 
-# --- transposes --------------------------------------------------------------------------------------------
+# --- transposes -----------------------------------------------------------------------------------
 
 
 @intrinsic
@@ -56,7 +55,9 @@ def transpose_square(typingctx, out, out_offset, out_row, source, source_offset,
             for low in (r for r in range(emit.width) if not r & size):
                 a, b = rows[low], rows[low + size]
                 take_low = [j if not j & size else emit.width + j - size for j in range(emit.width)]
-                take_high = [j + size if not j & size else emit.width + j for j in range(emit.width)]
+                take_high = [
+                    j + size if not j & size else emit.width + j for j in range(emit.width)
+                ]
                 mask_type = ir.VectorType(ir.IntType(32), emit.width)
                 rows[low] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_low))
                 rows[low + size] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_high))
@@ -71,9 +72,9 @@ def transpose_square(typingctx, out, out_offset, out_row, source, source_offset,
 
 @njit_inner
 def transpose_panel(out, out_offset, weights, v):
-    """Write panel v of the transpose of gate weights or panels, (groups, K, width) -> (groups * width, L).
+    """Write panel v of the transpose of `weights`: gate weights (B, K, 4, L) or panels (V, K, L).
 
-    `weights` is (B, K, 4, L) or (V, K, L): out row (group, column) holds inputs v * L ... of that column.
+    Row (group, column) of the panel holds inputs v * L ... of that column.
     """
     groups, inputs, L = weights.shape[0], weights.shape[1], weights.shape[weights.ndim - 1]
     width = weights.size // (groups * inputs)
@@ -85,7 +86,9 @@ def transpose_panel(out, out_offset, weights, v):
             if full:
                 transpose_square(out, target + column * L, L, weights, source + column, width)
             else:
-                transpose_edge(out, target + column * L, weights, source + column, width, inputs - v * L, L)
+                transpose_edge(
+                    out, target + column * L, weights, source + column, width, inputs - v * L, L
+                )
 
 
 @njit_inner
@@ -98,17 +101,17 @@ def transpose_edge(out, out_offset, weights, source, width, rows, L):
             flat[out_offset + column * L + row] = weights[source + row * width + column]
 
 
-# --- products ----------------------------------------------------------------------------------------------
+# --- products -------------------------------------------------------------------------------------
 
 
 @njit_inner
-def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block, panels,
-                           panels_offset, H, L, gate, gates, accumulate):
-    """Compute out[n] = sum over `gates` gates from `gate` on, and units, of dz[n] times the panels' rows.
+def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block,
+                           panels, panels_offset, H, L, gate, gates, accumulate):  # fmt: skip
+    """Compute out[n] = dz[n] P, for rows n0..n1 and panels v0..v1 of P.
 
-    For rows n0..n1 and panels v0..v1. dz is in gate blocks: row n of block B starts at
-    dz_offset + B * dz_block + n * 4L. Lanes past the last unit are skipped. With `accumulate`, out is
-    added to.
+    The sum runs over `gates` gates from `gate` on, and over units. dz is in gate blocks: row n of
+    block B starts at dz_offset + B * dz_block + n * 4L. Lanes past the last unit are skipped. With
+    `accumulate`, out is added to.
     """
     full, tail = H // L, H % L
     width = GATES * L
@@ -129,7 +132,20 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
                 a_rest = a + m * dz_block
                 place = (out, out_offset + n * out_row + v * L, out_row, L)
                 blocks = (dz, a, width, 1, dz_block, panels, b, panel, L, width * L, gates * L, m)
-                rest = (dz, a_rest, width, 1, L, panels, b_rest, panel, L, L * L, tail, min(gates, m_rest))
+                rest = (
+                    dz,
+                    a_rest,
+                    width,
+                    1,
+                    L,
+                    panels,
+                    b_rest,
+                    panel,
+                    L,
+                    L * L,
+                    tail,
+                    min(gates, m_rest),
+                )
                 if first == 0 and not accumulate:
                     tile(end - n, vectors, place, None, (blocks, rest))
                 else:
@@ -137,13 +153,13 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
 
 
 @njit_inner
-def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz, dz_offset,
-                    steps, N, L, accumulate):
-    """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], for k0 <= k < k1.
+def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
+                    dz_offset, steps, N, L, accumulate):  # fmt: skip
+    """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
     One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
-    dz_offset + (step * N + n) * 4L, and `vectors` of its vectors are used. The sum runs over steps, then
-    rows, whatever the number of threads. With `accumulate`, dW is added to.
+    dz_offset + (step * N + n) * 4L, and `vectors` of its vectors are used. The sum runs over steps,
+    then rows, whatever the number of threads. With `accumulate`, dW is added to.
     """
     width = GATES * L
     step_block = max(1, ROW_BLOCK // N)

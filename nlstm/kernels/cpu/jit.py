@@ -1,10 +1,12 @@
 """How every CPU kernel is compiled, and for which machine.
 
-The vector width and the number of vector registers are read from the target that Numba compiles for, so
-``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` choose the code path just as a different machine would.
+The vector width and the number of vector registers are read from the target that Numba compiles
+for, so ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` choose the code path just as a different
+machine would.
 """
 
 import functools
+import os
 
 import numba
 import numpy as np
@@ -48,17 +50,33 @@ def lanes(dtype) -> int:
 # error_model="numpy": a division by zero gives inf or NaN instead of a branch and an exception.
 njit = functools.partial(numba.njit, cache=True, error_model="numpy")
 njit_parallel = functools.partial(njit, parallel=True)
-# For functions that only kernels call: no entry from Python and no cache file, which costs compile time.
+# For functions that only kernels call: no entry from Python and no cache file, which costs compile
+# time.
 njit_inner = functools.partial(
     numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
 )
 
 
+def start_threads():
+    """Start Numba's threads, whose waiting ends in sleep after about a tenth of a millisecond.
+
+    GNU OpenMP by itself spins for milliseconds, which on shared cores takes them from whoever has
+    work. A choice in the environment is left alone.
+    """
+    chosen = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    if not chosen:
+        os.environ["GOMP_SPINCOUNT"] = "10000"
+    numba.get_num_threads()
+    if not chosen:
+        del os.environ["GOMP_SPINCOUNT"]
+
+
 @intrinsic
 def thread_count(typingctx):
-    """The number of threads a parallel loop gets; unlike numba.get_num_threads, it can be cached."""
-
-    numba.get_num_threads()  # starts the threading layer, which makes the symbol known
+    """The number of threads a parallel loop gets; unlike numba.get_num_threads, it can be
+    cached.
+    """
+    start_threads()  # makes the symbol known
 
     def codegen(context, builder, signature, args):
         word = ir.IntType(64)
@@ -86,3 +104,47 @@ def describe():
         "threading_layer": numba.threading_layer(),
         "cache_folder": _start_threads._cache.cache_path,
     }
+
+
+# --- denormal numbers -----------------------------------------------------------------------------
+# Many CPUs need a hundred times as long for them. As zeros they change results by 1e-38 at most.
+
+FLUSH_BITS = 0x8040  # of the x86 control register: results to zero, operands as zero
+
+
+def _control_register(builder, instruction, slot):
+    name = f"llvm.x86.sse.{instruction}"
+    signature = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
+    function = cgutils.get_or_insert_function(builder.module, signature, name)
+    builder.call(function, [builder.bitcast(slot, ir.IntType(8).as_pointer())])
+
+
+@intrinsic
+def flush_denormals(typingctx):
+    """Take denormal numbers as zeros on this thread; return the mode before (x86 only)."""
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(32)
+        if "sse2" not in target_features():
+            return word(0)
+        slot = cgutils.alloca_once(builder, word)
+        _control_register(builder, "stmxcsr", slot)
+        before = builder.load(slot)
+        builder.store(builder.or_(before, word(FLUSH_BITS)), slot)
+        _control_register(builder, "ldmxcsr", slot)
+        return before
+
+    return types.uint32(), codegen
+
+
+@intrinsic
+def restore_denormals(typingctx, mode):
+    """Go back to the mode that `flush_denormals` returned."""
+
+    def codegen(context, builder, signature, args):
+        if "sse2" in target_features():
+            slot = cgutils.alloca_once_value(builder, args[0])
+            _control_register(builder, "ldmxcsr", slot)
+        return context.get_dummy_value()
+
+    return types.void(types.uint32), codegen

@@ -1,7 +1,7 @@
 """Packed layouts, and the way between them and Keras's.
 
-Gate weights: blocks of L units, for each input the four gates of these units side by side, so that one
-register tile holds all four gates of its units. Panels: blocks of L columns, each contiguous.
+Gate weights: blocks of L units, for each input the four gates of these units side by side, so that
+one register tile holds all four gates of its units. Panels: blocks of L columns, each contiguous.
 """
 
 import numpy as np
@@ -19,7 +19,8 @@ def blocks(features, dtype):
 def padded(features, dtype):
     """Return the row length of an array of `features` columns.
 
-    Rows that are a multiple of 2 KiB apart fall into few cache sets, so such a row gets one vector more.
+    Rows that are a multiple of 2 KiB apart fall into few cache sets, so such a row gets one vector
+    more.
     """
     size = blocks(features, dtype) * lanes(dtype)
     if size * np.dtype(dtype).itemsize % 2048 == 0:

@@ -1,8 +1,8 @@
 """The gradients of the LSTM recurrence.
 
-The steps are taken in chunks, last chunk first. A chunk goes through its steps backwards (dz of each step, and
-dh of the step before it), then adds its part to the weight gradients as one product over all of its rows, which
-takes dz from cache: dz of the whole sequence never exists.
+The steps are taken in chunks, last chunk first. A chunk goes through its steps backwards (dz of
+each step, and dh of the step before it), then adds its part to the weight gradients as one product
+over all of its rows, which takes dz from cache: dz of the whole sequence never exists.
 
 The work is a row of phases (`phase_at`); the threads meet after each.
 """
@@ -12,7 +12,13 @@ from numba import prange
 
 from nlstm.kernels.cpu.activations import activate, derivative
 from nlstm.kernels.cpu.gemm import product_with_transpose, share, transpose_panel, weight_gradient
-from nlstm.kernels.cpu.jit import njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.jit import (
+    flush_denormals,
+    njit_inner,
+    njit_parallel,
+    restore_denormals,
+    thread_count,
+)
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.schedule import chunk_steps, schedule
 from nlstm.kernels.cpu.simd import fma, load, splat, store
@@ -33,8 +39,9 @@ def phase_count(T, steps, unit_slices):
 def phase_at(phase, T, steps, unit_slices):
     """Return (stage, first step of the chunk, end of the chunk, step).
 
-    With slices of rows, one phase takes a chunk through all its steps. With slices of units, each step is a
-    phase: dh of the step from the dz of all units of the step after it, then dz. One more ends the chunk.
+    With slices of rows, one phase takes a chunk through all its steps. With slices of units, each
+    step is a phase: dh of the step from the dz of all units of the step after it, then dz. One more
+    ends the chunk.
     """
     if phase == 0:
         return TRANSPOSE, 0, 0, 0
@@ -46,22 +53,22 @@ def phase_at(phase, T, steps, unit_slices):
     return (RECURRENCE if part < last else GRADIENT), t0, t1, t1 - 1 - part
 
 
-# --- the cell ----------------------------------------------------------------------------------------------
+# --- the cell -------------------------------------------------------------------------------------
 
 
 @njit_inner
-def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh, dc, dz,
-                  dz_step, dz_block, mask, h_mask):
+def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh,
+                  dc, dz, dz_step, dz_block, mask, h_mask):  # fmt: skip
     """Turn dh and dc of step t into dz and the dc of the step before, for rows first..last.
 
-    Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is masked.
+    Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is
+    masked.
     """
     T, N, L = gates.shape[0], gates.shape[2], gates.shape[4]
     S, Sy, Sd = c.shape[2], dy.shape[2], dh.shape[1]
     width = GATES * L
     has_dy = dy.shape[0] == T or t == T - 1
     dy_step = t if dy.shape[0] == T else 0
-    one = splat(gates, 1.0)
     for block in range(b0, b1):
         for n in range(first, last):
             dh_at, c_at = n * Sd + block * L, (t * N + n) * S + block * L
@@ -89,22 +96,24 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
                     store(dh, dh_at, splat(gates, 0.0))
 
 
-# --- the recurrence of one slice ---------------------------------------------------------------------------
+# --- the recurrence of one slice ------------------------------------------------------------------
 
 
 @njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz_step, dz_block, scratch, U_panels, product, H, L, mask, h_mask):
-    """Compute dh of the step before, dz U^T (plus what went past it), for rows n0..n1 and panels v0..v1."""
+def backward_product(n0, n1, v0, v1, dh, dz_step, dz_block, scratch, U_panels, product, H, L,
+                     mask, h_mask):  # fmt: skip
+    """Compute dh of the step before: dz U^T, plus what went past it."""
     N, S = dh.shape
     if h_mask is None:
-        product_with_transpose(dh.reshape(-1), np.int64(0), S, n0, n1, v0, v1, scratch, dz_step, dz_block,
-                               scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
+        product_with_transpose(dh.reshape(-1), np.int64(0), S, n0, n1, v0, v1, scratch, dz_step,
+                               dz_block, scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
                                np.bool_(mask is not None))  # fmt: skip
         return
     row = (H + L - 1) // L * L
     for gate in range(GATES):
-        product_with_transpose(scratch, product, row, n0, n1, v0, v1, scratch, dz_step, dz_block, scratch,
-                               U_panels, H, L, gate, np.int64(1), np.bool_(False))  # fmt: skip
+        product_with_transpose(scratch, product, row, n0, n1, v0, v1, scratch, dz_step, dz_block,
+                               scratch, U_panels, H, L, gate, np.int64(1),
+                               np.bool_(False))  # fmt: skip
         for n in range(n0, n1):
             for v in range(v0, v1):
                 at = n * S + v * L
@@ -115,8 +124,9 @@ def backward_product(n0, n1, v0, v1, dh, dz_step, dz_block, scratch, U_panels, p
 
 
 @njit_inner
-def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h, c, gates,
-                     dy, dh, dc, scratch, dz, dz_block, U_panels, product, H, reverse, mask, h_mask):
+def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h,
+                     c, gates, dy, dh, dc, scratch, dz, dz_block, U_panels, product, H, reverse,
+                     mask, h_mask):  # fmt: skip
     """Take one slice back through the chunk (rows), or through one phase of it (units)."""
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     n0, n1 = share(N, s % row_slices, row_slices)
@@ -129,17 +139,17 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
         for n in range(n0, n1, GROUP_ROWS):
             end = min(n + GROUP_ROWS, n1)
             if by_units and t < t1 - 1:
-                backward_product(n, end, b0, b1, dh, dz_step + step_size, dz_block, scratch, U_panels, product,
-                                 H, L, mask, h_mask)  # fmt: skip
+                backward_product(n, end, b0, b1, dh, dz_step + step_size, dz_block, scratch,
+                                 U_panels, product, H, L, mask, h_mask)  # fmt: skip
             if t >= t0:
-                backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates, dy, dh, dc,
-                              scratch, dz_step, dz_block, mask, h_mask)  # fmt: skip
+                backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates,
+                              dy, dh, dc, scratch, dz_step, dz_block, mask, h_mask)  # fmt: skip
             if not by_units:
-                backward_product(n, end, b0, b1, dh, dz_step, dz_block, scratch, U_panels, product, H, L, mask,
-                                 h_mask)  # fmt: skip
+                backward_product(n, end, b0, b1, dh, dz_step, dz_block, scratch, U_panels, product,
+                                 H, L, mask, h_mask)  # fmt: skip
 
 
-# --- products over a chunk ---------------------------------------------------------------------------------
+# --- products over a chunk ------------------------------------------------------------------------
 
 
 @njit_inner
@@ -160,24 +170,27 @@ def gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, d
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
         at = dz + block * dz_block
         if k0 < F:
-            weight_gradient(dW.reshape(-1), block * F * width, k0, min(k1, F), np.int64(VECTORS), x.reshape(-1),
-                            x_at, Sx, x_step, scratch, at, steps, N, L, accumulate)  # fmt: skip
+            weight_gradient(dW.reshape(-1), block * F * width, k0, min(k1, F), np.int64(VECTORS),
+                            x.reshape(-1), x_at, Sx, x_step, scratch, at, steps, N, L,
+                            accumulate)  # fmt: skip
         if k0 < F + H and k1 > F:
             j0, j1 = max(k0 - F, 0), min(k1 - F, H)
             for gate in range(h_masks):
                 before = h.reshape(-1) if h_mask is None else hm.reshape(-1)
                 h_at, h_step = (t0 * h_masks + gate) * N * S, h_masks * N * S
                 weight_gradient(dU.reshape(-1), block * H * width + gate * L, j0, j1,
-                                np.int64(VECTORS // h_masks), before, h_at, S, h_step, scratch, at + gate * L,
-                                steps, N, L, accumulate)  # fmt: skip
+                                np.int64(VECTORS // h_masks), before, h_at, S, h_step, scratch, at +
+                                gate * L, steps, N, L, accumulate)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
-            weight_gradient(db.reshape(-1), block * width, zero, zero + 1, np.int64(VECTORS), scratch, zero, zero,
-                            zero, scratch, at, steps, N, L, accumulate)  # fmt: skip
+            weight_gradient(db.reshape(-1), block * width, zero, zero + 1, np.int64(VECTORS),
+                            scratch, zero, zero, zero, scratch, at, steps, N, L,
+                            accumulate)  # fmt: skip
 
 
 @njit_inner
-def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L, reverse):
+def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L,
+                 reverse):  # fmt: skip
     """Compute dx of the steps of one chunk for one slice of rows."""
     if dx is None:
         return
@@ -186,8 +199,8 @@ def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels,
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         product_with_transpose(dx.reshape(-1), tx * N * S, S, n0, n1, np.int64(0), V, scratch,
-                               dz + (t - t0) * N * GATES * L, dz_block, scratch, W_panels, H, L, np.int64(0),
-                               np.int64(GATES), np.bool_(False))  # fmt: skip
+                               dz + (t - t0) * N * GATES * L, dz_block, scratch, W_panels, H, L,
+                               np.int64(0), np.int64(GATES), np.bool_(False))  # fmt: skip
         if x_mask is not None:
             for n in range(n0, n1):
                 for k in range(F):
@@ -206,12 +219,13 @@ def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
             transpose_panel(scratch, W_panels + (v - B) * B * GATES * L * L, W, v - B)
 
 
-# --- all steps ---------------------------------------------------------------------------------------------
+# --- all steps ------------------------------------------------------------------------------------
 
 
 @njit_inner
-def backward_slice(s, phase, row_slices, unit_slices, activation, recurrent_activation, x, W, U, h, c, gates, dy,
-                   dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask, h_mask, hm):
+def backward_slice(s, phase, row_slices, unit_slices, activation, recurrent_activation, x, W, U, h,
+                   c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask, h_mask,
+                   hm):  # fmt: skip
     """Do one slice of one phase."""
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     V = 0 if dx is None else (F + L - 1) // L
@@ -221,28 +235,32 @@ def backward_slice(s, phase, row_slices, unit_slices, activation, recurrent_acti
     dz = W_panels + V * B * GATES * L * L
     dz_block = steps * N * GATES * L
     product = dz + B * dz_block
+    mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, unit_slices)
     if stage == TRANSPOSE:
         transpose_slice(s, row_slices * unit_slices, U, W, scratch, U_panels, W_panels, V)
     elif stage == RECURRENCE:
-        recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h, c, gates,
-                         dy, dh, dc, scratch, dz, dz_block, U_panels, product, H, reverse, mask,
-                         h_mask)  # fmt: skip
+        recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation,
+                         h, c, gates, dy, dh, dc, scratch, dz, dz_block, U_panels, product, H,
+                         reverse, mask, h_mask)  # fmt: skip
     else:
         slices = row_slices * unit_slices
-        gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, dW, dU, db, reverse)
-        inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L, reverse)
+        gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, dW, dU, db,
+                       reverse)  # fmt: skip
+        inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L,
+                     reverse)  # fmt: skip
+    restore_denormals(mode)
 
 
 @njit_parallel
-def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch,
-                  reverse, mask, x_mask, h_mask, hm):
+def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
+                  dx, scratch, reverse, mask, x_mask, h_mask, hm):  # fmt: skip
     """Compute all gradients of `lstm_forward`.
 
     Parameters
     ----------
-    x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm : as in the forward pass and after it; with
-        x_mask, x is the masked xm. gates are left as they are.
+    x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm : as in the forward pass and after it;
+        with x_mask, x is the masked xm. gates are left as they are.
     dy : ndarray, shape (T, N, >= B * L), or (1, N, ...) for the gradient of the last output alone.
     dh, dc : ndarray, shape (N, S). In: gradients of the last state from outside. Out: dh0, dc0.
     dW, dU, db : shaped as W, U, b. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or None.
@@ -259,11 +277,11 @@ def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh
     slices = row_slices * unit_slices
     for phase in range(phase_count(T, steps, unit_slices)):
         if slices == 1:
-            backward_slice(np.int64(0), phase, row_slices, unit_slices, activation, recurrent_activation, x, W,
-                           U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask, h_mask,
-                           hm)  # fmt: skip
+            backward_slice(np.int64(0), phase, row_slices, unit_slices, activation,
+                           recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx,
+                           scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip
         else:
             for s in prange(slices):
-                backward_slice(np.int64(s), phase, row_slices, unit_slices, activation, recurrent_activation, x, W, U, h,
-                               c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask, h_mask,
-                               hm)  # fmt: skip
+                backward_slice(np.int64(s), phase, row_slices, unit_slices, activation,
+                               recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
+                               dx, scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip

@@ -3,8 +3,8 @@
     z = x W + h' U + b    i, f, o = sigmoid(z_i, z_f, z_o)    g = tanh(z_g)
     c = f c' + i g        h = o tanh(c)
 
-A register tile computes z for a few rows and one block of units, and the cell finishes these while they are
-in the first-level cache.
+A register tile computes z for a few rows and one block of units, and the cell finishes these while
+they are in the first-level cache.
 
 References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 """
@@ -14,13 +14,20 @@ from numba import prange
 
 from nlstm.kernels.cpu.activations import activate
 from nlstm.kernels.cpu.gemm import share, tile_count, tile_edge
-from nlstm.kernels.cpu.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.jit import (
+    flush_denormals,
+    njit,
+    njit_inner,
+    njit_parallel,
+    restore_denormals,
+    thread_count,
+)
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.schedule import schedule
 from nlstm.kernels.cpu.simd import fma, load, store
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
 
-# --- one tile ----------------------------------------------------------------------------------------------
+# --- one tile -------------------------------------------------------------------------------------
 
 
 @njit_inner
@@ -35,9 +42,11 @@ def any_row(mask, t, first, last):
 
 
 @njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_offset, h, c, gates, L,
-                mask, h_mask, hm):
-    """Finish rows first..last of one unit block: gates from z, then c and h; masked rows keep theirs."""
+def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_offset, h, c,
+                gates, L, mask, h_mask, hm):  # fmt: skip
+    """Finish rows first..last of one unit block: gates from z, then c and h; masked rows keep
+    theirs.
+    """
     N, S = h.shape[1], h.shape[2]
     slots = h.shape[0]
     before, after = (t % slots) * N * S + block * L, ((t + 1) % slots) * N * S + block * L
@@ -67,12 +76,12 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                 store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
 
 
-# --- one slice ---------------------------------------------------------------------------------------------
+# --- one slice ------------------------------------------------------------------------------------
 
 
 @njit_inner
-def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U, b, h, c, gates,
-                  scratch, reverse, mask, h_mask, hm):
+def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U, b,
+                  h, c, gates, scratch, reverse, mask, h_mask, hm):  # fmt: skip
     """Take the rows and unit blocks of slice `s` through steps t0..t1."""
     T, N, Sx = x.shape
     F, H, L = W.shape[1], U.shape[1], U.shape[3]
@@ -81,6 +90,7 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(U.shape[0], s // row_slices, unit_slices)
     count = tile_count(n1 - n0)
+    mode = flush_denormals()
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         for block in range(b0, b1):
@@ -93,7 +103,20 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
                 if any_row(mask, tx, n, end):
                     place = (z, at, width, L)
                     bias = (b, block * width, 0, L)
-                    from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, block * F * width, L, width, 0, F, 1)
+                    from_x = (
+                        x,
+                        (tx * N + n) * Sx,
+                        Sx,
+                        1,
+                        0,
+                        W,
+                        block * F * width,
+                        L,
+                        width,
+                        0,
+                        F,
+                        1,
+                    )
                     U_at = block * H * width
                     if h_mask is None:
                         before = ((t % slots) * N + n) * S
@@ -106,11 +129,12 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
                             of_gate = (z, at + gate * L, width, L)
                             from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
                             tile(end - n, 1, of_gate, of_gate, (from_h,))
-                finish_cell(activation, recurrent_activation, t, tx, n, end, block, z, at, h, c, gates, L,
-                            mask, h_mask, hm)  # fmt: skip
+                finish_cell(activation, recurrent_activation, t, tx, n, end, block, z, at, h, c,
+                            gates, L, mask, h_mask, hm)  # fmt: skip
+    restore_denormals(mode)
 
 
-# --- all steps ---------------------------------------------------------------------------------------------
+# --- all steps ------------------------------------------------------------------------------------
 
 
 @njit_parallel
@@ -132,7 +156,9 @@ def mask_first_state(h, h_mask, hm):
 
 
 @njit_parallel
-def run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm):
+def run_forward(
+    activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm
+):
     T, N = x.shape[0], x.shape[1]
     row_slices, unit_slices = schedule(T, N, W.shape[1], U.shape[1], thread_count())
     slices = row_slices * unit_slices
@@ -140,31 +166,34 @@ def run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scrat
     for phase in range(phases):
         t0, t1 = share(T, phase, phases)
         if slices == 1:
-            forward_slice(np.int64(0), row_slices, unit_slices, t0, t1, activation, recurrent_activation, x,
-                          W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm)  # fmt: skip
+            forward_slice(np.int64(0), row_slices, unit_slices, t0, t1, activation,
+                          recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
+                          h_mask, hm)  # fmt: skip
         else:
             for s in prange(slices):
-                forward_slice(np.int64(s), row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U,
-                              b, h, c, gates, scratch, reverse, mask, h_mask, hm)  # fmt: skip
+                forward_slice(np.int64(s), row_slices, unit_slices, t0, t1, activation,
+                              recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
+                              h_mask, hm)  # fmt: skip
 
 
-def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, x_mask,
-                 xm, h_mask, hm):
+def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch,
+                 reverse, mask, x_mask, xm, h_mask, hm):  # fmt: skip
     """Run an LSTM over all time steps of a batch.
 
     Parameters
     ----------
     activation, recurrent_activation : markers of `nlstm.kernels.cpu.activations`.
     x : ndarray, shape (T, N, >= F). W, U : gate weights (B, F, 4, L), (B, H, 4, L). b : (B, 4, L).
-    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S). Slot 0 holds the initial state; the
-        rest is overwritten.
-    gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it unchanged to `lstm_backward`.
+    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S). Slot 0 holds the initial
+        state; the rest is overwritten.
+    gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it on to `lstm_backward`.
     scratch : ndarray of `lstm_scratch_size` numbers.
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
     mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
-    x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives the product.
-    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, shape (T, 4, N, S), receives the
-        products.
+    x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives
+        the product.
+    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, shape (T, 4, N, S),
+        receives the products.
 
     Notes
     -----
@@ -175,4 +204,5 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
         x = xm
     if h_mask is not None:
         mask_first_state(h, h_mask, hm)
-    run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm)
+    run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
+                h_mask, hm)  # fmt: skip

@@ -12,7 +12,7 @@ change.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.jit import njit, njit_parallel
+from nlstm.kernels.cpu.jit import flush_denormals, njit, njit_parallel, restore_denormals
 
 __all__ = ["adam_update", "adam_update_parallel", "sgd_update", "sgd_update_parallel"]
 
@@ -21,6 +21,7 @@ CHUNK = 16384  # parameters a thread takes at a time; 64 KB of float32 in each o
 
 @njit(inline="always")
 def _adam_slice(value, gradient, momentum, velocity, start, stop, alpha, kept_1, kept_2, epsilon):
+    mode = flush_denormals()  # squares of small gradients are such numbers
     for i in range(start, stop):
         g = gradient[i]
         m = momentum[i] + (g - momentum[i]) * kept_1
@@ -28,6 +29,7 @@ def _adam_slice(value, gradient, momentum, velocity, start, stop, alpha, kept_1,
         momentum[i] = m
         velocity[i] = v
         value[i] -= m * alpha / (np.sqrt(v) + epsilon)
+    restore_denormals(mode)
 
 
 @njit(inline="always")

@@ -1,4 +1,6 @@
-"""Shapes of the LSTM's work memory, and who does what: the one place where the schedule is chosen."""
+"""Shapes of the LSTM's work memory, and who does what: the one place where the schedule is
+chosen.
+"""
 
 import numpy as np
 
@@ -33,7 +35,9 @@ def lstm_scratch_size(T, N, F, H, dtype):
 
 @njit_inner
 def chunk_steps(T, N, row_bytes):
-    """Return how many steps of dz a backward chunk holds; never depends on the number of threads."""
+    """Return how many steps of dz a backward chunk holds; never depends on the number of
+    threads.
+    """
     rows = max(CHUNK_ROWS, CHUNK_BYTES // row_bytes)
     return min(T, max(1, rows // N))
 
@@ -42,8 +46,8 @@ def chunk_steps(T, N, row_bytes):
 def schedule(T, N, F, H, threads):
     """Return (row slices, unit slices); one of them is 1.
 
-    Slices of rows go through all steps without meeting. Slices of units meet at every step, which pays
-    where rows are too few for the threads and a step is long.
+    Slices of rows go through all steps without meeting. Slices of units meet at every step, which
+    pays where rows are too few for the threads and a step is long.
     """
     step_work = N * (F + H) * GATES * H
     if threads == 1 or T * step_work < SMALL_WORK:

@@ -1,4 +1,6 @@
-"""Batches in and out: rows of the user's (M, T, F) arrays to and from time-major sequences (T, N, S)."""
+"""Batches in and out: rows of the user's (M, T, F) arrays to and from time-major sequences (T, N,
+S).
+"""
 
 import numpy as np
 from numba import prange

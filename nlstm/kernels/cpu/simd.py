@@ -1,8 +1,9 @@
 """The SIMD vocabulary: vectors as values inside kernels.
 
-Numba's vectoriser does not find the code that these kernels need, so they say it themselves. A vector of
-``lanes(dtype)`` numbers is a value of its own type: it lives in a register, takes part in ``+ - * /`` and
-is moved by ``load``/``store`` at an element offset of an array. Each name below emits LLVM IR in place.
+Numba's vectoriser does not find the code that these kernels need, so they say it themselves. A
+vector of ``lanes(dtype)`` numbers is a value of its own type: it lives in a register, takes part in
+``+ - * /`` and is moved by ``load``/``store`` at an element offset of an array. Each name below
+emits LLVM IR in place.
 
 Error bounds, in units in the last place of the result (tests/kernels/test_simd.py holds them):
 float32 - exp 2, sigmoid 3, tanh 4; float64 - exp 2, sigmoid 3, tanh 4.
@@ -44,7 +45,7 @@ def vector_ir(dtype, width):
     return ir.VectorType(scalar_ir(dtype), width)
 
 
-# --- the emitter: vector operations on an LLVM builder ------------------------------------------------------
+# --- the emitter: vector operations on an LLVM builder --------------------------------------------
 
 
 class Emitter:
@@ -115,8 +116,8 @@ class Emitter:
     def _power_and_rest(self, x):
         """Split exp(x) = 2^n (1 + p): return 2^n and p = expm1(r), with |r| <= ln(2) / 2.
 
-        Cody & Waite 1980: ln 2 in two parts, n rounded by adding 1.5 * 2^mantissa, whose low bits then
-        are the integer n, moved into the exponent by a shift.
+        Cody & Waite 1980: ln 2 in two parts, n rounded by adding 1.5 * 2^mantissa, whose low bits
+        then are the integer n, moved into the exponent by a shift.
         """
         builder = self.builder
         mantissa = 23 if self.single else 52
@@ -167,7 +168,7 @@ EXPM1_SERIES = {
 }
 
 
-# --- the vocabulary: the same operations as values in Numba code ---------------------------------------------
+# --- the vocabulary: the same operations as values in Numba code ----------------------------------
 
 
 def _on_vectors(method, document):
@@ -191,7 +192,7 @@ tanh = _on_vectors("tanh", "tanh(a), lane by lane.")
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """a * b + c with one rounding."""
+    """A * b + c with one rounding."""
 
     def codegen(context, builder, signature, args):
         return Emitter(builder, a.dtype).fma(*args)

@@ -1,21 +1,23 @@
 """The register tile: the one inner loop under every matrix product.
 
-    C[r, v] = start[r, v] + sum over sources, j, k of A[r, j, k] * B[v, j, k]      r < rows, v < vectors
+    C[r, v] = start[r, v] + sum over sources, j, k of A[r, j, k] * B[v, j, k]      r < rows, v <
+    vectors
 
 C and B are read and written a vector at a time, A one number at a time, spread over a vector. The
-``rows x vectors`` sums stay in registers (6 x 4 of the 32 of AVX-512 and ARM, 3 x 4 of the 16 of AVX2),
-because they are the phis of a loop that is written in LLVM IR. Strides say which product it is: A by rows
-or by columns, B in panels or in gate blocks. The order of the additions to one C element depends on
-neither the tile's shape nor its place, so every way to cut a product into tiles gives the same bits.
+``rows x vectors`` sums stay in registers (6 x 4 of the 32 of AVX-512 and ARM, 3 x 4 of the 16 of
+AVX2), because they are the phis of a loop that is written in LLVM IR. Strides say which product it
+is: A by rows or by columns, B in panels or in gate blocks. The order of the additions to one C
+element depends on neither the tile's shape nor its place, so every way to cut a product into tiles
+gives the same bits.
 """
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import get_num_threads, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nlstm.kernels.cpu.jit import njit, vector_registers
+from nlstm.kernels.cpu.jit import njit, start_threads, vector_registers
 from nlstm.kernels.cpu.simd import Emitter, element_pointer, scalar_ir
 
 VECTORS = 4
@@ -36,8 +38,9 @@ def tile(typingctx, rows, vectors, out, start, sources):
     rows, vectors : 1 to ROWS, 1 to VECTORS.
     out : (array, offset, row stride, vector stride) of C.
     start : the same four of the values to start from, or None for zeros.
-    sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j strides,
-        n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the other.
+    sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j
+        strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
+        other.
     """
     dtype = out[0].dtype
 
@@ -78,8 +81,9 @@ def tile(typingctx, rows, vectors, out, start, sources):
     return types.void(words, words, out_type, start_type, source_types), codegen
 
 
-# --- the function behind it: compiled once for each dtype, known to its callers by its symbol -------------
-# Were it part of every kernel that calls it, LLVM would compile its 24 shapes again in each of them.
+# --- the function behind it: compiled once for each dtype, known to its callers by its symbol -----
+# Were it part of every kernel that calls it, LLVM would compile its 24 shapes again in each of
+# them.
 
 
 _loaded = set()
@@ -89,7 +93,7 @@ def load_tile(dtype):
     """Compile the tile of one dtype, or read it from the cache, and make its symbol known."""
     dtype = np.dtype(dtype)
     if dtype not in _loaded:
-        get_num_threads()  # starts the threading layer, whose symbols cached kernels need as well
+        start_threads()  # cached kernels need the symbols of the threading layer as well
         _, name = tile_signature(dtype.name)
         binding.add_symbol(name, tile_address(np.empty(0, dtype)))
         _loaded.add(dtype)
