@@ -45,6 +45,12 @@ class Shape:
         return sum(2 * self.T * self.N * 4 * self.H * (F + self.H) for F in inputs)
 
     @property
+    def parameters(self) -> int:
+        """Weights and biases of the LSTM layers and the Dense(1) above them."""
+        inputs = [self.F] + [self.H] * (self.layers - 1)
+        return sum(4 * self.H * (F + self.H + 1) for F in inputs) + self.H + 1
+
+    @property
     def steps_per_epoch(self) -> int:
         """Batches in the data: many where a step is short, to spread an epoch's own cost."""
         if self.step_flops > 2e9:
