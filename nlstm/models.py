@@ -9,13 +9,14 @@ import numpy as np
 from nlstm import kernels
 from nlstm.data import check_rank, checked_rows
 from nlstm.layers import Input, Layer
-from nlstm.layers.layer import Shape, check_weight, checked_shape
+from nlstm.layers.layer import Shape, check_weight, checked_shape, checked_size
 from nlstm.optimizers import Optimizer
 from nlstm.parameters import ParameterBuffer
 from nlstm.plan import Call, Plan, Tensor
 from nlstm.plan_cache import PlanCache
 from nlstm.seeds import SeedStream
 from nlstm.step import Goal, Step
+from nlstm.stream import Stream
 from nlstm.summary import summary_lines
 from nlstm.trainer import Trainer
 from nlstm.weights_file import read_weights, write_weights
@@ -238,6 +239,31 @@ class Sequential(Trainer):
 
     def _input_name(self) -> str:
         return self._layers[0].name if self._layers else self.name
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """Return the model ready to run one time step at a time.
+
+        Parameters
+        ----------
+        batch_size : int, default 1
+            Sequences that are run side by side.
+
+        Returns
+        -------
+        Stream
+            It reads the model's weights as they are at each step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The model has no weights yet, or a layer needs the whole sequence.
+        """
+        shape = self._sample_shape(None, "stream")
+        self._build(shape)
+        assert self._buffer is not None
+        layers = [layer.streamed() for layer in self._layers]
+        found = [layer for layer in layers if layer is not None]
+        return Stream(self.ops, self._buffer.value, found, checked_size("batch_size", batch_size))
 
     # What the trainer asks for
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, initializers
-from nlstm.layers.layer import Layer, Shape, checked_size
+from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
 from nlstm.parameters import Parameter
 from nlstm.plan import Plan, Tensor
 
@@ -80,6 +80,13 @@ class Dense(Layer):
             )
             self.parameters.append(self.bias)
         super().build(ops, shape, dtype)
+
+    def streamed(self) -> StreamedLayer:
+        """Return the weights and the activation."""
+        features, bias = self.kernel.shape[0], self.bias if self.use_bias else None
+        return StreamedLayer(
+            "dense", features, self.units, self.kernel, None, bias, self.activation
+        )
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append one call forward and one back."""

@@ -46,6 +46,10 @@ class Dropout(Layer):
         """Return `shape`."""
         return shape
 
+    def streamed(self) -> None:
+        """Let the input through: nothing is dropped outside training."""
+        return None
+
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append the mask's calls while training; outside it the output is the input."""
         if not plan.training or self.rate == 0.0:

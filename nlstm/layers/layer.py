@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +11,30 @@ from nlstm.parameters import Parameter
 from nlstm.plan import Plan, Tensor
 from nlstm.seeds import SeedStream
 
-__all__ = ["Layer", "Shape", "check_weight", "checked_rate", "checked_shape", "checked_size"]
+__all__ = [
+    "Layer",
+    "Shape",
+    "StreamedLayer",
+    "check_weight",
+    "checked_rate",
+    "checked_shape",
+    "checked_size",
+]
 
 Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
+
+
+class StreamedLayer(NamedTuple):
+    """A layer as `Stream` runs it: weights that are missing are None."""
+
+    kind: str  # "lstm" or "dense"
+    features: int
+    units: int
+    kernel: Parameter
+    recurrent_kernel: Parameter | None
+    bias: Parameter | None
+    activation: str
+    gate_activation: str = "linear"
 
 
 def checked_size(name: str, value: Any) -> int:
@@ -127,6 +148,10 @@ class Layer:
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append this layer's calls on `x` to `plan`; return the output."""
         raise NotImplementedError
+
+    def streamed(self) -> "StreamedLayer | None":
+        """Return what one time step of this layer needs; None if it lets its input through."""
+        raise TypeError(f"{self.name} cannot run one step at a time.")
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's shapes and order."""

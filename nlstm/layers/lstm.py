@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, initializers
-from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
+from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
 from nlstm.parameters import Parameter
 from nlstm.plan import Call, Plan, Tensor
 
@@ -141,6 +141,21 @@ class LSTM(Layer):
         before = self.bias_initializer((units,), generator)
         after = self.bias_initializer((2 * units,), generator)
         return np.concatenate([before, np.ones(units), after])
+
+    def streamed(self) -> StreamedLayer:
+        """Return the weights and the activations."""
+        if self.go_backwards:
+            raise TypeError(f"{self.name} goes backwards: it needs the last step first.")
+        return StreamedLayer(
+            "lstm",
+            self.kernel.shape[0],
+            self.units,
+            self.kernel,
+            self.recurrent_kernel,
+            self.bias if self.use_bias else None,
+            self.state_activation,
+            self.gate_activation,
+        )
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append the masks, the initial state and one call forward; back the same."""

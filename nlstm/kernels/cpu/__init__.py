@@ -22,6 +22,8 @@ from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps
+from nlstm.kernels.cpu.stream import stream_step as stream_step
+from nlstm.kernels.cpu.stream import stream_table as stream_table
 from nlstm.kernels.cpu.threads import enter as enter
 from nlstm.kernels.cpu.threads import get_num_threads as get_num_threads
 from nlstm.kernels.cpu.threads import set_num_threads as set_num_threads

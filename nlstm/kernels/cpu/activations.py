@@ -6,6 +6,8 @@ kernel is compiled, so that the choice costs nothing when it runs.
 
 from collections import namedtuple
 
+from llvmlite import ir
+from numba import types
 from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.simd import Emitter
@@ -83,3 +85,33 @@ def _formula(which):
 
 activate = _formula(0)  # activate(marker, x): the activation of a vector
 derivative = _formula(1)  # derivative(marker, y): its derivative, from y = activate(marker, x)
+
+CODES = {name: code for code, name in enumerate(MARKERS)}  # for a choice that is made at run time
+
+
+@intrinsic
+def activate_by_code(typingctx, code, vector):
+    """The activation of a vector by its number in CODES; softmax, of whole rows, leaves it."""
+
+    def codegen(context, builder, signature, args):
+        emit = Emitter(builder, vector.dtype)
+        number, x = args
+        end = builder.append_basic_block("activated")
+        start = builder.block
+        switch = builder.switch(number, end)
+        results = [(x, start)]
+        for name, marker in MARKERS.items():
+            if type(marker) not in FORMULAS or name == "linear":
+                continue
+            block = builder.append_basic_block(name)
+            switch.add_case(ir.Constant(number.type, CODES[name]), block)
+            builder.position_at_end(block)
+            results.append((FORMULAS[type(marker)][0](emit, x), builder.block))
+            builder.branch(end)
+        builder.position_at_end(end)
+        phi = builder.phi(x.type)
+        for value, block in results:
+            phi.add_incoming(value, block)
+        return phi
+
+    return vector(types.int64, vector), codegen

@@ -42,26 +42,30 @@ def derive_rows(activation, y, dy, first, last, L):
     """Multiply dy by the activation's derivative, in place."""
 
 
+@njit_inner
+def softmax_row(row, features, L):
+    largest = row[0]
+    for k in range(1, features):
+        largest = max(largest, row[k])
+    for k in range(features):
+        row[k] -= largest
+    for k in range(0, features, L):
+        store(row, k, exp(load(row, k)))
+    total = row[0]
+    for k in range(1, features):
+        total += row[k]
+    for k in range(features):
+        row[k] /= total
+
+
 @overload(activate_rows)
 def _activate_rows(activation, y, first, last, features, L):
     if activation.instance_class is Softmax:
 
         def softmax(activation, y, first, last, features, L):
             for n in range(first, last):
-                row = y[n]
-                largest = row[0]
-                for k in range(1, features):
-                    largest = max(largest, row[k])
-                for k in range(features):
-                    row[k] -= largest
-                for k in range(0, features, L):
-                    store(y, n * y.shape[1] + k, exp(load(y, n * y.shape[1] + k)))
-                total = row[0]
-                for k in range(1, features):
-                    total += row[k]
-                for k in range(features):
-                    row[k] /= total
-                row[features : (features + L - 1) // L * L] = 0
+                softmax_row(y[n], features, L)
+                y[n, features : (features + L - 1) // L * L] = 0
 
         return softmax
 

@@ -1,0 +1,81 @@
+"""One step at a time gives what predict gives over the whole sequence."""
+
+import numpy as np
+import pytest
+
+from nlstm.layers import LSTM, Dense, Dropout, Input
+from nlstm.models import Sequential
+
+
+def make_model(dtype="float32", activation="linear", **lstm):
+    return Sequential(
+        [
+            Input((None, 3)),
+            LSTM(20, return_sequences=True, **lstm),
+            Dropout(0.5),
+            LSTM(7, return_sequences=True),
+            Dense(5, activation),
+        ],
+        dtype=dtype,
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 2, 9])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("activation", ["linear", "softmax", "tanh", "relu", "sigmoid"])
+def test_same_bits_as_predict(rows, dtype, activation):
+    model = make_model(dtype, activation, use_bias=activation != "relu")
+    x = np.random.default_rng(0).standard_normal((rows, 11, 3)).astype(dtype)
+    stream = model.stream(rows)
+    steps = [stream.step(x[:, t]).copy() for t in range(11)]
+    assert np.array_equal(np.stack(steps, axis=1), model.predict(x, verbose=0))
+
+
+def test_reset_and_state():
+    stream = make_model().stream()
+    x = np.random.default_rng(0).standard_normal((4, 3))
+    first = [stream.step(x_t).copy() for x_t in x]
+    kept = stream.state
+    fifth = stream.step([1, 2, 3]).copy()
+    assert [(h.shape, c.shape) for h, c in kept] == [((1, 20), (1, 20)), ((1, 7), (1, 7))]
+
+    stream.reset()
+    assert not any(h.any() or c.any() for h, c in stream.state)
+    again = [stream.step(x_t[None]).copy() for x_t in x]
+    assert np.array_equal(first, again)
+
+    stream.reset()
+    stream.state = kept
+    assert np.array_equal(stream.step([1, 2, 3]), fifth)
+
+
+def test_reads_the_weights_of_now():
+    model = make_model()
+    stream = model.stream()
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    assert not stream.step([1, 2, 3]).any()
+
+
+def test_output_is_reused():
+    stream = make_model().stream()
+    assert stream.step([1, 2, 3]) is stream.step([4, 5, 6]) is stream.output
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (1, 1), (2, 3), (1, 1, 3)])
+def test_wrong_shape_changes_nothing(shape):
+    stream = make_model().stream()
+    with pytest.raises(ValueError, match=r"= \(1, 3\); got"):
+        stream.step(np.ones(shape))
+    assert not any(h.any() for h, _ in stream.state)
+
+
+def test_wrong_state():
+    with pytest.raises(ValueError, match="state expects"):
+        make_model().stream().state = [(np.zeros((1, 20)), np.zeros((1, 20)))]
+
+
+def test_needs_weights_and_forward_layers():
+    with pytest.raises(ValueError, match="stream needs weights"):
+        Sequential([LSTM(3)]).stream()
+    with pytest.raises(TypeError, match="goes backwards"):
+        make_model(go_backwards=True).stream()
