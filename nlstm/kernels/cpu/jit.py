@@ -16,6 +16,8 @@ from numba.core import cgutils
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
+from nlstm.kernels.cpu.cache import cache_folder, kernel_cache
+
 
 @functools.cache
 def target_features() -> frozenset[str]:
@@ -47,8 +49,15 @@ def lanes(dtype) -> int:
     return vector_bytes() // np.dtype(dtype).itemsize
 
 
-# error_model="numpy": a division by zero gives inf or NaN instead of a branch and an exception.
-njit = functools.partial(numba.njit, cache=True, error_model="numpy")
+def njit(function=None, **options):
+    """Compile a kernel that is called from Python, and keep its code in nlstm's own cache."""
+    if function is None:
+        return functools.partial(njit, **options)
+    with kernel_cache():
+        # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
+        return numba.njit(function, cache=True, error_model="numpy", **options)
+
+
 njit_parallel = functools.partial(njit, parallel=True)
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
 # time.
@@ -102,7 +111,7 @@ def describe():
         "vector_bits": 8 * vector_bytes(),
         "threads": numba.get_num_threads(),
         "threading_layer": numba.threading_layer(),
-        "cache_folder": _start_threads._cache.cache_path,
+        "cache_folder": str(cache_folder()),
     }
 
 

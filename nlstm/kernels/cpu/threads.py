@@ -1,12 +1,21 @@
 """How many threads kernels may use.
 
 Numba keeps the number per Python thread, so a choice made in one would not hold in another: it is
-kept here and taken up by whoever enters the kernels.
+kept here and taken up by whoever enters the kernels. Without a choice it is Numba's own number (the
+processors this process may run on, or NUMBA_NUM_THREADS), or less where a container's share of the
+processors is smaller than that.
 """
+
+import functools
+import math
+import os
+from pathlib import Path
 
 import numba
 
 __all__ = ["enter", "get_num_threads", "set_num_threads"]
+
+CGROUP = Path("/sys/fs/cgroup")
 
 
 class _Choice:
@@ -21,10 +30,35 @@ def set_num_threads(threads: int) -> None:
 
 def get_num_threads() -> int:
     """Return the number of threads that kernels use."""
-    return _Choice.threads or numba.get_num_threads()
+    return _Choice.threads or min(numba.get_num_threads(), default_limit())
 
 
 def enter() -> None:
     """Take up the chosen number in this Python thread; call before running kernels."""
-    if _Choice.threads is not None:
-        numba.set_num_threads(_Choice.threads)
+    threads = get_num_threads()
+    if threads != numba.get_num_threads():
+        numba.set_num_threads(threads)
+
+
+@functools.cache
+def default_limit() -> int:
+    """Return the processors a container grants, rounded up; a number chosen by hand wins."""
+    if "NUMBA_NUM_THREADS" in os.environ:
+        return numba.config.NUMBA_NUM_THREADS
+    share = max(1.0, min(float(numba.config.NUMBA_NUM_THREADS), cgroup_share(CGROUP)))
+    return math.ceil(share)
+
+
+def cgroup_share(folder: Path) -> float:
+    """Return the share of processors that a Linux control group grants; infinity for no limit."""
+    try:  # version 2: "quota period" in one file, "max" for no limit
+        quota, period = (folder / "cpu.max").read_text().split()
+    except OSError:
+        try:  # version 1
+            quota = (folder / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return math.inf
+    if quota == "max" or int(quota) <= 0:
+        return math.inf
+    return int(quota) / int(period)
