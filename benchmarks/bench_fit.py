@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from benchmarks import selection
 from benchmarks.grid import GRID, Shape
 
 
@@ -47,20 +48,36 @@ class _Trained:
 
 
 class Fit(_Trained):
-    """A few steps of `fit`, one predict, on the grid."""
+    """A few steps of `fit`, one predict, on the grid; with more threads it must not be slower."""
 
-    params = [list(GRID)]
-    param_names = ["shape"]
+    params = [selection(GRID, ["seed", "weather", "speech"]), [1, 2]]
+    param_names = ["shape", "threads"]
 
-    def setup(self, name):
+    def setup(self, name, threads):
+        import nlstm
+
+        try:
+            nlstm.set_num_threads(threads)
+        except ValueError as error:  # fewer cores
+            raise NotImplementedError(str(error)) from error
         shape = GRID[name]
         self.prepare(shape, batches=2 if shape.step_flops > 2e9 else 8)
 
-    def time_fit(self, name):
+    def time_fit(self, name, threads):
         self.fit()
 
-    def time_predict(self, name):
+    def time_predict(self, name, threads):
         self.model.predict(self.x[: self.shape.N], batch_size=self.shape.N, verbose=0)
+
+
+class Memory(_Trained):
+    """The highest memory of the whole process; `bench_memory.py` tells the fit's own part."""
+
+    params = [selection(GRID, ["seed"])]
+    param_names = ["shape"]
+
+    def setup(self, name):
+        self.prepare(GRID[name], batches=2)
 
     def peakmem_fit(self, name):
         self.fit()
@@ -69,7 +86,7 @@ class Fit(_Trained):
 class Growth(_Trained):
     """One letter grows, the others stand: the slope shows what the letter costs."""
 
-    params = [["N", "T", "F", "H"], [1, 2, 4, 8]]
+    params = [["N", "T", "F", "H"], selection([1, 2, 4, 8], [1, 4])]
     param_names = ["letter", "times"]
     start = Shape("growth", N=16, T=25, F=8, H=32, layers=1)
 

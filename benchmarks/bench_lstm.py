@@ -73,7 +73,7 @@ class Layer:
 
     @classmethod
     def top(cls, shape: Shape, **options):
-        """Make the uppermost layer of a shape, as `fit` calls it; with a layer below, it owes dx."""
+        """Make the top layer of a shape, as `fit` calls it; with a layer below, it owes dx."""
         stacked = shape.layers > 1
         F = shape.H if stacked else shape.F
         return cls(shape.N, shape.T, F, shape.H, shape.every_step, stacked, **options)
@@ -99,8 +99,8 @@ class Layer:
     def check(self):
         """Compile everything, and compare two rows with the reference.
 
-        The gradient of the outputs is left in these rows alone, so that the gradients of the weights
-        are theirs.
+        The gradient of the outputs is left in these rows alone, so that the gradients of the
+        weights are theirs.
         """
         from tests.reference.lstm import lstm_backward, lstm_forward
 

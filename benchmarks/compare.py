@@ -4,6 +4,7 @@
     python benchmarks/compare.py --shapes seed,hydro --peers torch --rounds 5
     python benchmarks/compare.py --peers none --threads 1     # nlstm alone, on one thread
     python benchmarks/compare.py --startup                    # import and first-step times instead
+    python benchmarks/compare.py --stream                     # one time step at a time instead
     python benchmarks/compare.py --peer-python ../peers/bin/python --json table.json
 
 Every library runs in a process of its own (`contenders.py` says how each is driven). For one shape
@@ -14,7 +15,7 @@ rounds. The order is turned by one each round.
 A training step is forward, backward and Adam on one batch of N rows; a predict is one call for N
 rows. GFLOP/s counts the matrix products of the LSTM layers only (`grid.py` has the formula); the
 peak is measured in the same run by `peak.py`. "x best" and "x PyTorch" say how many times as long
-as nlstm the best peer, or PyTorch, takes.
+as nlstm the best peer, or PyTorch, takes. `report.py` and `floors.py` read what --json writes.
 """
 
 import argparse
@@ -33,6 +34,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # run as a file, it finds only its own folder
 
+from benchmarks import markdown, startup, stream
 from benchmarks.contenders import TITLES
 from benchmarks.grid import GRID
 
@@ -106,12 +108,11 @@ def thread_environment(threads: int) -> dict[str, str]:
 
 
 def measure_peak(threads: int) -> dict:
-    """Measure the FMA rate of one thread and of `threads`."""
+    """Measure the FMA rate of one thread and of `threads`; name the vector instructions."""
     numbers = ",".join(str(n) for n in sorted({1, threads}))
     command = [sys.executable, "-m", "benchmarks.peak", "--json", "--threads", numbers]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    peak = json.loads(done.stdout)
-    return {int(threads): gflops for threads, gflops in peak["gflops"].items()}
+    return json.loads(done.stdout)
 
 
 def compare_shape(shape, options) -> dict:
@@ -149,17 +150,6 @@ def report(line: str):
     print(line, file=sys.stderr, flush=True)
 
 
-def markdown(table: list[list[str]]) -> str:
-    """Lay out rows of cells, the first the header; all but the first column to the right."""
-    widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
-    rule = ["-" * widths[0]] + ["-" * (width - 1) + ":" for width in widths[1:]]
-    head, *body = (
-        [row[0].ljust(widths[0])] + [c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)]
-        for row in table
-    )
-    return "\n".join(f"| {' | '.join(row)} |" for row in [head, rule, *body])
-
-
 def result_table(results: dict, peers: list[str], peak_gflops: float) -> str:
     """Make the one table: a row per shape, and the geometric mean of the ratios."""
     header = ["shape N,T,F,H,layers", "step ms: nlstm", *(TITLES[peer] for peer in peers)]
@@ -192,7 +182,7 @@ def result_table(results: dict, peers: list[str], peak_gflops: float) -> str:
         }
         head = ["geometric mean", "", *blank, *means["train"], "", ""]
         table.append([*head, "", *blank, *means["predict"]])
-    return markdown(table)
+    return markdown.table(table)
 
 
 def _geometric_mean(values):
@@ -213,16 +203,17 @@ def cpu_name() -> str:
 def notes(results: dict, about: dict) -> str:
     """Say below the table where, when and with what it was measured, and what did not run."""
     peak = ", ".join(f"{gflops:.0f} GFLOP/s on {n}" for n, gflops in about["peak_gflops"].items())
-    versions, absent = {}, {}
+    versions, absent = dict(about.get("versions", {})), {}
     for shape, result in results.items():
         for name, found in result.items():
             versions |= found.get("versions", {})
-            if "not run" in found:
+            if "not run" in found and about["kind"] == "training":
                 absent.setdefault((name, found["not run"].strip().splitlines()[-1]), []).append(
                     shape
                 )
+    threads = f"{about['threads']} thread{'s' * (about['threads'] > 1)}"
     lines = [
-        f"{about['date']}, {about['cpu']}, {about['threads']} threads, float32; "
+        f"{about['date']}, {about['cpu']} ({about['isa']}), {threads}, float32; "
         f"median of {about['rounds']} rounds; FMA peak {peak}.",
         "Python " + ", ".join([about["python"], *(f"{k} {v}" for k, v in versions.items())]) + ".",
     ]
@@ -239,6 +230,19 @@ def notes(results: dict, about: dict) -> str:
         where = "" if len(shapes) == len(results) else f" ({', '.join(shapes)})"
         lines.append(f"{TITLES[name]}{where} not run: {reason}")
     return "\n".join(lines)
+
+
+def text_of(measured: dict) -> str:
+    """Show what one run measured: its table and the notes below."""
+    about, results = measured["about"], measured["results"]
+    if about["kind"] == "startup":
+        body, found = startup.startup_table(results), {}
+    elif about["kind"] == "stream":
+        body, found = stream.stream_table(results), results
+    else:
+        body = result_table(results, about["peers"], about["peak_gflops"][str(about["threads"])])
+        found = results
+    return f"{body}\n\n{notes(found, about)}"
 
 
 def names(known):
@@ -268,30 +272,37 @@ def main():
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter of the peers")
     parser.add_argument("--startup", action="store_true", help="measure start-up instead")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every measurement here")
+    parser.add_argument("--stream", action="store_true", help="measure single steps instead")
+    parser.add_argument("--steps", type=int, default=stream.STEPS, help="of --stream")
     options = parser.parse_args()
+    peaks = [measure_peak(options.threads)]
     about = {
+        "kind": "startup" if options.startup else "stream" if options.stream else "training",
         "date": datetime.date.today().isoformat(),
         "cpu": cpu_name(),
+        "isa": peaks[0]["isa"],
         "python": platform.python_version(),
         "threads": options.threads,
         "rounds": options.rounds,
+        "peers": options.peers,
     }
     if options.startup:
-        from benchmarks.startup import startup_table
-
-        results, text = startup_table(options)
+        about["versions"] = startup.versions(options)
+        results = startup.measure(options)
+    elif options.stream:
+        results, about["threads"] = stream.measure(options), 1
     else:
-        results, peaks = {}, [measure_peak(options.threads)]
+        results = {}
         for name in options.shapes:
             results[name] = compare_shape(GRID[name], options)
             peaks.append(measure_peak(options.threads))
-        # The best of all: the clock moves, and a peak is what can be reached.
-        about["peak_gflops"] = {n: max(peak[n] for peak in peaks) for n in peaks[0]}
-        table = result_table(results, options.peers, about["peak_gflops"][options.threads])
-        text = f"{table}\n\n{notes(results, about)}"
-    print(text)
+    # The best of all: the clock moves, and a peak is what can be reached.
+    gflops = [peak["gflops"] for peak in peaks]
+    about["peak_gflops"] = {threads: max(one[threads] for one in gflops) for threads in gflops[0]}
+    measured = {"about": about, "results": results}
+    print(text_of(measured))
     if options.json:
-        options.json.write_text(json.dumps({"about": about, "results": results}, indent=1) + "\n")
+        options.json.write_text(json.dumps(measured, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

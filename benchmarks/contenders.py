@@ -40,7 +40,7 @@ class Nlstm:
         nlstm.set_num_threads(threads)
         nlstm.set_random_seed(0)
         self.how = {"train": "fit", "predict": "predict"}
-        self.versions = _versions("nlstm", "numba", "numpy")
+        self.versions = versions_of("nlstm", "numba", "numpy")
         self.shape = shape
         self.x, self.y = shape.data()
         layers = [Input((shape.T, shape.F))]
@@ -121,7 +121,7 @@ class Keras:
 
         keras.utils.set_random_seed(0)
         self.keras, self.shape = keras, shape
-        self.versions = {"keras": keras.__version__} | _versions(*packages)
+        self.versions = {"keras": keras.__version__} | versions_of(*packages)
         self.x, self.y = shape.data()
         self.how = {}
         # JAX always goes through XLA; for an LSTM on TensorFlow Keras itself would not choose it.
@@ -225,7 +225,14 @@ def _seconds_per_step(run, seconds):
     return (time.perf_counter() - start) / steps
 
 
-def _versions(*projects):
+def stay_on_cores(count):
+    """Bind this process to so many cores: some libraries size their pools by that alone."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def versions_of(*projects):
+    """Give the versions of those projects that are installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
@@ -243,9 +250,7 @@ def main():
     parser.add_argument("shape", choices=GRID)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    # Some libraries size their pools by the cores they may use, and by nothing else.
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    stay_on_cores(options.threads)
     # Libraries chat on stdout; the answers go to a copy of it, the chat to stderr.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

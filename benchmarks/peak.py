@@ -1,16 +1,19 @@
-"""How many multiply-adds this machine really does: chains of vector FMA that live in registers.
+"""What this machine really does: multiply-adds in registers, and bytes moved at any footprint.
 
     python benchmarks/peak.py [--threads 1,2] [--json]
+    python benchmarks/peak.py --bandwidth [--threads 2]
 
 Honours NUMBA_CPU_FEATURES: with AVX2 chosen there, the peak is AVX2's.
 """
 
 import argparse
 import json
+import platform
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 from numba import config, njit, types
 from numba.extending import intrinsic
@@ -31,6 +34,13 @@ def vector_floats() -> int:
     if "avx512f" in features:
         return 16
     return 8 if features & {"avx", "avx2"} else 4
+
+
+def isa() -> str:
+    """Name the vector instructions that Numba compiles for."""
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return "neon" if platform.machine().lower() in ("arm64", "aarch64") else "scalar"
+    return {16: "avx512", 8: "avx2", 4: "sse"}[vector_floats()]
 
 
 @intrinsic
@@ -119,14 +129,52 @@ def _timed(chains, repeats):
     return time.perf_counter() - start
 
 
+@njit(nogil=True)
+def _triad(repeats, factor, a, b, c):
+    for r in range(repeats):
+        scale = factor * np.float32(r)  # another in each round, or one round would do for all
+        for i in range(a.size):
+            a[i] = b[i] + scale * c[i]
+
+
+def bandwidth(threads: int, footprint: int, seconds: float = 0.05, trials: int = 5) -> float:
+    """Measure bytes per second that `threads` threads move when they work on `footprint` bytes.
+
+    The triad a = b + s c of STREAM (McCalpin 1995), counted as there: two reads and a write. Each
+    thread has arrays of its own; the footprint is that of all of them. The best of some trials.
+    """
+    size = max(16, footprint // (3 * 4 * threads))
+    arrays = [[np.ones(size, np.float32) for _ in range(3)] for _ in range(threads)]
+    factor = np.float32(0.5)
+    _triad(1, factor, *arrays[0])
+    start = time.perf_counter()
+    _triad(4, factor, *arrays[0])
+    repeats = max(1, int(4 * seconds / (time.perf_counter() - start)))
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(trials):
+            start = time.perf_counter()
+            list(pool.map(lambda own: _triad(repeats, factor, *own), arrays))
+            elapsed = time.perf_counter() - start
+            best = max(best, 3 * 4 * size * threads * repeats / elapsed)
+    return best
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", default="1,2", help="numbers of threads, by comma")
-    parser.add_argument("--json", action="store_true", help="print {threads: GFLOP/s}")
+    parser.add_argument("--json", action="store_true", help="print isa and {threads: GFLOP/s}")
+    parser.add_argument("--bandwidth", action="store_true", help="GB/s by footprint instead")
     options = parser.parse_args()
+    if options.bandwidth:
+        for threads in map(int, options.threads.split(",")):
+            for power in range(16, 30):
+                gigabytes = bandwidth(threads, 1 << power) / 1e9
+                print(f"{threads} threads, {2**power >> 10} KiB: {gigabytes:.0f} GB/s")
+        return
     peaks = {int(n): peak_gflops(int(n)) for n in options.threads.split(",")}
     if options.json:
-        print(json.dumps({"vector_floats": vector_floats(), "gflops": peaks}))
+        print(json.dumps({"isa": isa(), "gflops": peaks}))
         return
     for threads, gflops in peaks.items():
         print(f"{threads} thread{'s' * (threads > 1)}: {gflops:.0f} GFLOP/s")

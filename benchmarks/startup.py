@@ -5,6 +5,7 @@ Each figure is the wall time of fresh processes, measured in turn, the median ov
 script is the README's, whole. "No cache" gives Numba an empty cache folder every time.
 """
 
+import json
 import os
 import statistics
 import subprocess
@@ -59,9 +60,9 @@ def _model(library):
     return MODEL.format(library=library, layers=layers, stack=stack)
 
 
-def startup_table(options) -> tuple[dict, str]:
-    """Measure every start-up figure; give the seconds by name and the table that shows them."""
-    from benchmarks.compare import TITLES, markdown, report, thread_environment
+def measure(options) -> dict:
+    """Measure every start-up figure; `{name: {"seconds": [...]}}`, or "not run" with a reason."""
+    from benchmarks.compare import TITLES, report, thread_environment
 
     base = thread_environment(options.threads)
     nlstm, here = _model("nlstm"), sys.executable
@@ -91,26 +92,56 @@ def startup_table(options) -> tuple[dict, str]:
                 _until_stamp(code, options.peer_python, environment)
             )
     _until_stamp(nlstm + FIRST_STEP, here, base)  # fills the cache
-    seconds, absent = {name: [] for name in figures}, {}
+    results = {name: {"seconds": []} for name in figures}
     for turn in range(options.rounds):
-        for name, measure in figures.items():
-            if name in absent:
+        for name, measure_once in figures.items():
+            if "not run" in results[name]:
                 continue
             try:
-                seconds[name].append(measure())
+                seconds = measure_once()
             except subprocess.CalledProcessError as error:
                 if "nlstm" in name:
                     raise RuntimeError(f"{name} failed:\n{error.stderr[-4000:]}") from error
-                absent[name] = (error.stderr.strip() or "no reason given").splitlines()[-1]
+                reason = (error.stderr.strip() or "no reason given").splitlines()[-1]
+                results[name]["not run"] = reason
                 continue
-            report(f"round {turn + 1}: {name}: {seconds[name][-1]:.2f} s")
+            results[name]["seconds"].append(seconds)
+            report(f"round {turn + 1}: {name}: {seconds:.2f} s")
+    return results
+
+
+def versions(options) -> dict[str, str]:
+    """Give the versions of what is measured, as each interpreter knows them."""
+    code = (
+        "import json; from benchmarks.contenders import versions_of as v; print(json.dumps(v({})))"
+    )
+    projects = {
+        sys.executable: ["nlstm", "numba", "numpy"],
+        options.peer_python: ["keras", "jax", "tensorflow", "tensorflow-cpu"],
+    }
+    found = {}
+    for python, names in projects.items():
+        if python == options.peer_python and not options.peers:
+            continue
+        arguments = ", ".join(map(repr, names))
+        found |= json.loads(_run(code.format(arguments), python, dict(os.environ)))
+    return found
+
+
+def startup_table(results: dict) -> str:
+    """Lay the measurements out, and say what did not run."""
+    from benchmarks.markdown import table
+
     rows = [["start-up", "s"]]
-    for name in figures:
-        found = seconds[name]
-        rows.append([name, f"{statistics.median(found):.2f}" if found else "-"])
-    lines = [markdown(rows), ""]
-    lines += [f"{name} not run: {reason}" for name, reason in absent.items()]
-    return seconds, "\n".join(lines).rstrip()
+    for name, found in results.items():
+        seconds = found["seconds"]
+        rows.append([name, f"{statistics.median(seconds):.2f}" if seconds else "-"])
+    lines = [
+        f"{name} not run: {found['not run']}"
+        for name, found in results.items()
+        if "not run" in found
+    ]
+    return "\n".join([table(rows), *([""] + lines if lines else [])])
 
 
 def _run(code, python, environment):

@@ -174,16 +174,27 @@ def emit_source(emit, rows, vectors, sums, source):
     builder = emit.builder
 
     def step(sums, a, b):
-        columns = []
-        for v in range(vectors):
-            offset = builder.mul(WORD(v), source["b_vector"])
-            columns.append(emit.load(builder.gep(b, [offset])))
-        result = []
-        for r in range(rows):
-            offset = builder.mul(WORD(r), source["a_row"])
-            number = emit.broadcast(builder.gep(a, [offset]))
+        # The narrow side is held in registers, the other goes through one of them at a time: with 16
+        # registers 3 numbers, with 32 registers 4 vectors.
+        def number(r):
+            return emit.broadcast(builder.gep(a, [builder.mul(WORD(r), source["a_row"])]))
+
+        def column(v):
+            return emit.load(builder.gep(b, [builder.mul(WORD(v), source["b_vector"])]))
+
+        result = list(sums)
+        if rows < vectors:
+            numbers = [number(r) for r in range(rows)]
             for v in range(vectors):
-                result.append(emit.fma(number, columns[v], sums[r * vectors + v]))
+                one = column(v)
+                for r in range(rows):
+                    result[r * vectors + v] = emit.fma(numbers[r], one, sums[r * vectors + v])
+        else:
+            columns = [column(v) for v in range(vectors)]
+            for r in range(rows):
+                one = number(r)
+                for v in range(vectors):
+                    result[r * vectors + v] = emit.fma(one, columns[v], sums[r * vectors + v])
         return result
 
     def inner(sums, a, b):
