@@ -168,7 +168,7 @@ def result_table(results: dict, peers: list[str], peak_gflops: float) -> str:
             if "torch" in ms:
                 ratio["x PyTorch"] = ms["torch"] / ms["nlstm"]
             ratios[what].append(ratio)
-            row += [f"{ms[who]:.3g}" if who in ms else "-" for who in ["nlstm", *peers]]
+            row += [markdown.number(ms[who]) if who in ms else "-" for who in ["nlstm", *peers]]
             row += [f"{ratio[column]:.2f}" if column in ratio else "-" for column in ratio_names]
             if what == "train":
                 gflops = GRID[name].step_flops / ms["nlstm"] / 1e6

@@ -115,15 +115,12 @@ def versions(options) -> dict[str, str]:
     code = (
         "import json; from benchmarks.contenders import versions_of as v; print(json.dumps(v({})))"
     )
-    projects = {
-        sys.executable: ["nlstm", "numba", "numpy"],
-        options.peer_python: ["keras", "jax", "tensorflow", "tensorflow-cpu"],
-    }
+    asked = [(sys.executable, ("nlstm", "numba", "numpy"))]
+    if options.peers:
+        asked.append((options.peer_python, ("keras", "jax", "tensorflow", "tensorflow-cpu")))
     found = {}
-    for python, names in projects.items():
-        if python == options.peer_python and not options.peers:
-            continue
-        arguments = ", ".join(map(repr, names))
+    for python, projects in asked:
+        arguments = ", ".join(map(repr, projects))
         found |= json.loads(_run(code.format(arguments), python, dict(os.environ)))
     return found
 
