@@ -390,8 +390,27 @@ class Sequential(Trainer):
             shape = None if shape is None else layer.output_shape(shape)
             given = "?" if shape is None else str((None, *shape))
             rows.append((layer.name, type(layer).__name__, given, layer.count_params()))
-        for line in summary_lines(self.name, rows, self.dtype.itemsize):
+        for line in summary_lines(self.name, rows, self.dtype.itemsize, self.bytes_per_step()):
             print_fn(line)
+
+    def bytes_per_step(self) -> int | None:
+        """Return the memory that training needs for one more step of one sequence.
+
+        What is saved for the backward pass, and the gradients between layers. None where the input
+        has no steps, or is not known yet.
+        """
+        self._build_if_known()
+        shape = self._input_shape
+        if shape is None or len(shape) != 2 or not self._layers:
+            return None
+        features: Any = shape[1]
+        rows, steps = 64, 1024  # enough for every buffer that grows with the steps to do so
+
+        def bind(plan: Plan) -> Step:
+            return self._bind_step(plan, features, None, None)
+
+        sizes = [self._plan_cache().measure(rows, n * steps, True, bind)[0] for n in (1, 2)]
+        return (sizes[1] - sizes[0]) * self.dtype.itemsize // (rows * steps)
 
 
 def _checked_dtype(dtype: Any) -> np.dtype:

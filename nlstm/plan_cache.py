@@ -35,6 +35,21 @@ class PlanCache:
         """Forget all plans; the arena stays."""
         self._kept.clear()
 
+    def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
+        rows, steps, training, scratch_size = shape
+        return Plan(
+            self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
+        )
+
+    def measure(
+        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+    ) -> tuple[int, int]:
+        """Return the elements that a plan takes of the arena, and those of scratch among them."""
+        plan = self._plan(None, rows, steps, training, 0)
+        bind(plan)
+        scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
+        return plan.size + scratch, plan.scratch_size
+
     def get(
         self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
     ) -> Any:
@@ -46,19 +61,11 @@ class PlanCache:
             self._kept.move_to_end(key)
             return self._kept[key]
 
-        def plan(arena: Arena | None, scratch_size: int) -> Plan:
-            shape = (rows, steps, training)
-            return Plan(self._ops, arena, self._dtype, *shape, self._counter, scratch_size)
-
-        measure = plan(None, 0)
-        bind(measure)
-        scratch_size = measure.scratch_size
-        size = measure.size + plan(None, scratch_size).size
-        del measure
+        size, scratch_size = self.measure(rows, steps, training, bind)
         if size > self._arena.block.size:
             self._kept.clear()  # their views would keep the old block alive
             self._arena.reserve(size)
-        made = self._kept[key] = bind(plan(self._arena, scratch_size))
+        made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
         while len(self._kept) > PLANS:
             self._kept.popitem(last=False)
         return made

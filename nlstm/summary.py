@@ -8,7 +8,10 @@ HEAD = ("Layer (type)", "Output Shape", "Param #")
 
 
 def summary_lines(
-    name: str, rows: Iterable[tuple[str, str, str, int]], bytes_per_weight: int
+    name: str,
+    rows: Iterable[tuple[str, str, str, int]],
+    bytes_per_weight: int,
+    bytes_per_step: int | None,
 ) -> list[str]:
     """Return the lines of the table.
 
@@ -18,6 +21,8 @@ def summary_lines(
         The model's.
     rows : iterable of (layer name, class name, output shape, number of weights)
     bytes_per_weight : int
+    bytes_per_step : int or None
+        Memory of training for one step of one sequence.
     """
     rows = list(rows)
     cells = [(f"{layer} ({kind})", shape, f"{count:,}") for layer, kind, shape, count in rows]
@@ -39,6 +44,7 @@ def summary_lines(
         *(text(row, "│") for row in cells),
         line("└", "┴", "┘", "─"),
         f"Total params: {total:,} ({_size(total * bytes_per_weight)})",
+        *([] if bytes_per_step is None else [f"Bytes per step in training: {bytes_per_step:,}"]),
     ]
 
 

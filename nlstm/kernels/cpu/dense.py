@@ -214,7 +214,7 @@ def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     scratch[0] = 1
     if dx is not None:
         for v in range((K + L - 1) // L):
-            transpose_panel(scratch, L + v * V * L * L, W, np.int64(v))
+            transpose_panel(scratch, L + v * V * L * L, W.reshape(-1), V, K, L, v, L)
     if slices == 1:
         derive_rows(activation, y, dy, np.int64(0), R, L)
         weights_share(x, dy, dW, db, scratch, np.int64(0), K + 1)

@@ -6,11 +6,12 @@ over threads, never a sum. Their arrays are flat: one shape is one compilation.
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.simd import Emitter, element_pointer, splat, store
+from nlstm.kernels.cpu.simd import Emitter, element_pointer
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
 
 ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
@@ -38,67 +39,65 @@ def tile_count(rows):
 
 
 @intrinsic
-def transpose_square(typingctx, out, out_offset, out_row, source, source_offset, source_row):
-    """Transpose L x L numbers in registers, by swapping ever larger off-diagonal blocks."""
+def transpose_square(typingctx, out, out_offset, source, source_offset, source_row, rows):
+    """Transpose L x L numbers in registers, by swapping ever larger off-diagonal blocks.
+
+    The first `rows` rows of the source lie `source_row` apart, those after them count as zeros; the
+    rows of `out` lie one after the other.
+    """
 
     def codegen(context, builder, signature, args):
         emit = Emitter(builder, out.dtype)
         word = ir.IntType(64)
-
-        def row(array_type, array, offset, stride, index):
-            first = element_pointer(context, builder, array_type, array, offset)
-            return builder.gep(first, [builder.mul(word(index), stride)])
-
-        rows = [emit.load(row(source, *args[3:6], r)) for r in range(emit.width)]
+        target = element_pointer(context, builder, signature.args[0], *args[:2])
+        first = element_pointer(context, builder, signature.args[2], *args[2:4])
+        zeros = builder.bitcast(
+            cgutils.global_constant(builder, "nlstm_zeros", ir.Constant(emit.type, None)),
+            first.type,
+        )
+        vectors = []
+        for r in range(emit.width):
+            there = builder.gep(first, [builder.mul(word(r), args[4])])
+            exists = builder.icmp_signed(">", args[5], word(r))
+            vectors.append(emit.load(builder.select(exists, there, zeros)))
         size = 1
         while size < emit.width:
             for low in (r for r in range(emit.width) if not r & size):
-                a, b = rows[low], rows[low + size]
-                take_low = [j if not j & size else emit.width + j - size for j in range(emit.width)]
-                take_high = [
-                    j + size if not j & size else emit.width + j for j in range(emit.width)
-                ]
-                mask_type = ir.VectorType(ir.IntType(32), emit.width)
-                rows[low] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_low))
-                rows[low + size] = builder.shuffle_vector(a, b, ir.Constant(mask_type, take_high))
+                vectors[low], vectors[low + size] = swap_blocks(
+                    emit, vectors[low], vectors[low + size], size
+                )
             size *= 2
-        for r, vector in enumerate(rows):
-            emit.store(vector, row(out, *args[:3], r))
+        for r, vector in enumerate(vectors):
+            emit.store(vector, builder.gep(target, [word(r * emit.width)]))
         return context.get_dummy_value()
 
     words = types.int64
-    return types.void(out, words, words, source, words, words), codegen
+    return types.void(out, words, source, words, words, words), codegen
+
+
+def swap_blocks(emit, a, b, size):
+    """Exchange the odd blocks of `size` lanes of a with the even ones of b."""
+    lanes = range(emit.width)
+    first = [j + (emit.width - size if j & size else 0) for j in lanes]
+    second = [j + (emit.width if j & size else size) for j in lanes]
+    mask_type = ir.VectorType(ir.IntType(32), emit.width)
+    return (
+        emit.builder.shuffle_vector(a, b, ir.Constant(mask_type, first)),
+        emit.builder.shuffle_vector(a, b, ir.Constant(mask_type, second)),
+    )
 
 
 @njit_inner
-def transpose_panel(out, out_offset, weights, v):
-    """Write panel v of the transpose of `weights`: gate weights (B, K, 4, L) or panels (V, K, L).
+def transpose_panel(out, out_offset, weights, groups, inputs, width, v, L):
+    """Write panel v of the transpose of flat gate weights (B, K, 4L) or panels (V, K, L).
 
     Row (group, column) of the panel holds inputs v * L ... of that column.
     """
-    groups, inputs, L = weights.shape[0], weights.shape[1], weights.shape[weights.ndim - 1]
-    width = weights.size // (groups * inputs)
-    full = (v + 1) * L <= inputs
     for group in range(groups):
-        source = (group * inputs + v * L) * width
-        target = out_offset + group * width * L
         for column in range(0, width, L):
-            if full:
-                transpose_square(out, target + column * L, L, weights, source + column, width)
-            else:
-                transpose_edge(
-                    out, target + column * L, weights, source + column, width, inputs - v * L, L
-                )
-
-
-@njit_inner
-def transpose_edge(out, out_offset, weights, source, width, rows, L):
-    """Transpose fewer than L rows; the missing ones count as zeros."""
-    flat, weights = out.ravel(), weights.ravel()
-    for column in range(L):
-        store(out, out_offset + column * L, splat(out, 0.0))
-        for row in range(rows):
-            flat[out_offset + column * L + row] = weights[source + row * width + column]
+            source = (group * inputs + v * L) * width + column
+            target = out_offset + (group * width + column) * L
+            transpose_square(out, target, weights, source, width, inputs - v * L)
 
 
 # --- products -------------------------------------------------------------------------------------

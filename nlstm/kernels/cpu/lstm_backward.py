@@ -210,13 +210,16 @@ def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels,
 @njit_inner
 def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
     """Write one slice of the panels of U^T and, for V > 0, of W^T."""
-    B, L = U.shape[0], U.shape[3]
+    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
+    width = GATES * L
     first, last = share(B + V, s, slices)
     for v in range(first, last):
         if v < B:
-            transpose_panel(scratch, U_panels + v * B * GATES * L * L, U, v)
+            to = U_panels + v * B * width * L
+            transpose_panel(scratch, to, U.reshape(-1), B, H, width, v, L)
         else:
-            transpose_panel(scratch, W_panels + (v - B) * B * GATES * L * L, W, v - B)
+            to = W_panels + (v - B) * B * width * L
+            transpose_panel(scratch, to, W.reshape(-1), B, F, width, v - B, L)
 
 
 # --- all steps ------------------------------------------------------------------------------------

@@ -174,8 +174,8 @@ def emit_source(emit, rows, vectors, sums, source):
     builder = emit.builder
 
     def step(sums, a, b):
-        # The narrow side is held in registers, the other goes through one of them at a time: with 16
-        # registers 3 numbers, with 32 registers 4 vectors.
+        # The narrow side is held in registers, the other goes through one of them at a time: with
+        # 16 registers 3 numbers, with 32 registers 4 vectors.
         def number(r):
             return emit.broadcast(builder.gep(a, [builder.mul(WORD(r), source["a_row"])]))
 
