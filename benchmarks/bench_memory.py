@@ -32,7 +32,7 @@ class VaryingSteps:
     """Bytes by which the process grows over batches of every length, once all lengths were seen."""
 
     timeout = 300
-    batches = 500 if QUICK else 10_000
+    batches = 1_000 if QUICK else 10_000
     most_steps = 64
 
     def setup(self):
@@ -46,6 +46,10 @@ class VaryingSteps:
         self.x = np.random.default_rng(0).random((8, self.most_steps, 4), dtype=np.float32)
         self.y = self.x[:, 0, :1]
         self.train(range(1, self.most_steps + 1))
+        self.train(self.random_lengths(500))
+
+    def random_lengths(self, count):
+        return np.random.default_rng(count).integers(1, self.most_steps + 1, count)
 
     def train(self, lengths):
         for steps in lengths:
@@ -58,7 +62,7 @@ class VaryingSteps:
 
     def track_growth(self):
         before = self.resident_bytes()
-        self.train(np.random.default_rng(1).integers(1, self.most_steps + 1, self.batches))
+        self.train(self.random_lengths(self.batches))
         return self.resident_bytes() - before
 
     track_growth.unit = "bytes"
