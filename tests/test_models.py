@@ -7,6 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import nlstm
+from nlstm import kernels
 from nlstm.layers import LSTM, Dense, Dropout, Input
 from nlstm.models import Sequential
 
@@ -119,9 +120,16 @@ def test_summary():
     assert 'Model: "sequential"' in text
     assert "lstm (LSTM)" in text and "(None, 20, 50)" in text and "12,200" in text
     assert "Total params: 12,251 (47.86 KB)" in text
-    assert len({len(line) for line in lines[1:-1]}) == 1
+    assert len({len(line) for line in lines[1:-2]}) == 1
+    width = kernels.load("cpu").padded(50, "float32")
+    # Saved: 4 gates, h and c; between the layers: the gradient of h; the output and its gradient.
+    least, most = 4 * (4 * 50 + 2 * 50), 4 * (4 * width + 3 * width + 3 * width)
+    found = int(lines[-1].removeprefix("Bytes per step in training: ").replace(",", ""))
+    assert found == model.bytes_per_step()
+    assert least < found < most
     lines.clear()
     Sequential([Dense(1)]).summary(print_fn=lines.append)
+    assert not any("Bytes per step" in line for line in lines)
     assert "?" in lines[4]
 
 
