@@ -5,6 +5,7 @@ import time
 import numba
 import numpy as np
 
+from benchmarks import selection
 from nlstm.kernels.cpu import simd
 
 NUMBERS = 1024
@@ -43,7 +44,7 @@ WORDS = {
 
 
 class Vector:
-    params = [list(WORDS), ["float32", "float64"]]
+    params = [list(WORDS), selection(["float32", "float64"], ["float32"])]
     param_names = ["word", "dtype"]
 
     def setup(self, word, dtype):
