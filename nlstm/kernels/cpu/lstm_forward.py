@@ -24,8 +24,10 @@ from nlstm.kernels.cpu.jit import (
 )
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.schedule import schedule
-from nlstm.kernels.cpu.simd import fma, load, store
+from nlstm.kernels.cpu.simd import fence, fma, is_aligned, load, store, stream
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+
+STREAM_BYTES = 8 << 20  # of gates: more than caches keep until the backward pass reads them
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -42,34 +44,43 @@ def any_row(mask, t, first, last):
 
 
 @njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_offset, h, c,
-                gates, L, mask, h_mask, hm):  # fmt: skip
-    """Finish rows first..last of one unit block: gates from z, then c and h; masked rows keep
-    theirs.
+def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, gates,
+                past_caches, L, mask, h_mask, hm):  # fmt: skip
+    """Finish rows first..last of one unit block: gates from z, then c and h.
+
+    Masked rows keep their state.
     """
     N, S = h.shape[1], h.shape[2]
-    slots = h.shape[0]
-    before, after = (t % slots) * N * S + block * L, ((t + 1) % slots) * N * S + block * L
+    before = block * L + (t % h.shape[0]) * N * S
+    after = block * L + ((t + 1) % h.shape[0]) * N * S
+    c_before = block * L + (t % c.shape[0]) * N * S
+    c_after = block * L + ((t + 1) % c.shape[0]) * N * S
     for n in range(first, last):
-        old, new = before + n * S, after + n * S
         if mask is not None and not mask[tx, n]:
-            h_new = load(h, old)
-            store(c, new, load(c, old))
+            h_new = load(h, before + n * S)
+            store(c, c_after + n * S, load(c, c_before + n * S))
         else:
-            at = z_offset + (n - first) * GATES * L
+            at = z_at + (n - first) * GATES * L
             i = activate(recurrent_activation, load(z, at))
             f = activate(recurrent_activation, load(z, at + L))
             g = activate(activation, load(z, at + 2 * L))
             o = activate(recurrent_activation, load(z, at + 3 * L))
-            c_new = fma(f, load(c, old), i * g)
+            c_new = fma(f, load(c, c_before + n * S), i * g)
             h_new = o * activate(activation, c_new)
-            store(c, new, c_new)
+            store(c, c_after + n * S, c_new)
             if gates is not None:
-                store(z, at, i)
-                store(z, at + L, f)
-                store(z, at + 2 * L, g)
-                store(z, at + 3 * L, o)
-        store(h, new, h_new)
+                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
+                if past_caches:
+                    stream(gates, at, i)
+                    stream(gates, at + L, f)
+                    stream(gates, at + 2 * L, g)
+                    stream(gates, at + 3 * L, o)
+                else:
+                    store(gates, at, i)
+                    store(gates, at + L, f)
+                    store(gates, at + 2 * L, g)
+                    store(gates, at + 3 * L, o)
+        store(h, after + n * S, h_new)
         if h_mask is not None and t + 1 < hm.shape[0]:
             for gate in range(GATES):
                 kept = h_new * load(h_mask, (gate * N + n) * S + block * L)
@@ -90,18 +101,18 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(U.shape[0], s // row_slices, unit_slices)
     count = tile_count(n1 - n0)
+    z = s * ROWS * width
+    past_caches = False
+    if gates is not None:
+        past_caches = gates.size * gates.itemsize >= STREAM_BYTES and is_aligned(gates)
     mode = flush_denormals()
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         for block in range(b0, b1):
             for index in range(count):
                 n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
-                if gates is None:
-                    z, at = scratch, np.int64(s) * ROWS * VECTORS * L
-                else:
-                    z, at = gates.reshape(-1), ((t * U.shape[0] + block) * N + n) * width
                 if any_row(mask, tx, n, end):
-                    place = (z, at, width, L)
+                    place = (scratch, z, width, L)
                     bias = (b, block * width, 0, L)
                     from_x = (
                         x,
@@ -126,11 +137,12 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
                         tile(end - n, VECTORS, place, bias, (from_x,))
                         for gate in range(GATES):
                             before = ((t * GATES + gate) * N + n) * S
-                            of_gate = (z, at + gate * L, width, L)
+                            of_gate = (scratch, z + gate * L, width, L)
                             from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
                             tile(end - n, 1, of_gate, of_gate, (from_h,))
-                finish_cell(activation, recurrent_activation, t, tx, n, end, block, z, at, h, c,
-                            gates, L, mask, h_mask, hm)  # fmt: skip
+                finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h, c,
+                            gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
+    fence()
     restore_denormals(mode)
 
 
@@ -184,7 +196,7 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
     ----------
     activation, recurrent_activation : markers of `nlstm.kernels.cpu.activations`.
     x : ndarray, shape (T, N, >= F). W, U : gate weights (B, F, 4, L), (B, H, 4, L). b : (B, 4, L).
-    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S). Slot 0 holds the initial
+    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0 holds the initial
         state; the rest is overwritten.
     gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it on to `lstm_backward`.
     scratch : ndarray of `lstm_scratch_size` numbers.

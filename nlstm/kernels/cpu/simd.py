@@ -230,6 +230,50 @@ def store(typingctx, array, offset, vector):
 
 
 @intrinsic
+def stream(typingctx, array, offset, vector):
+    """As `store`, but past the caches; the place must lie on a multiple of the vector's size.
+
+    For what nobody reads soon: an ordinary store first reads the line that it overwrites.
+    """
+
+    def codegen(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], *args[:2])
+        emit = Emitter(builder, array.dtype)
+        one = ir.Constant(ir.IntType(32), 1)
+        pointer = builder.bitcast(pointer, emit.type.as_pointer())
+        instruction = builder.store(args[2], pointer, align=emit.bytes * emit.width)
+        instruction.set_metadata("nontemporal", builder.module.add_metadata([one]))
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, vector), codegen
+
+
+@intrinsic
+def fence(typingctx):
+    """Make what `stream` wrote visible to other threads."""
+
+    def codegen(context, builder, signature, args):
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def is_aligned(typingctx, array):
+    """Whether the array begins on a multiple of the vector's size."""
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(64)
+        pointer = element_pointer(context, builder, array, args[0], word(0))
+        emit = Emitter(builder, array.dtype)
+        rest = builder.urem(builder.ptrtoint(pointer, word), word(emit.bytes * emit.width))
+        return builder.icmp_unsigned("==", rest, word(0))
+
+    return types.boolean(array), codegen
+
+
+@intrinsic
 def splat(typingctx, array, value):
     """A vector of the array's dtype with every lane equal to `value`."""
 
