@@ -153,12 +153,12 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
 
 @njit_inner
 def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                    dz_offset, steps, N, L, accumulate):  # fmt: skip
+                    dz_offset, dz_step, steps, N, L, accumulate):  # fmt: skip
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
     One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
-    dz_offset + (step * N + n) * 4L, and `vectors` of its vectors are used. The sum runs over steps,
-    then rows, whatever the number of threads. With `accumulate`, dW is added to.
+    dz_offset + step * dz_step + n * 4L, and `vectors` of its vectors are used. The sum runs over
+    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to.
     """
     width = GATES * L
     step_block = max(1, ROW_BLOCK // N)
@@ -168,11 +168,11 @@ def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, i
         for n in range(0, N, ROW_BLOCK):
             rows = min(ROW_BLOCK, N - n)
             a = in_offset + step * in_step + n * in_row
-            b = dz_offset + (step * N + n) * width
+            b = dz_offset + step * dz_step + n * width
             for index in range(count):
                 k, end = tile_edge(k0, k1, index, count), tile_edge(k0, k1, index + 1, count)
                 place = (dW, dW_offset + k * width, width, L)
-                source = (inputs, a + k, 1, in_row, in_step, dz, b, L, width, N * width, rows, m)
+                source = (inputs, a + k, 1, in_row, in_step, dz, b, L, width, dz_step, rows, m)
                 if step == 0 and n == 0 and not accumulate:
                     tile(end - k, vectors, place, None, (source,))
                 else:

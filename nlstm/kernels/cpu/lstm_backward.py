@@ -2,7 +2,8 @@
 
 The steps are taken in chunks, last chunk first. A chunk goes through its steps backwards (dz of
 each step, and dh of the step before it), then adds its part to the weight gradients as one product
-over all of its rows, which takes dz from cache: dz of the whole sequence never exists.
+over all of its rows, which takes dz from cache. dz of a long sequence never exists as a whole; that
+of a short one takes the place of its gates (`place_dz`).
 
 The work is a row of phases (`phase_at`); the threads meet after each.
 """
@@ -21,10 +22,12 @@ from nlstm.kernels.cpu.jit import (
 )
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.schedule import chunk_steps, schedule
-from nlstm.kernels.cpu.simd import fma, load, splat, store
+from nlstm.kernels.cpu.simd import fma, load, prefetch, splat, store
 from nlstm.kernels.cpu.tile import VECTORS
 
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
+
+IN_PLACE_BYTES = 4 << 20  # of gates: what stays in caches as a whole
 
 TRANSPOSE, RECURRENCE, GRADIENT = 0, 1, 2
 
@@ -53,12 +56,25 @@ def phase_at(phase, T, steps, unit_slices):
     return (RECURRENCE if part < last else GRADIENT), t0, t1, t1 - 1 - part
 
 
+@njit_inner
+def place_dz(gates, scratch, chunk, steps, t0):
+    """Return dz of the chunk from step t0 on: array, place, and distance of its steps and blocks.
+
+    Over the gates it needs no memory of its own, and a small problem stays in cache. Over many of
+    them it would all be written back to memory, which a chunk used again and again is not.
+    """
+    B, N, width = gates.shape[1], gates.shape[2], GATES * gates.shape[4]
+    if gates.size * gates.itemsize <= IN_PLACE_BYTES:
+        return gates.reshape(-1), t0 * B * N * width, B * N * width, N * width
+    return scratch, chunk, N * width, steps * N * width
+
+
 # --- the cell -------------------------------------------------------------------------------------
 
 
 @njit_inner
 def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh,
-                  dc, dz, dz_step, dz_block, mask, h_mask):  # fmt: skip
+                  dc, dz, dz_at, dz_block, mask, h_mask):  # fmt: skip
     """Turn dh and dc of step t into dz and the dc of the step before, for rows first..last.
 
     Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is
@@ -72,7 +88,7 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
     for block in range(b0, b1):
         for n in range(first, last):
             dh_at, c_at = n * Sd + block * L, (t * N + n) * S + block * L
-            at = dz_block * block + dz_step + n * width
+            at = dz_at + block * dz_block + n * width
             dh_n = load(dh, dh_at)
             if has_dy:
                 dh_n = dh_n + load(dy, (dy_step * N + n) * Sy + block * L)
@@ -100,20 +116,19 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
 
 
 @njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz_step, dz_block, scratch, U_panels, product, H, L,
+def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels, product, H, L,
                      mask, h_mask):  # fmt: skip
     """Compute dh of the step before: dz U^T, plus what went past it."""
     N, S = dh.shape
     if h_mask is None:
-        product_with_transpose(dh.reshape(-1), np.int64(0), S, n0, n1, v0, v1, scratch, dz_step,
-                               dz_block, scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
+        product_with_transpose(dh.reshape(-1), np.int64(0), S, n0, n1, v0, v1, dz, dz_at, dz_block,
+                               scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
                                np.bool_(mask is not None))  # fmt: skip
         return
     row = (H + L - 1) // L * L
     for gate in range(GATES):
-        product_with_transpose(scratch, product, row, n0, n1, v0, v1, scratch, dz_step, dz_block,
-                               scratch, U_panels, H, L, gate, np.int64(1),
-                               np.bool_(False))  # fmt: skip
+        product_with_transpose(scratch, product, row, n0, n1, v0, v1, dz, dz_at, dz_block, scratch,
+                               U_panels, H, L, gate, np.int64(1), np.bool_(False))  # fmt: skip
         for n in range(n0, n1):
             for v in range(v0, v1):
                 at = n * S + v * L
@@ -124,28 +139,43 @@ def backward_product(n0, n1, v0, v1, dh, dz_step, dz_block, scratch, U_panels, p
 
 
 @njit_inner
+def prefetch_step(t, n0, n1, c, gates):
+    """Begin to fetch what the cell of step t reads: nobody else asks for it before."""
+    B, N, S, L = gates.shape[1], gates.shape[2], c.shape[2], gates.shape[4]
+    line = 64 // gates.itemsize
+    for block in range(B):
+        first = ((t * B + block) * N + n0) * GATES * L
+        for k in range(first, first + (n1 - n0) * GATES * L, line):
+            prefetch(gates, k)
+    for k in range((t * N + n0) * S, (t * N + n1) * S, line):
+        prefetch(c, k)
+
+
+@njit_inner
 def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h,
-                     c, gates, dy, dh, dc, scratch, dz, dz_block, U_panels, product, H, reverse,
-                     mask, h_mask):  # fmt: skip
+                     c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels, product,
+                     H, reverse, mask, h_mask):  # fmt: skip
     """Take one slice back through the chunk (rows), or through one phase of it (units)."""
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(B, s // row_slices, unit_slices)
     by_units = unit_slices > 1
-    step_size = N * GATES * L
+    far = gates.size * gates.itemsize > IN_PLACE_BYTES
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
-        dz_step = dz + (t - t0) * step_size
+        at = dz_at + (t - t0) * dz_step
         for n in range(n0, n1, GROUP_ROWS):
             end = min(n + GROUP_ROWS, n1)
             if by_units and t < t1 - 1:
-                backward_product(n, end, b0, b1, dh, dz_step + step_size, dz_block, scratch,
-                                 U_panels, product, H, L, mask, h_mask)  # fmt: skip
+                backward_product(n, end, b0, b1, dh, dz, at + dz_step, dz_block, scratch, U_panels,
+                                 product, H, L, mask, h_mask)  # fmt: skip
             if t >= t0:
                 backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates,
-                              dy, dh, dc, scratch, dz_step, dz_block, mask, h_mask)  # fmt: skip
+                              dy, dh, dc, dz, at, dz_block, mask, h_mask)  # fmt: skip
             if not by_units:
-                backward_product(n, end, b0, b1, dh, dz_step, dz_block, scratch, U_panels, product,
+                if far and t > 0:
+                    prefetch_step(t - 1, n, end, c, gates)
+                backward_product(n, end, b0, b1, dh, dz, at, dz_block, scratch, U_panels, product,
                                  H, L, mask, h_mask)  # fmt: skip
 
 
@@ -153,7 +183,9 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
 
 
 @njit_inner
-def gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, dW, dU, db, reverse):
+def gradient_slice(
+    s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step, dz_block, dW, dU, db, reverse
+):
     """Add a chunk's part to the weight gradients, for one slice of the (block, input) pairs.
 
     The inputs of a block are those of x, those of h, and the 1 of the bias (scratch[0]).
@@ -168,10 +200,10 @@ def gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, d
     h_masks = 1 if h_mask is None else GATES
     for block in range(first // inputs, (last + inputs - 1) // inputs):
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
-        at = dz + block * dz_block
+        at = dz_at + block * dz_block
         if k0 < F:
             weight_gradient(dW.reshape(-1), block * F * width, k0, min(k1, F), np.int64(VECTORS),
-                            x.reshape(-1), x_at, Sx, x_step, scratch, at, steps, N, L,
+                            x.reshape(-1), x_at, Sx, x_step, dz, at, dz_step, steps, N, L,
                             accumulate)  # fmt: skip
         if k0 < F + H and k1 > F:
             j0, j1 = max(k0 - F, 0), min(k1 - F, H)
@@ -179,18 +211,18 @@ def gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, d
                 before = h.reshape(-1) if h_mask is None else hm.reshape(-1)
                 h_at, h_step = (t0 * h_masks + gate) * N * S, h_masks * N * S
                 weight_gradient(dU.reshape(-1), block * H * width + gate * L, j0, j1,
-                                np.int64(VECTORS // h_masks), before, h_at, S, h_step, scratch, at +
-                                gate * L, steps, N, L, accumulate)  # fmt: skip
+                                np.int64(VECTORS // h_masks), before, h_at, S, h_step, dz,
+                                at + gate * L, dz_step, steps, N, L, accumulate)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
             weight_gradient(db.reshape(-1), block * width, zero, zero + 1, np.int64(VECTORS),
-                            scratch, zero, zero, zero, scratch, at, steps, N, L,
+                            scratch, zero, zero, zero, dz, at, dz_step, steps, N, L,
                             accumulate)  # fmt: skip
 
 
 @njit_inner
-def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L,
-                 reverse):  # fmt: skip
+def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels, T,
+                 F, H, L, reverse):  # fmt: skip
     """Compute dx of the steps of one chunk for one slice of rows."""
     if dx is None:
         return
@@ -198,8 +230,8 @@ def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels,
     n0, n1 = share(N, s, slices)
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
-        product_with_transpose(dx.reshape(-1), tx * N * S, S, n0, n1, np.int64(0), V, scratch,
-                               dz + (t - t0) * N * GATES * L, dz_block, scratch, W_panels, H, L,
+        product_with_transpose(dx.reshape(-1), tx * N * S, S, n0, n1, np.int64(0), V, dz,
+                               dz_at + (t - t0) * dz_step, dz_block, scratch, W_panels, H, L,
                                np.int64(0), np.int64(GATES), np.bool_(False))  # fmt: skip
         if x_mask is not None:
             for n in range(n0, n1):
@@ -235,23 +267,23 @@ def backward_slice(s, phase, row_slices, unit_slices, activation, recurrent_acti
     steps = chunk_steps(T, N, B * GATES * L * scratch.itemsize)
     U_panels = L
     W_panels = U_panels + B * B * GATES * L * L
-    dz = W_panels + V * B * GATES * L * L
-    dz_block = steps * N * GATES * L
-    product = dz + B * dz_block
+    chunk = W_panels + V * B * GATES * L * L
+    product = chunk + steps * B * N * GATES * L
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, unit_slices)
+    dz, dz_at, dz_step, dz_block = place_dz(gates, scratch, chunk, steps, t0)
     if stage == TRANSPOSE:
         transpose_slice(s, row_slices * unit_slices, U, W, scratch, U_panels, W_panels, V)
     elif stage == RECURRENCE:
         recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation,
-                         h, c, gates, dy, dh, dc, scratch, dz, dz_block, U_panels, product, H,
-                         reverse, mask, h_mask)  # fmt: skip
+                         h, c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels,
+                         product, H, reverse, mask, h_mask)  # fmt: skip
     else:
         slices = row_slices * unit_slices
-        gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_block, dW, dU, db,
-                       reverse)  # fmt: skip
-        inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_block, W_panels, T, F, H, L,
-                     reverse)  # fmt: skip
+        gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step, dz_block,
+                       dW, dU, db, reverse)  # fmt: skip
+        inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels,
+                     T, F, H, L, reverse)  # fmt: skip
     restore_denormals(mode)
 
 
@@ -263,7 +295,7 @@ def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh
     Parameters
     ----------
     x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm : as in the forward pass and after it;
-        with x_mask, x is the masked xm. gates are left as they are.
+        with x_mask, x is the masked xm. gates may be overwritten.
     dy : ndarray, shape (T, N, >= B * L), or (1, N, ...) for the gradient of the last output alone.
     dh, dc : ndarray, shape (N, S). In: gradients of the last state from outside. Out: dh0, dc0.
     dW, dU, db : shaped as W, U, b. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or None.

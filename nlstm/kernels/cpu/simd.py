@@ -249,6 +249,22 @@ def stream(typingctx, array, offset, vector):
 
 
 @intrinsic
+def prefetch(typingctx, array, offset):
+    """Begin to bring the cache line of element `offset` nearer."""
+
+    def codegen(context, builder, signature, args):
+        pointer = element_pointer(context, builder, signature.args[0], *args)
+        word, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        signature_ = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, signature_, "llvm.prefetch.p0")
+        read, locality, data = word(0), word(3), word(1)
+        builder.call(function, [builder.bitcast(pointer, byte), read, locality, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), codegen
+
+
+@intrinsic
 def fence(typingctx):
     """Make what `stream` wrote visible to other threads."""
 
