@@ -34,8 +34,8 @@ def user_cache_folder():
 
 
 def source_hash(folder=KERNELS):
-    """Return a hash of every source file of the kernels, and of Numba's version."""
-    digest = hashlib.sha256(numba.__version__.encode())
+    """Return a hash of every source file of the kernels, Numba's version and the processors."""
+    digest = hashlib.sha256(f"{numba.__version__} {os.cpu_count()}".encode())
     for file in sorted(folder.glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]

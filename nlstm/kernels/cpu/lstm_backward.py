@@ -5,7 +5,9 @@ each step, and dh of the step before it), then adds its part to the weight gradi
 over all of its rows, which takes dz from cache. dz of a long sequence never exists as a whole; that
 of a short one takes the place of its gates (`place_dz`).
 
-The work is a row of phases (`phase_at`); the threads meet after each.
+The work is a row of phases (`phase_at`); the threads meet after each. Where the weights are small,
+a slice of rows goes through everything alone and has weight gradients of its own, which the last
+phase adds; else the recurrence and the products of each chunk are phases.
 """
 
 import numpy as np
@@ -21,7 +23,7 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.schedule import chunk_steps, schedule
+from nlstm.kernels.cpu.schedule import chunk_steps, partial_slices, schedule
 from nlstm.kernels.cpu.simd import fma, load, prefetch, splat, store
 from nlstm.kernels.cpu.tile import VECTORS
 
@@ -29,25 +31,27 @@ GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell an
 
 IN_PLACE_BYTES = 4 << 20  # of gates: what stays in caches as a whole
 
-TRANSPOSE, RECURRENCE, GRADIENT = 0, 1, 2
+TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
 
 
 @njit_inner
-def phase_count(T, steps, unit_slices):
+def phase_count(T, steps, partial, unit_slices):
+    if partial:
+        return 3
     chunks = (T + steps - 1) // steps
     return 1 + (2 * chunks if unit_slices == 1 else T + 2 * chunks)
 
 
 @njit_inner
-def phase_at(phase, T, steps, unit_slices):
+def phase_at(phase, T, steps, partial, unit_slices):
     """Return (stage, first step of the chunk, end of the chunk, step).
 
     With slices of rows, one phase takes a chunk through all its steps. With slices of units, each
     step is a phase: dh of the step from the dz of all units of the step after it, then dz. One more
     ends the chunk.
     """
-    if phase == 0:
-        return TRANSPOSE, 0, 0, 0
+    if phase == 0 or partial:
+        return phase, 0, 0, 0
     per_chunk = 2 if unit_slices == 1 else steps + 2
     chunk, part = (phase - 1) // per_chunk, (phase - 1) % per_chunk
     t1 = T - chunk * steps
@@ -57,16 +61,17 @@ def phase_at(phase, T, steps, unit_slices):
 
 
 @njit_inner
-def place_dz(gates, scratch, chunk, steps, t0):
-    """Return dz of the chunk from step t0 on: array, place, and distance of its steps and blocks.
+def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
+    """Return dz of a chunk: array, place of step t0 and row 0, distance of steps and of blocks.
 
-    Over the gates it needs no memory of its own, and a small problem stays in cache. Over many of
-    them it would all be written back to memory, which a chunk used again and again is not.
+    The chunk in scratch holds `rows` rows from n0 on. Over the gates dz needs no memory of its own,
+    and a small problem stays in cache; over many of them it would all be written back to memory,
+    which a chunk used again and again is not.
     """
     B, N, width = gates.shape[1], gates.shape[2], GATES * gates.shape[4]
     if gates.size * gates.itemsize <= IN_PLACE_BYTES:
         return gates.reshape(-1), t0 * B * N * width, B * N * width, N * width
-    return scratch, chunk, N * width, steps * N * width
+    return scratch, chunk - n0 * width, rows * width, steps * rows * width
 
 
 # --- the cell -------------------------------------------------------------------------------------
@@ -183,51 +188,48 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
 
 
 @njit_inner
-def gradient_slice(
-    s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step, dz_block, dW, dU, db, reverse
-):
-    """Add a chunk's part to the weight gradients, for one slice of the (block, input) pairs.
+def gradient_share(first, last, n0, n1, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step,
+                   dz_block, F, H, L, dW, dW_at, dU, dU_at, db, db_at, reverse):  # fmt: skip
+    """Add what rows n0..n1 of a chunk give to the weight gradients, which lie flat at their places.
 
-    The inputs of a block are those of x, those of h, and the 1 of the bias (scratch[0]).
+    For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
+    those of h, and the 1 of the bias (scratch[0]).
     """
     T, N, Sx = x.shape
-    B, F, H, L, S = dU.shape[0], dW.shape[1], dU.shape[1], dU.shape[3], h.shape[2]
-    width, inputs, steps = GATES * L, F + H + 1, t1 - t0
-    first, last = share(B * inputs, s, slices)
+    S, width, inputs, steps = h.shape[2], GATES * L, F + H + 1, t1 - t0
+    rows, four = n1 - n0, np.int64(VECTORS)
     accumulate = t1 < T
     x_step = -N * Sx if reverse else N * Sx
-    x_at = (T - 1 - t0 if reverse else t0) * N * Sx
+    x_at = ((T - 1 - t0 if reverse else t0) * N + n0) * Sx
     h_masks = 1 if h_mask is None else GATES
     for block in range(first // inputs, (last + inputs - 1) // inputs):
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
-        at = dz_at + block * dz_block
+        at = dz_at + block * dz_block + n0 * width
         if k0 < F:
-            weight_gradient(dW.reshape(-1), block * F * width, k0, min(k1, F), np.int64(VECTORS),
-                            x.reshape(-1), x_at, Sx, x_step, dz, at, dz_step, steps, N, L,
+            weight_gradient(dW, dW_at + block * F * width, k0, min(k1, F), four, x.reshape(-1),
+                            x_at, Sx, x_step, dz, at, dz_step, steps, rows, L,
                             accumulate)  # fmt: skip
         if k0 < F + H and k1 > F:
             j0, j1 = max(k0 - F, 0), min(k1 - F, H)
             for gate in range(h_masks):
                 before = h.reshape(-1) if h_mask is None else hm.reshape(-1)
-                h_at, h_step = (t0 * h_masks + gate) * N * S, h_masks * N * S
-                weight_gradient(dU.reshape(-1), block * H * width + gate * L, j0, j1,
-                                np.int64(VECTORS // h_masks), before, h_at, S, h_step, dz,
-                                at + gate * L, dz_step, steps, N, L, accumulate)  # fmt: skip
+                h_at, h_step = ((t0 * h_masks + gate) * N + n0) * S, h_masks * N * S
+                weight_gradient(dU, dU_at + block * H * width + gate * L, j0, j1, four // h_masks,
+                                before, h_at, S, h_step, dz, at + gate * L, dz_step, steps, rows, L,
+                                accumulate)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
-            weight_gradient(db.reshape(-1), block * width, zero, zero + 1, np.int64(VECTORS),
-                            scratch, zero, zero, zero, dz, at, dz_step, steps, N, L,
-                            accumulate)  # fmt: skip
+            weight_gradient(db, db_at + block * width, zero, zero + 1, four, scratch, zero, zero,
+                            zero, dz, at, dz_step, steps, rows, L, accumulate)  # fmt: skip
 
 
 @njit_inner
-def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels, T,
-                 F, H, L, reverse):  # fmt: skip
-    """Compute dx of the steps of one chunk for one slice of rows."""
+def inputs_share(n0, n1, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels, T, F,
+                 H, L, reverse):  # fmt: skip
+    """Compute dx of the steps of one chunk for rows n0..n1."""
     if dx is None:
         return
     N, S, V = dx.shape[1], dx.shape[2], (F + L - 1) // L
-    n0, n1 = share(N, s, slices)
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         product_with_transpose(dx.reshape(-1), tx * N * S, S, n0, n1, np.int64(0), V, dz,
@@ -237,6 +239,24 @@ def inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_
             for n in range(n0, n1):
                 for k in range(F):
                     dx[tx, n, k] *= x_mask[n, k]
+
+
+@njit_inner
+def add_partial(s, slices, scratch, partial, size, dW, dU, db):
+    """Write one slice of the sum of all partial gradients, in the order of their rows."""
+    flat_W, flat_U, flat_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
+    L = dU.shape[3]
+    first, last = share(size // L, s, slices)
+    for k in range(first * L, last * L, L):
+        total = load(scratch, partial + k)
+        for other in range(1, slices):
+            total = total + load(scratch, partial + other * size + k)
+        if k < flat_W.size:
+            store(flat_W, k, total)
+        elif k < flat_W.size + flat_U.size:
+            store(flat_U, k - flat_W.size, total)
+        else:
+            store(flat_b, k - flat_W.size - flat_U.size, total)
 
 
 @njit_inner
@@ -258,32 +278,61 @@ def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
 
 
 @njit_inner
-def backward_slice(s, phase, row_slices, unit_slices, activation, recurrent_activation, x, W, U, h,
-                   c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask, h_mask,
-                   hm):  # fmt: skip
+def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recurrent_activation, x,
+                   W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask,
+                   h_mask, hm):  # fmt: skip
     """Do one slice of one phase."""
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     V = 0 if dx is None else (F + L - 1) // L
-    steps = chunk_steps(T, N, B * GATES * L * scratch.itemsize)
+    slices, width = row_slices * unit_slices, GATES * L
+    n0, n1 = share(N, s, slices)
+    rows = (N + slices - 1) // slices if partial else N
+    steps = chunk_steps(T, rows, B * width * scratch.itemsize, partial)
     U_panels = L
-    W_panels = U_panels + B * B * GATES * L * L
-    chunk = W_panels + V * B * GATES * L * L
-    product = chunk + steps * B * N * GATES * L
+    W_panels = U_panels + B * B * width * L
+    sums = W_panels + V * B * width * L
+    size = B * (F + H + 1) * width
+    chunk = sums + (slices * size if partial else 0)
+    product = chunk + (slices if partial else 1) * steps * rows * B * width
     mode = flush_denormals()
-    stage, t0, t1, step = phase_at(phase, T, steps, unit_slices)
-    dz, dz_at, dz_step, dz_block = place_dz(gates, scratch, chunk, steps, t0)
+    stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
-        transpose_slice(s, row_slices * unit_slices, U, W, scratch, U_panels, W_panels, V)
-    elif stage == RECURRENCE:
-        recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation,
-                         h, c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels,
-                         product, H, reverse, mask, h_mask)  # fmt: skip
+        transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V)
+    elif stage == ADD:
+        add_partial(s, slices, scratch, sums, size, dW, dU, db)
     else:
-        slices = row_slices * unit_slices
-        gradient_slice(s, slices, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step, dz_block,
-                       dW, dU, db, reverse)  # fmt: skip
-        inputs_slice(s, slices, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels,
-                     T, F, H, L, reverse)  # fmt: skip
+        if partial:
+            chunk += s * steps * rows * B * width
+            t0, t1 = max(0, T - steps), T
+        while True:
+            dz, dz_at, dz_step, dz_block = place_dz(
+                gates, scratch, chunk, steps, rows, n0 if partial else 0, t0
+            )
+            if stage != GRADIENT:
+                recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation,
+                                 recurrent_activation, h, c, gates, dy, dh, dc, scratch, dz, dz_at,
+                                 dz_step, dz_block, U_panels, product, H, reverse, mask,
+                                 h_mask)  # fmt: skip
+            if stage != RECURRENCE:
+                inputs_share(n0, n1, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block,
+                             W_panels, T, F, H, L, reverse)  # fmt: skip
+                if partial:
+                    to_W = to_U = to_b = scratch
+                    W_at = sums + s * size
+                    U_at = W_at + B * F * width
+                    b_at = U_at + B * H * width
+                    first, last, m0, m1 = 0, B * (F + H + 1), n0, n1
+                else:
+                    to_W, to_U, to_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
+                    W_at = U_at = b_at = 0
+                    first, last = share(B * (F + H + 1), s, slices)
+                    m0, m1 = 0, N
+                gradient_share(first, last, m0, m1, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at,
+                               dz_step, dz_block, F, H, L, to_W, W_at, to_U, U_at, to_b, b_at,
+                               reverse)  # fmt: skip
+            if not partial or t0 == 0:
+                break
+            t0, t1 = max(0, t0 - steps), t0
     restore_denormals(mode)
 
 
@@ -305,18 +354,27 @@ def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh
     -----
     Overwrites (=) dh, dc, dW, dU, db and dx. The same bits at any number of threads.
     """
-    T, N, L = x.shape[0], x.shape[1], U.shape[3]
-    row_slices, unit_slices = schedule(T, N, W.shape[1], U.shape[1], thread_count())
-    steps = chunk_steps(T, N, U.shape[0] * GATES * L * scratch.itemsize)
+    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    threads = thread_count()
+    row_slices, unit_slices = schedule(T, N, F, H, threads)
+    alone = row_slices * unit_slices == 1
+    slices = partial_slices(N, F, H, B, L, scratch.itemsize)
+    partial = slices > 0
+    if partial:
+        row_slices, unit_slices = slices, 1
+    else:
+        slices = row_slices * unit_slices
+    rows = (N + slices - 1) // slices if partial else N
+    steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)
     scratch[0] = 1.0
-    slices = row_slices * unit_slices
-    for phase in range(phase_count(T, steps, unit_slices)):
-        if slices == 1:
-            backward_slice(np.int64(0), phase, row_slices, unit_slices, activation,
-                           recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx,
-                           scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip
+    for phase in range(phase_count(T, steps, partial, unit_slices)):
+        if alone:
+            for s in range(slices):
+                backward_slice(s, phase, partial, row_slices, unit_slices, activation,
+                               recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
+                               dx, scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip
         else:
             for s in prange(slices):
-                backward_slice(np.int64(s), phase, row_slices, unit_slices, activation,
+                backward_slice(np.int64(s), phase, partial, row_slices, unit_slices, activation,
                                recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
                                dx, scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip

@@ -140,8 +140,8 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
                             of_gate = (scratch, z + gate * L, width, L)
                             from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
                             tile(end - n, 1, of_gate, of_gate, (from_h,))
-                finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h, c,
-                            gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
+                finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h,
+                            c, gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
     fence()
     restore_denormals(mode)
 
@@ -196,8 +196,8 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
     ----------
     activation, recurrent_activation : markers of `nlstm.kernels.cpu.activations`.
     x : ndarray, shape (T, N, >= F). W, U : gate weights (B, F, 4, L), (B, H, 4, L). b : (B, 4, L).
-    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0 holds the initial
-        state; the rest is overwritten.
+    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0 holds the
+        initial state; the rest is overwritten.
     gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it on to `lstm_backward`.
     scratch : ndarray of `lstm_scratch_size` numbers.
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.

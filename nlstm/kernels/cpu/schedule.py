@@ -2,13 +2,18 @@
 chosen.
 """
 
+import os
+
 import numpy as np
 
 from nlstm.kernels.cpu.jit import lanes, njit_inner
 from nlstm.kernels.cpu.layout import GATES, blocks
 from nlstm.kernels.cpu.tile import ROWS, VECTORS
 
-CHUNK_BYTES = 2 << 20  # of dz: what the second-level caches of two cores hold
+PROCESSORS = os.cpu_count() or 1
+PARTIAL_BYTES = 4 << 20  # of weight gradients that slices of rows may hold beside each other
+SLICE_BYTES, SLICE_ROWS = 1 << 18, 256  # of a slice's chunk of dz: a share of a second-level cache
+CHUNK_BYTES = 2 << 20  # of a chunk of dz that all threads share
 CHUNK_ROWS = 512  # at least: below, reading and writing dW costs more than the product itself
 SMALL_WORK = 1 << 20  # multiply-adds that one thread does before a second one is worth waking
 ROWS_PER_THREAD = 4  # at least: fewer leave the register tile half empty
@@ -23,23 +28,43 @@ def lstm_gates_shape(T, N, H, dtype):
 def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need.
 
-    Backward: a vector of ones, the panels of U^T and W^T, dz of one chunk, and a product of (N, H).
-    Forward, when gates are not saved: one tile a slice.
+    Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
+    product of (N, H). Forward: one tile a slice.
     """
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
-    units, inputs = blocks(H, dtype) * L, blocks(F, dtype) * L
-    dz = chunk_steps.py_func(T, N, GATES * units * itemsize) * N * GATES * units
-    backward = L + (units + inputs) * GATES * units + dz + N * units
+    B, inputs = blocks(H, dtype), blocks(F, dtype)
+    width = GATES * L
+    slices = partial_slices.py_func(N, F, H, B, L, itemsize)
+    rows = -(-N // max(slices, 1))
+    steps = chunk_steps.py_func(T, rows, B * width * itemsize, slices > 0)
+    partial = slices * B * (F + H + 1) * width
+    dz = max(slices, 1) * steps * rows * B * width
+    backward = L + (B + inputs) * B * width * L + partial + dz + N * B * L
     return max(backward, MOST_SLICES * ROWS * VECTORS * L)
 
 
 @njit_inner
-def chunk_steps(T, N, row_bytes):
-    """Return how many steps of dz a backward chunk holds; never depends on the number of
-    threads.
+def partial_slices(N, F, H, B, L, itemsize):
+    """Return the number of row slices that each go through the whole backward pass, or 0.
+
+    A slice then sums its own weight gradients, from dz that is still in its own caches, and one
+    pass adds the partial sums. Their number decides the bits, so it depends on the machine and the
+    shape, never on the number of threads. Not for large weights: the partial sums would be larger
+    than the caches.
     """
-    rows = max(CHUNK_ROWS, CHUNK_BYTES // row_bytes)
-    return min(T, max(1, rows // N))
+    slices = min(PROCESSORS, MOST_SLICES, N // ROWS_PER_THREAD)
+    size = B * (F + H + 1) * GATES * L * itemsize
+    return slices if slices > 1 and slices * size <= PARTIAL_BYTES else 0
+
+
+@njit_inner
+def chunk_steps(T, rows, row_bytes, in_slices):
+    """Return how many steps of dz a backward chunk holds; never depends on the threads either."""
+    if in_slices:
+        wanted = max(SLICE_ROWS, SLICE_BYTES // row_bytes)
+    else:
+        wanted = max(CHUNK_ROWS, CHUNK_BYTES // row_bytes)
+    return min(T, max(1, wanted // rows))
 
 
 @njit_inner
