@@ -12,7 +12,7 @@ from numba.extending import overload
 
 from nlstm.kernels.cpu.activations import MARKERS, Softmax, activate, derivative
 from nlstm.kernels.cpu.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
-from nlstm.kernels.cpu.jit import lanes, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.jit import lanes, njit, njit_inner, njit_parallel, thread_count
 from nlstm.kernels.cpu.layout import blocks
 from nlstm.kernels.cpu.simd import exp, load, store
 from nlstm.kernels.cpu.tile import VECTORS, tile
@@ -24,11 +24,6 @@ def dense_scratch_size(F, O, dtype):  # noqa: E741, the field's letter
     """Return how many numbers of scratch memory `dense_backward` needs."""
     L = lanes(dtype)
     return L + blocks(F, dtype) * blocks(O, dtype) * L * L
-
-
-@njit_inner
-def slice_count(work):
-    return 1 if work < SMALL_WORK else thread_count()
 
 
 # --- activations of whole rows --------------------------------------------------------------------
@@ -125,7 +120,19 @@ def forward_rows(activation, x, W, b, y, features, first, last):
         activate_rows(activation, y, n0, n1, features, L)
 
 
+@njit
+def forward_alone(activation, x, W, b, y, features):
+    forward_rows(activation, x, W, b, y, features, np.int64(0), x.shape[0])
+
+
 @njit_parallel
+def forward_parallel(activation, x, W, b, y, features):
+    slices = thread_count()
+    for s in prange(slices):
+        first, last = share(x.shape[0], np.int64(s), slices)
+        forward_rows(activation, x, W, b, y, features, first, last)
+
+
 def dense_forward(activation, x, W, b, y, features):
     """Compute y = act(x W + b).
 
@@ -135,14 +142,9 @@ def dense_forward(activation, x, W, b, y, features):
     y : ndarray, shape (R, S'). Overwritten.
     features : columns of y; the lanes after them become zero.
     """
-    R = x.shape[0]
-    slices = slice_count(R * W.size)
-    if slices == 1:
-        forward_rows(activation, x, W, b, y, features, np.int64(0), R)
-    else:
-        for s in prange(slices):
-            first, last = share(R, np.int64(s), slices)
-            forward_rows(activation, x, W, b, y, features, first, last)
+    # A kernel for each, so that small models never compile the parallel one.
+    forward = forward_alone if x.shape[0] * W.size < SMALL_WORK else forward_parallel
+    forward(activation, x, W, b, y, features)
 
 
 # --- backward -------------------------------------------------------------------------------------
@@ -198,7 +200,40 @@ def weights_share(x, dz, dW, db, ones, first, last):
                     tile(1, vectors, place, place, (source,))
 
 
+@njit_inner
+def transpose_weights(W, scratch):
+    """Write the 1 that db is summed with, and the panels of W^T."""
+    V, K, L = W.shape
+    scratch[0] = 1
+    for v in range((K + L - 1) // L):
+        transpose_panel(scratch, L + v * V * L * L, W.reshape(-1), V, K, L, v, L)
+
+
+@njit
+def backward_alone(activation, x, W, y, dy, dW, db, dx, scratch, features):
+    R, K, L = x.shape[0], W.shape[1], W.shape[2]
+    transpose_weights(W, scratch)
+    derive_rows(activation, y, dy, np.int64(0), R, L)
+    weights_share(x, dy, dW, db, scratch, np.int64(0), K + 1)
+    if dx is not None:
+        inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
+
+
 @njit_parallel
+def backward_parallel(activation, x, W, y, dy, dW, db, dx, scratch, features):
+    R, K, L = x.shape[0], W.shape[1], W.shape[2]
+    transpose_weights(W, scratch)
+    slices = thread_count()
+    for s in prange(slices):
+        first, last = share(R, np.int64(s), slices)
+        derive_rows(activation, y, dy, first, last, L)
+        if dx is not None:
+            inputs_rows(dy, scratch, dx, K, features, first, last, L)
+    for s in prange(slices):
+        first, last = share(K + 1, np.int64(s), slices)
+        weights_share(x, dy, dW, db, scratch, first, last)
+
+
 def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     """Compute the gradients of `dense_forward`.
 
@@ -209,26 +244,8 @@ def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     dW, db, dx : overwritten. db and dx may be None; dx has rows of at least ceil(K / L) * L.
     scratch : ndarray of `dense_scratch_size` numbers.
     """
-    R, (V, K, L) = x.shape[0], W.shape
-    slices = slice_count(R * W.size)
-    scratch[0] = 1
-    if dx is not None:
-        for v in range((K + L - 1) // L):
-            transpose_panel(scratch, L + v * V * L * L, W.reshape(-1), V, K, L, v, L)
-    if slices == 1:
-        derive_rows(activation, y, dy, np.int64(0), R, L)
-        weights_share(x, dy, dW, db, scratch, np.int64(0), K + 1)
-        if dx is not None:
-            inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
-    else:
-        for s in prange(slices):
-            first, last = share(R, np.int64(s), slices)
-            derive_rows(activation, y, dy, first, last, L)
-            if dx is not None:
-                inputs_rows(dy, scratch, dx, K, features, first, last, L)
-        for s in prange(slices):
-            first, last = share(K + 1, np.int64(s), slices)
-            weights_share(x, dy, dW, db, scratch, first, last)
+    backward = backward_alone if x.shape[0] * W.size < SMALL_WORK else backward_parallel
+    backward(activation, x, W, y, dy, dW, db, dx, scratch, features)
 
 
 @functools.cache

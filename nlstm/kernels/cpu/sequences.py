@@ -20,7 +20,19 @@ def gather_rows(source, index, out, first, last):
                 out[t, n, k] = source[row, t, k]
 
 
+@njit
+def gather_alone(source, index, out):
+    gather_rows(source, index, out, np.int64(0), out.shape[1])
+
+
 @njit_parallel
+def gather_parallel(source, index, out):
+    N, slices = out.shape[1], thread_count()
+    for s in prange(slices):
+        first, last = share(N, np.int64(s), slices)
+        gather_rows(source, index, out, first, last)
+
+
 def gather_steps(source, index, out):
     """Copy sequences source[index] into the first columns of a time-major batch.
 
@@ -29,14 +41,9 @@ def gather_steps(source, index, out):
     source : ndarray, shape (M, T, F). index : ndarray(int64), shape (N,).
     out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
     """
-    N = out.shape[1]
-    if out.shape[0] * N * source.shape[2] < SMALL_COPY:
-        gather_rows(source, index, out, np.int64(0), N)
-    else:
-        slices = thread_count()
-        for s in prange(slices):
-            first, last = share(N, np.int64(s), slices)
-            gather_rows(source, index, out, first, last)
+    # A kernel for each, so that small models never compile the parallel one.
+    gather = gather_alone if out.size < SMALL_COPY else gather_parallel
+    gather(source, index, out)
 
 
 @njit
