@@ -1,4 +1,4 @@
-"""What a run shows: a live bar on a terminal or in a notebook, one line an epoch anywhere."""
+"""What a run shows: a live bar an epoch on a terminal or in a notebook, a line anywhere else."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["Progress", "checked_verbose", "is_live"]
 
-FIRST_SECONDS = 0.2  # an epoch that is over by then gets its line and no bar
+FIRST_SECONDS = 0.2  # a part that is over by then is drawn once, at its end
 SECONDS_PER_UPDATE = 0.25
 
 
@@ -31,12 +31,12 @@ class Progress:
     Parameters
     ----------
     verbose : int
-        0 nothing; 1 a live bar, and a line at the end of each part; 2 the lines alone. Where output
-        is not live, 1 is as 2: a bar would flood a pipe.
+        0 nothing; 1 a live bar; 2 a line at the end of each part. Where output is not live, 1 is as
+        2: a bar would flood a pipe.
     logs : callable
         Returns the running loss and metrics; asked a few times a second at most.
     lines : bool, default True
-        Whether ends get a line.
+        Whether a part leaves its bar or line behind.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class Progress:
         self._live = verbose == 1 and is_live()
         self._logs = logs
         self._bar: Any = None
-        self._title, self._steps, self._start, self._next = "", 0, 0.0, 0.0
+        self._title, self._steps, self._start, self._start_t, self._next = "", 0, 0.0, 0.0, 0.0
 
     def begin(self, title: str, steps: int) -> None:
         """Start a part of `steps` batches."""
         self._title, self._steps = title, steps
-        self._start = time.perf_counter()
+        self._start, self._start_t = time.perf_counter(), time.time()
         self._next = self._start + FIRST_SECONDS
 
     @property
@@ -61,9 +61,11 @@ class Progress:
 
     def _step(self, batch: int) -> None:
         now = time.perf_counter()
-        if now < self._next:
-            return
-        self._next = now + SECONDS_PER_UPDATE
+        if now >= self._next:
+            self._next = now + SECONDS_PER_UPDATE
+            self._draw(batch + 1, self._logs())
+
+    def _draw(self, batches: int, logs: Mapping[str, float]) -> None:
         if self._bar is None:
             from tqdm.auto import tqdm
 
@@ -71,24 +73,27 @@ class Progress:
                 total=self._steps,
                 desc=self._title,
                 unit="step",
-                leave=False,
+                leave=self._lines,
                 file=sys.stdout,
                 mininterval=0.0,  # how often is decided here
             )
-            self._bar.start_t -= now - self._start  # the bar's clock starts with the part
-        self._bar.set_postfix_str(_format(self._logs()), refresh=False)
-        self._bar.update(batch + 1 - self._bar.n)
+            self._bar.start_t = self._start_t  # the bar's clock starts with the part
+        self._bar.set_postfix_str(_format(logs), refresh=False)
+        self._bar.update(batches - self._bar.n)
 
     def end(self, logs: Mapping[str, float]) -> None:
-        """End the part with its line."""
-        self.close()
-        if self._lines:
+        """End the part: with its full bar where output is live, else with a line."""
+        if self._live and self._lines:
+            self._draw(self._steps, logs)
+        elif self._lines:
             seconds = time.perf_counter() - self._start
-            head = f"{self._title} - {self._steps} steps - {seconds:.2f} s"
+            took = f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
+            head = f"{self._title} - {self._steps} steps - {took}"
             print(" - ".join([head, _format(logs)]) if logs else head, flush=True)
+        self.close()
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Let the bar go."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

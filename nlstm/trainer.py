@@ -94,8 +94,8 @@ class Trainer(Loop):
         epochs : int, default 1
             The epoch to end at.
         verbose : {"auto", 0, 1, 2}
-            0 nothing, 1 a live bar and a line an epoch, 2 the lines alone; "auto" is 1 on a
-            terminal or in a notebook, else 2.
+            0 nothing, 1 a live bar, 2 a line an epoch; "auto" is 1 on a terminal or in a notebook,
+            else 2.
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Share of the rows, the last ones, held back for validation.

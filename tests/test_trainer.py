@@ -376,16 +376,17 @@ def test_verbose_0_and_predict_print_nothing(capsys):
     assert captured.out == captured.err == ""
 
 
-def test_a_terminal_sees_a_bar_that_goes_away(monkeypatch, capsys):
+@pytest.mark.parametrize("first_seconds", [0.0, 100.0], ids=["drawn on the way", "at the end"])
+def test_a_terminal_sees_a_bar_an_epoch(first_seconds, monkeypatch, capsys):
     from nlstm import progress
 
     monkeypatch.setattr(progress, "is_live", lambda: True)
-    monkeypatch.setattr(progress, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "FIRST_SECONDS", first_seconds)
     monkeypatch.setattr(progress, "SECONDS_PER_UPDATE", 0.0)
     model_of().fit(X, Y, epochs=1, batch_size=5, verbose=1)
     out = capsys.readouterr().out
-    assert "10/10" in out and "loss: " in out
-    assert out.splitlines()[-1].startswith("Epoch 1/1 - 10 steps")
+    last = out.splitlines()[-1]
+    assert last.startswith("Epoch 1/1: 100%") and "10/10" in last and "loss: " in last
 
 
 def test_a_bar_is_closed_by_an_interrupt(monkeypatch, capsys):
