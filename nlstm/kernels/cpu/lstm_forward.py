@@ -23,7 +23,7 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.schedule import schedule
+from nlstm.kernels.cpu.schedule import MOST_SLICES, is_projected, projected_steps, schedule
 from nlstm.kernels.cpu.simd import fence, fma, is_aligned, load, store, stream
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
 
@@ -87,25 +87,90 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                 store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
 
 
+# --- inputs of many steps -------------------------------------------------------------------------
+
+
+@njit_inner
+def place_z(gates, scratch, t0, t, N, B, L):
+    """Return array, place and block distance of the projected inputs of step t.
+
+    They wait where the gates will be, or in scratch, which holds the chunk from step t0 on.
+    """
+    width = GATES * L
+    if gates is None:
+        return scratch, MOST_SLICES * ROWS * width + (t - t0) * B * N * width, N * width
+    return gates.reshape(-1), t * B * N * width, N * width
+
+
+@njit_inner
+def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse):
+    """Compute x W + b of steps t0..t1 for unit blocks b0..b1, each block's weights read once."""
+    T, N, Sx = x.shape
+    F, width = W.shape[1], GATES * L
+    count = tile_count(N)
+    for block in range(b0, b1):
+        for t in range(t0, t1):
+            tx = T - 1 - t if reverse else t
+            z, z_at, z_block = place_z(gates, scratch, t0, t, N, B, L)
+            for index in range(count):
+                n = tile_edge(np.int64(0), N, index, count)
+                end = tile_edge(np.int64(0), N, index + 1, count)
+                place = (z, z_at + block * z_block + n * width, width, L)
+                from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, block * F * width, L, width, 0, F, 1)
+                tile(end - n, VECTORS, place, (b, block * width, 0, L), (from_x,))
+
+
 # --- one slice ------------------------------------------------------------------------------------
 
 
 @njit_inner
-def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_activation, x, W, U, b,
-                  h, c, gates, scratch, reverse, mask, h_mask, hm):  # fmt: skip
-    """Take the rows and unit blocks of slice `s` through steps t0..t1."""
+def phase_count(T, projected_steps, by_units):
+    if projected_steps > 0:
+        return (T + projected_steps - 1) // projected_steps * (projected_steps + 1)
+    return T if by_units else 1
+
+
+@njit_inner
+def phase_at(phase, T, projected_steps, by_units):
+    """Return (first step, end, first step of the projected chunk or -1, whether to project it).
+
+    All steps at once, or where threads meet at every step one of them; and where inputs are
+    projected, a phase before each chunk of steps.
+    """
+    if projected_steps > 0:
+        chunk = phase // (projected_steps + 1) * projected_steps
+        part = phase % (projected_steps + 1)
+        if part == 0:
+            return chunk, min(chunk + projected_steps, T), chunk, True
+        t = chunk + part - 1
+        return t, min(t + 1, T), chunk, False
+    if by_units:
+        return phase, phase + 1, -1, False
+    return 0, T, -1, False
+
+
+@njit_inner
+def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation,
+                  recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask,
+                  hm):  # fmt: skip
+    """Take the rows and unit blocks of slice `s` through the steps of one phase."""
     T, N, Sx = x.shape
-    F, H, L = W.shape[1], U.shape[1], U.shape[3]
+    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     slots, S = h.shape[0], h.shape[2]
     width = GATES * L
+    t0, t1, chunk, project = phase_at(phase, T, projected_steps, unit_slices > 1)
     n0, n1 = share(N, s % row_slices, row_slices)
-    b0, b1 = share(U.shape[0], s // row_slices, unit_slices)
+    b0, b1 = share(B, s // row_slices, unit_slices)
     count = tile_count(n1 - n0)
     z = s * ROWS * width
     past_caches = False
     if gates is not None:
-        past_caches = gates.size * gates.itemsize >= STREAM_BYTES and is_aligned(gates)
+        large = gates.size * gates.itemsize >= STREAM_BYTES
+        past_caches = large and projected_steps == 0 and is_aligned(gates)
     mode = flush_denormals()
+    if project:
+        project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse)
+        t0 = t1
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         for block in range(b0, b1):
@@ -113,28 +178,21 @@ def forward_slice(s, row_slices, unit_slices, t0, t1, activation, recurrent_acti
                 n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
                 if any_row(mask, tx, n, end):
                     place = (scratch, z, width, L)
-                    bias = (b, block * width, 0, L)
-                    from_x = (
-                        x,
-                        (tx * N + n) * Sx,
-                        Sx,
-                        1,
-                        0,
-                        W,
-                        block * F * width,
-                        L,
-                        width,
-                        0,
-                        F,
-                        1,
-                    )
-                    U_at = block * H * width
+                    if chunk >= 0:
+                        z_from, z_at, z_block = place_z(gates, scratch, chunk, t, N, B, L)
+                        start = (z_from, z_at + block * z_block + n * width, width, L)
+                        inputs = 0
+                    else:
+                        start = (b.reshape(-1), block * width, 0, L)
+                        inputs = F
+                    x_at, W_at, U_at = (tx * N + n) * Sx, block * F * width, block * H * width
+                    from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
                     if h_mask is None:
                         before = ((t % slots) * N + n) * S
                         from_h = (h, before, S, 1, 0, U, U_at, L, width, 0, H, 1)
-                        tile(end - n, VECTORS, place, bias, (from_x, from_h))
+                        tile(end - n, VECTORS, place, start, (from_x, from_h))
                     else:
-                        tile(end - n, VECTORS, place, bias, (from_x,))
+                        tile(end - n, VECTORS, place, start, (from_x,))
                         for gate in range(GATES):
                             before = ((t * GATES + gate) * N + n) * S
                             of_gate = (scratch, z + gate * L, width, L)
@@ -172,18 +230,18 @@ def run_forward(
     activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm
 ):
     T, N = x.shape[0], x.shape[1]
-    row_slices, unit_slices = schedule(T, N, W.shape[1], U.shape[1], thread_count())
+    F, H = W.shape[1], U.shape[1]
+    row_slices, unit_slices = schedule(T, N, F, H, thread_count())
+    steps = projected_steps(T, N) if is_projected(F, H) else 0
     slices = row_slices * unit_slices
-    phases = 1 if unit_slices == 1 else T
-    for phase in range(phases):
-        t0, t1 = share(T, phase, phases)
+    for phase in range(phase_count(T, steps, unit_slices > 1)):
         if slices == 1:
-            forward_slice(np.int64(0), row_slices, unit_slices, t0, t1, activation,
+            forward_slice(np.int64(0), phase, steps, row_slices, unit_slices, activation,
                           recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
                           h_mask, hm)  # fmt: skip
         else:
             for s in prange(slices):
-                forward_slice(np.int64(s), row_slices, unit_slices, t0, t1, activation,
+                forward_slice(np.int64(s), phase, steps, row_slices, unit_slices, activation,
                               recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
                               h_mask, hm)  # fmt: skip
 

@@ -16,6 +16,8 @@ SLICE_BYTES, SLICE_ROWS = 1 << 18, 256  # of a slice's chunk of dz: a share of a
 CHUNK_BYTES = 2 << 20  # of a chunk of dz that all threads share
 CHUNK_ROWS = 512  # at least: below, reading and writing dW costs more than the product itself
 SMALL_WORK = 1 << 20  # multiply-adds that one thread does before a second one is worth waking
+LARGE_WEIGHTS = 1 << 20  # numbers of W and U: more than a second-level cache holds
+PROJECTED_ROWS = 512  # of inputs that share one reading of large W
 ROWS_PER_THREAD = 4  # at least: fewer leave the register tile half empty
 MOST_SLICES = 64
 
@@ -29,7 +31,7 @@ def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need.
 
     Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
-    product of (N, H). Forward: one tile a slice.
+    product of (N, H). Forward: one tile a slice, and z of the projected steps.
     """
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
     B, inputs = blocks(H, dtype), blocks(F, dtype)
@@ -40,7 +42,10 @@ def lstm_scratch_size(T, N, F, H, dtype):
     partial = slices * B * (F + H + 1) * width
     dz = max(slices, 1) * steps * rows * B * width
     backward = L + (B + inputs) * B * width * L + partial + dz + N * B * L
-    return max(backward, MOST_SLICES * ROWS * VECTORS * L)
+    forward = MOST_SLICES * ROWS * VECTORS * L
+    if is_projected.py_func(F, H):
+        forward += projected_steps.py_func(T, N) * N * B * width
+    return max(backward, forward)
 
 
 @njit_inner
@@ -68,6 +73,18 @@ def chunk_steps(T, rows, row_bytes, in_slices):
 
 
 @njit_inner
+def is_projected(F, H):
+    """Whether x W is computed for many steps at once, because W is too large to read at each."""
+    return (F + H) * GATES * H >= LARGE_WEIGHTS
+
+
+@njit_inner
+def projected_steps(T, N):
+    """Return for how many steps at once."""
+    return min(T, max(1, PROJECTED_ROWS // N))
+
+
+@njit_inner
 def schedule(T, N, F, H, threads):
     """Return (row slices, unit slices); one of them is 1.
 
@@ -80,5 +97,7 @@ def schedule(T, N, F, H, threads):
     threads = min(threads, MOST_SLICES)
     row_slices = max(1, min(threads, N // ROWS_PER_THREAD))
     if row_slices < threads and step_work >= SMALL_WORK // 8:
+        return 1, threads
+    if is_projected(F, H):
         return 1, threads
     return row_slices, 1
