@@ -7,6 +7,7 @@ machine would.
 
 import functools
 import os
+import threading
 
 import numba
 import numpy as np
@@ -58,7 +59,28 @@ def njit(function=None, **options):
         return numba.njit(function, cache=True, error_model="numpy", **options)
 
 
-njit_parallel = functools.partial(njit, parallel=True)
+_entry = threading.Lock()
+
+
+def njit_parallel(function):
+    """Compile a kernel with parallel loops.
+
+    Numba lets go of Python's lock in such loops, and its workqueue layer ends the process when two
+    Python threads are in them at once. Under that layer they wait for each other.
+    """
+    kernel = njit(function, parallel=True)
+    start_threads()
+    if numba.threading_layer() != "workqueue":
+        return kernel
+
+    @functools.wraps(function)
+    def guarded(*args):
+        with _entry:
+            return kernel(*args)
+
+    return guarded
+
+
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
 # time.
 njit_inner = functools.partial(
