@@ -29,7 +29,7 @@ class Loop:
         self.loss: losses.Loss | None = None
         self._metrics: list[Any] = []
         self._goal: Goal | None = None
-        self._update: Call | None = None
+        self._update: list[Call] | None = None
         self._epochs_shuffled = 0
 
     # What a model provides
@@ -59,7 +59,7 @@ class Loop:
     def _widest(self) -> int:
         raise NotImplementedError
 
-    def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> Call:
+    def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> list[Call]:
         raise NotImplementedError
 
     def _shuffler(self, epoch: int) -> np.random.Generator:
@@ -132,7 +132,7 @@ class Loop:
                 assert self.optimizer is not None
                 if self._update is None:
                     self._update = self._bind_optimizer(self.optimizer)
-                step.calls = [*plan.forward, *plan.backward(), self._update]
+                step.calls = [*plan.forward, *plan.backward(), *self._update]
             else:
                 step.calls = plan.forward
             return step

@@ -295,7 +295,7 @@ class Sequential(Trainer):
         index = np.zeros(plan.rows, np.int64)
         return Step(index, x, output, y, weight, [])
 
-    def _bind_optimizer(self, optimizer: Optimizer) -> Call:
+    def _bind_optimizer(self, optimizer: Optimizer) -> list[Call]:
         assert self._buffer is not None
         if not self._buffer.parameters:
             raise ValueError("The model has no weights to train.")

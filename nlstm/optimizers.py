@@ -60,8 +60,8 @@ class Optimizer:
         """Steps taken so far."""
         return int(self._steps[0])
 
-    def bind(self, ops: Any, buffer: ParameterBuffer) -> Call:
-        """Return the call that takes one step on `buffer`.
+    def bind(self, ops: Any, buffer: ParameterBuffer) -> list[Call]:
+        """Return the calls that take one step on `buffer`.
 
         Raises
         ------
@@ -78,7 +78,9 @@ class Optimizer:
             )
         parallel = buffer.value.size >= PARALLEL_PARAMETERS
         update = getattr(ops, self.rule + ("_parallel" if parallel else ""))
-        return update, (buffer.value, buffer.gradient, *self._moments(), self.settings, self._steps)
+        moments = self._moments()
+        arguments = (buffer.value, buffer.gradient, *moments, self.settings, self._steps)
+        return [(update, arguments)]
 
     def _moments(self) -> tuple[np.ndarray, ...]:
         return self.state

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.parameters import aligned_size, aligned_zeros
+from nlstm.parameters import Parameter, aligned_size, aligned_zeros
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
 
@@ -131,7 +131,9 @@ class Plan:
         self._arena = arena
         self._counter = counter
         self._counted = False
-        self._groups: list[tuple[Tensor, list[Call]]] = []
+        self._groups: list[tuple[tuple[Tensor, ...], list[Call]]] = []
+        self._written: set[int] = set()
+        self._more_weight_gradients: list[tuple[np.ndarray, np.ndarray]] = []
         self._scratch = self.array((scratch_size,))
 
     def array(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -164,6 +166,18 @@ class Plan:
         x.more_gradients.append(self.array(x.gradient.shape))
         return x.more_gradients[-1]
 
+    def gradient(self, parameter: Parameter) -> np.ndarray:
+        """Return where a layer writes (=) its part of a parameter's gradient.
+
+        A layer that is used several times gets a buffer at each further use; the plan adds them.
+        """
+        if id(parameter) not in self._written:
+            self._written.add(id(parameter))
+            return parameter.gradient
+        part = self.array(parameter.gradient.shape)
+        self._more_weight_gradients.append((parameter.gradient, part))
+        return part
+
     def random_counter(self) -> np.ndarray:
         """Return the training-step counter that dropout reads; from now on each run counts."""
         if not self._counted:
@@ -175,15 +189,23 @@ class Plan:
         """Append a call of the forward pass."""
         self.forward.append((function, arguments))
 
-    def call_back(self, output: Tensor, *calls: Call) -> None:
-        """Give the backward calls of the layer that made `output`, in the order they run."""
-        self._groups.append((output, list(calls)))
+    def call_back(self, outputs: Tensor | tuple[Tensor, ...], *calls: Call) -> None:
+        """Give the backward calls of the layer that made `outputs`, in the order they run."""
+        group = outputs if isinstance(outputs, tuple) else (outputs,)
+        self._groups.append((group, list(calls)))
 
     def backward(self) -> list[Call]:
-        """Return the calls of the backward pass: layers in reverse order of binding."""
+        """Return the calls of the backward pass: layers in reverse order of binding.
+
+        An output that nobody used has the gradient zero.
+        """
         calls: list[Call] = []
-        for output, group in reversed(self._groups):
-            total = output.gradient
-            calls += [(np.add, (total, more, total)) for more in output.more_gradients]
+        for outputs, group in reversed(self._groups):
+            for output in outputs:
+                total = output.gradient
+                if total is not None and output.consumers == 0:
+                    calls.append((total.fill, (0,)))
+                calls += [(np.add, (total, more, total)) for more in output.more_gradients]
             calls += group
+        calls += [(np.add, (total, part, total)) for total, part in self._more_weight_gradients]
         return calls

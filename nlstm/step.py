@@ -48,7 +48,8 @@ class Goal:
         """Append the calls of loss and metrics to `plan`."""
         function = plan.ops.loss(self.loss.kernel_name(activation))
         features, p = output.features, output.value
-        plan.call(function, y, p, features, weight, output.gradient, self.totals[0])
+        gradient = plan.input_gradient(output)
+        plan.call(function, y, p, features, weight, gradient, self.totals[0])
         for metric, total in zip(self.metrics, self.totals[1:], strict=True):
             plan.call(plan.ops.loss(metric.kernel), y, p, features, None, None, total)
 

@@ -25,13 +25,34 @@ def test_a_value_with_two_consumers_gets_both_gradients():
     run(plan.forward)
     slopes = [rng.normal(size=(rows, output.features)) for output in outputs]
     for output, slope in zip(outputs, slopes):
-        output.gradient[:] = 0
-        output.gradient[0, :, : output.features] = slope
+        gradient = plan.input_gradient(output)
+        gradient[:] = 0
+        gradient[0, :, : output.features] = slope
     run(plan.backward())
     hidden = np.tanh(x.value[0] @ bottom.kernel.get() + bottom.bias.get())
     dh = slopes[0] @ left.kernel.get().T + slopes[1] @ right.kernel.get().T
     wanted = x.value[0].T @ (dh * (1 - hidden**2))
     np.testing.assert_allclose(bottom.kernel.get_gradient(), wanted, atol=1e-12)
+
+
+def test_a_layer_used_twice_sums_its_gradients_and_an_unused_output_gives_none():
+    ops, dtype, rows = kernels.load("cpu", "float64"), np.dtype("float64"), 6
+    layer = Dense(3)
+    layer.build(ops, (4,), dtype)
+    ParameterBuffer(layer.parameters, dtype)
+    plan = Plan(ops, None, dtype, rows, 1, True, np.zeros(1, np.int64), 10_000)
+    rng = np.random.default_rng(0)
+    inputs = [Tensor(rng.normal(size=(1, rows, 4)), 4, False) for _ in range(3)]
+    outputs = [layer.bind(plan, x) for x in inputs]
+    run(plan.forward)
+    slopes = [rng.normal(size=(rows, 3)) for _ in range(2)]
+    for output, slope in zip(outputs, slopes):
+        plan.input_gradient(output)[0, :, :3] = slope
+    outputs[2].gradient[:] = np.nan  # nobody uses this one
+    run(plan.backward())
+    wanted = sum(x.value[0].T @ slope for x, slope in zip(inputs, slopes))
+    np.testing.assert_allclose(layer.kernel.get_gradient(), wanted, atol=1e-12)
+    np.testing.assert_allclose(layer.bias.get_gradient(), sum(slopes).sum(0), atol=1e-12)
 
 
 def test_parameters_and_buffers_are_aligned():

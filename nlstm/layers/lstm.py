@@ -184,8 +184,9 @@ class LSTM(Layer):
         plan.call(forward, x.value, *weights, bias, *states, scratch, *masks, xm, h_mask, hm)
         if plan.training:
             dh, dc = plan.array((rows, width)), plan.array((rows, width))
-            db = self.bias.gradient if self.use_bias else plan.array(bias.shape)
-            gradients = (y.gradient, dh, dc, kernel.gradient, recurrent_kernel.gradient, db)
+            db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
+            dW, dU = plan.gradient(kernel), plan.gradient(recurrent_kernel)
+            gradients = (y.gradient, dh, dc, dW, dU, db)
             seen = x.value if xm is None else xm
             dx = plan.input_gradient(x)
             zeros: list[Call] = [(dh.fill, (0,)), (dc.fill, (0,))]
