@@ -110,7 +110,7 @@ def forward_rows(activation, x, W, b, y, features, first, last):
         count = tile_count(n1 - n0)
         for v in range(0, V, VECTORS):
             for index in range(count):
-                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 place = (y, n * y.shape[1] + v * L, y.shape[1], L)
                 source = (x, n * x.shape[1], x.shape[1], 1, 0, W, v * K * L, K * L, L, 0, K, 1)
                 if b is None:
@@ -160,7 +160,7 @@ def inputs_rows(dz, W_panels, dx, K, features, first, last, L):
         count = tile_count(n1 - n0)
         for v in range(0, V, VECTORS):
             for index in range(count):
-                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 place = (dx, n * dx.shape[1] + v * L, dx.shape[1], L)
                 source = (
                     dz, n * dz.shape[1], dz.shape[1], 1, 0,
@@ -182,7 +182,7 @@ def weights_share(x, dz, dW, db, ones, first, last):
             rows = min(ROW_BLOCK, R - r)
             at = r * dz.shape[1] + v * L
             for index in range(count):
-                k, end = tile_edge(first, k1, index, count), tile_edge(first, k1, index + 1, count)
+                k, end = tile_edge(first, k1, index), tile_edge(first, k1, index + 1)
                 place = (dW, (v * K + k) * L, L, K * L)
                 source = (
                     x, r * x.shape[1] + k, 1, x.shape[1], 0, dz, at, L, dz.shape[1], 0, rows, 1

@@ -19,9 +19,12 @@ K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
 
 
 @njit_inner
-def tile_edge(first, last, index, count):
-    """Return where tile `index` begins when rows first..last are cut into `count` even tiles."""
-    return first + (last - first) * index // count
+def tile_edge(first, last, index):
+    """Return where tile `index` begins when rows first..last are cut into tiles.
+
+    All tiles but the last are whole. Even ones would need a division for every tile.
+    """
+    return min(first + index * ROWS, last)
 
 
 @njit_inner
@@ -126,7 +129,7 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
             b = panels_offset + v * panel + (first * width + gate * L) * L
             b_rest = b + m * width * L
             for index in range(count):
-                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 a = a_first + n * width
                 a_rest = a + m * dz_block
                 place = (out, out_offset + n * out_row + v * L, out_row, L)
@@ -170,7 +173,7 @@ def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, i
             a = in_offset + step * in_step + n * in_row
             b = dz_offset + step * dz_step + n * width
             for index in range(count):
-                k, end = tile_edge(k0, k1, index, count), tile_edge(k0, k1, index + 1, count)
+                k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
                 place = (dW, dW_offset + k * width, width, L)
                 source = (inputs, a + k, 1, in_row, in_step, dz, b, L, width, dz_step, rows, m)
                 if step == 0 and n == 0 and not accumulate:

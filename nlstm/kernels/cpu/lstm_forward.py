@@ -44,17 +44,15 @@ def any_row(mask, t, first, last):
 
 
 @njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, gates,
-                past_caches, L, mask, h_mask, hm):  # fmt: skip
+def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
+                gates, past_caches, L, mask, h_mask, hm):  # fmt: skip
     """Finish rows first..last of one unit block: gates from z, then c and h.
 
-    Masked rows keep their state.
+    `slots` are those of h and c before and after the step. Masked rows keep their state.
     """
     N, S = h.shape[1], h.shape[2]
-    before = block * L + (t % h.shape[0]) * N * S
-    after = block * L + ((t + 1) % h.shape[0]) * N * S
-    c_before = block * L + (t % c.shape[0]) * N * S
-    c_after = block * L + ((t + 1) % c.shape[0]) * N * S
+    before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
+    c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
     for n in range(first, last):
         if mask is not None and not mask[tx, n]:
             h_new = load(h, before + n * S)
@@ -113,8 +111,8 @@ def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse):
             tx = T - 1 - t if reverse else t
             z, z_at, z_block = place_z(gates, scratch, t0, t, N, B, L)
             for index in range(count):
-                n = tile_edge(np.int64(0), N, index, count)
-                end = tile_edge(np.int64(0), N, index + 1, count)
+                n = tile_edge(np.int64(0), N, index)
+                end = tile_edge(np.int64(0), N, index + 1)
                 place = (z, z_at + block * z_block + n * width, width, L)
                 from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, block * F * width, L, width, 0, F, 1)
                 tile(end - n, VECTORS, place, (b, block * width, 0, L), (from_x,))
@@ -156,7 +154,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
     """Take the rows and unit blocks of slice `s` through the steps of one phase."""
     T, N, Sx = x.shape
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
-    slots, S = h.shape[0], h.shape[2]
+    S = h.shape[2]
     width = GATES * L
     t0, t1, chunk, project = phase_at(phase, T, projected_steps, unit_slices > 1)
     n0, n1 = share(N, s % row_slices, row_slices)
@@ -173,9 +171,13 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
         t0 = t1
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
+        # Once a step: the division of a remainder costs as much as a row of the cell.
+        slots = (
+            t % h.shape[0], (t + 1) % h.shape[0], t % c.shape[0], (t + 1) % c.shape[0]
+        )  # fmt: skip
         for block in range(b0, b1):
             for index in range(count):
-                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 if any_row(mask, tx, n, end):
                     place = (scratch, z, width, L)
                     if chunk >= 0:
@@ -188,7 +190,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                     x_at, W_at, U_at = (tx * N + n) * Sx, block * F * width, block * H * width
                     from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
                     if h_mask is None:
-                        before = ((t % slots) * N + n) * S
+                        before = (slots[0] * N + n) * S
                         from_h = (h, before, S, 1, 0, U, U_at, L, width, 0, H, 1)
                         tile(end - n, VECTORS, place, start, (from_x, from_h))
                     else:
@@ -199,7 +201,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                             from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
                             tile(end - n, 1, of_gate, of_gate, (from_h,))
                 finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h,
-                            c, gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
+                            c, slots, gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
     fence()
     restore_denormals(mode)
 

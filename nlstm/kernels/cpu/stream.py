@@ -62,8 +62,8 @@ def lstm_layer(row, parameters, state, work, N, L):
     z = np.int64(0)
     for block in range(B):
         for index in range(count):
-            n = tile_edge(np.int64(0), N, index, count)
-            end = tile_edge(np.int64(0), N, index + 1, count)
+            n = tile_edge(np.int64(0), N, index)
+            end = tile_edge(np.int64(0), N, index + 1)
             from_x = (
                 work, row[IN] + n * row[IN_ROW], row[IN_ROW], 1, 0,
                 parameters, row[KERNEL] + block * F * width, L, width, 0, F, 1,
@@ -101,8 +101,8 @@ def dense_layer(row, parameters, work, N, L):
     for v in range(0, V, VECTORS):
         vectors = min(VECTORS, V - v)
         for index in range(count):
-            n = tile_edge(np.int64(0), N, index, count)
-            end = tile_edge(np.int64(0), N, index + 1, count)
+            n = tile_edge(np.int64(0), N, index)
+            end = tile_edge(np.int64(0), N, index + 1)
             source = (
                 work, row[IN] + n * row[IN_ROW], row[IN_ROW], 1, 0,
                 parameters, row[KERNEL] + v * K * L, K * L, L, 0, K, 1,
