@@ -31,7 +31,7 @@ class Rows:
         self.scratch = np.empty(ops.dense_scratch_size(F, O, "float32"), np.float32)
 
     def train(self):
-        self.forward(self.x, self.packed, self.bias, self.y, self.units)
+        self.forward(self.x, self.packed, self.bias, self.y, self.scratch, self.units)
 
     def differentiate(self):
         self.dy[:] = self.given  # the kernel overwrites it, and smaller in every call

@@ -100,7 +100,9 @@ class Dense(Layer):
         y.mask = x.mask
         bias = self.bias if self.use_bias else None
         x_rows, y_rows = _rows(x.value), _rows(value)
-        plan.call(forward, x_rows, self.kernel.packed, bias and bias.packed, y_rows, self.units)
+        scratch = plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype))
+        weights = (self.kernel.packed, bias and bias.packed)
+        plan.call(forward, x_rows, *weights, y_rows, scratch, self.units)
         if plan.training:
             arguments = (
                 x_rows,
@@ -110,7 +112,7 @@ class Dense(Layer):
                 plan.gradient(self.kernel),
                 bias and plan.gradient(bias),
                 _rows(plan.input_gradient(x)),
-                plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype)),
+                scratch,
                 self.units,
             )
             plan.call_back(y, (backward, arguments))

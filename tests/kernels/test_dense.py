@@ -5,20 +5,26 @@ import numpy as np
 import pytest
 
 from nlstm.kernels import load
+from nlstm.kernels.cpu.few_columns import has_few_columns
+from nlstm.kernels.cpu.jit import lanes
+from nlstm.kernels.cpu.layout import padded
 from tests.reference.dense import dense_backward, dense_forward
 
 ACTIVATIONS = ["linear", "relu", "tanh", "sigmoid", "softmax"]
 
 
-def run(x, W, b, dy, activation):
+def run(x, W, b, dy, activation, pad=False):
     dtype = x.dtype
     ops = load("cpu", dtype)
     (R, K), O = x.shape, W.shape[1]  # noqa: E741
+    if pad:
+        x = np.pad(x, ((0, 0), (0, ops.padded(K, dtype) - K)))
     forward, backward = ops.dense(activation)
     packed = ops.pack_columns(W)
     bias = None if b is None else ops.pack_columns(b[None])[:, 0]
     y = np.full((R, ops.padded(O, dtype)), np.nan, dtype)
-    forward(x, packed, bias, y, O)
+    scratch = np.full(ops.dense_scratch_size(K, O, dtype), np.nan, dtype)
+    forward(x, packed, bias, y, scratch, O)
     outputs = y.copy()
     dy_rows = np.zeros_like(y)
     dy_rows[:, :O] = dy
@@ -58,6 +64,25 @@ def test_agrees_with_reference(shape, activation, dtype):
         assert error < tolerance, name
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(301, 50, 1), (64, 130, 3)], ids=str)
+def test_few_columns(shape, dtype):
+    R, K, O = shape  # noqa: E741
+    assert has_few_columns.py_func(O, K, padded(K, dtype), lanes(dtype))
+    x, W, b, dy = random_case(*shape, dtype)
+    result = run(x, W, b, dy, "tanh", pad=True)
+    expected = run(x, W, b, dy, "tanh")  # rows that are not padded take the way over tiles
+    tolerance = 8 * np.finfo(dtype).eps * np.sqrt(max(shape))
+    for name, value in expected.items():
+        error = np.abs(result[name] - value).max() / max(1.0, np.abs(value).max())
+        assert error < tolerance, name
+
+
+def test_few_columns_without_bias():
+    x, W, _, dy = random_case(9, 50, 2, np.float64, bias=False)
+    assert run(x, W, None, dy, "linear", pad=True)["y"] == pytest.approx(x @ W)
+
+
 def test_without_bias():
     x, W, _, dy = random_case(9, 5, 3, np.float64, bias=False)
     result = run(x, W, None, dy, "linear")
@@ -65,11 +90,12 @@ def test_without_bias():
     assert result["db"] is None
 
 
-def test_same_bits_at_any_number_of_threads(threads):
-    case = random_case(900, 60, 70, np.float32)
+@pytest.mark.parametrize("shape", [(900, 60, 70), (5000, 200, 3)], ids=str)
+def test_same_bits_at_any_number_of_threads(shape, threads):
+    case = random_case(*shape, np.float32)
     results = []
     for count in threads:
         numba.set_num_threads(count)
-        results.append(run(*case, "tanh"))
+        results.append(run(*case, "tanh", pad=True))
     for name, value in results[0].items():
         assert all(np.array_equal(value, other[name]) for other in results[1:]), name

@@ -11,6 +11,12 @@ from numba import prange
 from numba.extending import overload
 
 from nlstm.kernels.cpu.activations import MARKERS, Softmax, activate, derivative
+from nlstm.kernels.cpu.few_columns import (
+    few_columns_forward,
+    few_columns_gradient,
+    has_few_columns,
+    transpose_columns,
+)
 from nlstm.kernels.cpu.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
 from nlstm.kernels.cpu.jit import lanes, njit, njit_inner, njit_parallel, thread_count
 from nlstm.kernels.cpu.layout import blocks
@@ -21,9 +27,10 @@ SMALL_WORK = 1 << 20  # multiply-adds that one thread does before a second one i
 
 
 def dense_scratch_size(F, O, dtype):  # noqa: E741, the field's letter
-    """Return how many numbers of scratch memory `dense_backward` needs."""
+    """Return how many numbers of scratch memory both kernels need."""
     L = lanes(dtype)
-    return L + blocks(F, dtype) * blocks(O, dtype) * L * L
+    few = min(O, L) * blocks(F, dtype) * L
+    return L + blocks(F, dtype) * blocks(O, dtype) * L * L + few
 
 
 # --- activations of whole rows --------------------------------------------------------------------
@@ -103,48 +110,64 @@ def _derive_rows(activation, y, dy, first, last, L):
 
 
 @njit_inner
-def forward_rows(activation, x, W, b, y, features, first, last):
+def forward_rows(activation, x, W, b, y, scratch, features, first, last):
     V, K, L = W.shape
+    few = has_few_columns(features, K, x.shape[1], L)
+    flat_b = None if b is None else b.reshape(-1)
     for n0 in range(first, last, ROW_BLOCK):
         n1 = min(n0 + ROW_BLOCK, last)
-        count = tile_count(n1 - n0)
-        for v in range(0, V, VECTORS):
-            for index in range(count):
-                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
-                place = (y, n * y.shape[1] + v * L, y.shape[1], L)
-                source = (x, n * x.shape[1], x.shape[1], 1, 0, W, v * K * L, K * L, L, 0, K, 1)
-                if b is None:
-                    tile(end - n, min(VECTORS, V - v), place, None, (source,))
-                else:
-                    tile(end - n, min(VECTORS, V - v), place, (b, v * L, 0, L), (source,))
+        if few:
+            few_columns_forward(x.reshape(-1), 0, x.shape[1], n0, n1, features, scratch, 0, flat_b,
+                                0, y.reshape(-1), 0, y.shape[1], K, L)  # fmt: skip
+        else:
+            count = tile_count(n1 - n0)
+            for v in range(0, V, VECTORS):
+                for index in range(count):
+                    n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
+                    place = (y, n * y.shape[1] + v * L, y.shape[1], L)
+                    source = (x, n * x.shape[1], x.shape[1], 1, 0, W, v * K * L, K * L, L, 0, K, 1)
+                    if b is None:
+                        tile(end - n, min(VECTORS, V - v), place, None, (source,))
+                    else:
+                        tile(end - n, min(VECTORS, V - v), place, (b, v * L, 0, L), (source,))
         activate_rows(activation, y, n0, n1, features, L)
 
 
+@njit_inner
+def prepare_columns(x, W, scratch, features):
+    K, L = W.shape[1], W.shape[2]
+    if has_few_columns(features, K, x.shape[1], L):
+        transpose_columns(W.reshape(-1), 0, K, features, scratch, 0, L)
+
+
 @njit
-def forward_alone(activation, x, W, b, y, features):
-    forward_rows(activation, x, W, b, y, features, np.int64(0), x.shape[0])
+def forward_alone(activation, x, W, b, y, scratch, features):
+    prepare_columns(x, W, scratch, features)
+    forward_rows(activation, x, W, b, y, scratch, features, np.int64(0), x.shape[0])
 
 
 @njit_parallel
-def forward_parallel(activation, x, W, b, y, features):
+def forward_parallel(activation, x, W, b, y, scratch, features):
+    prepare_columns(x, W, scratch, features)
     slices = thread_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
-        forward_rows(activation, x, W, b, y, features, first, last)
+        forward_rows(activation, x, W, b, y, scratch, features, first, last)
 
 
-def dense_forward(activation, x, W, b, y, features):
+def dense_forward(activation, x, W, b, y, scratch, features):
     """Compute y = act(x W + b).
 
     Parameters
     ----------
     x : ndarray, shape (R, S), S >= K. W : panels (V, K, L). b : (V, L) or None.
     y : ndarray, shape (R, S'). Overwritten.
+    scratch : ndarray of `dense_scratch_size` numbers.
     features : columns of y; the lanes after them become zero.
     """
     # A kernel for each, so that small models never compile the parallel one.
     forward = forward_alone if x.shape[0] * W.size < SMALL_WORK else forward_parallel
-    forward(activation, x, W, b, y, features)
+    forward(activation, x, W, b, y, scratch, features)
 
 
 # --- backward -------------------------------------------------------------------------------------
@@ -170,11 +193,20 @@ def inputs_rows(dz, W_panels, dx, K, features, first, last, L):
 
 
 @njit_inner
-def weights_share(x, dz, dW, db, ones, first, last):
-    """Compute rows first..last of dW = x^T dz; row K is db, from the 1 in ones[0]."""
+def weights_share(x, dz, dW, db, scratch, features, s, slices):
+    """Compute slice s of dW = x^T dz and db.
+
+    Row K of the gradient is db, from the 1 in scratch[0].
+    """
     V, K, L = dW.shape
     R = x.shape[0]
+    first, last = share(K + 1, s, slices)
     k1 = min(last, K)
+    if has_few_columns(features, K, x.shape[1], L):
+        v0, v1 = share((K + L - 1) // L, s, slices)
+        columns = L + (K + L - 1) // L * V * L * L
+        few_columns_gradient(x, dz, dW, features, scratch, columns, v0, v1)
+        k1 = first
     count = tile_count(k1 - first)
     for v in range(0, V, VECTORS):
         vectors = min(VECTORS, V - v)
@@ -193,7 +225,7 @@ def weights_share(x, dz, dW, db, ones, first, last):
                     tile(end - k, vectors, place, place, (source,))
             if db is not None and last > K:
                 place = (db, v * L, 0, L)
-                source = (ones, 0, 0, 0, 0, dz, at, L, dz.shape[1], 0, rows, 1)
+                source = (scratch, 0, 0, 0, 0, dz, at, L, dz.shape[1], 0, rows, 1)
                 if r == 0:
                     tile(1, vectors, place, None, (source,))
                 else:
@@ -214,7 +246,7 @@ def backward_alone(activation, x, W, y, dy, dW, db, dx, scratch, features):
     R, K, L = x.shape[0], W.shape[1], W.shape[2]
     transpose_weights(W, scratch)
     derive_rows(activation, y, dy, np.int64(0), R, L)
-    weights_share(x, dy, dW, db, scratch, np.int64(0), K + 1)
+    weights_share(x, dy, dW, db, scratch, features, np.int64(0), np.int64(1))
     if dx is not None:
         inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
 
@@ -230,8 +262,7 @@ def backward_parallel(activation, x, W, y, dy, dW, db, dx, scratch, features):
         if dx is not None:
             inputs_rows(dy, scratch, dx, K, features, first, last, L)
     for s in prange(slices):
-        first, last = share(K + 1, np.int64(s), slices)
-        weights_share(x, dy, dW, db, scratch, first, last)
+        weights_share(x, dy, dW, db, scratch, features, np.int64(s), slices)
 
 
 def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):

@@ -305,6 +305,26 @@ def is_aligned(typingctx, array):
 
 
 @intrinsic
+def sum_lanes(typingctx, vector):
+    """The sum of a vector's lanes, added in pairs."""
+
+    def codegen(context, builder, signature, args):
+        value = args[0]
+        width = vector.lanes
+        while width > 1:
+            width //= 2
+            half = ir.VectorType(ir.IntType(32), width)
+            low = builder.shuffle_vector(value, value, ir.Constant(half, list(range(width))))
+            high = builder.shuffle_vector(
+                value, value, ir.Constant(half, list(range(width, 2 * width)))
+            )
+            value = builder.fadd(low, high)
+        return builder.extract_element(value, ir.IntType(32)(0))
+
+    return vector.dtype(vector), codegen
+
+
+@intrinsic
 def splat(typingctx, array, value):
     """A vector of the array's dtype with every lane equal to `value`."""
 

@@ -8,6 +8,11 @@ import numpy as np
 
 from nlstm.kernels.cpu.activations import CODES, activate_by_code
 from nlstm.kernels.cpu.dense import softmax_row
+from nlstm.kernels.cpu.few_columns import (
+    few_columns_forward,
+    has_few_columns,
+    transpose_columns,
+)
 from nlstm.kernels.cpu.gemm import tile_count, tile_edge
 from nlstm.kernels.cpu.jit import flush_denormals, lanes, njit, njit_inner, restore_denormals
 from nlstm.kernels.cpu.layout import GATES, blocks
@@ -37,7 +42,8 @@ def stream_table(layers, N, dtype):
         output of a layer is at [OUT], rows [OUT_ROW] apart.
     """
     L = lanes(dtype)
-    x = ROWS * VECTORS * L  # before it: z of one tile
+    # Before it: z of one tile, or the columns of a dense layer that has few.
+    x = max(ROWS * VECTORS * L, *(L * blocks(features, dtype) * L for _, features, *_ in layers))
     state, place, stride = 0, x, layers[0][1]
     work = -(-(x + N * stride) // L) * L
     table = np.zeros((len(layers), OUT_ROW + 1), np.int64)
@@ -96,8 +102,13 @@ def lstm_layer(row, parameters, state, work, N, L):
 @njit_inner
 def dense_layer(row, parameters, work, N, L):
     K, O = row[FEATURES], row[UNITS]  # noqa: E741, the field's letter
-    V = (O + L - 1) // L
+    few = has_few_columns(O, K, row[IN_ROW], L)
+    V = 0 if few else (O + L - 1) // L
     count = tile_count(N)
+    if few:
+        transpose_columns(parameters, row[KERNEL], K, O, work, 0, L)
+        few_columns_forward(work, row[IN], row[IN_ROW], 0, N, O, work, 0, parameters, row[BIAS],
+                            work, row[OUT], row[OUT_ROW], K, L)  # fmt: skip
     for v in range(0, V, VECTORS):
         vectors = min(VECTORS, V - v)
         for index in range(count):
