@@ -23,13 +23,11 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.schedule import chunk_steps, partial_slices, schedule
+from nlstm.kernels.cpu.schedule import CACHED_BYTES, chunk_steps, partial_slices, schedule
 from nlstm.kernels.cpu.simd import fma, load, prefetch, splat, store
 from nlstm.kernels.cpu.tile import VECTORS
 
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
-
-IN_PLACE_BYTES = 4 << 20  # of gates: what stays in caches as a whole
 
 TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
 
@@ -69,7 +67,7 @@ def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
     which a chunk used again and again is not.
     """
     B, N, width = gates.shape[1], gates.shape[2], GATES * gates.shape[4]
-    if gates.size * gates.itemsize <= IN_PLACE_BYTES:
+    if gates.size * gates.itemsize <= CACHED_BYTES:
         return gates.reshape(-1), t0 * B * N * width, B * N * width, N * width
     return scratch, chunk - n0 * width, rows * width, steps * rows * width
 
@@ -165,7 +163,7 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(B, s // row_slices, unit_slices)
     by_units = unit_slices > 1
-    far = gates.size * gates.itemsize > IN_PLACE_BYTES
+    far = gates.size * gates.itemsize > CACHED_BYTES
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
         at = dz_at + (t - t0) * dz_step

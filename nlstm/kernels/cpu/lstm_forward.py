@@ -23,11 +23,15 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.schedule import MOST_SLICES, is_projected, projected_steps, schedule
+from nlstm.kernels.cpu.schedule import (
+    CACHED_BYTES,
+    MOST_SLICES,
+    is_projected,
+    projected_steps,
+    schedule,
+)
 from nlstm.kernels.cpu.simd import fence, fma, is_aligned, load, store, stream
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
-
-STREAM_BYTES = 8 << 20  # of gates: more than caches keep until the backward pass reads them
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
     z = s * ROWS * width
     past_caches = False
     if gates is not None:
-        large = gates.size * gates.itemsize >= STREAM_BYTES
+        large = gates.size * gates.itemsize > CACHED_BYTES
         past_caches = large and projected_steps == 0 and is_aligned(gates)
     mode = flush_denormals()
     if project:
