@@ -20,7 +20,9 @@ def last_level_bytes(folder=Path("/sys/devices/system/cpu/cpu0/cache")):
 
 
 PROCESSORS = os.cpu_count() or 1
-CACHED_BYTES = last_level_bytes() * 3 // 4  # of gates: what is still there for the backward pass
+CACHED_BYTES = (
+    last_level_bytes() // 4
+)  # of gates: what the backward pass still finds there beside the rest
 PARTIAL_BYTES = 4 << 20  # of weight gradients that slices of rows may hold beside each other
 SLICE_BYTES, SLICE_ROWS = 1 << 18, 256  # of a slice's chunk of dz: a share of a second-level cache
 CHUNK_BYTES = 2 << 20  # of a chunk of dz that all threads share
