@@ -63,7 +63,7 @@ def as_input(
         What the user calls it.
     """
     given = is_source(x)
-    array = x if given else _as_numbers(name, x)
+    array: Any = x if given else _as_numbers(name, x)
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
@@ -187,7 +187,7 @@ def as_target(
     given = is_source(y)
     if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
         y = y.flattened()
-    array = y if given else _as_numbers(name, y)
+    array: Any = y if given else _as_numbers(name, y)
     shape = array.shape
     if not shape or shape[0] != rows:
         came = f"has {shape[0]}" if shape else "is a single number"

@@ -14,7 +14,7 @@ from nlstm.graph import Graph
 from nlstm.plan import Call, Plan, run
 from nlstm.plan_cache import PlanCache
 from nlstm.progress import Progress
-from nlstm.sources import Data, is_pair
+from nlstm.sources import Data, Source, is_pair
 from nlstm.step import Step
 
 __all__ = ["Loop"]
@@ -89,7 +89,7 @@ class Loop:
         names = self.input_names
         samples = tuple(symbol.sample for symbol in graph.inputs)
         several = len(samples) > 1
-        found = []
+        found: list[Source] = []
         for name, label, value, sample in zip(
             names, self._input_labels(), named("x", x, names), samples, strict=True
         ):
@@ -173,7 +173,8 @@ class Loop:
     def _targets(self, y: Any, names: list[str]) -> list[Any]:
         """Return the targets of each output; those without a loss may be left out."""
         if isinstance(y, dict):
-            wanted = [aim.name for aim in self._aims if aim.needs_target]
+            used = zip(names, self._aims, strict=True)
+            wanted = [name for name, aim in used if aim.needs_target]
             found = dict(zip(wanted, named("y", y, wanted), strict=True))
             return [found.get(name) for name in names]
         measured = [aim for aim in self._aims if aim.needs_target]

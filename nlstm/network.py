@@ -60,6 +60,12 @@ class Model(Trainer):
     >>> model.compile(optimizer="adam", loss="mse")
     """
 
+    _layers: list[Layer]
+    _graph: Graph | None  # None as long as nothing is known of the inputs
+    _form: Any  # the outputs as the user gave them
+    _input_names: list[str]
+    _output_names: list[str]
+
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
@@ -76,15 +82,17 @@ class Model(Trainer):
             if not values:
                 raise ValueError(f"A model needs {what}.")
             sides.append(values)
-        self._graph = Graph(*sides)
+        self._graph = graph = Graph(*sides)
         if len(set(sides[0])) < len(sides[0]):
             raise ValueError("inputs names one input twice.")
-        self._layers = [one for one in self._graph.layers if not isinstance(one, InputLayer)]
+        self._layers = [one for one in graph.layers if not isinstance(one, InputLayer)]
         if not self._layers:
             raise ValueError("The model has no layers.")
         self._name_layers()
-        for layer in self._graph.layers:
+        for layer in graph.layers:
             self._take(layer)
+        for layer in self._layers:  # for other models that take it
+            layer.dtype = self._dtype
         self._input_names = _names(inputs, sides[0])
         self._output_names = _names(outputs, sides[1])
 
@@ -93,17 +101,18 @@ class Model(Trainer):
         Trainer.__init__(self)
         self.name = name
         self._dtype = None if dtype is None else checked_dtype(dtype)
-        self._layers: list[Layer] = []
-        self._graph: Graph | None = None
-        self._form: Any = None
-        self._input_names: list[str] = []
-        self._output_names: list[str] = []
+        self._layers = []
+        self._graph = None
+        self._form = None
+        self._input_names = []
+        self._output_names = []
         self._seeds = SeedStream()
         self._ops: Any = None
         self._counter = np.zeros(1, np.int64)
         self._plans: PlanCache | None = None
         self._homes: list[ParameterBuffer] = []  # where the weights lie; none before they exist
         self._mirror: Any = None
+        self._width = 1
 
     def __call__(self, inputs: Any, training: None = None) -> Any:
         """Put the model's layers behind symbols; or predict for a batch of arrays.
@@ -268,7 +277,15 @@ class Model(Trainer):
             self._build_layer(node)
         parameters = [one for layer in self._layers for one in layer.parameters]
         self._house(parameters)
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        """Forget what depends on where weights lie, and on the layers."""
+        graph = self._graph
+        assert graph is not None
         self._mirror = None
+        symbols = [*graph.inputs, *(one for node in graph.nodes for one in node.outputs)]
+        self._width = max(symbol.sample[-1] or 1 for symbol in symbols)
         self._forget_steps()
 
     def _build_layer(self, node: Node) -> None:
@@ -416,9 +433,7 @@ class Model(Trainer):
         return self._seeds.generator(epoch)
 
     def _widest(self) -> int:
-        graph = self._graph_for(None, None)
-        symbols = [*graph.inputs, *(one for node in graph.nodes for one in node.outputs)]
-        return max(symbol.sample[-1] or 1 for symbol in symbols)
+        return self._width
 
     # Weights
 

@@ -118,13 +118,14 @@ class ParameterBuffer:
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
             window = slice(start, start + math.prod(shape))
-            kept = None if parameter.home is None else parameter.packed
+            kept = getattr(parameter, "packed", None)
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
-            if parameter.home is None:
+            if kept is None:
                 parameter.initialize()
             else:
                 parameter.packed[...] = kept
+            if parameter.home is not None:
                 parameter.home.moved = True
             parameter.home = self
             start += size

@@ -114,10 +114,9 @@ class Sequential(Model):
         self._build_layer(self._graph.nodes[-1])
         parameters = [one for layer in self._layers for one in layer.parameters]
         self._homes = [ParameterBuffer(parameters, self.dtype)]
-        self._mirror = None
         self.loss = self.optimizer = None
         self._aims = []
-        self._forget_steps()
+        self._start_anew()
 
     @property
     def layers(self) -> list[Layer]:

@@ -196,6 +196,11 @@ class Trainer(Loop):
         elif validation_data is not None:
             held = self._validation_data(validation_data, validation_lengths)
         if held is not None:
+            if not is_batches(x) and held.samples != data.samples:
+                raise ValueError(
+                    f"In validation_data: samples have shapes {held.samples}; those of x have "
+                    f"{data.samples}."
+                )
             held_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
             validation = self._array_feed(held, held_rows, False, False, held_steps)
         history = History()
