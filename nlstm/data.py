@@ -45,7 +45,12 @@ def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
 
 
 def as_input(
-    x: Any, shape: tuple[int | None, ...], layer: str, dtype: np.dtype, name: str = "x"
+    x: Any,
+    shape: tuple[int | None, ...],
+    layer: str,
+    dtype: np.dtype,
+    name: str = "x",
+    index_limit: int | None = None,
 ) -> Source:
     """Return `x` as a source (M, T, F) of `dtype`.
 
@@ -61,6 +66,8 @@ def as_input(
         float32 or float64.
     name : str
         What the user calls it.
+    index_limit : int, optional
+        `x` holds indices from 0 to below it.
     """
     given = is_source(x)
     array: Any = x if given else _as_numbers(name, x)
@@ -82,6 +89,8 @@ def as_input(
     if given:
         return array
     converted = _convert(name, array, dtype)
+    if index_limit is not None:
+        _check_indices(name, converted, index_limit, "indices", dtype)
     return Rows(converted if len(shape) == 2 else converted[:, None, :])
 
 
@@ -211,7 +220,7 @@ def as_target(
         return array
     converted = _convert(name, array.reshape(full), dtype)
     if loss.sparse:
-        _check_labels(name, converted, output[-1], dtype)
+        _check_indices(name, converted, output[-1], "class indices", dtype)
     elif loss.unit_range:
         _check_range(name, converted, 0.0, 1.0)
     return Rows(converted if steps is not None else converted[:, None, :])
@@ -264,16 +273,14 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return converted
 
 
-def _check_labels(name: str, labels: np.ndarray, classes: int, dtype: np.dtype) -> None:
-    if classes > LARGEST_LABEL[dtype.itemsize]:
-        raise ValueError(f"{classes} classes are more than {dtype.name} can number.")
-    _check_range(name, labels, 0, classes - 1)
+def _check_indices(name: str, labels: np.ndarray, limit: int, kind: str, dtype: np.dtype) -> None:
+    if limit > LARGEST_LABEL[dtype.itemsize]:
+        raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
+    _check_range(name, labels, 0, limit - 1)
     broken = labels != np.floor(labels)
     if broken.any():
         row = int(np.argwhere(broken)[0, 0])
-        raise ValueError(
-            f"{name} must hold class indices, which are whole numbers; row {row} does not."
-        )
+        raise ValueError(f"{name} must hold {kind}, which are whole numbers; row {row} does not.")
 
 
 def _check_range(name: str, values: np.ndarray, low: float, high: float) -> None:

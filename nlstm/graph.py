@@ -119,6 +119,8 @@ class Graph:
     ----------
     nodes : list of Node
         In an order in which they can run.
+    limits : list of int or None
+        For each input, the least `index_limit` of the layers that take it.
     layers : list of Layer
         Each once, in Keras's order: by the longest way to an output, then as they were found.
 
@@ -134,6 +136,11 @@ class Graph:
         self._found: dict[Any, int] = {}  # layer -> when it was first seen
         self._walk()
         self.layers = self._in_order()
+        self.limits = [self._limit(symbol) for symbol in self.inputs]
+
+    def _limit(self, symbol: Symbol) -> int | None:
+        found = [node.layer.index_limit for node in self.nodes if symbol in node.inputs]
+        return min((limit for limit in found if limit is not None), default=None)
 
     def _walk(self) -> None:
         """Collect the nodes depth first, without recursion: graphs may be deep."""

@@ -90,11 +90,10 @@ class Loop:
         samples = tuple(symbol.sample for symbol in graph.inputs)
         several = len(samples) > 1
         found: list[Source] = []
-        for name, label, value, sample in zip(
-            names, self._input_labels(), named("x", x, names), samples, strict=True
-        ):
+        given = zip(names, self._input_labels(), named("x", x, names), strict=True)
+        for (name, label, value), sample, limit in zip(given, samples, graph.limits, strict=True):
             shown = f"x[{name!r}]" if several else "x"
-            source = as_input(value, sample, label, self.dtype, shown)
+            source = as_input(value, sample, label, self.dtype, shown, limit)
             if found and source.shape[0] != found[0].shape[0]:
                 raise ValueError(
                     f"{shown} has {source.shape[0]} rows, but x[{names[0]!r}] has "
@@ -103,10 +102,11 @@ class Loop:
             found.append(source)
         if lengths is None:
             return graph, Data(samples, tuple(found))
-        given = self._lengths(lengths, names)
         measured = tuple(
             None if one is None else as_lengths(one, source, sample)
-            for one, source, sample in zip(given, found, samples, strict=True)
+            for one, source, sample in zip(
+                self._lengths(lengths, names), found, samples, strict=True
+            )
         )
         return graph, Data(samples, tuple(found), measured)
 

@@ -257,7 +257,11 @@ def test_weights_go_through_a_file(tmp_path):
             "lstm expects sequences, (batch, steps, features); what comes before it gives "
             "(None, 3). An LSTM before it needs return_sequences=True.",
         ),
-        (lambda a, b: Model(3, b), TypeError, "inputs of a model are what Input or layers returned; got 3."),
+        (
+            lambda a, b: Model(3, b),
+            TypeError,
+            "inputs of a model are what Input or layers returned; got 3.",
+        ),
         (lambda a, b: Model(b, b), ValueError, "The model has no layers."),
         (lambda a, b: Model([b, b], Dense(1)(b)), ValueError, "inputs names one input twice."),
     ],
@@ -286,3 +290,17 @@ def test_data_that_do_not_fit_several_inputs():
     ]:
         with says(ValueError, text):
             model.predict(x)
+
+
+def test_indices_are_checked():
+    layer = Dense(1, name="d")
+    layer.index_limit = 4
+    x = Input((3,), dtype="int32")
+    model = Model(x, layer(x))
+    model.predict([[0, 1, 3]])
+    for indices, text in [
+        ([[0, 4, 1]], "x must lie in 0 to 3; row 0 has 4."),
+        ([[0, 1, 2], [0, 0.5, 1]], "x must hold indices, which are whole numbers; row 1 does not."),
+    ]:
+        with says(ValueError, text):
+            model.predict(indices)

@@ -107,6 +107,9 @@ class Layer:
         `plan.fused is self` the gradient that comes is already that from before it.
     needs_sequence : bool
         Whether the input must have steps.
+    index_limit : int or None
+        Where the input holds indices: they are whole numbers from 0 to below it. A model checks it
+        in the data of an `Input` that goes straight into the layer.
     taken : bool
         Whether the layer belongs to a model.
     nodes : list of Node
@@ -115,6 +118,7 @@ class Layer:
 
     fuses_loss = False
     needs_sequence = False
+    index_limit: int | None = None
 
     def __init__(
         self,
