@@ -1,66 +1,62 @@
 """A user's arrays: checked and converted once; errors say what came and what was expected."""
 
-from dataclasses import dataclass
+import operator
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Data", "as_input", "as_target", "as_weight", "checked_rows", "split"]
+from nlstm.sources import Rows, Source, is_source
+
+__all__ = [
+    "as_input",
+    "as_lengths",
+    "as_target",
+    "as_weight",
+    "check_rank",
+    "checked_rows",
+    "class_weights",
+    "named",
+]
 
 CHUNK = 1 << 20  # elements looked at together when searching for NaN, so that no large copy is made
 LARGEST_LABEL = {4: 2**24, 8: 2**53}  # integers up to it are exact in floats of so many bytes
 
 
-@dataclass(frozen=True)
-class Data:
-    """Arrays ready for the kernels.
-
-    Attributes
-    ----------
-    x : ndarray, shape (M, T, F)
-        T = 1 for flat inputs.
-    sample : tuple
-        Shape of one sample as the model knows it: (steps or None, features) or (features,).
-    y : ndarray, shape (M, Ty, C), or None
-        Ty is 1 or T.
-    weight : ndarray, shape (M, Tw, 1), or None
-        Tw is 1 or T.
-    """
-
-    x: np.ndarray
-    sample: tuple[int | None, ...]
-    y: np.ndarray | None = None
-    weight: np.ndarray | None = None
-
-    @property
-    def rows(self) -> int:
-        """M."""
-        return self.x.shape[0]
-
-    def part(self, rows: slice) -> "Data":
-        """Return some rows, as views."""
-        y = None if self.y is None else self.y[rows]
-        weight = None if self.weight is None else self.weight[rows]
-        return Data(self.x[rows], self.sample, y, weight)
-
-
-def split(data: Data, share: float) -> tuple[Data, Data]:
-    """Return (first part, last part); the last holds `share` of the rows, as Keras cuts it."""
-    cut = int(data.rows * (1.0 - share))
-    if cut in (0, data.rows):
+def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Return one entry for each name from a list or dict of them; with one name, from `value`."""
+    if isinstance(value, Mapping):
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise ValueError(
+                f"{what} is a dict of {', '.join(map(repr, value))}; expected {missing[0]!r} in it."
+            )
+        return [value[name] for name in names]
+    if len(names) == 1:
+        lone = isinstance(value, list | tuple) and len(value) == 1
+        return [value[0]] if lone and getattr(value[0], "ndim", 0) > 1 else [value]
+    if not isinstance(value, list | tuple) or len(value) != len(names):
+        came = f"{len(value)} of them" if isinstance(value, list | tuple) else type(value).__name__
         raise ValueError(
-            f"validation_split={share} of {data.rows} rows leaves no row for "
-            f"{'training' if cut == 0 else 'validation'}."
+            f"{what} must be a list of {len(names)} arrays or a dict, for {', '.join(names)}; "
+            f"got {came}."
         )
-    return data.part(slice(cut)), data.part(slice(cut, None))
+    return list(value)
 
 
-def as_input(x: Any, shape: tuple[int | None, ...], layer: str, dtype: np.dtype) -> np.ndarray:
-    """Return `x` as (M, T, F) of `dtype`.
+def as_input(
+    x: Any,
+    shape: tuple[int | None, ...],
+    layer: str,
+    dtype: np.dtype,
+    name: str = "x",
+    index_limit: int | None = None,
+) -> Source:
+    """Return `x` as a source (M, T, F) of `dtype`.
 
     Parameters
     ----------
-    x : array_like
+    x : array_like or Source
         (M, T, F), or (M, F) for a flat model.
     shape : tuple
         The sample the model was built for: (steps or None, features) or (features,).
@@ -68,99 +64,178 @@ def as_input(x: Any, shape: tuple[int | None, ...], layer: str, dtype: np.dtype)
         Who expects it, for errors.
     dtype : dtype
         float32 or float64.
+    name : str
+        What the user calls it.
+    index_limit : int, optional
+        `x` holds indices from 0 to below it.
     """
-    array = _as_numbers("x", x)
-    check_rank(array, len(shape), layer, shape)
-    if array.shape[-1] != shape[-1]:
+    given = is_source(x)
+    array: Any = x if given else _as_numbers(name, x)
+    found = array.shape
+    if given and len(shape) == 1 and found[1] == 1:
+        found = (found[0], found[2])
+    check_rank(found, len(shape), layer, shape)
+    if shape[-1] is not None and found[-1] != shape[-1]:
         raise ValueError(
-            f"{layer} expects {shape[-1]} features; x of shape {array.shape} has {array.shape[-1]}."
+            f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."
         )
-    if len(shape) == 2 and shape[0] is not None and array.shape[1] != shape[0]:
+    if len(shape) == 2 and shape[0] is not None and found[1] != shape[0]:
         raise ValueError(
-            f"{layer} was built for {shape[0]} steps; x of shape {array.shape} has "
-            f"{array.shape[1]}. input_shape=(None, {shape[-1]}) takes any number."
+            f"{layer} was built for {shape[0]} steps; {name} of shape {found} has "
+            f"{found[1]}. input_shape=(None, {shape[-1]}) takes any number."
         )
-    if array.size == 0:
-        raise ValueError(f"x is empty: its shape is {array.shape}.")
-    converted = _convert("x", array, dtype)
-    return converted if len(shape) == 2 else converted[:, None, :]
+    if 0 in found:
+        raise ValueError(f"{name} is empty: its shape is {found}.")
+    if given:
+        return array
+    converted = _convert(name, array, dtype)
+    if index_limit is not None:
+        _check_indices(name, converted, index_limit, "indices", dtype)
+    return Rows(converted if len(shape) == 2 else converted[:, None, :])
 
 
 def check_rank(
-    array: np.ndarray, rank: int, layer: str, shape: tuple[int | None, ...] = ()
+    found: tuple[int, ...], rank: int, layer: str, shape: tuple[int | None, ...] = ()
 ) -> None:
-    """Raise unless `array` has a batch axis and `rank` more; say which axis is missing."""
-    if array.ndim == rank + 1:
+    """Raise unless `found` has a batch axis and `rank` more; say which axis is missing."""
+    axes = len(found)
+    if axes == rank + 1:
         return
     expected = "(batch, steps, features)" if rank == 2 else "(batch, features)"
-    text = f"{layer} expects x of shape {expected}; got {array.shape}"
-    if array.ndim == rank and array.ndim and array.shape == shape:
+    text = f"{layer} expects x of shape {expected}; got {found}"
+    if axes == rank and axes and found == shape:
         hint = ": the batch axis is missing. x[None] adds one."
-    elif array.ndim == rank and array.ndim:
+    elif axes == rank and axes:
         hint = ": the features axis is missing. x[..., None] adds one."
-    elif array.ndim == 1 and rank == 2:
+    elif axes == 1 and rank == 2:
         hint = ": the batch and features axes are missing. x[None, :, None] adds both."
-    elif array.ndim > rank + 1:
-        hint = f": {array.ndim} axes, {array.ndim - rank - 1} too many."
+    elif axes > rank + 1:
+        hint = f": {axes} axes, {axes - rank - 1} too many."
     else:
         hint = "."
     raise ValueError(text + hint)
 
 
-def as_target(
-    y: Any, rows: int, output: tuple[int, ...], sparse: bool, unit_range: bool, dtype: np.dtype
-) -> np.ndarray:
-    """Return `y` as (M, Ty, C) of `dtype`.
+def as_lengths(lengths: Any, x: Source, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `lengths` as int64, (M,): how many steps of each row count.
 
     Parameters
     ----------
-    y : array_like
+    lengths : array_like of int, shape (M,)
+        From 1 to the number of steps.
+    x : Source
+        The input that they measure.
+    shape : tuple
+        Its sample's.
+    """
+    rows, steps, _ = x.shape
+    if len(shape) != 2:
+        raise ValueError(f"lengths measure sequences; the input's samples have shape {shape}.")
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers; got dtype {array.dtype}.")
+    if array.shape != (rows,):
+        raise ValueError(f"lengths has shape {array.shape}; expected {(rows,)}.")
+    outside = (array < 1) | (array > steps)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(f"lengths must lie in 1 to {steps}; row {row} has {array[row]}.")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def class_weights(y: Any, weights: Any) -> np.ndarray:
+    """Return the weight of each row, or of each row and step, by its class.
+
+    Parameters
+    ----------
+    y : array_like, shape (M,), (M, C), (M, T, C)
+        Class indices where the last axis is one, else one column a class.
+    weights : mapping of int to float
+        Classes that are missing weigh 1.
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(
+            f"class_weight must be a dict of class to weight; got {type(weights).__name__}."
+        )
+    array = _as_numbers("y", y)
+    if array.ndim > 1:
+        array = array[..., 0] if array.shape[-1] == 1 else array.argmax(axis=-1)
+    labels = np.round(array).astype(np.int64)
+    found = np.ones(labels.shape)
+    for label, weight in weights.items():
+        found[labels == operator.index(label)] = weight
+    return found
+
+
+def as_target(
+    y: Any,
+    rows: int,
+    output: tuple[int, ...],
+    loss: Any,
+    dtype: np.dtype,
+    name: str = "y",
+) -> Source:
+    """Return `y` as a source (M, Ty, C) of `dtype`.
+
+    Parameters
+    ----------
+    y : array_like or Source
         Of the shape of the outputs; an axis of one feature may be left out; an axis of one step
         serves all steps. For class indices the features axis is 1 or left out.
     rows : int
         M, the rows of x.
     output : tuple
         Shape of one output: (steps, features) or (features,).
-    sparse : bool
-        Whether y holds class indices, which are checked.
-    unit_range : bool
-        Whether y holds probabilities, which must lie in [0, 1].
+    loss : Loss
+        What it expects of targets: see its `sparse`, `unit_range` and `target_features`.
     dtype : dtype
         float32 or float64.
+    name : str
+        What the user calls it.
     """
-    array = _as_numbers("y", y)
-    if array.ndim == 0 or array.shape[0] != rows:
-        came = "is a single number" if array.ndim == 0 else f"has {array.shape[0]}"
-        raise ValueError(f"x has {rows} rows, but y {came}.")
-    width = 1 if sparse else output[-1]
-    full = array
-    if width == 1 and array.ndim == len(output):
-        full = array[..., None]  # the one feature was left out; so (M, 1) against steps is one step
+    given = is_source(y)
+    if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
+        y = y.flattened()
+    array: Any = y if given else _as_numbers(name, y)
+    shape = array.shape
+    if not shape or shape[0] != rows:
+        came = f"has {shape[0]}" if shape else "is a single number"
+        raise ValueError(f"x has {rows} rows, but {name} {came}.")
+    if given and len(output) == 1 and shape[1] == 1:
+        shape = (rows, shape[2])
+    width = loss.target_features(output[-1])
+    full = shape
+    if width == 1 and len(shape) == len(output):
+        full = (*shape, 1)  # the one feature was left out; so (M, 1) against steps is one step
     steps = output[0] if len(output) == 2 else None
-    fits = full.ndim == len(output) + 1 and full.shape[-1] == width
-    if not fits or (steps is not None and full.shape[1] not in (1, steps)):
+    fits = len(full) == len(output) + 1 and full[-1] == width
+    if not fits or (steps is not None and full[1] not in (1, steps)):
         wanted = (rows, *output[:-1], width)
-        kind = " of class indices" if sparse else ""
+        kind = " of class indices" if loss.sparse else ""
         raise ValueError(
-            f"y of shape {array.shape} does not fit outputs of shape {(rows, *output)}; "
-            f"expected y{kind} of shape {wanted}."
+            f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
+            f"expected {name}{kind} of shape {wanted}."
         )
-    converted = _convert("y", full, dtype)
-    if sparse:
-        _check_labels(converted, output[-1], dtype)
-    elif unit_range:
-        _check_range("y", converted, 0.0, 1.0)
-    return converted if steps is not None else converted[:, None, :]
+    if given:
+        return array
+    converted = _convert(name, array.reshape(full), dtype)
+    if loss.sparse:
+        _check_indices(name, converted, output[-1], "class indices", dtype)
+    elif loss.unit_range:
+        _check_range(name, converted, 0.0, 1.0)
+    return Rows(converted if steps is not None else converted[:, None, :])
 
 
-def as_weight(weight: Any, rows: int, steps: int | None, dtype: np.dtype) -> np.ndarray:
-    """Return sample weights, (M,) or (M, steps), as (M, Tw, 1) of `dtype`."""
-    array = _as_numbers("sample_weight", weight)
+def as_weight(
+    weight: Any, rows: int, steps: int | None, dtype: np.dtype, name: str = "sample_weight"
+) -> Source:
+    """Return sample weights, (M,) or (M, steps), as a source (M, Tw, 1) of `dtype`."""
+    array = _as_numbers(name, weight)
     shapes = [(rows,), (rows, 1)] + ([] if steps is None else [(rows, steps)])
     if array.shape not in shapes:
         expected = f"{(rows,)}" + ("" if steps is None else f" or {(rows, steps)}")
-        raise ValueError(f"sample_weight has shape {array.shape}; expected {expected}.")
-    return _convert("sample_weight", array, dtype).reshape(rows, -1, 1)
+        raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
+    return Rows(_convert(name, array, dtype).reshape(rows, -1, 1))
 
 
 def checked_rows(x: Any) -> np.ndarray:
@@ -198,14 +273,14 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return converted
 
 
-def _check_labels(labels: np.ndarray, classes: int, dtype: np.dtype) -> None:
-    if classes > LARGEST_LABEL[dtype.itemsize]:
-        raise ValueError(f"{classes} classes are more than {dtype.name} can number.")
-    _check_range("y", labels, 0, classes - 1)
+def _check_indices(name: str, labels: np.ndarray, limit: int, kind: str, dtype: np.dtype) -> None:
+    if limit > LARGEST_LABEL[dtype.itemsize]:
+        raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
+    _check_range(name, labels, 0, limit - 1)
     broken = labels != np.floor(labels)
     if broken.any():
         row = int(np.argwhere(broken)[0, 0])
-        raise ValueError(f"y must hold class indices, which are whole numbers; row {row} does not.")
+        raise ValueError(f"{name} must hold {kind}, which are whole numbers; row {row} does not.")
 
 
 def _check_range(name: str, values: np.ndarray, low: float, high: float) -> None:

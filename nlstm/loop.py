@@ -1,23 +1,29 @@
 """The loop inside training, evaluation and prediction: checked data, bound steps, batches."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm import losses, metrics, optimizers
+from nlstm import losses, optimizers
+from nlstm.batches import Feed, number_of_batches, pass_over, unpacked
 from nlstm.callbacks import CallbackList
-from nlstm.data import Data, as_input, as_target, as_weight
+from nlstm.data import as_input, as_lengths, as_target, as_weight, class_weights, named
+from nlstm.goal import Aim, Goal
+from nlstm.graph import Graph
 from nlstm.plan import Call, Plan, run
 from nlstm.plan_cache import PlanCache
 from nlstm.progress import Progress
-from nlstm.step import Goal, Step
+from nlstm.sources import Data, Source, is_pair
+from nlstm.step import Step
 
 __all__ = ["Loop"]
 
+Ready = tuple[Step, list[Call]]
+
 
 class Loop:
-    """Runs batches. A model provides its shapes, its plans and its parameters."""
+    """Runs batches. A model provides its graph, its plans and its parameters."""
 
     name: str
     dtype: np.dtype
@@ -26,10 +32,10 @@ class Loop:
 
     def __init__(self) -> None:
         self.optimizer: optimizers.Optimizer | None = None
-        self.loss: losses.Loss | None = None
-        self._metrics: list[Any] = []
+        self.loss: Any = None
+        self._aims: list[Aim] = []
         self._goal: Goal | None = None
-        self._update: list[Call] | None = None
+        self._update: tuple[list[Call], list[Call]] | None = None
         self._epochs_shuffled = 0
 
     # What a model provides
@@ -38,28 +44,32 @@ class Loop:
         """Make the weights."""
         raise NotImplementedError
 
-    def _sample_shape(self, x: Any, before_build: str | None) -> tuple[int | None, ...]:
+    def _graph_for(self, x: Any, before_build: str | None) -> Graph:
         raise NotImplementedError
 
-    def _output_shape(self, sample: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def _input_labels(self) -> Sequence[str]:
         raise NotImplementedError
 
-    def _input_name(self) -> str:
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs."""
         raise NotImplementedError
 
-    def _build(self, sample: tuple[int | None, ...]) -> None:
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs."""
         raise NotImplementedError
 
-    def _bind_step(self, plan: Plan, features: int, targets: Any, goal: Goal | None) -> Step:
+    def _build(self, samples: Sequence[tuple[int | None, ...]]) -> None:
+        raise NotImplementedError
+
+    def _bind_step(self, plan: Plan, key: tuple[Any, ...], goal: Goal | None) -> Step:
         raise NotImplementedError
 
     def _plan_cache(self) -> PlanCache:
         raise NotImplementedError
 
-    def _widest(self) -> int:
-        raise NotImplementedError
-
-    def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> list[Call]:
+    def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> tuple[list[Call], list[Call]]:
         raise NotImplementedError
 
     def _shuffler(self, epoch: int) -> np.random.Generator:
@@ -71,123 +81,264 @@ class Loop:
 
     # Data
 
-    def _data(self, x: Any, y: Any, weight: Any, action: str) -> Data:
+    def _inputs(self, x: Any, lengths: Any, before_build: str | None) -> tuple[Graph, Data]:
+        """Check and convert inputs; nothing of the model changes."""
+        if is_pair(x):
+            x = x.x
+        graph = self._graph_for(x, before_build)
+        names = self.input_names
+        samples = tuple(symbol.sample for symbol in graph.inputs)
+        several = len(samples) > 1
+        found: list[Source] = []
+        given = zip(names, self._input_labels(), named("x", x, names), strict=True)
+        for (name, label, value), sample, limit in zip(given, samples, graph.limits, strict=True):
+            shown = f"x[{name!r}]" if several else "x"
+            source = as_input(value, sample, label, self.dtype, shown, limit)
+            if found and source.shape[0] != found[0].shape[0]:
+                raise ValueError(
+                    f"{shown} has {source.shape[0]} rows, but x[{names[0]!r}] has "
+                    f"{found[0].shape[0]}."
+                )
+            found.append(source)
+        if lengths is None:
+            return graph, Data(samples, tuple(found))
+        measured = tuple(
+            None if one is None else as_lengths(one, source, sample)
+            for one, source, sample in zip(
+                self._lengths(lengths, names), found, samples, strict=True
+            )
+        )
+        return graph, Data(samples, tuple(found), measured)
+
+    def _lengths(self, lengths: Any, names: list[str]) -> list[Any]:
+        if isinstance(lengths, dict):
+            for name in lengths:
+                if name not in names:
+                    raise ValueError(f"lengths names {name!r}; the inputs are {', '.join(names)}.")
+            return [lengths.get(name) for name in names]
+        return [lengths] if len(names) == 1 else named("lengths", lengths, names)
+
+    def _data(
+        self,
+        x: Any,
+        y: Any,
+        weight: Any,
+        action: str,
+        lengths: Any = None,
+        class_weight: Any = None,
+    ) -> Data:
         """Check and convert one set of data; nothing of the model changes."""
-        if self.loss is None:
+        if not any(aim.loss for aim in self._aims):
             raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+        if y is None and is_pair(x):
+            x, y = x.x, x.y
         if y is None:
             raise ValueError(f"{action} needs y; got None.")
-        sample = self._sample_shape(x, before_build=None)
-        inputs = as_input(x, sample, self._input_name(), self.dtype)
-        seen = (inputs.shape[1], sample[1]) if len(sample) == 2 else sample
-        output: Any = self._output_shape(seen)
-        loss, rows = self.loss, inputs.shape[0]
-        unit_range = not loss.sparse and loss.fused_activation is not None
-        targets = as_target(y, rows, output, loss.sparse, unit_range, self.dtype)
-        self._resolved_metrics(output[-1])
-        if weight is None:
-            return Data(inputs, sample, targets)
-        steps = output[0] if len(output) == 2 else None
-        return Data(inputs, sample, targets, as_weight(weight, rows, steps, self.dtype))
+        graph, data = self._inputs(x, lengths, None)
+        shapes: Any = graph.output_shapes(
+            [
+                source.shape[1:] if len(sample) == 2 else source.shape[2:]
+                for source, sample in zip(data.x, data.samples, strict=True)
+            ]
+        )
+        names, rows = self.output_names, data.rows
+        several = len(names) > 1
+        if class_weight is not None:
+            if several or weight is not None:
+                raise ValueError(
+                    "class_weight is for models of one output and without sample_weight."
+                )
+            weight = class_weights(y, class_weight)
+        given = self._weights(weight, names)
+        targets: list[Any] = []
+        weights: list[Any] = []
+        for aim, value, one, shape in zip(
+            self._aims, self._targets(y, names), given, shapes, strict=True
+        ):
+            aim.resolved(shape[-1])
+            if not aim.needs_target:
+                targets.append(None)
+                weights.append(None)
+                continue
+            tag = f"[{aim.name!r}]" if several else ""
+            if value is None:
+                raise ValueError(f"y{tag} is None, but {aim.name} has a loss or a metric.")
+            loss = aim.loss or losses.MeanSquaredError()
+            targets.append(as_target(value, rows, shape, loss, self.dtype, f"y{tag}"))
+            steps = shape[0] if len(shape) == 2 else None
+            title = f"sample_weight{tag}"
+            weights.append(None if one is None else as_weight(one, rows, steps, self.dtype, title))
+        return Data(data.samples, data.x, data.lengths, tuple(targets), tuple(weights))
+
+    def _targets(self, y: Any, names: list[str]) -> list[Any]:
+        """Return the targets of each output; those without a loss may be left out."""
+        if isinstance(y, dict):
+            used = zip(names, self._aims, strict=True)
+            wanted = [name for name, aim in used if aim.needs_target]
+            found = dict(zip(wanted, named("y", y, wanted), strict=True))
+            return [found.get(name) for name in names]
+        measured = [aim for aim in self._aims if aim.needs_target]
+        if isinstance(y, list | tuple) and 1 < len(measured) == len(y) < len(names):
+            values = iter(y)
+            return [next(values) if aim.needs_target else None for aim in self._aims]
+        if len(measured) == 1 < len(names) and not isinstance(y, list | tuple):
+            return [y if aim.needs_target else None for aim in self._aims]
+        return named("y", y, names)
+
+    def _weights(self, weight: Any, names: list[str]) -> list[Any]:
+        """Return the sample weights of each output; one array serves all."""
+        if isinstance(weight, dict):
+            for name in weight:
+                if name not in names:
+                    raise ValueError(
+                        f"sample_weight names {name!r}; the outputs are {', '.join(names)}."
+                    )
+            return [weight.get(name) for name in names]
+        entries = isinstance(weight, list | tuple) and len(names) > 1
+        if entries and any(one is None or np.ndim(one) for one in weight):
+            return named("sample_weight", weight, names)
+        return [weight] * len(names)
 
     # Steps
 
     def _ready(self, data: Data) -> None:
         """Build the model if it is not; data have been checked."""
-        self._build(data.sample)
+        self._build(data.samples)
         self.ops.enter()
 
-    def _resolved_metrics(self, features: int) -> list[metrics.Metric]:
-        assert self.loss is not None
-        found = [metrics.get(one, self.loss, features) for one in self._metrics]
-        for metric in found:
-            if metric.sparse != self.loss.sparse and features > 1:
-                kind = "class indices" if metric.sparse else "one value per feature"
-                raise ValueError(
-                    f"Metric {metric.name!r} reads {kind} in y, but the loss {self.loss.name!r} "
-                    "does not."
-                )
-        return found
-
     def _bound_goal(self) -> Goal:
-        assert self.loss is not None
         if self._goal is None:
-            features: Any = self._output_shape(self._sample_shape(None, None))[-1]
-            self._goal = Goal(self.loss, self._resolved_metrics(features))
+            graph = self._graph_for(None, None)
+            features: Any = [symbol.sample[-1] for symbol in graph.outputs]
+            self._goal = Goal(self._aims, features)
         return self._goal
+
+    def _running_logs(self) -> dict[str, float]:
+        return {} if self._goal is None else self._goal.logs()
 
     def _forget_steps(self) -> None:
         """Forget what was bound for an earlier loss or optimizer."""
         self._goal = self._update = None
 
     def _step(self, rows: int, data: Data, training: bool, goal: Goal | None) -> Step:
-        steps, features = data.x.shape[1:]
-        targets = None
-        if goal is not None and data.y is not None:
-            targets = (*data.y.shape[1:], 0 if data.weight is None else data.weight.shape[1])
+        steps = data.x[0].shape[1]
 
         def bind(plan: Plan) -> Step:
-            step = self._bind_step(plan, features, targets, goal)
+            step = self._bind_step(plan, data.key, goal)
+            step.calls = plan.forward
             if training:
                 assert self.optimizer is not None
                 if self._update is None:
                     self._update = self._bind_optimizer(self.optimizer)
-                step.calls = [*plan.forward, *plan.backward(), *self._update]
-            else:
-                step.calls = plan.forward
+                step.calls = [*plan.forward, *plan.backward()]
+            if goal is not None:
+                step.calls = step.calls + plan.penalties
+            if goal is not None and plan.penalised:
+                value = plan.penalty_value
+                step.calls = [
+                    (value.fill, (0.0,)),
+                    *step.calls,
+                    (goal.add_penalty, (value, plan.rows)),
+                ]
+            if training:
+                assert self._update is not None
+                before, update = self._update
+                step.calls = [*step.calls, *before, *update, *plan.constraints]
             return step
 
-        key = (rows, steps, training, targets)
+        key = (rows, training, goal is not None, data.key)
         return self._plan_cache().get(key, rows, steps, training, bind)
 
-    def _batches(
-        self, data: Data, rows: int, training: bool, goal: bool = True
-    ) -> list[tuple[Step, list[Call]]]:
+    def _batches(self, data: Data, rows: int, training: bool, goal: Goal | None) -> list[Ready]:
         """Return the step for whole batches, and the one for the rest where there is one."""
         sizes = [min(rows, data.rows)]
         if data.rows % rows and data.rows > rows:
             sizes.append(data.rows % rows)
-        wanted = self._bound_goal() if goal else None
         # The largest comes first, so that the arena moves at most once.
-        steps = [self._step(size, data, training, wanted) for size in sizes]
+        steps = [self._step(size, data, training, goal) for size in sizes]
         return [(step, step.calls_on(self.ops, data)) for step in steps]
 
-    def _order(self, rows: int, shuffle: bool) -> np.ndarray:
-        if not shuffle:
-            return np.arange(rows)
+    def _order(self, rows: int) -> np.ndarray:
+        """Return a new random order of rows, or of batches."""
         self._epochs_shuffled += 1
         return self._shuffler(self._epochs_shuffled).permutation(rows)
 
-    def _run_batches(
-        self,
-        batches: list[tuple[Step, list[Call]]],
-        order: np.ndarray,
-        rows: int,
-        mode: str,
-        hooks: CallbackList,
-        progress: Progress | None,
-        keep: Callable[[Step, int], None] | None = None,
-    ) -> None:
-        """Run the batches of one pass over the rows in `order`."""
-        goal = None if mode == "predict" else self._bound_goal()
+    # Feeds: what an epoch runs
+
+    def _array_feed(
+        self, data: Data, rows: int, training: bool, shuffle: bool, steps: int | None
+    ) -> Feed:
+        """Return the batches of arrays: cut from the rows, in a new order at each pass."""
+        rows = min(rows, data.rows)
+
+        def begin() -> Iterator[Ready]:
+            # Bound at each pass: another one may have moved the arena.
+            batches = self._batches(data, rows, training, self._bound_goal())
+            order = self._order(data.rows) if shuffle else np.arange(data.rows)
+            return _cut(batches, order, rows)
+
+        if steps is None:
+            return Feed(begin, -(-data.rows // rows))
+        return Feed(lambda: self._rebound(data, rows, training, shuffle), None, steps)
+
+    def _rebound(self, data: Data, rows: int, training: bool, shuffle: bool) -> Iterator[Ready]:
+        """As an array feed's pass, for one that goes on after a validation: bound at each batch."""
+        order = self._order(data.rows) if shuffle else np.arange(data.rows)
+        for start in range(0, data.rows, rows):
+            index = order[start : start + rows]
+            step = self._step(index.size, data, training, self._bound_goal())
+            step.index[:] = index
+            yield step, step.calls_on(self.ops, data)
+
+    def _batch_feed(
+        self, x: Any, training: bool, shuffle: bool, steps: int | None, class_weight: Any = None
+    ) -> Feed:
+        """Return batches that come one by one, each checked and converted as it comes."""
+        action = "fit" if training else "evaluate"
+
+        def begin() -> Iterator[Ready]:
+            for batch in pass_over(x, self._order if shuffle else None):
+                values = unpacked(batch)
+                yield self._whole(self._data(*values, action, None, class_weight), training)
+
+        return Feed(begin, number_of_batches(x), steps)
+
+    def _whole(self, data: Data, training: bool) -> Ready:
+        """Return the step for all rows of `data` as one batch."""
+        self._ready(data)
+        step = self._step(data.rows, data, training, self._bound_goal())
+        step.index[:] = np.arange(data.rows)
+        return step, step.calls_on(self.ops, data)
+
+    def _run(self, feed: Feed, mode: str, hooks: CallbackList, progress: Progress | None) -> int:
+        """Run the batches of one epoch; return how many there were."""
+        goal = self._goal
         if goal is not None:
             goal.reset()
         before = hooks.batch_hook(f"on_{mode}_batch_begin")
         after = hooks.batch_hook(f"on_{mode}_batch_end")
         draw = None if progress is None else progress.step_hook
-        step, calls = batches[0]
-        for batch, start in enumerate(range(0, order.size, rows)):
-            if order.size - start < rows:
-                step, calls = batches[-1]
-            step.index[:] = order[start : start + rows]
+        training = mode == "train"
+        count = 0
+        for _, calls in feed.epoch():
             if before is not None:
-                before(batch, {})
+                before(count, {})
             run(calls)
-            if keep is not None:
-                keep(step, start)
             if after is not None:
-                after(batch, {} if goal is None else goal.logs())
+                after(count, self._running_logs())
             if draw is not None:
-                draw(batch)
-            if self.stop_training and mode == "train":
+                draw(count)
+            count += 1
+            if training and self.stop_training:
                 break
+        return count
+
+
+def _cut(batches: list[Ready], order: np.ndarray, rows: int) -> Iterator[Ready]:
+    """Give the steps for the rows in `order`, with their indices written."""
+    step, calls = batches[0]
+    for start in range(0, order.size, rows):
+        if order.size - start < rows:
+            step, calls = batches[-1]
+        step.index[:] = order[start : start + rows]
+        yield step, calls

@@ -47,6 +47,19 @@ class Loss:
             activation == self.fused_activation and not self.from_logits
         )
 
+    @property
+    def unit_range(self) -> bool:
+        """Whether targets are probabilities."""
+        return not self.sparse and self.fused_activation is not None
+
+    def target_features(self, features: int) -> int:
+        """Return how many numbers a target has where an output has `features`."""
+        return 1 if self.sparse else features
+
+    def function(self, ops: Any, activation: str | None) -> Any:
+        """Return the kernel for outputs that come from `activation`."""
+        return ops.loss(self.kernel_name(activation))
+
     def kernel_name(self, activation: str | None) -> str:
         """Return the kernels' name for this loss on outputs that come from `activation`."""
         if self.from_logits:

@@ -32,6 +32,17 @@ class Metric:
         self.sparse = sparse
         self.root = root
 
+    size = 2  # numbers of its running totals
+
+    def calls(
+        self, ops: Any, y: Any, p: Any, features: int, weight: Any, total: Any
+    ) -> list[tuple[Any, tuple[Any, ...]]]:
+        """Return the calls that add a batch to `total`; arguments as those of `ops.loss`."""
+        calls: list[Any] = [(ops.loss(self.kernel), (y, p, features, weight, None, total))]
+        if weight is not None:
+            calls.append((ops.count_weights, (weight, total)))
+        return calls
+
     def result(self, total: Any) -> float:
         """Return the metric from the kernel's (sum, rows)."""
         mean = float(total[0]) / float(total[1]) if total[1] else math.nan

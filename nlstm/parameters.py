@@ -1,11 +1,15 @@
 """Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays."""
 
+import copy
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_zeros", "aligned_size"]
+
+Copy = tuple[Callable[..., Any], tuple[Any, ...]]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -43,6 +47,8 @@ class Parameter:
         The values in the kernels' layout; a view into the model's flat buffer.
     gradient : ndarray
         Like `packed`, for the gradient.
+    home : ParameterBuffer or None
+        Where they lie.
     """
 
     def __init__(
@@ -58,6 +64,7 @@ class Parameter:
         self.size = math.prod(shape)
         self.packed: np.ndarray
         self.gradient: np.ndarray
+        self.home: ParameterBuffer | None = None
         self._initial_value = initial_value
         self._pack = pack
         self._unpack = unpack
@@ -97,6 +104,8 @@ class ParameterBuffer:
     ----------
     value, gradient : ndarray, shape (P,)
         Padding between and inside parameters is zero, and every optimizer rule leaves it so.
+    moved : bool
+        Whether a parameter has gone to another buffer since, so that views are dead.
     """
 
     def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype) -> None:
@@ -105,13 +114,40 @@ class ParameterBuffer:
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
         self.value = aligned_zeros(sum(sizes), dtype)
         self.gradient = aligned_zeros(sum(sizes), dtype)
+        self.moved = False
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
             window = slice(start, start + math.prod(shape))
+            kept = getattr(parameter, "packed", None)
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
-            parameter.initialize()
+            if kept is None:
+                parameter.initialize()
+            else:
+                parameter.packed[...] = kept
+            if parameter.home is not None:
+                parameter.home.moved = True
+            parameter.home = self
             start += size
+
+    @classmethod
+    def mirror(
+        cls, parameters: Sequence[Parameter], dtype: np.dtype
+    ) -> "tuple[ParameterBuffer, list[Copy], list[Copy]]":
+        """Return a buffer of copies, for an optimizer of parameters that lie in several buffers.
+
+        Also the copying calls: values and gradients in, before its step, and values out, after it.
+        """
+        copies = [copy.copy(parameter) for parameter in parameters]
+        for one in copies:
+            one.home = None
+        mirror = cls(copies, dtype)
+        pulled, pushed = [], []
+        for own, outside in zip(copies, parameters, strict=True):
+            pulled.append((np.copyto, (own.packed, outside.packed)))
+            pulled.append((np.copyto, (own.gradient, outside.gradient)))
+            pushed.append((np.copyto, (outside.packed, own.packed)))
+        return mirror, pulled, pushed
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""

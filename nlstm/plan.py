@@ -108,6 +108,12 @@ class Plan:
         Elements of the arena that were taken.
     fused : object or None
         The layer whose activation the loss's gradient already accounts for.
+    scored : bool
+        Whether losses are computed: False for prediction.
+    penalised : bool
+        Whether `penalty_value` is used.
+    penalties, constraints : list of Call
+        See `penalty` and `constrain`.
     """
 
     def __init__(
@@ -127,12 +133,18 @@ class Plan:
         self.forward: list[Call] = []
         self.size = 0
         self.fused: object | None = None
+        self.scored = False
+        self.penalised = False
+        self.penalties: list[Call] = []
+        self.constraints: list[Call] = []
         self.scratch_size = 0
         self._arena = arena
         self._counter = counter
         self._counted = False
         self._groups: list[tuple[tuple[Tensor, ...], list[Call]]] = []
         self._written: set[int] = set()
+        self._seen: set[Any] = set()
+        self._penalty_value = np.zeros(1)
         self._more_weight_gradients: list[tuple[np.ndarray, np.ndarray]] = []
         self._scratch = self.array((scratch_size,))
 
@@ -143,6 +155,11 @@ class Plan:
         if self._arena is None:
             return np.empty(shape, self.dtype)  # untouched, so that it costs no memory
         return self._arena.block[start : start + size].reshape(shape)
+
+    def mask(self, steps: int, rows: int) -> np.ndarray:
+        """Return a buffer for a mask: uint8, shape (steps, rows)."""
+        items = -(-steps * rows // self.dtype.itemsize)
+        return self.array((items,)).view(np.uint8)[: steps * rows].reshape(steps, rows)
 
     def scratch(self, size: int) -> np.ndarray:
         """Return `size` elements, shared by all calls: nothing lasts from one to the next."""
@@ -188,6 +205,35 @@ class Plan:
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Append a call of the forward pass."""
         self.forward.append((function, arguments))
+
+    def first_time(self, key: Any) -> bool:
+        """Whether `key` has not been asked for yet: a layer may be bound several times."""
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        return True
+
+    @property
+    def penalty_value(self) -> np.ndarray:
+        """Where calls add (+=) what the batch's loss gets from weights and activations.
+
+        float64, shape (1,); zero before the forward pass.
+        """
+        self.penalised = True
+        return self._penalty_value
+
+    def penalty(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Append a call that adds to `penalty_value`, and in training to gradients of weights.
+
+        It runs where losses are computed: after the backward pass in training, after the forward
+        pass in evaluation. A penalty on activations is part of the forward pass instead: a `call`
+        that writes to the `input_gradient` of the tensor.
+        """
+        self.penalties.append((function, arguments))
+
+    def constrain(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Append a call that runs after the optimizer's, on the new weights."""
+        self.constraints.append((function, arguments))
 
     def call_back(self, outputs: Tensor | tuple[Tensor, ...], *calls: Call) -> None:
         """Give the backward calls of the layer that made `outputs`, in the order they run."""

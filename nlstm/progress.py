@@ -37,6 +37,11 @@ class Progress:
         Returns the running loss and metrics; asked a few times a second at most.
     lines : bool, default True
         Whether a part leaves its bar or line behind.
+
+    Attributes
+    ----------
+    steps : int or None
+        Batches of the part.
     """
 
     def __init__(
@@ -46,11 +51,12 @@ class Progress:
         self._live = verbose == 1 and is_live()
         self._logs = logs
         self._bar: Any = None
-        self._title, self._steps, self._start, self._start_t, self._next = "", 0, 0.0, 0.0, 0.0
+        self._title, self._start, self._start_t, self._next = "", 0.0, 0.0, 0.0
+        self.steps: int | None = None
 
-    def begin(self, title: str, steps: int) -> None:
-        """Start a part of `steps` batches."""
-        self._title, self._steps = title, steps
+    def begin(self, title: str, steps: int | None) -> None:
+        """Start a part of `steps` batches; None where their number is not known before the end."""
+        self._title, self.steps = title, steps
         self._start, self._start_t = time.perf_counter(), time.time()
         self._next = self._start + FIRST_SECONDS
 
@@ -70,7 +76,7 @@ class Progress:
             from tqdm.auto import tqdm
 
             self._bar = tqdm(
-                total=self._steps,
+                total=self.steps,
                 desc=self._title,
                 unit="step",
                 leave=self._lines,
@@ -84,11 +90,11 @@ class Progress:
     def end(self, logs: Mapping[str, float]) -> None:
         """End the part: with its full bar where output is live, else with a line."""
         if self._live and self._lines:
-            self._draw(self._steps, logs)
+            self._draw(self.steps or 0, logs)
         elif self._lines:
             seconds = time.perf_counter() - self._start
             took = f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
-            head = f"{self._title} - {self._steps} steps - {took}"
+            head = f"{self._title} - {self.steps} steps - {took}"
             print(" - ".join([head, _format(logs)]) if logs else head, flush=True)
         self.close()
 

@@ -1,15 +1,17 @@
 """The table that `model.summary()` prints."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 __all__ = ["summary_lines"]
 
-HEAD = ("Layer (type)", "Output Shape", "Param #")
+HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
+NUMBERS = 2  # the column that is aligned to the right
 
 
 def summary_lines(
     name: str,
-    rows: Iterable[tuple[str, str, str, int]],
+    rows: Iterable[Sequence[Any]],
     bytes_per_weight: int,
     bytes_per_step: int | None,
 ) -> list[str]:
@@ -19,27 +21,33 @@ def summary_lines(
     ----------
     name : str
         The model's.
-    rows : iterable of (layer name, class name, output shape, number of weights)
+    rows : iterable of (layer name, class name, output shape, number of weights, ...)
+        A fifth entry names the layers before it.
     bytes_per_weight : int
     bytes_per_step : int or None
         Memory of training for one step of one sequence.
     """
     rows = list(rows)
-    cells = [(f"{layer} ({kind})", shape, f"{count:,}") for layer, kind, shape, count in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(HEAD, *cells, strict=True)]
+    cells = [
+        (f"{layer} ({kind})", shape, f"{count:,}", *rest)
+        for layer, kind, shape, count, *rest in rows
+    ]
+    head = HEAD[: len(cells[0])] if cells else HEAD[:3]
+    widths = [max(len(cell) for cell in column) for column in zip(head, *cells, strict=True)]
 
     def line(left: str, middle: str, right: str, fill: str) -> str:
         return left + middle.join(fill * (width + 2) for width in widths) + right
 
     def text(values: Sequence[str], bar: str) -> str:
-        first, second, third = (value.ljust(w) for value, w in zip(values, widths, strict=True))
-        return f"{bar} {first} {bar} {second} {bar} {third.strip().rjust(widths[2])} {bar}"
+        cells = [value.ljust(width) for value, width in zip(values, widths, strict=True)]
+        cells[NUMBERS] = values[NUMBERS].rjust(widths[NUMBERS])
+        return f"{bar} " + f" {bar} ".join(cells) + f" {bar}"
 
-    total = sum(count for *_, count in rows)
+    total = sum(row[3] for row in rows)
     return [
         f'Model: "{name}"',
         line("┏", "┳", "┓", "━"),
-        text(HEAD, "┃"),
+        text(head, "┃"),
         line("┡", "╇", "┩", "━"),
         *(text(row, "│") for row in cells),
         line("└", "┴", "┘", "─"),

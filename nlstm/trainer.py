@@ -3,19 +3,18 @@
 import math
 import operator
 import warnings
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm import losses, optimizers
+from nlstm import optimizers
+from nlstm.batches import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.callbacks import CallbackList, History
-from nlstm.data import Data, as_input, split
+from nlstm.goal import aims
 from nlstm.loop import Loop
-from nlstm.metrics import check as check_metric
 from nlstm.plan import run
 from nlstm.progress import Progress, checked_verbose
-from nlstm.step import Step
+from nlstm.sources import Data, is_pair, split
 
 __all__ = ["Trainer"]
 
@@ -40,55 +39,82 @@ class Trainer(Loop):
     stop_training = False
     history: History | None = None
 
-    def compile(self, optimizer: Any, loss: Any, metrics: Any = None) -> None:
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
         """Choose how the model is trained.
 
         Parameters
         ----------
-        optimizer : str or Optimizer
+        optimizer : str or Optimizer, default "rmsprop"
             "adam", "sgd", or an object of `nlstm.optimizers`.
-        loss : str or Loss
-            A name such as "mean_squared_error", or an object of `nlstm.losses`.
-        metrics : list of str or Metric, optional
-            Reported beside the loss: "mae", "accuracy", ...
+        loss : str or Loss, or list or dict of them
+            A name such as "mean_squared_error", or an object of `nlstm.losses`. With several
+            outputs one for all, or a list or a dict by output names; None leaves an output out.
+        loss_weights : float, or list or dict of float, optional
+            Weighs the losses in their sum, which training makes small.
+        metrics, weighted_metrics : list of str or Metric, optional
+            Reported beside the loss: "mae", "accuracy", ... The weighted ones get the sample
+            weights. With several outputs a list with an entry for each, or a dict.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            For old code; without effect.
 
         Raises
         ------
         ValueError, TypeError
             A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
         """
-        new_loss, new_optimizer = losses.get(loss), optimizers.get(optimizer)
-        new_metrics = _as_list(metrics)
-        for metric in new_metrics:
-            check_metric(metric)
-        self.loss, self.optimizer, self._metrics = new_loss, new_optimizer, new_metrics
+        names = self.output_names
+        new_aims = aims(names, loss, loss_weights, metrics, weighted_metrics)
+        new_optimizer = optimizers.get(optimizer)
+        self.optimizer, self._aims = new_optimizer, new_aims
+        found = [aim.loss for aim in new_aims]
+        self.loss = found[0] if len(found) == 1 else found
         self._forget_steps()
 
     def fit(
         self,
-        x: Any,
-        y: Any,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: Any = "auto",
         callbacks: Any = None,
         validation_split: float = 0.0,
-        validation_data: Sequence[Any] | None = None,
+        validation_data: Any = None,
         shuffle: bool = True,
-        *,
+        class_weight: dict[int, float] | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
         validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        *,
+        lengths: Any = None,
+        validation_lengths: Any = None,
     ) -> History:
         """Train for some epochs.
 
         Parameters
         ----------
         x : array_like, shape (batch, steps, features) or (batch, features)
-            Any real dtype; converted once.
+            Any real dtype; converted once. A list or a dict by input names where the model has
+            several inputs. Or what yields batches: a generator, an iterable, or an object with
+            ``__len__`` and ``__getitem__``, of x, (x, y) or (x, y, sample_weight). Or a source of
+            windows, such as `nlstm.windows.Windows`.
         y : array_like
             Of the outputs' shape; (batch, 1) serves every step of outputs (batch, steps, 1). Class
-            indices for the sparse losses.
+            indices for the sparse losses. A list or a dict by output names where there are several.
         batch_size : int, default 32
             Rows per training step; the last one of an epoch may have fewer.
         epochs : int, default 1
@@ -99,16 +125,29 @@ class Trainer(Loop):
         callbacks : list of Callback, optional
         validation_split : float, default 0
             Share of the rows, the last ones, held back for validation.
-        validation_data : (x, y) or (x, y, sample_weight), optional
+        validation_data : (x, y) or (x, y, sample_weight) or batches, optional
             Evaluated after each epoch; wins over `validation_split`.
         shuffle : bool, default True
-            Take the rows in a new random order at each epoch.
+            Take the rows in a new random order at each epoch; numbered batches too, but not those
+            of generators and other iterables.
+        class_weight : dict of int to float, optional
+            Weighs each row, or each step, by its class; classes that are missing weigh 1.
         sample_weight : array_like, shape (batch,) or (batch, steps), optional
-            Weighs the loss; the sum is still divided by the number of elements, as in Keras.
+            Weighs the loss; the sum is still divided by the number of elements, as in Keras. A list
+            or a dict by output names weighs each output on its own.
         initial_epoch : int, default 0
             The epoch to start at.
+        steps_per_epoch : int, optional
+            Batches in an epoch; the next one goes on from there. By default all.
+        validation_steps : int, optional
+            Batches of a validation; by default all.
         validation_batch_size : int, optional
             By default `batch_size`.
+        validation_freq : int or collection of int, default 1
+            Validate after every so many epochs, or after these, counted from 1.
+        lengths, validation_lengths : array_like of int, shape (batch,), optional
+            How many steps of each row count, as a mask would say it; the rest is padding. A list or
+            dict where there are several inputs, with None for those without.
 
         Returns
         -------
@@ -122,31 +161,60 @@ class Trainer(Loop):
             The data do not fit the model; nothing was changed.
         KeyboardInterrupt
             Ctrl-C falls between two steps or inside one before its update: the weights are those of
-            the last whole step.
+            the last whole step. The same holds for any error of a generator.
 
         Warns
         -----
         RuntimeWarning
-            The loss has become NaN or infinite; once per fit.
+            The loss has become NaN or infinite; once per fit. Or batches ran out.
         """
         rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
         epochs = _count("epochs", epochs, 0)
         initial_epoch = _count("initial_epoch", initial_epoch, 0)
+        steps = _some("steps_per_epoch", steps_per_epoch)
+        held_steps = _some("validation_steps", validation_steps)
         verbose = checked_verbose(verbose)
-        data, validation = self._training_data(
-            x, y, sample_weight, validation_split, validation_data
-        )
-        rows = min(rows, data.rows)
-        validation_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
-        steps = math.ceil(data.rows / rows)
+        frequency = _checked_frequency(validation_freq)
+        if isinstance(validation_split, bool) or not 0.0 <= validation_split < 1.0:
+            raise ValueError(
+                f"validation_split must be at least 0 and below 1; got {validation_split!r}."
+            )
+        held: Data | None = None
+        if is_batches(x):
+            self._check_batches(y, sample_weight, lengths, validation_split)
+            self._check_compiled("fit")
+            feed = self._batch_feed(x, True, shuffle, steps, class_weight)
+        else:
+            data = self._data(x, y, sample_weight, "fit", lengths, class_weight)
+            if validation_split and validation_data is None:
+                data, held = split(data, validation_split)
+            rows = min(rows, data.rows)
+            feed = self._array_feed(data, rows, True, shuffle, steps)
+        validation: Feed | None = None
+        if is_batches(validation_data):
+            validation = self._batch_feed(validation_data, False, False, held_steps)
+        elif validation_data is not None:
+            held = self._validation_data(validation_data, validation_lengths)
+        if held is not None:
+            if not is_batches(x) and held.samples != data.samples:
+                raise ValueError(
+                    f"In validation_data: samples have shapes {held.samples}; those of x have "
+                    f"{data.samples}."
+                )
+            held_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
+            validation = self._array_feed(held, held_rows, False, False, held_steps)
         history = History()
-        params = {"epochs": epochs, "steps": steps, "verbose": verbose}
+        params = {"epochs": epochs, "steps": feed.size, "verbose": verbose}
         hooks = CallbackList([*_as_list(callbacks), history], self, params)
         if verbose:
             self.ops.announce_compilation()
-        self._ready(data)
-        goal = self._bound_goal()
-        progress = Progress(verbose, goal.logs)
+        if is_batches(x):
+            self.ops.enter()
+            feed.peek()
+        else:
+            self._ready(data)
+            self._bound_goal()
+        progress = Progress(verbose, self._running_logs)
         self.history, self.stop_training = history, False
         warned = False
         logs: dict[str, float] = {}
@@ -154,19 +222,21 @@ class Trainer(Loop):
         try:
             for epoch in range(initial_epoch, epochs):
                 hooks.call("on_epoch_begin", epoch, {})
-                progress.begin(f"Epoch {epoch + 1}/{epochs}", steps)
-                batches = self._batches(data, rows, training=True)
-                order = self._order(data.rows, shuffle)
-                self._run_batches(batches, order, rows, "train", hooks, progress)
-                logs = goal.logs()
+                progress.begin(f"Epoch {epoch + 1}/{epochs}", feed.size)
+                count = self._run(feed, "train", hooks, progress)
+                if count == 0:
+                    _warn_of_no_batches(epoch)
+                    break
+                progress.steps = count
+                logs = self._running_logs()
                 if not (warned or math.isfinite(logs["loss"])):
                     warned = self._warn_of_loss(logs["loss"], epoch)
-                if validation is not None:
-                    found = self._evaluate(validation, validation_rows, hooks, None)
+                if validation is not None and _is_due(epoch, frequency):
+                    found = self._evaluate(validation, hooks, None)
                     logs |= {f"val_{name}": value for name, value in found.items()}
                 progress.end(logs)
                 hooks.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
+                if self.stop_training or (steps is not None and count < steps):
                     break
         finally:
             progress.close()
@@ -175,55 +245,82 @@ class Trainer(Loop):
 
     def evaluate(
         self,
-        x: Any,
-        y: Any,
+        x: Any = None,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: Any = "auto",
         sample_weight: Any = None,
-        *,
+        steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        *,
+        lengths: Any = None,
     ) -> Any:
         """Return the loss, or [loss, metrics...], or all by name, on data; dropout is off.
 
         Parameters
         ----------
-        x, y, batch_size, verbose, sample_weight, callbacks
+        x, y, batch_size, verbose, sample_weight, callbacks, lengths
             As in `fit`.
+        steps : int, optional
+            Batches to take; by default all.
         return_dict : bool, default False
 
         Returns
         -------
         float, list of float, or dict of str to float
+            With several outputs: the loss, that of each output, then the metrics by name.
         """
         rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+        steps = _some("steps", steps)
         verbose = checked_verbose(verbose)
-        data = self._data(x, y, sample_weight, "evaluate")
+        if is_batches(x):
+            self._check_batches(y, sample_weight, lengths)
+            self._check_compiled("evaluate")
+            feed = self._batch_feed(x, False, False, steps)
+        else:
+            data = self._data(x, y, sample_weight, "evaluate", lengths)
+            self._ready(data)
+            self._bound_goal()
+            feed = self._array_feed(data, rows, False, False, steps)
         hooks = CallbackList(callbacks, self, {"verbose": verbose})
-        self._ready(data)
-        progress = Progress(verbose, self._bound_goal().logs)
-        logs = self._evaluate(data, rows, hooks, progress)
+        if is_batches(x):
+            self.ops.enter()
+            feed.peek()
+        logs = self._evaluate(feed, hooks, Progress(verbose, self._running_logs))
         return logs if return_dict else _unwrapped(logs)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", callbacks: Any = None
-    ) -> np.ndarray:
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        callbacks: Any = None,
+        *,
+        lengths: Any = None,
+    ) -> Any:
         """Return the model's outputs; dropout is off.
 
         Parameters
         ----------
         x : array_like
-            As in `fit`.
+            As in `fit`. Of batches only x counts.
         batch_size : int, optional
             Rows at a time, by default what suits the caches. Results do not depend on it.
         verbose : {"auto", 0, 1, 2}
             1, and "auto" on a terminal or in a notebook, show a bar while it runs; nothing else is
             printed.
+        steps : int, optional
+            Batches to take; by default all.
         callbacks : list of Callback, optional
+        lengths : array_like of int, optional
+            As in `fit`.
 
         Returns
         -------
         ndarray, shape (batch, steps, features) or (batch, features)
+            As the outputs were given to the model: a list or a dict where there are several.
 
         Raises
         ------
@@ -231,87 +328,94 @@ class Trainer(Loop):
             `x` does not fit the model, or the model has no weights yet.
         """
         verbose = checked_verbose(verbose)
-        sample = self._sample_shape(x, before_build="predict")
-        data = Data(as_input(x, sample, self._input_name(), self.dtype), sample)
-        steps = data.x.shape[1]
+        steps = _some("steps", steps)
+        if is_batches(x):
+            return self._predict_batches(x, verbose, steps, callbacks, lengths)
+        _, data = self._inputs(x, lengths, "predict")
         if batch_size is None:
-            rows = PREDICT_ELEMENTS // (steps * self._widest())
-            rows = max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
+            rows = self._rows_at_a_time(data)
         else:
             rows = _count("batch_size", batch_size, 1)
         rows = min(rows, data.rows)
-        hooks = CallbackList(callbacks, self, {"verbose": verbose})
-        progress = Progress(verbose, dict, lines=False)
-        ops = self.ops
-        ops.enter()
-        first, *_ = batches = self._batches(data, rows, training=False, goal=False)
-        output = first[0].output
-        result = np.empty((data.rows, output.steps, output.features), self.dtype)
-
-        def keep(step: Step, start: int) -> None:
-            ops.scatter_steps(step.output.value, start, result)
-
-        progress.begin("predict", math.ceil(data.rows / rows))
-        hooks.call("on_predict_begin", {})
-        try:
-            order = np.arange(data.rows)
-            self._run_batches(batches, order, rows, "predict", hooks, progress, keep)
-        finally:
-            progress.close()
-        hooks.call("on_predict_end", {})
-        return result if output.sequence else result[:, 0]
+        if steps is not None and steps * rows < data.rows:
+            data = data.part(slice(steps * rows))
+        hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
+        progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
+        return self._as_outputs(self._predict(data, rows, hooks, progress))
 
     def train_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+        *,
+        lengths: Any = None,
     ) -> Any:
         """Take one training step on the whole of `x`; return loss and metrics as `evaluate` does.
 
         Keras 3 goes on averaging from call to call; these figures are this batch's alone.
         """
-        return self._on_batch(x, y, sample_weight, True, return_dict)
+        data = self._data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
+        return self._on_batch(data, True, return_dict)
 
     def test_on_batch(
-        self, x: Any, y: Any, sample_weight: Any = None, *, return_dict: bool = False
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+        *,
+        lengths: Any = None,
     ) -> Any:
         """Return loss and metrics on the whole of `x` as one batch."""
-        return self._on_batch(x, y, sample_weight, False, return_dict)
+        data = self._data(x, y, sample_weight, "test_on_batch", lengths)
+        return self._on_batch(data, False, return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the model's outputs on the whole of `x` as one batch."""
         return self.predict(x, batch_size=2**31, verbose=0)
 
     # Parts of these
 
-    def _training_data(
-        self, x: Any, y: Any, weight: Any, share: float, validation: Sequence[Any] | None
-    ) -> tuple[Data, Data | None]:
-        if isinstance(share, bool) or not 0.0 <= share < 1.0:
-            raise ValueError(f"validation_split must be at least 0 and below 1; got {share!r}.")
-        data = self._data(x, y, weight, "fit")
-        if validation is not None:
-            if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
-                raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
-            try:
-                held_x, held_y, held_weight = (*validation, None)[:3]
-                return data, self._data(held_x, held_y, held_weight, "fit")
-            except (ValueError, TypeError) as error:
-                raise type(error)(f"In validation_data: {error}") from None
-        return split(data, share) if share else (data, None)
+    def _check_compiled(self, action: str) -> None:
+        if not any(aim.loss for aim in self._aims):
+            raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+
+    def _check_batches(self, y: Any, weight: Any, lengths: Any, share: float = 0.0) -> None:
+        for name, value in (("y", y), ("sample_weight", weight), ("lengths", lengths)):
+            if value is not None:
+                raise ValueError(f"{name} must be None where x gives batches.")
+        if share:
+            raise ValueError("validation_split needs arrays, but x gives batches.")
+
+    def _validation_data(self, given: Any, lengths: Any) -> Data:
+        if is_pair(given):
+            given = (given, None)
+        if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+            raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
+        try:
+            x, y, weight = (*given, None)[:3]
+            return self._data(x, y, weight, "fit", lengths)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"In validation_data: {error}") from None
 
     def _evaluate(
-        self, data: Data, rows: int, hooks: CallbackList, progress: Progress | None
+        self, feed: Feed, hooks: CallbackList, progress: Progress | None
     ) -> dict[str, float]:
-        goal = self._bound_goal()
-        rows = min(rows, data.rows)
-        batches = self._batches(data, rows, training=False)
         if progress is not None:
-            progress.begin("evaluate", math.ceil(data.rows / rows))
+            progress.begin("evaluate", feed.size)
+        else:
+            feed.restart()
         hooks.call("on_test_begin", {})
         try:
-            order = np.arange(data.rows)
-            self._run_batches(batches, order, rows, "test", hooks, progress)
-            logs = goal.logs()
+            count = self._run(feed, "test", hooks, progress)
+            if count == 0:
+                raise ValueError("The data to evaluate gave no batch.")
+            logs = self._running_logs()
             if progress is not None:
+                progress.steps = count
                 progress.end(logs)
         finally:
             if progress is not None:
@@ -319,14 +423,94 @@ class Trainer(Loop):
         hooks.call("on_test_end", logs)
         return logs
 
-    def _on_batch(self, x: Any, y: Any, weight: Any, training: bool, return_dict: bool) -> Any:
-        data = self._data(x, y, weight, "train_on_batch" if training else "test_on_batch")
-        self._ready(data)
+    def _rows_at_a_time(self, data: Data) -> int:
+        longest = max(source.shape[1] for source in data.x)
+        rows = PREDICT_ELEMENTS // (longest * self._widest())
+        return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
+
+    def _predict(
+        self,
+        data: Data,
+        rows: int,
+        hooks: CallbackList | None = None,
+        progress: Progress | None = None,
+    ) -> list[np.ndarray]:
+        """Return all outputs, each (M, T, F) or (M, F)."""
+        ops = self.ops
+        ops.enter()
+        batches = self._batches(data, rows, False, None)
+        step, calls = batches[0]
+        results = [
+            np.empty((data.rows, output.steps, output.features), self.dtype)
+            for output in step.outputs
+        ]
+        scatter = ops.scatter_steps
+        before = after = draw = None
+        if hooks is not None:
+            before = hooks.batch_hook("on_predict_batch_begin")
+            after = hooks.batch_hook("on_predict_batch_end")
+            hooks.call("on_predict_begin", {})
+        if progress is not None:
+            progress.begin("predict", math.ceil(data.rows / rows))
+            draw = progress.step_hook
+        try:
+            for batch, start in enumerate(range(0, data.rows, rows)):
+                if data.rows - start < rows:
+                    step, calls = batches[-1]
+                step.index[:] = np.arange(start, start + step.index.size)
+                if before is not None:
+                    before(batch, {})
+                run(calls)
+                for output, result in zip(step.outputs, results, strict=True):
+                    scatter(output.value, start, result)
+                if after is not None:
+                    after(batch, {})
+                if draw is not None:
+                    draw(batch)
+        finally:
+            if progress is not None:
+                progress.close()
+        if hooks is not None:
+            hooks.call("on_predict_end", {})
+        return [
+            result if output.sequence else result[:, 0]
+            for output, result in zip(step.outputs, results, strict=True)
+        ]
+
+    def _predict_batches(
+        self, x: Any, verbose: int, steps: int | None, callbacks: Any, lengths: Any
+    ) -> Any:
+        self._check_batches(None, None, lengths)
+        feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
+        hooks = CallbackList(callbacks, self, {"verbose": verbose})
+        before = hooks.batch_hook("on_predict_batch_begin")
+        after = hooks.batch_hook("on_predict_batch_end")
+        parts: list[list[np.ndarray]] = []
+        hooks.call("on_predict_begin", {})
+        for number, batch in enumerate(feed.epoch()):
+            if before is not None:
+                before(number, {})
+            _, data = self._inputs(unpacked(batch)[0], None, "predict")
+            parts.append(self._predict(data, data.rows))
+            if after is not None:
+                after(number, {})
+        if not parts:
+            raise ValueError("The data to predict for gave no batch.")
+        hooks.call("on_predict_end", {})
+        return self._as_outputs([np.concatenate(part) for part in zip(*parts, strict=True)])
+
+    def _as_outputs(self, values: list[np.ndarray]) -> Any:
+        """Return outputs as the model was given them: one, a list or a dict."""
+        return values[0]
+
+    def _widest(self) -> int:
+        raise NotImplementedError
+
+    def _on_batch(self, data: Data, training: bool, return_dict: bool) -> Any:
+        _, calls = self._whole(data, training)
         goal = self._bound_goal()
-        step = self._step(data.rows, data, training, goal)
-        step.index[:] = np.arange(data.rows)
         goal.reset()
-        run(step.calls_on(self.ops, data))
+        run(calls)
         logs = goal.logs()
         if training and not math.isfinite(logs["loss"]):
             self._warn_of_loss(logs["loss"], None)
@@ -347,6 +531,32 @@ class Trainer(Loop):
             stacklevel=3,
         )
         return True
+
+
+def _some(name: str, value: Any) -> int | None:
+    return None if value is None else _count(name, value, 1)
+
+
+def _checked_frequency(value: Any) -> Any:
+    """Return the epochs between validations, or the set of epochs that end with one."""
+    if isinstance(value, list | tuple | set | range):
+        return {_count("validation_freq", one, 1) for one in value}
+    return _count("validation_freq", value, 1)
+
+
+def _is_due(epoch: int, frequency: Any) -> bool:
+    return epoch + 1 in frequency if isinstance(frequency, set) else not (epoch + 1) % frequency
+
+
+def _warn_of_no_batches(epoch: int) -> None:
+    if epoch == 0:
+        raise ValueError("x gave no batch.")
+    warnings.warn(
+        f"The data ran out before epoch {epoch + 1}: training stops. A generator can be gone "
+        "through once; steps_per_epoch cuts it into epochs.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
 
 
 def _as_list(value: Any) -> list[Any]:

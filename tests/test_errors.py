@@ -180,8 +180,8 @@ def test_values_too_large_for_float32():
         ([["a"]], "x must hold real numbers; got dtype <U1."),
         (np.ones((1, 5, 3), complex), "x must hold real numbers; got dtype complex128."),
         (np.full((1, 5, 3), None), "x must hold real numbers; got dtype object."),
-        (iter([1]), "x must be an array of numbers; got list_iterator."),
-        ({"a": 1}, "x must be an array of numbers; got dict."),
+        (iter([{1}]), "x must be an array of numbers; got set."),
+        ({"lstm": {"a": 1}}, "x must be an array of numbers; got dict."),
     ],
 )
 def test_things_that_are_no_numbers(x, text):
@@ -307,7 +307,7 @@ def test_values_out_of_range(call, text):
         ),
         (lambda: built().compile("adam", 3), "A loss is a name or an nlstm.losses.Loss; got 3."),
         (
-            lambda: built().compile("adam", "mse", [3]),
+            lambda: built().compile("adam", "mse", metrics=[3]),
             "A metric is a name or an nlstm.metrics.Metric; got 3.",
         ),
         (lambda: Sequential([3]), "add expects a layer of nlstm.layers; got 3."),

@@ -33,6 +33,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
+* ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
+  ``weights_from_mask(mask, weight, scaled, out)``, ``count_weights(weight, total)``
 * ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
 * ``advance``, ``dropout_mask``, ``dropout_apply``
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers

@@ -33,6 +33,7 @@ class Dense(Layer):
     """
 
     activation: str
+    fuses_loss = True
 
     def __init__(
         self,

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.plan import Plan
 from nlstm.seeds import SeedStream
 
 __all__ = [
@@ -20,8 +21,6 @@ __all__ = [
     "checked_shape",
     "checked_size",
 ]
-
-Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
 
 
 class StreamedLayer(NamedTuple):
@@ -58,7 +57,10 @@ def checked_rate(name: str, value: Any) -> float:
 
 
 def checked_shape(name: str, value: Any) -> Shape:
-    """Return the shape of one sample: (steps or None, features), or (features,)."""
+    """Return the shape of one sample: (steps or None, features), or (features,).
+
+    (None,) is for an `Embedding`, which takes any number of indices.
+    """
     try:
         shape: Shape = tuple(None if n is None else operator.index(n) for n in value)
     except TypeError:
@@ -66,7 +68,7 @@ def checked_shape(name: str, value: Any) -> Shape:
             f"{name} must be a tuple such as (steps, features); got {value!r}."
         ) from None
     wrong = [n for n in shape if n is not None and n < 1]
-    if len(shape) not in (1, 2) or wrong or shape[-1] is None:
+    if len(shape) not in (1, 2) or wrong or (len(shape) == 2 and shape[-1] is None):
         raise ValueError(
             f"{name} must be (steps, features), steps may be None, or (features,); got {shape}."
         )
@@ -100,16 +102,23 @@ class Layer:
     ----------
     parameters : list of Parameter
         Filled by `build`.
-    activation : str or None
-        The activation that ends the layer, where a loss may be fused with it.
+    fuses_loss : bool
+        Whether a loss may take over the gradient of `activation`, which ends the layer: where
+        `plan.fused is self` the gradient that comes is already that from before it.
     needs_sequence : bool
         Whether the input must have steps.
+    index_limit : int or None
+        Where the input holds indices: they are whole numbers from 0 to below it. A model checks it
+        in the data of an `Input` that goes straight into the layer.
     taken : bool
         Whether the layer belongs to a model.
+    nodes : list of Node
+        The calls of the layer on symbols.
     """
 
-    activation: str | None = None
+    fuses_loss = False
     needs_sequence = False
+    index_limit: int | None = None
 
     def __init__(
         self,
@@ -129,6 +138,7 @@ class Layer:
         self.dtype = None if dtype is None else np.dtype(dtype)
         self.seeds = SeedStream(seed)
         self.taken = False
+        self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
         self.built_shape: Shape | None = None
 
@@ -137,16 +147,67 @@ class Layer:
         """Whether the weights exist."""
         return self.built_shape is not None
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return the shape of one output sample; raise a ValueError if `shape` does not fit."""
+    def __call__(self, *inputs: Any, mask: Any = None, training: None = None, **others: Any) -> Any:
+        """Put the layer behind what other layers return.
+
+        Parameters
+        ----------
+        *inputs : Symbol, or list of Symbol
+        mask : Symbol, optional
+            Of shape (batch, steps); 0 where a step does not count. By default the input's own.
+        training : None
+            For old code; `fit` and `predict` decide it.
+        **others
+            What the layer's `call_inputs` takes.
+
+        Returns
+        -------
+        Symbol, or tuple of Symbol
+        """
+        if training is not None:
+            raise TypeError(
+                f"{self.name} got training={training!r}: fit trains, predict and evaluate do not."
+            )
+        return connect(self, self.call_inputs(*inputs, **others), mask)
+
+    def call_inputs(self, *inputs: Any, **others: Any) -> list[Symbol]:
+        """Return the symbols of a call in the order in which `bind` takes their values."""
+        if others:
+            raise TypeError(f"{self.name} is called without an argument {next(iter(others))!r}.")
+        return flat_symbols(inputs)
+
+    @property
+    def input(self) -> Any:
+        """The symbol, or list of symbols, that the layer was called on."""
+        found = self._only_node("input").inputs
+        return found[0] if len(found) == 1 else list(found)
+
+    @property
+    def output(self) -> Any:
+        """The symbol, or tuple of symbols, that the layer's one call returned."""
+        found = self._only_node("output").outputs
+        return found[0] if len(found) == 1 else found
+
+    def _only_node(self, name: str) -> Node:
+        if len(self.nodes) != 1:
+            raise AttributeError(
+                f"{self.name} was called {len(self.nodes)} times; {name} needs one call."
+            )
+        return self.nodes[0]
+
+    def output_shape(self, *shapes: Any) -> Any:
+        """Return the shape of one output sample, or a tuple of shapes for several outputs.
+
+        Raises a ValueError if `shapes` do not fit.
+        """
         raise NotImplementedError
 
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
-        """Make `parameters` for inputs of `shape`."""
-        self.built_shape = shape
+    def build(self, ops: Any, *shapes_and_dtype: Any) -> None:
+        """Make `parameters` for inputs of some shapes; the last argument is the dtype."""
+        self.built_shape = shapes_and_dtype[0]
 
-    def bind(self, plan: Plan, x: Tensor) -> Tensor:
-        """Append this layer's calls on `x` to `plan`; return the output."""
+    def bind(self, plan: Plan, *inputs: Any) -> Any:
+        """Append this layer's calls on tensors to `plan`; return the output or a tuple of them."""
         raise NotImplementedError
 
     def streamed(self) -> "StreamedLayer | None":
