@@ -187,7 +187,11 @@ def by_class(**options):
     return model
 
 
-CLASS_WEIGHT_LOGS = {}
+CLASS_WEIGHT_LOGS = {
+    "accuracy": [0.3, 0.3],
+    "loss": [1.7003098574278954, 1.6754823136159627],
+    "weighted_accuracy": [0.3125, 0.5625],
+}
 
 
 def test_class_weights_give_keras_numbers():
