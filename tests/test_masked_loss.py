@@ -32,12 +32,7 @@ BY_ROW = {
     "mse": 0.5792471280708512,
     "weighted_mae": 0.6355862673424685,
 }
-HISTORY = {
-    "loss": [0.3153727641726794, 0.30114162173475295],
-    "mae": [0.6673697481552759, 0.659814308087031],
-    "mse": [0.46532209129117014, 0.4524380248777621],
-    "weighted_mae": [0.5668839232500572, 0.5695660321518194],
-}
+LOSSES = [0.3153727641726794, 0.30114162173475295]
 SUMS = [
     -0.8108426822085584,
     -0.614582707167396,
@@ -72,9 +67,18 @@ def test_masked_losses_are_keras_numbers():
     assert_logs(evaluated(sample_weight=W[:, 0]), BY_ROW)
     model = model_of()
     options = {"sample_weight": W, "lengths": LENGTHS, "batch_size": 4, "shuffle": False}
-    assert_logs(model.fit(X, Y, epochs=2, verbose=0, **options).history, HISTORY)
+    history = model.fit(X, Y, epochs=2, verbose=0, **options).history
+    np.testing.assert_allclose(history["loss"], LOSSES, rtol=1e-6)
     found = [(w * wave(w.shape, 0.5)).sum() for w in model.get_weights()]
     np.testing.assert_allclose(found, SUMS, rtol=1e-6)
+
+
+def test_metrics_in_training_get_the_mask_too():
+    """Keras on JAX loses it there, but not in evaluate."""
+    model = model_of(optimizer=SGD(0.0))
+    options = {"sample_weight": W, "lengths": LENGTHS, "batch_size": 4, "shuffle": False}
+    history = model.fit(X, Y, verbose=0, **options).history
+    assert_logs({name: values[0] for name, values in history.items()}, WEIGHED)
 
 
 def test_the_masked_loss_is_the_mean_over_what_counts():
