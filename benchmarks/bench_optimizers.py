@@ -25,6 +25,8 @@ class Update:
         rng = np.random.default_rng(0)
         value, gradient = rng.standard_normal((2, size), np.float32)
         states = [np.zeros(size, np.float32) for _ in range(moments)]
+        if rule == "adam_update":
+            states.append(None)  # no AMSGrad
         self.arguments = (value, gradient, *states, np.array(settings), np.zeros(1, np.int64))
         self.check(rule)
 

@@ -4,12 +4,14 @@ from typing import Any
 
 from nlstm import activations as activations
 from nlstm import callbacks as callbacks
+from nlstm import constraints as constraints
 from nlstm import initializers as initializers
 from nlstm import layers as layers
 from nlstm import losses as losses
 from nlstm import metrics as metrics
 from nlstm import models as models
 from nlstm import optimizers as optimizers
+from nlstm import regularizers as regularizers
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
@@ -22,6 +24,7 @@ __all__ = [
     "Sequential",
     "activations",
     "callbacks",
+    "constraints",
     "get_num_threads",
     "initializers",
     "layers",
@@ -29,6 +32,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "regularizers",
     "set_num_threads",
     "set_random_seed",
     "warmup",

@@ -51,15 +51,7 @@ class Aim:
 
     def _found(self, identifiers: list[Any], features: int) -> list[Metric]:
         loss = self.loss or losses.MeanSquaredError()
-        found = [metric_names.get(one, loss, features) for one in identifiers]
-        for metric in found:
-            if metric.sparse != loss.sparse and features > 1:
-                kind = "class indices" if metric.sparse else "one value per feature"
-                raise ValueError(
-                    f"Metric {metric.name!r} reads {kind} in y, but the loss {loss.name!r} "
-                    "does not."
-                )
-        return found
+        return [metric_names.get(one, loss, features) for one in identifiers]
 
 
 def aims(

@@ -398,6 +398,8 @@ class Model(Trainer):
                     whole = None if shape is None else (shape[0], plan.rows, shape[1])
                     arrays.append(None if whole is None else plan.array(whole))
             goal.bind(plan, targets, outputs, weights, activations)
+            for parameter in self._parameters_by_name().values():
+                parameter.bind_rules(plan)
         return Step(np.zeros(plan.rows, np.int64), inputs, outputs, targets, weights, [])
 
     def _fusions(

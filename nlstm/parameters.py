@@ -40,6 +40,10 @@ class Parameter:
         Called once with no argument when the buffer exists; returns an array of `shape`.
     pack, unpack : callable
         From Keras's array to the kernels' layout, and back.
+    regularizer : Regularizer, optional
+        Adds a penalty on the values to the loss.
+    constraint : callable, optional
+        Gives the values, in Keras's shape, that replace those after each update.
 
     Attributes
     ----------
@@ -58,6 +62,8 @@ class Parameter:
         initial_value: Callable[[], np.ndarray],
         pack: Callable[[np.ndarray], np.ndarray],
         unpack: Callable[[np.ndarray], np.ndarray],
+        regularizer: Any = None,
+        constraint: Callable[[np.ndarray], Any] | None = None,
     ) -> None:
         self.name = name
         self.shape = shape
@@ -68,6 +74,8 @@ class Parameter:
         self._initial_value = initial_value
         self._pack = pack
         self._unpack = unpack
+        self.regularizer = regularizer
+        self.constraint = constraint
 
     def packed_shape(self, dtype: np.dtype) -> tuple[int, ...]:
         """Return the shape in the kernels' layout."""
@@ -87,7 +95,27 @@ class Parameter:
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self.packed[...] = self._pack(np.ascontiguousarray(value, self.packed.dtype))
+        self.packed[...] = self.pack(value)
+
+    def pack(self, value: np.ndarray) -> np.ndarray:
+        """Return an array of Keras's shape in the kernels' layout."""
+        return self._pack(np.ascontiguousarray(value, self.packed.dtype))
+
+    def unpack(self, packed: np.ndarray) -> np.ndarray:
+        """Return a copy, in Keras's shape, of an array in the kernels' layout."""
+        return np.array(self._unpack(packed)).reshape(self.shape)
+
+    def bind_rules(self, plan: Any) -> None:
+        """Append the calls of the regularizer and the constraint to a plan, once."""
+        if self.regularizer is not None:
+            self.regularizer.bind(plan, self)
+        if self.constraint is not None and plan.training:
+            plan.constrain(self.apply_constraint)
+
+    def apply_constraint(self) -> None:
+        """Replace the values by what the constraint makes of them."""
+        assert self.constraint is not None
+        self.set(np.asarray(self.constraint(self.get())))
 
 
 class ParameterBuffer:
@@ -115,9 +143,11 @@ class ParameterBuffer:
         self.value = aligned_zeros(sum(sizes), dtype)
         self.gradient = aligned_zeros(sum(sizes), dtype)
         self.moved = False
+        self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
             window = slice(start, start + math.prod(shape))
+            self._windows.append((window, shape))
             kept = getattr(parameter, "packed", None)
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
@@ -157,3 +187,21 @@ class ParameterBuffer:
         """Overwrite all parameters; `values` must have been checked."""
         for parameter, value in zip(self.parameters, values, strict=True):
             parameter.set(value)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Return where each parameter starts and stops in the flat arrays."""
+        return [(window.start, window.stop) for window, _ in self._windows]
+
+    def split(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Return copies, in Keras's shapes, of the parts of an array like `value`."""
+        return [
+            parameter.unpack(flat[window].reshape(shape))
+            for parameter, (window, shape) in zip(self.parameters, self._windows, strict=True)
+        ]
+
+    def join(self, values: Sequence[np.ndarray], flat: np.ndarray) -> None:
+        """Overwrite an array like `value` by what `split` returned."""
+        for parameter, value, (window, _) in zip(
+            self.parameters, values, self._windows, strict=True
+        ):
+            flat[window] = parameter.pack(value).reshape(-1)

@@ -240,6 +240,8 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
+        if self.optimizer is not None and epochs > 0:
+            self.optimizer.finalize()
         hooks.call("on_train_end", logs)
         return history
 

@@ -35,7 +35,12 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
   ``weights_from_mask(mask, weight, scaled, out)``, ``count_weights(weight, total)``
-* ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
+* ``loss(name, settings, reduction)``, ``statistic(name, *constants)`` ->
+  ``function(y, p, features, weight, dp, total)``
+* ``sgd_update``, ``rmsprop_update``, ``adam_update``, ``nadam_update``, ``adamax_update``,
+  ``lion_update``, ``adagrad_update``, ``adadelta_update`` and their ``_parallel`` forms
+* ``clip_norm`` (and ``_parallel``), ``clip_value``, ``decay_weights``, ``average_weights``,
+  ``accumulate``, ``penalty``
 * ``advance``, ``dropout_mask``, ``dropout_apply``
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import activations, initializers
+from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
 from nlstm.parameters import Parameter
 from nlstm.plan import Plan, Tensor
@@ -24,6 +24,12 @@ class Dense(Layer):
         "linear", "relu", "sigmoid", "softmax" or "tanh".
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, bias_regularizer : str or Regularizer, optional
+        Penalties on the weights.
+    activity_regularizer : str or Regularizer, optional
+        Penalty on the outputs, divided by the rows of the batch.
+    kernel_constraint, bias_constraint : str, Constraint or callable, optional
+        Applied to the weights after each update.
     name, input_shape, dtype
         See `Layer`.
 
@@ -33,7 +39,6 @@ class Dense(Layer):
     """
 
     activation: str
-    fuses_loss = True
 
     def __init__(
         self,
@@ -42,6 +47,11 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         *,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
@@ -52,6 +62,13 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        # A fused loss hands over a gradient to which that of the outputs cannot be added.
+        self.fuses_loss = self.activity_regularizer is None
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -69,6 +86,8 @@ class Dense(Layer):
             lambda: self.kernel_initializer((features, units), self.seeds.generator(0)),
             ops.pack_columns,
             lambda packed: ops.unpack_columns(packed, units),
+            self.kernel_regularizer,
+            self.kernel_constraint,
         )
         self.parameters = [self.kernel]
         if self.use_bias:
@@ -78,6 +97,8 @@ class Dense(Layer):
                 lambda: self.bias_initializer((units,), self.seeds.generator(1)),
                 lambda bias: ops.pack_columns(bias[None])[:, 0],
                 lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+                self.bias_regularizer,
+                self.bias_constraint,
             )
             self.parameters.append(self.bias)
         super().build(ops, shape, dtype)
@@ -117,6 +138,7 @@ class Dense(Layer):
                 self.units,
             )
             plan.call_back(y, (backward, arguments))
+        regularizers.bind_activity(self.activity_regularizer, plan, y)
         return y
 
 

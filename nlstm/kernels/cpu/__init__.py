@@ -1,11 +1,26 @@
 """The kernels on the CPU: every operation of the contract, by name."""
 
+from nlstm.kernels.cpu.adaptive import adam_update as adam_update
+from nlstm.kernels.cpu.adaptive import adam_update_parallel as adam_update_parallel
+from nlstm.kernels.cpu.adaptive import adamax_update as adamax_update
+from nlstm.kernels.cpu.adaptive import adamax_update_parallel as adamax_update_parallel
+from nlstm.kernels.cpu.adaptive import nadam_update as nadam_update
+from nlstm.kernels.cpu.adaptive import nadam_update_parallel as nadam_update_parallel
+from nlstm.kernels.cpu.adaptive import rmsprop_update as rmsprop_update
+from nlstm.kernels.cpu.adaptive import rmsprop_update_parallel as rmsprop_update_parallel
 from nlstm.kernels.cpu.counting import count_weights as count_weights
 from nlstm.kernels.cpu.counting import mask_from_lengths as mask_from_lengths
 from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
 from nlstm.kernels.cpu.counting import weights_from_mask as weights_from_mask
 from nlstm.kernels.cpu.dense import dense as dense
 from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
+from nlstm.kernels.cpu.gradients import accumulate as accumulate
+from nlstm.kernels.cpu.gradients import average_weights as average_weights
+from nlstm.kernels.cpu.gradients import clip_norm as clip_norm
+from nlstm.kernels.cpu.gradients import clip_norm_parallel as clip_norm_parallel
+from nlstm.kernels.cpu.gradients import clip_value as clip_value
+from nlstm.kernels.cpu.gradients import decay_weights as decay_weights
+from nlstm.kernels.cpu.gradients import penalty as penalty
 from nlstm.kernels.cpu.jit import lanes as lanes
 from nlstm.kernels.cpu.layout import pack_columns as pack_columns
 from nlstm.kernels.cpu.layout import pack_gates as pack_gates
@@ -13,10 +28,15 @@ from nlstm.kernels.cpu.layout import padded as padded
 from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.losses import loss as loss
+from nlstm.kernels.cpu.losses import statistic as statistic
 from nlstm.kernels.cpu.lstm import lstm as lstm
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
-from nlstm.kernels.cpu.optimizers import adam_update as adam_update
-from nlstm.kernels.cpu.optimizers import adam_update_parallel as adam_update_parallel
+from nlstm.kernels.cpu.optimizers import adadelta_update as adadelta_update
+from nlstm.kernels.cpu.optimizers import adadelta_update_parallel as adadelta_update_parallel
+from nlstm.kernels.cpu.optimizers import adagrad_update as adagrad_update
+from nlstm.kernels.cpu.optimizers import adagrad_update_parallel as adagrad_update_parallel
+from nlstm.kernels.cpu.optimizers import lion_update as lion_update
+from nlstm.kernels.cpu.optimizers import lion_update_parallel as lion_update_parallel
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
 from nlstm.kernels.cpu.optimizers import sgd_update_parallel as sgd_update_parallel
 from nlstm.kernels.cpu.random import advance as advance

@@ -14,67 +14,18 @@ from numba import prange
 
 from nlstm.kernels.cpu.jit import flush_denormals, njit, njit_parallel, restore_denormals
 
-__all__ = ["adam_update", "adam_update_parallel", "sgd_update", "sgd_update_parallel"]
+__all__ = [
+    "adadelta_update",
+    "adadelta_update_parallel",
+    "adagrad_update",
+    "adagrad_update_parallel",
+    "lion_update",
+    "lion_update_parallel",
+    "sgd_update",
+    "sgd_update_parallel",
+]
 
 CHUNK = 16384  # parameters a thread takes at a time; 64 KB of float32 in each of the four arrays
-
-
-@njit(inline="always")
-def _adam_slice(value, gradient, momentum, velocity, start, stop, alpha, kept_1, kept_2, epsilon):
-    mode = flush_denormals()  # squares of small gradients are such numbers
-    for i in range(start, stop):
-        g = gradient[i]
-        m = momentum[i] + (g - momentum[i]) * kept_1
-        v = velocity[i] + (g * g - velocity[i]) * kept_2
-        momentum[i] = m
-        velocity[i] = v
-        value[i] -= m * alpha / (np.sqrt(v) + epsilon)
-    restore_denormals(mode)
-
-
-@njit(inline="always")
-def _adam_constants(settings, step, like):
-    """Count the step; return (alpha, 1 - beta_1, 1 - beta_2, epsilon) in the dtype of `like`."""
-    step[0] += 1
-    rate, beta_1, beta_2, epsilon = settings[0], settings[1], settings[2], settings[3]
-    alpha = rate * np.sqrt(1.0 - beta_2 ** step[0]) / (1.0 - beta_1 ** step[0])
-    real = like.dtype.type
-    return real(alpha), real(1.0 - beta_1), real(1.0 - beta_2), real(epsilon)
-
-
-@njit
-def adam_update(value, gradient, momentum, velocity, settings, step):
-    """Take one step of Adam.
-
-    Parameters
-    ----------
-    value, momentum, velocity : ndarray, shape (P,). Read and overwritten.
-    gradient : ndarray, shape (P,).
-    settings : ndarray(float64), shape (4,). Learning rate, beta_1, beta_2, epsilon.
-    step : ndarray(int64), shape (1,). Steps taken so far; becomes one more.
-
-    Notes
-    -----
-    As Keras 3, epsilon stands outside the bias correction (the "epsilon hat" of the paper).
-
-    References
-    ----------
-    Kingma & Ba 2015, "Adam: a method for stochastic optimization", section 2.
-    """
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    _adam_slice(value, gradient, momentum, velocity, 0, value.size, alpha, kept_1, kept_2, epsilon)
-
-
-@njit_parallel
-def adam_update_parallel(value, gradient, momentum, velocity, settings, step):
-    """Take one step of Adam on all threads; arguments and bits as `adam_update`."""
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
-        _adam_slice(
-            value, gradient, momentum, velocity, start, stop, alpha, kept_1, kept_2, epsilon
-        )
 
 
 @njit(inline="always")
@@ -130,3 +81,117 @@ def sgd_update_parallel(value, gradient, velocity, settings, step):
         start = chunk * CHUNK
         stop = min(start + CHUNK, value.size)
         _sgd_slice(value, gradient, velocity, start, stop, rate, momentum, nesterov)
+
+
+@njit(inline="always")
+def _three(settings, step, like):
+    """Count the step; return three settings in the dtype of `like`."""
+    step[0] += 1
+    real = like.dtype.type
+    return real(settings[0]), real(settings[1]), real(settings[2])
+
+
+@njit(inline="always")
+def _lion_slice(value, gradient, momentum, start, stop, rate, beta_1, beta_2):
+    one = value.dtype.type(1.0)
+    for i in range(start, stop):
+        g, m = gradient[i], momentum[i]
+        value[i] -= rate * np.sign(m * beta_1 + g * (one - beta_1))
+        momentum[i] = m * beta_2 + g * (one - beta_2)
+
+
+@njit
+def lion_update(value, gradient, momentum, settings, step):
+    """Take one step of Lion: by the sign of an interpolated momentum.
+
+    settings : ndarray(float64), shape (3,). Learning rate, beta_1, beta_2. Else as `sgd_update`.
+
+    References
+    ----------
+    Chen et al. 2023, "Symbolic discovery of optimization algorithms".
+    """
+    rate, beta_1, beta_2 = _three(settings, step, value)
+    _lion_slice(value, gradient, momentum, 0, value.size, rate, beta_1, beta_2)
+
+
+@njit_parallel
+def lion_update_parallel(value, gradient, momentum, settings, step):
+    """As `lion_update`, on all threads."""
+    rate, beta_1, beta_2 = _three(settings, step, value)
+    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
+        start = chunk * CHUNK
+        stop = min(start + CHUNK, value.size)
+        _lion_slice(value, gradient, momentum, start, stop, rate, beta_1, beta_2)
+
+
+@njit(inline="always")
+def _adagrad_slice(value, gradient, squares, start, stop, rate, epsilon):
+    for i in range(start, stop):
+        g = gradient[i]
+        s = squares[i] + g * g
+        squares[i] = s
+        value[i] -= rate * g / np.sqrt(s + epsilon)
+
+
+@njit
+def adagrad_update(value, gradient, squares, settings, step):
+    """Take one step of Adagrad.
+
+    squares : ndarray, shape (P,). Sums of squared gradients. Read and overwritten.
+    settings : ndarray(float64), shape (3,). Learning rate, epsilon, unused.
+
+    References
+    ----------
+    Duchi, Hazan & Singer 2011, "Adaptive subgradient methods".
+    """
+    rate, epsilon, _ = _three(settings, step, value)
+    _adagrad_slice(value, gradient, squares, 0, value.size, rate, epsilon)
+
+
+@njit_parallel
+def adagrad_update_parallel(value, gradient, squares, settings, step):
+    """As `adagrad_update`, on all threads."""
+    rate, epsilon, _ = _three(settings, step, value)
+    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
+        start = chunk * CHUNK
+        stop = min(start + CHUNK, value.size)
+        _adagrad_slice(value, gradient, squares, start, stop, rate, epsilon)
+
+
+@njit(inline="always")
+def _adadelta_slice(value, gradient, squares, steps, start, stop, rate, rho, epsilon):
+    kept = value.dtype.type(1.0) - rho
+    mode = flush_denormals()
+    for i in range(start, stop):
+        g = gradient[i]
+        s = rho * squares[i] + kept * (g * g)
+        squares[i] = s
+        step = np.sqrt(steps[i] + epsilon) * g / np.sqrt(s + epsilon)
+        steps[i] = rho * steps[i] + kept * (step * step)
+        value[i] -= rate * step
+    restore_denormals(mode)
+
+
+@njit
+def adadelta_update(value, gradient, squares, steps, settings, step):
+    """Take one step of Adadelta.
+
+    squares, steps : ndarray, shape (P,). Mean squares of gradients and of steps.
+    settings : ndarray(float64), shape (3,). Learning rate, rho, epsilon.
+
+    References
+    ----------
+    Zeiler 2012, "ADADELTA: an adaptive learning rate method".
+    """
+    rate, rho, epsilon = _three(settings, step, value)
+    _adadelta_slice(value, gradient, squares, steps, 0, value.size, rate, rho, epsilon)
+
+
+@njit_parallel
+def adadelta_update_parallel(value, gradient, squares, steps, settings, step):
+    """As `adadelta_update`, on all threads."""
+    rate, rho, epsilon = _three(settings, step, value)
+    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
+        start = chunk * CHUNK
+        stop = min(start + CHUNK, value.size)
+        _adadelta_slice(value, gradient, squares, steps, start, stop, rate, rho, epsilon)

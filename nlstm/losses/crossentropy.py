@@ -1,0 +1,251 @@
+"""Cross-entropies, by Keras's names and formulas."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nlstm.losses.loss import Function, Loss
+
+__all__ = [
+    "BinaryCrossentropy",
+    "BinaryFocalCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "SparseCategoricalCrossentropy",
+]
+
+
+class _Crossentropy(Loss):
+    """What they share: logits or probabilities, targets smoothed or not, the last axis."""
+
+    def __init__(
+        self,
+        from_logits: bool,
+        label_smoothing: float,
+        axis: int,
+        reduction: str,
+        name: str | None,
+        dtype: Any,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        if axis != -1:
+            raise ValueError(f"{type(self).__name__} is along the last axis, -1; got axis={axis}.")
+        if not 0.0 <= label_smoothing <= 1.0:
+            raise ValueError(f"label_smoothing must be from 0 to 1; got {label_smoothing!r}.")
+        self.from_logits, self.axis = bool(from_logits), axis
+        self.label_smoothing = float(label_smoothing)
+
+    @property
+    def _smoothing(self) -> tuple[float, float]:
+        return 1.0 - self.label_smoothing, self.label_smoothing
+
+
+class BinaryCrossentropy(_Crossentropy):
+    """Cross-entropy of yes-or-no questions, one per feature.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float, default 0.0
+        Moves targets so far towards 0.5: ``y * (1 - s) + s / 2``.
+    axis : int, default -1
+        No other is supported.
+    reduction, name, dtype
+        See `Loss`.
+
+    Notes
+    -----
+    Probabilities are clipped to [1e-7, 1 - 1e-7], as in Keras. On a layer that ends in a sigmoid
+    the gradient is that of the logits, so that it does not vanish there.
+    """
+
+    kernel = "binary_crossentropy"
+    fused_activation = "sigmoid"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (*self._smoothing, 0.0, 0.0, 0.0)
+
+
+class BinaryFocalCrossentropy(_Crossentropy):
+    """Binary cross-entropy times (1 - probability of the truth)**gamma: easy cases count less.
+
+    Parameters
+    ----------
+    apply_class_balancing : bool, default False
+        Whether positives weigh `alpha` and negatives 1 - alpha.
+    alpha : float, default 0.25
+    gamma : float, default 2.0
+    from_logits, label_smoothing, axis, reduction, name, dtype
+        See `BinaryCrossentropy`.
+
+    References
+    ----------
+    Lin et al. 2017, "Focal loss for dense object detection".
+    """
+
+    kernel = "binary_focal_crossentropy"
+
+    def __init__(
+        self,
+        apply_class_balancing: bool = False,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.apply_class_balancing = bool(apply_class_balancing)
+        self.alpha, self.gamma = float(alpha), float(gamma)
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (*self._smoothing, self.gamma, self.alpha, float(self.apply_class_balancing))
+
+
+class CategoricalCrossentropy(_Crossentropy):
+    """Cross-entropy of one distribution over the features; targets are distributions (one-hot).
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    label_smoothing : float, default 0.0
+        Moves targets so far towards equal shares: ``y * (1 - s) + s / classes``.
+    axis : int, default -1
+        No other is supported.
+    reduction, name, dtype
+        See `Loss`.
+    """
+
+    kernel = "categorical_crossentropy"
+    fused_activation = "softmax"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (*self._smoothing, 0.0, 0.0)
+
+
+class CategoricalFocalCrossentropy(_Crossentropy):
+    """Cross-entropy times alpha * (1 - probability)**gamma: easy cases count less.
+
+    Parameters
+    ----------
+    alpha : float, default 0.25
+    gamma : float, default 2.0
+    from_logits, label_smoothing, axis, reduction, name, dtype
+        See `CategoricalCrossentropy`.
+    """
+
+    kernel = "categorical_focal_crossentropy"
+
+    def __init__(
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        axis: int = -1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
+        self.alpha, self.gamma = float(alpha), float(gamma)
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (*self._smoothing, self.gamma, self.alpha)
+
+
+class SparseCategoricalCrossentropy(_Crossentropy):
+    """Cross-entropy of one distribution over the features; targets are class indices.
+
+    Parameters
+    ----------
+    from_logits : bool, default False
+        Whether predictions are logits instead of probabilities.
+    ignore_class : int, optional
+        Rows and steps of this class do not count: their loss is 0, and the mean is over the others.
+    reduction : str
+        See `Loss`.
+    axis : int, default -1
+        No other is supported.
+    name, dtype
+        See `Loss`.
+    """
+
+    kernel = "sparse_categorical_crossentropy"
+    sparse = True
+    fused_activation = "softmax"
+
+    def __init__(
+        self,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        reduction: str = "sum_over_batch_size",
+        axis: int = -1,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
+        self.ignore_class = ignore_class
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        ignored = math.nan if self.ignore_class is None else float(self.ignore_class)
+        return (1.0, 0.0, ignored, 0.0)
+
+    def function(
+        self,
+        ops: Any,
+        activation: str | None = None,
+        sequence: bool | None = None,
+        reduction: str | None = None,
+    ) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        kernel = super().function(ops, activation, sequence, reduction)
+        if self.ignore_class is None:
+            return kernel
+        ignored, means = self.ignore_class, (reduction or self.reduction) in ("mean", _MEAN)
+
+        def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
+            counts = (y[:, :, :1] != ignored).astype(p.dtype)
+            if means and counts.any():
+                counts *= counts.size / counts.sum()
+            if weight is not None:
+                counts = counts * weight
+            kernel(y, p, features, np.ascontiguousarray(counts), dp, total)
+
+        return function
+
+
+_MEAN = "sum_over_batch_size"

@@ -1,0 +1,168 @@
+"""Forecasters' losses: quantiles, likelihoods, and the hydrologists' efficiency.
+
+One head gives several parameters. For O targets the output's columns are blocks of O, one block for
+each parameter, so that ``np.split(prediction, parameters, axis=-1)`` separates them; with one
+target they are simply the parameters in order. Targets y have O columns.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.losses.loss import Loss
+
+__all__ = ["GaussianNLL", "NSELoss", "QuantileLoss", "StudentTNLL"]
+
+
+def _targets(loss: Loss, features: int, blocks: int) -> int:
+    if features % blocks:
+        raise ValueError(
+            f"{loss.name} needs {blocks} output columns for each target; got {features} columns."
+        )
+    return features // blocks
+
+
+class QuantileLoss(Loss):
+    """Pinball loss: a block of columns learns each quantile of the targets.
+
+    Parameters
+    ----------
+    quantiles : sequence of float, default (0.1, 0.5, 0.9)
+        Each above 0 and below 1. The output has one block of columns for each.
+    reduction, name, dtype
+        See `Loss`.
+
+    References
+    ----------
+    Koenker & Bassett 1978, "Regression quantiles".
+    """
+
+    kernel = "quantile"
+
+    def __init__(
+        self,
+        quantiles: Sequence[float] = (0.1, 0.5, 0.9),
+        reduction: str = "sum_over_batch_size",
+        name: str | None = "quantile_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name or "quantile_loss", reduction, dtype)
+        self.quantiles = [float(q) for q in np.atleast_1d(np.asarray(quantiles, np.float64))]
+        if not self.quantiles or not all(0.0 < q < 1.0 for q in self.quantiles):
+            raise ValueError(f"quantiles must lie between 0 and 1; got {quantiles!r}.")
+
+    def target_features(self, features: int) -> int:
+        """Return the columns of y."""
+        return _targets(self, features, len(self.quantiles))
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return tuple(self.quantiles)
+
+
+class _NLL(Loss):
+    blocks: int
+
+    def __init__(
+        self,
+        epsilon: float = 1e-6,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name, reduction, dtype)
+        if not epsilon >= 0.0:
+            raise ValueError(f"epsilon must be at least 0; got {epsilon!r}.")
+        self.epsilon = float(epsilon)
+
+    def target_features(self, features: int) -> int:
+        """Return the columns of y."""
+        return _targets(self, features, self.blocks)
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (self.epsilon,)
+
+
+class GaussianNLL(_NLL):
+    """Minus the log-likelihood of the targets under normal distributions.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-6
+        The smallest scale.
+    reduction, name, dtype
+        See `Loss`.
+
+    Notes
+    -----
+    The output's blocks: location, raw scale; the standard deviation is
+    ``softplus(raw scale) + epsilon``. The layer that gives them needs no activation.
+    """
+
+    kernel = "gaussian_nll"
+    blocks = 2
+
+
+class StudentTNLL(_NLL):
+    """Minus the log-likelihood of the targets under Student's t: heavy tails.
+
+    Parameters
+    ----------
+    epsilon : float, default 1e-6
+        The smallest scale.
+    reduction, name, dtype
+        See `Loss`.
+
+    Notes
+    -----
+    The output's blocks: location, raw scale, raw degrees of freedom; the scale is
+    ``softplus(raw scale) + epsilon``, the degrees of freedom are ``2 + softplus(raw)``, so that the
+    variance is finite. The layer that gives them needs no activation.
+    """
+
+    kernel = "student_t_nll"
+    blocks = 3
+
+
+class NSELoss(Loss):
+    """Squared error over the squared spread of the basin: 1 - Nash-Sutcliffe efficiency, smoothed.
+
+    Parameters
+    ----------
+    epsilon : float, default 0.1
+        Added to the standard deviation, so that flat basins do not win.
+    reduction, name, dtype
+        See `Loss`.
+
+    Notes
+    -----
+    Targets y have 2 O columns for O outputs: the O values, then for each the standard deviation of
+    that target in the row's basin over the training period.
+
+    References
+    ----------
+    Kratzert et al. 2019, "Towards learning universal, regional, and local hydrological behaviors
+    via machine learning applied to large-sample datasets", eq. 1.
+    """
+
+    kernel = "nse"
+
+    def __init__(
+        self,
+        epsilon: float = 0.1,
+        reduction: str = "sum_over_batch_size",
+        name: str | None = "nse_loss",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name or "nse_loss", reduction, dtype)
+        self.epsilon = float(epsilon)
+
+    def target_features(self, features: int) -> int:
+        """Return the columns of y."""
+        return 2 * features
+
+    def settings(self) -> tuple[float, ...]:
+        """Return what the kernel reads."""
+        return (self.epsilon,)

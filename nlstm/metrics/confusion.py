@@ -1,0 +1,287 @@
+"""Metrics of how predictions above thresholds meet the labels: precision, recall, AUC, F scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
+from nlstm.names import unknown_name
+
+__all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall"]
+
+EPSILON = 1e-7  # Keras's
+
+
+def _counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.ndarray, ...]:
+    """Return true and false positives, false and true negatives: (thresholds,) or (.., labels)."""
+    bins = total.reshape(labels, thresholds + 1, 2)
+    above = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1][:, 1:]  # beyond each threshold
+    whole = bins.sum(axis=1, keepdims=True)
+    positive, negative = above.T[1], above.T[0]
+    found = positive, negative, (whole - above).T[1], (whole - above).T[0]
+    return tuple(part[:, 0] for part in found) if labels == 1 else found
+
+
+class _Thresholds(KernelMetric):
+    """Precision and recall: at one or several thresholds, of all features or of one."""
+
+    def __init__(
+        self,
+        thresholds: float | Sequence[float] | None = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
+        default = 0.5 if top_k is None else -1e10
+        given = default if thresholds is None else thresholds
+        self._order = np.atleast_1d(np.asarray(given, np.float64))
+        if thresholds is not None and not ((self._order >= 0) & (self._order <= 1)).all():
+            raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
+        self._ascending = np.sort(self._order)
+
+    def sums(self, features: int) -> int:
+        """Return how many sums `function` adds to for outputs of so many features."""
+        return 2 * (self._ascending.size + 1)
+
+    def function(self, ops: Any) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        only = -1 if self.class_id is None else self.class_id
+        return ops.statistic("confusion", self._ascending, False, only, self.top_k or 0, False)
+
+    def _at_thresholds(self, values: np.ndarray) -> Any:
+        back = values[np.searchsorted(self._ascending, self._order)]
+        return float(back[0]) if back.size == 1 else back
+
+
+class Precision(_Thresholds):
+    """Share of the predictions above the threshold whose label is positive.
+
+    Parameters
+    ----------
+    thresholds : float or sequence of float, optional
+        By default 0.5. Several give an array.
+    top_k : int, optional
+        Only the k largest of each row count as predictions; then the threshold is none by default.
+    class_id : int, optional
+        Look at this feature alone.
+    name : str, default "precision"
+    dtype : optional
+    """
+
+    def value_of(self, total: np.ndarray) -> Any:
+        """Return the precision."""
+        true, false, _, _ = _counts(total, self._ascending.size)
+        return self._at_thresholds(safe_ratio(true, true + false))
+
+
+class Recall(_Thresholds):
+    """Share of the positive labels whose prediction is above the threshold.
+
+    Parameters
+    ----------
+    thresholds, top_k, class_id, name, dtype
+        See `Precision`.
+    """
+
+    def value_of(self, total: np.ndarray) -> Any:
+        """Return the recall."""
+        true, _, missed, _ = _counts(total, self._ascending.size)
+        return self._at_thresholds(safe_ratio(true, true + missed))
+
+
+class AUC(KernelMetric):
+    """Area under the curve of recall against false positives (ROC), or of precision (PR).
+
+    Parameters
+    ----------
+    num_thresholds : int, default 200
+        The curve's points.
+    curve : {"ROC", "PR", "PRGAIN"}, default "ROC"
+    summation_method : {"interpolation", "minoring", "majoring"}, default "interpolation"
+    name : str, default "auc"
+    dtype : optional
+    thresholds : sequence of float, optional
+        Used instead of `num_thresholds` equal steps.
+    multi_label : bool, default False
+        Whether each feature has an area of its own, whose mean is reported.
+    num_labels : int, optional
+        With `multi_label`: the features; not needed.
+    label_weights : sequence of float, optional
+        With `multi_label`: how much each feature's area counts.
+    from_logits : bool, default False
+        Whether predictions are logits.
+    """
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        dtype: Any = None,
+        thresholds: Sequence[float] | None = None,
+        multi_label: bool = False,
+        num_labels: int | None = None,
+        label_weights: Sequence[float] | None = None,
+        from_logits: bool = False,
+    ) -> None:
+        super().__init__(dtype, name or "auc")
+        if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
+            raise unknown_name("curve", curve, ("ROC", "PR", "PRGAIN"))
+        methods = ("interpolation", "minoring", "majoring")
+        if str(summation_method).lower() not in methods:
+            raise unknown_name("summation_method", summation_method, methods)
+        if label_weights is not None and not multi_label:
+            raise ValueError("label_weights needs multi_label=True.")
+        self.curve, self.summation_method = curve.upper(), summation_method.lower()
+        self.multi_label, self.num_labels = bool(multi_label), num_labels
+        self.label_weights, self.from_logits = label_weights, bool(from_logits)
+        self.thresholds = None if thresholds is None else sorted(map(float, thresholds))
+        if self.thresholds is None:
+            if num_thresholds < 2:
+                raise ValueError(f"num_thresholds must be at least 2; got {num_thresholds}.")
+            self.num_thresholds = int(num_thresholds)
+            inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+        else:
+            self.num_thresholds = len(self.thresholds) + 2
+            inner = self.thresholds
+        even = np.arange(self.num_thresholds) / (self.num_thresholds - 1)
+        self._even = bool(
+            len(inner) > 0 and np.allclose([0.0, *inner, 1.0], even, rtol=0, atol=EPSILON)
+        )
+        self._thresholds = np.array([-EPSILON, *inner, 1.0 + EPSILON])
+
+    def sums(self, features: int) -> int:
+        """Return how many sums `function` adds to for outputs of so many features."""
+        return 2 * (self.num_thresholds + 1) * (features if self.multi_label else 1)
+
+    def function(self, ops: Any) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        kernel = ops.statistic("confusion", self._thresholds, self._even, -1, 0, self.multi_label)
+        if not self.from_logits:
+            return kernel
+
+        def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
+            with np.errstate(over="ignore"):
+                kernel(y, 1 / (1 + np.exp(-p)), features, weight, dp, total)
+
+        return function
+
+    def value_of(self, total: np.ndarray) -> float:
+        """Return the area."""
+        labels = total.size // (2 * (self.num_thresholds + 1))
+        areas = self._areas(*_counts(total, self.num_thresholds, labels))
+        if not self.multi_label:
+            return float(areas)
+        return float(np.average(areas, weights=self.label_weights))
+
+    def _areas(self, tp: Any, fp: Any, fn: Any, tn: Any) -> Any:
+        recall = safe_ratio(tp, tp + fn)
+        if self.curve == "PR" and self.summation_method == "interpolation":
+            return self._interpolated(tp, fp, fn)
+        if self.curve == "ROC":
+            x, y = safe_ratio(fp, fp + tn), recall
+        elif self.curve == "PR":
+            x, y = recall, safe_ratio(tp, tp + fp)
+        else:
+            factor = safe_ratio(tp + fn, tn + fp)
+            gain = np.where(tp == 0, 0.0, 1.0 - factor * safe_ratio(fn, tp))
+            x, y = np.maximum(gain, 0.0), np.where(tp == 0, 1.0, 1.0 - factor * safe_ratio(fp, tp))
+        heights = np.maximum(y[:-1], y[1:])
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2
+        elif self.summation_method == "minoring":
+            heights = np.minimum(y[:-1], y[1:])
+        return ((x[:-1] - x[1:]) * heights).sum(axis=0)
+
+    def _interpolated(self, tp: Any, fp: Any, fn: Any) -> Any:
+        """Davis & Goadrich 2006: precision between two points is no straight line."""
+        dtp, p = tp[:-1] - tp[1:], tp + fp
+        slope = safe_ratio(dtp, np.maximum(p[:-1] - p[1:], 0))
+        intercept = tp[1:] - slope * p[1:]
+        both = (p[:-1] > 0) & (p[1:] > 0)
+        ratio = np.where(both, safe_ratio(p[:-1], p[1:]), 1.0)
+        steps = slope * (dtp + intercept * np.log(ratio))
+        return safe_ratio(steps, np.maximum(tp[1:] + fn[1:], 0)).sum(axis=0)
+
+
+class FBetaScore(KernelMetric):
+    """Weighted harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    average : {None, "micro", "macro", "weighted"}, default None
+        None gives an array, a score for each feature.
+    beta : float, default 1.0
+        How many times more recall counts than precision.
+    threshold : float, optional
+        Predictions above it are positive; by default the largest of each row is.
+    name : str, default "fbeta_score"
+    dtype : optional
+    """
+
+    default_name = "fbeta_score"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise unknown_name("average", average, ("micro", "macro", "weighted"))
+        if not beta > 0.0:
+            raise ValueError(f"beta must be above 0; got {beta!r}.")
+        if threshold is not None and not 0.0 < threshold <= 1.0:
+            raise ValueError(f"threshold must be above 0 and at most 1; got {threshold!r}.")
+        self.average, self.beta, self.threshold = average, float(beta), threshold
+
+    def sums(self, features: int) -> int:
+        """Return how many sums `function` adds to for outputs of so many features."""
+        return 4 * features
+
+    def function(self, ops: Any) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        return ops.statistic("f_scores", np.nan if self.threshold is None else self.threshold)
+
+    def value_of(self, total: np.ndarray) -> Any:
+        """Return the score, or the scores."""
+        sums = total.reshape(-1, 4)
+        true, false, missed, truth = (sums.sum(axis=0) if self.average == "micro" else sums).T
+        precision, recall = true / (true + false + EPSILON), true / (true + missed + EPSILON)
+        square = self.beta**2
+        scores = precision * recall / (square * precision + recall + EPSILON) * (1.0 + square)
+        if self.average is None:
+            return scores
+        if self.average == "weighted":
+            return float((scores * truth).sum() / (truth.sum() + EPSILON))
+        return float(np.mean(scores))
+
+
+class F1Score(FBetaScore):
+    """Harmonic mean of precision and recall.
+
+    Parameters
+    ----------
+    average, threshold, dtype
+        See `FBetaScore`.
+    name : str, default "f1_score"
+    """
+
+    default_name = "f1_score"
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)

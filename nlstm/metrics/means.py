@@ -1,0 +1,302 @@
+"""Metrics that are means: the losses, and the accuracies."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nlstm import losses
+from nlstm.losses import Loss
+from nlstm.metrics.metric import Function, KernelMetric
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "BinaryCrossentropy",
+    "CategoricalAccuracy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "CosineSimilarity",
+    "Hinge",
+    "KLDivergence",
+    "LogCoshError",
+    "LossMetric",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "Poisson",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy",
+    "SquaredHinge",
+    "TopKCategoricalAccuracy",
+]
+
+
+class LossMetric(KernelMetric):
+    """The mean of a loss.
+
+    Parameters
+    ----------
+    loss : Loss
+    name : str, optional
+        By default the loss's.
+    dtype : optional
+    """
+
+    def __init__(self, loss: Loss, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name or loss.name)
+        self.loss, self.sparse = loss, loss.sparse
+
+    def target_features(self, features: int) -> int:
+        """Return the columns of y."""
+        return self.loss.target_features(features)
+
+    def function(self, ops: Any) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        return self.loss.function(ops, reduction="metric")
+
+
+class _OfLoss(LossMetric):
+    loss_class: type[Any]
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(self.loss_class(), name or self.default_name, dtype)
+
+
+class MeanSquaredError(_OfLoss):
+    """Mean of (prediction - target)**2."""
+
+    loss_class = losses.MeanSquaredError
+
+
+class RootMeanSquaredError(_OfLoss):
+    """Square root of the mean of (prediction - target)**2 over the whole epoch."""
+
+    loss_class = losses.MeanSquaredError
+    default_name = "root_mean_squared_error"
+
+    def value_of(self, total: np.ndarray) -> float:
+        """Return the root of the mean."""
+        return math.sqrt(super().value_of(total))
+
+
+class MeanAbsoluteError(_OfLoss):
+    """Mean of abs(prediction - target)."""
+
+    loss_class = losses.MeanAbsoluteError
+
+
+class MeanAbsolutePercentageError(_OfLoss):
+    """Mean of 100 * abs((prediction - target) / target)."""
+
+    loss_class = losses.MeanAbsolutePercentageError
+
+
+class MeanSquaredLogarithmicError(_OfLoss):
+    """Mean of (log(1 + prediction) - log(1 + target))**2."""
+
+    loss_class = losses.MeanSquaredLogarithmicError
+
+
+class LogCoshError(_OfLoss):
+    """Mean of log(cosh(prediction - target))."""
+
+    loss_class = losses.LogCosh
+    default_name = "logcosh"
+
+
+class Poisson(_OfLoss):
+    """Mean of prediction - target * log(prediction)."""
+
+    loss_class = losses.Poisson
+
+
+class KLDivergence(_OfLoss):
+    """Sum of target * log(target / prediction) over the features."""
+
+    loss_class = losses.KLDivergence
+
+
+class Hinge(_OfLoss):
+    """Mean of max(1 - target * prediction, 0)."""
+
+    loss_class = losses.Hinge
+
+
+class SquaredHinge(_OfLoss):
+    """Mean of max(1 - target * prediction, 0)**2."""
+
+    loss_class = losses.SquaredHinge
+
+
+class CategoricalHinge(_OfLoss):
+    """max(largest wrong prediction - right prediction + 1, 0)."""
+
+    loss_class = losses.CategoricalHinge
+
+
+class BinaryCrossentropy(LossMetric):
+    """Cross-entropy of yes-or-no questions; see `nlstm.losses.BinaryCrossentropy`."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+    ) -> None:
+        super().__init__(losses.BinaryCrossentropy(from_logits, label_smoothing), name, dtype)
+        self.from_logits, self.label_smoothing = from_logits, label_smoothing
+
+
+class CategoricalCrossentropy(LossMetric):
+    """Cross-entropy of one distribution; see `nlstm.losses.CategoricalCrossentropy`."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: Any = None,
+        from_logits: bool = False,
+        label_smoothing: float = 0,
+        axis: int = -1,
+    ) -> None:
+        loss = losses.CategoricalCrossentropy(from_logits, label_smoothing, axis)
+        super().__init__(loss, name, dtype)
+        self.from_logits, self.label_smoothing, self.axis = from_logits, label_smoothing, axis
+
+
+class SparseCategoricalCrossentropy(LossMetric):
+    """Cross-entropy by class indices; see `nlstm.losses.SparseCategoricalCrossentropy`."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        dtype: Any = None,
+        from_logits: bool = False,
+        ignore_class: int | None = None,
+        axis: int = -1,
+    ) -> None:
+        loss = losses.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
+        super().__init__(loss, name, dtype)
+        self.from_logits, self.ignore_class, self.axis = from_logits, ignore_class, axis
+
+
+class _KernelMean(KernelMetric):
+    """The mean of what a kernel gives for each row."""
+
+    kernel: str
+    setting = 0.0
+
+    def function(self, ops: Any) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        return ops.loss(self.kernel, (self.setting,), "metric")
+
+
+class CosineSimilarity(_KernelMean):
+    """The cosine of the angle between prediction and target (the loss is minus it).
+
+    Parameters
+    ----------
+    name : str, default "cosine_similarity"
+    dtype : optional
+    axis : int, default -1
+        No other is supported.
+    """
+
+    kernel = "cosine_similarity"
+    setting = 1.0
+
+    def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1) -> None:
+        if axis != -1:
+            raise ValueError(f"CosineSimilarity is along the last axis, -1; got axis={axis!r}.")
+        super().__init__(dtype, name)
+        self.axis = axis
+
+
+class Accuracy(_KernelMean):
+    """Share of predictions that equal their targets.
+
+    Parameters
+    ----------
+    name : str, default "accuracy"
+    dtype : optional
+    """
+
+    kernel = "accuracy"
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+
+
+class BinaryAccuracy(_KernelMean):
+    """Share of predictions on the right side of the threshold; targets are 0 and 1.
+
+    Parameters
+    ----------
+    name : str, default "binary_accuracy"
+    dtype : optional
+    threshold : float, default 0.5
+    """
+
+    kernel = "binary_accuracy"
+
+    def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
+        super().__init__(dtype, name)
+        self.threshold = self.setting = float(threshold)
+
+
+class CategoricalAccuracy(_KernelMean):
+    """Share of rows whose largest prediction and largest target stand together.
+
+    Parameters
+    ----------
+    name : str, default "categorical_accuracy"
+    dtype : optional
+    """
+
+    kernel = "categorical_accuracy"
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+
+
+class SparseCategoricalAccuracy(CategoricalAccuracy):
+    """Share of rows whose largest prediction is that of the target's class index.
+
+    Parameters
+    ----------
+    name : str, default "sparse_categorical_accuracy"
+    dtype : optional
+    """
+
+    kernel = "sparse_categorical_accuracy"
+    sparse = True
+
+
+class TopKCategoricalAccuracy(_KernelMean):
+    """Share of rows whose right class is among the k largest predictions.
+
+    Parameters
+    ----------
+    k : int, default 5
+    name : str, default "top_k_categorical_accuracy"
+    dtype : optional
+    """
+
+    kernel = "top_k_categorical_accuracy"
+    default_name = "top_k_categorical_accuracy"
+
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.k, self.setting = int(k), float(k)
+
+
+class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+    """As `TopKCategoricalAccuracy`, with class indices for targets."""
+
+    kernel = "sparse_top_k_categorical_accuracy"
+    default_name = "sparse_top_k_categorical_accuracy"
+    sparse = True

@@ -1,0 +1,340 @@
+"""The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from nlstm.optimizers.schedules import LearningRateSchedule
+from nlstm.parameters import Parameter, ParameterBuffer, aligned_zeros
+from nlstm.plan import Call, run
+
+__all__ = ["SMALLEST", "Optimizer", "checked_number"]
+
+# Below it one thread is done before the others have started.
+PARALLEL_PARAMETERS = 1_000_000
+# For an epsilon of 0: padding, whose gradients are 0, must not become 0 / 0.
+SMALLEST = 1.2e-38
+CHUNK = 16384  # elements of a sum of squares that one thread takes at a time
+
+
+def checked_number(name: str, value: Any, low: float, high: float = math.inf) -> float:
+    """Return a finite number from `low` to below `high`, or raise an error that names it."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number; got {value!r}.")
+    if not (low <= value < high and math.isfinite(value)):
+        limits = f"at least {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
+        raise ValueError(f"{name} must be {limits}; got {value}.")
+    return float(value)
+
+
+class Optimizer:
+    """The interface of an optimizer. In Keras's order, every step clips, decays, updates, averages.
+
+    Parameters
+    ----------
+    learning_rate : float, LearningRateSchedule or callable
+        A schedule is called with the number of steps taken, another callable with nothing.
+    weight_decay : float, optional
+        Before the update weights lose ``weight_decay * learning_rate`` of themselves.
+    clipnorm, clipvalue, global_clipnorm : float, optional
+        Limit the length of each weight array's gradient, its elements, or the length of all
+        gradients together. One of them at most.
+    use_ema : bool, default False
+        Keep an exponential moving average of the weights; `fit` ends with it in their place.
+    ema_momentum : float, default 0.99
+        ``average = ema_momentum * average + (1 - ema_momentum) * weights``.
+    ema_overwrite_frequency : int, optional
+        After so many steps each time the weights become their average.
+    loss_scale_factor : float, optional
+        Accepted for Keras's sake: the scale would be divided out again.
+    gradient_accumulation_steps : int, optional
+        Take a step with the mean gradient of so many batches.
+    name : str, optional
+
+    Attributes
+    ----------
+    settings : ndarray(float64)
+        What the kernel reads at each step; settings[0] is the learning rate.
+    state : tuple of ndarray
+        Moments, each of the shape of the flat parameter buffer. Empty until a model is built.
+    """
+
+    rule: str
+    slots: tuple[str, ...] = ()  # Keras's names of the moments; those that are None in `state` off
+    initial_moment = 0.0
+
+    def __init__(
+        self,
+        learning_rate: Any,
+        weight_decay: float | None,
+        clipnorm: float | None,
+        clipvalue: float | None,
+        global_clipnorm: float | None,
+        use_ema: bool,
+        ema_momentum: float,
+        ema_overwrite_frequency: int | None,
+        loss_scale_factor: float | None,
+        gradient_accumulation_steps: int | None,
+        name: str | None,
+        *settings: float,
+    ) -> None:
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = {key: value for key, value in clips.items() if value is not None}
+        for key, value in given.items():
+            checked_number(key, value, 0.0)
+        if len(given) > 1:
+            raise ValueError(f"Only one kind of clipping may be chosen; got {', '.join(given)}.")
+        if weight_decay is not None:
+            checked_number("weight_decay", weight_decay, 0.0)
+        if not 0.0 <= checked_number("ema_momentum", ema_momentum, 0.0) <= 1.0:
+            raise ValueError(f"ema_momentum must be from 0 to 1; got {ema_momentum}.")
+        _check_count("ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        _check_count("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        self.weight_decay, self.name = weight_decay, name or type(self).__name__.lower()
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = bool(use_ema), float(ema_momentum)
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._schedule: Callable[..., float] | None = None
+        self.settings = np.array([0.0, *settings])
+        self._set_rate(learning_rate)
+        self.state: tuple[np.ndarray, ...] = ()
+        self._average = self._sums = np.zeros(0)
+        self._steps = np.zeros(1, np.int64)
+        self._buffer: ParameterBuffer | None = None
+        self._waiting: dict[str, np.ndarray] | None = None
+        self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
+
+    # The learning rate
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate; it may be set at any time, unless a schedule gives it."""
+        if self._schedule is not None:
+            return self._scheduled()
+        return float(self.settings[0])
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        if isinstance(self._schedule, LearningRateSchedule) and not callable(value):
+            raise TypeError(
+                f"The learning rate follows {type(self._schedule).__name__} and cannot be set; "
+                "give the optimizer a number instead."
+            )
+        self._set_rate(value)
+
+    def _set_rate(self, value: Any) -> None:
+        self._schedule = value if callable(value) else None
+        if not callable(value):
+            self.settings[0] = checked_number("learning_rate", value, 0.0)
+
+    def _scheduled(self) -> float:
+        assert self._schedule is not None
+        if isinstance(self._schedule, LearningRateSchedule):
+            return float(self._schedule(self.iterations))
+        return float(self._schedule())
+
+    def _follow_schedule(self) -> None:
+        if self._schedule is not None:
+            self.settings[0] = self._scheduled()
+
+    @property
+    def iterations(self) -> int:
+        """Steps taken so far."""
+        return int(self._steps[0])
+
+    # Steps
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Parameter] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Leave some weights out of `weight_decay`; call it before training.
+
+        Parameters
+        ----------
+        var_list : iterable of Parameter, optional
+            Such as ``layer.bias``.
+        var_names : iterable of str, optional
+            Patterns; a weight is left out if its name ("kernel", "bias", ...) has one in it.
+        """
+        if self._buffer is not None:
+            raise ValueError("exclude_from_weight_decay must be called before the model is built.")
+        chosen = {id(parameter) for parameter in var_list or ()}
+        pattern = re.compile("|".join(var_names)) if var_names else None
+        self._undecayed = lambda one: (
+            id(one) in chosen or bool(pattern and pattern.search(one.name))
+        )
+
+    def bind(self, ops: Any, buffer: ParameterBuffer) -> list[Call]:
+        """Return the calls that take one step on `buffer`.
+
+        Raises
+        ------
+        ValueError
+            The optimizer already serves another model: its moments would not fit.
+        """
+        if self._buffer is None:
+            self._take(buffer)
+        elif self._buffer is not buffer:
+            raise ValueError(
+                f"This {type(self).__name__} already trains another model; give each model its own."
+            )
+        size, value, gradient = buffer.value.size, buffer.value, buffer.gradient
+        ending = "_parallel" if size >= PARALLEL_PARAMETERS else ""
+        calls: list[Call] = []
+        if self._schedule is not None:
+            calls.append((self._follow_schedule, ()))
+        calls += self._clipping(ops, buffer, ending)
+        if self.weight_decay is not None:
+            decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
+            chunks = _chunks(buffer, decayed)
+            calls.append((ops.decay_weights, (value, chunks, self.settings, self.weight_decay)))
+        arguments = (value, gradient, *self._arguments(), self.settings, self._steps)
+        calls.append((getattr(ops, self.rule + ending), arguments))
+        if self.gradient_accumulation_steps:
+            calls = [(self._accumulate, (ops, calls, gradient))]
+        if self.use_ema:
+            every = self.ema_overwrite_frequency or 0
+            given = (self._average, value, self._steps, self.ema_momentum, every)
+            calls.append((ops.average_weights, given))
+        return calls
+
+    def _take(self, buffer: ParameterBuffer) -> None:
+        """Make the state for a buffer."""
+        self._buffer = buffer
+        size, dtype = buffer.value.size, buffer.value.dtype
+        self.state = tuple(aligned_zeros(size, dtype) for _ in self.active_slots())
+        if self.initial_moment:
+            for moment in self.state:
+                moment[:] = self.initial_moment
+        self._average = aligned_zeros(size if self.use_ema else 0, dtype)
+        self._sums = aligned_zeros(size if self.gradient_accumulation_steps else 0, dtype)
+        if self._waiting is not None:
+            found, self._waiting = self._waiting, None
+            self.set_variables(found)
+
+    def active_slots(self) -> tuple[str, ...]:
+        """Return the names of the moments that these settings need."""
+        return self.slots
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """Return the moments as the kernel takes them: None for one that is off."""
+        active = iter(self.state)
+        names = self.active_slots()
+        return tuple(next(active) if slot in names else None for slot in self.slots)
+
+    def _clipping(self, ops: Any, buffer: ParameterBuffer, ending: str) -> list[Call]:
+        limit = self.clipnorm or self.global_clipnorm
+        if limit:
+            chunks = _chunks(buffer)
+            if not self.clipnorm:
+                chunks[:, 2] = 0
+            scratch = np.zeros(len(chunks)), np.zeros(len(buffer.parameters))
+            clip = getattr(ops, "clip_norm" + ending)
+            return [(clip, (buffer.gradient, chunks, *scratch, float(limit)))]
+        if self.clipvalue:
+            return [(ops.clip_value, (buffer.gradient, float(self.clipvalue)))]
+        return []
+
+    def _accumulate(self, ops: Any, calls: list[Call], gradient: np.ndarray) -> None:
+        """Add to the gradients of the group; at its end take the step."""
+        group = self.gradient_accumulation_steps
+        assert group is not None
+        last = (self.iterations + 1) % group == 0
+        ops.accumulate(gradient, self._sums, 1.0 / group, last)
+        if last:
+            run(calls)
+        else:
+            self._steps += 1
+
+    def finalize(self) -> None:
+        """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
+        if self.use_ema and self._buffer is not None and self.iterations:
+            self._buffer.value[:] = self._average
+
+    # State
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """Return copies of all that a file must hold for training to go on bit for bit.
+
+        "iterations" (int64) and "learning_rate" (float64) have no axes; the moments are
+        "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
+        "accumulated" (gradients) among the slots. Before a model is built, the first two alone.
+        """
+        found = {
+            "iterations": np.array(self.iterations, np.int64),
+            "learning_rate": np.array(self.settings[0]),
+            **{name: values.copy() for name, values in self._scalars().items()},
+        }
+        if self._buffer is not None:
+            for slot, flat in self._flat_state().items():
+                for number, part in enumerate(self._buffer.split(flat)):
+                    found[f"{slot}/{number}"] = part
+        return found
+
+    def set_variables(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `variables` returned; before a model is built it waits for it.
+
+        Raises
+        ------
+        ValueError
+            Names or shapes are not this optimizer's; nothing was changed.
+        """
+        if self._buffer is None:
+            self._waiting = {name: np.array(value) for name, value in variables.items()}
+            self._steps[0] = int(variables.get("iterations", 0))
+            return
+        expected = self.variables()
+        for name in sorted(expected.keys() | variables.keys()):
+            if name not in expected or name not in variables:
+                holder = "the file has" if name in variables else "the optimizer has"
+                raise ValueError(f"Optimizer state does not fit: only {holder} {name!r}.")
+            if expected[name].shape != np.shape(variables[name]):
+                raise ValueError(
+                    f"Optimizer state {name!r} has shape {expected[name].shape}; "
+                    f"got {np.shape(variables[name])}."
+                )
+        self._steps[0] = int(variables["iterations"])
+        if self._schedule is None:
+            self.settings[0] = float(variables["learning_rate"])
+        for name, values in self._scalars().items():
+            values[...] = variables[name]
+        count = len(self._buffer.parameters)
+        for slot, flat in self._flat_state().items():
+            self._buffer.join([variables[f"{slot}/{number}"] for number in range(count)], flat)
+
+    def _scalars(self) -> dict[str, np.ndarray]:
+        """Return state that is not one number for each weight."""
+        return {}
+
+    def _flat_state(self) -> dict[str, np.ndarray]:
+        found = dict(zip(self.active_slots(), self.state, strict=True))
+        if self.use_ema:
+            found["average"] = self._average
+        if self.gradient_accumulation_steps:
+            found["accumulated"] = self._sums
+        return found
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer; got {value!r}.")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}; got {value}.")
+
+
+def _chunks(buffer: ParameterBuffer, chosen: list[bool] | None = None) -> np.ndarray:
+    """Return the table (start, stop, number) of the chosen parameters' chunks."""
+    rows = [
+        (first, min(first + CHUNK, stop), number)
+        for number, (start, stop) in enumerate(buffer.ranges())
+        if chosen is None or chosen[number]
+        for first in range(start, stop, CHUNK)
+    ]
+    return np.array(rows, np.int64).reshape(-1, 3)

@@ -1,0 +1,212 @@
+"""Penalties on weights or outputs that the loss grows by, by Keras's names and formulas."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nlstm.names import Registry
+from nlstm.parameters import Parameter
+from nlstm.plan import Plan, Tensor
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "bind_activity",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+]
+
+
+class Regularizer:
+    """The interface; subclass it for a penalty of your own, written in NumPy."""
+
+    def __call__(self, x: np.ndarray) -> Any:
+        """Return the penalty on `x`."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(x).")
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """Return the slopes of the penalty in `x`, in its shape."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define gradient(x), the slopes of its penalty: nlstm does "
+            "not differentiate Python code."
+        )
+
+    def bind(self, plan: Plan, parameter: Parameter) -> None:
+        """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
+        total, training = plan.penalty_value, plan.training
+
+        def add() -> None:
+            value = parameter.get()
+            total[0] += float(self(value))
+            if training:
+                parameter.gradient += parameter.pack(np.asarray(self.gradient(value)))
+
+        plan.penalty(add)
+
+
+class L1L2(Regularizer):
+    """``l1 * sum(abs(x)) + l2 * sum(x**2)``.
+
+    Parameters
+    ----------
+    l1, l2 : float, default 0.0
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
+        self.l1, self.l2 = _checked("l1", l1, 0.0), _checked("l2", l2, 0.0)
+
+    def __call__(self, x: np.ndarray) -> float:
+        """Return the penalty on `x`."""
+        x = np.asarray(x, np.float64)
+        return self.l1 * float(np.abs(x).sum()) + self.l2 * float((x * x).sum())
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """Return the slopes of the penalty in `x`."""
+        return self.l1 * np.sign(x) + 2.0 * self.l2 * np.asarray(x)
+
+    def bind(self, plan: Plan, parameter: Parameter) -> None:
+        """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
+        gradient = parameter.gradient if plan.training else parameter.gradient[:0]
+        self.bind_array(plan, plan.penalty, parameter.packed, gradient, 1.0)
+
+    def bind_array(self, plan: Plan, call: Any, value: Any, gradient: Any, share: float) -> None:
+        """Append a call for arrays whose padding is zero."""
+        flat = value.reshape(-1), gradient.reshape(-1)
+        call(plan.ops.penalty, flat[0], self.l1, self.l2, share, flat[1], plan.penalty_value)
+
+
+class L1(L1L2):
+    """``l1 * sum(abs(x))``.
+
+    Parameters
+    ----------
+    l1 : float, default 0.01
+    """
+
+    def __init__(self, l1: float = 0.01) -> None:
+        super().__init__(_checked("l1", l1, 0.01), 0.0)
+
+
+class L2(L1L2):
+    """``l2 * sum(x**2)``.
+
+    Parameters
+    ----------
+    l2 : float, default 0.01
+    """
+
+    def __init__(self, l2: float = 0.01) -> None:
+        super().__init__(0.0, _checked("l2", l2, 0.01))
+
+
+class OrthogonalRegularizer(Regularizer):
+    """Mean cosine between the rows, or columns, of a matrix, times `factor`.
+
+    Parameters
+    ----------
+    factor : float, default 0.01
+    mode : {"rows", "columns"}
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        if mode not in ("rows", "columns"):
+            raise ValueError(f"mode must be 'rows' or 'columns'; got {mode!r}.")
+        self.factor, self.mode = _checked("factor", factor, 0.01), mode
+
+    def _parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        if x.ndim != 2:
+            raise ValueError(f"OrthogonalRegularizer needs an array of two axes; got {x.shape}.")
+        rows = x if self.mode == "rows" else x.T
+        lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-7)
+        unit = rows / lengths
+        products = unit @ unit.T
+        np.fill_diagonal(products, 0.0)
+        return unit, lengths, products, len(rows) * (len(rows) - 1.0) / 2.0
+
+    def __call__(self, x: np.ndarray) -> float:
+        """Return the penalty on `x`."""
+        _, _, products, pairs = self._parts(np.asarray(x))
+        return self.factor * 0.5 * float(np.abs(products).sum()) / pairs
+
+    def gradient(self, x: np.ndarray) -> np.ndarray:
+        """Return the slopes of the penalty in `x`."""
+        unit, lengths, products, pairs = self._parts(np.asarray(x))
+        along = self.factor / pairs * np.sign(products) @ unit
+        slopes = (along - unit * (along * unit).sum(axis=1, keepdims=True)) / lengths
+        return slopes if self.mode == "rows" else slopes.T
+
+
+l1, l2, l1_l2 = L1, L2, L1L2  # Keras's names for them as functions
+
+REGISTRY = Registry(
+    "regularizer",
+    Regularizer,
+    {"l1": L1, "l1_l2": L1L2, "l2": L2, "orthogonal_regularizer": OrthogonalRegularizer},
+)
+
+
+def get(identifier: Any) -> Regularizer | None:
+    """Return the regularizer for a name, an object or a class; None for None.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown.
+    TypeError
+        `identifier` is nothing of these; for a function the error says how to give its gradient.
+    """
+    if identifier is None:
+        return None
+    if callable(identifier) and not isinstance(identifier, Regularizer | type):
+        raise TypeError(
+            f"The regularizer {getattr(identifier, '__name__', identifier)!r} is a function, and "
+            "nlstm does not differentiate Python code: subclass nlstm.regularizers.Regularizer "
+            "with __call__(x) and gradient(x)."
+        )
+    found = REGISTRY.get(identifier, "an nlstm.regularizers.Regularizer")
+    if type(found).gradient is Regularizer.gradient:
+        found.gradient(np.zeros(0))
+    return found
+
+
+def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> None:
+    """Let `plan` add the penalty on a layer's output, over the batch's rows, to the loss.
+
+    Call it once the layer's own calls are bound, before `y` is given on. The layer's activation
+    must not be fused with the loss.
+    """
+    if regularizer is None or not plan.scored:
+        return
+    gradient = plan.input_gradient(y)
+    if gradient is not None:
+        plan.call(gradient.fill, 0.0)
+    share = 1.0 / y.rows
+    if isinstance(regularizer, L1L2) and y.value.flags.c_contiguous:
+        wanted = y.value.reshape(-1)[:0] if gradient is None else gradient
+        regularizer.bind_array(plan, plan.call, y.value, wanted, share)
+        return
+    total, features = plan.penalty_value, y.features
+
+    def add() -> None:
+        value = y.value[:, :, :features].swapaxes(0, 1)
+        value = np.ascontiguousarray(value if y.sequence else value[:, 0])
+        total[0] += float(regularizer(value)) * share
+        if gradient is not None:
+            slopes = np.asarray(regularizer.gradient(value)).reshape(y.rows, y.steps, features)
+            gradient[:, :, :features] = share * slopes.swapaxes(0, 1)
+
+    plan.call(add)
+
+
+def _checked(name: str, value: Any, default: float) -> float:
+    value = default if value is None else value
+    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not number or not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
+    return float(value)
