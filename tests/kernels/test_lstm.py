@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels
+from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.reference.lstm import lstm_backward, lstm_forward
 
 SHAPES = [
@@ -24,16 +24,22 @@ OPTIONS = [
     {"h_mask": True},
     {"last_only": True},
     {"mask": True, "x_mask": True, "h_mask": True, "reverse": True},
+    {"peephole": True, "zoneout": (0.3, 0.2), "mask": True, "x_masks": True, "h_mask": True},
 ]
 
 
 def reference(case, activation="tanh", recurrent_activation="sigmoid"):
+    (N, T, _), H, dtype = case["x"].shape, case["h0"].shape[1], case["x"].dtype
+    if case["zoneout"] is not None:
+        case = case | {"zoneout": zoneout_draws(case["zoneout"], T, N, H, dtype)}
     arguments = {name: value for name, value in case.items() if name not in ("dy", "dh", "dc")}
     trace = lstm_forward(
         **arguments, activation=activation, recurrent_activation=recurrent_activation
     )
     gradients = lstm_backward(trace, case["dy"], case["dh"], case["dc"])
     expected = {name: getattr(gradients, name) for name in GRADIENTS}
+    if case["peephole"] is not None:
+        expected["dp"] = gradients.dp
     return expected | {"outputs": trace.outputs, "h": trace.h, "c": trace.c}
 
 

@@ -9,9 +9,11 @@ from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
 from nlstm.kernels.cpu.jit import lanes as lanes
 from nlstm.kernels.cpu.layout import pack_columns as pack_columns
 from nlstm.kernels.cpu.layout import pack_gates as pack_gates
+from nlstm.kernels.cpu.layout import pack_peephole as pack_peephole
 from nlstm.kernels.cpu.layout import padded as padded
 from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
+from nlstm.kernels.cpu.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
@@ -19,6 +21,7 @@ from nlstm.kernels.cpu.optimizers import adam_update as adam_update
 from nlstm.kernels.cpu.optimizers import adam_update_parallel as adam_update_parallel
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
 from nlstm.kernels.cpu.optimizers import sgd_update_parallel as sgd_update_parallel
+from nlstm.kernels.cpu.pointwise import activation as activation
 from nlstm.kernels.cpu.random import advance as advance
 from nlstm.kernels.cpu.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.random import dropout_mask as dropout_mask
