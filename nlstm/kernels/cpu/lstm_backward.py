@@ -293,7 +293,7 @@ def peephole_gradient(dp, dp_at, c, c_at, c_step, c_row, dz, dz_at, dz_step, ste
 @njit_inner
 def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, h_mask, mask, scratch, dz, dz_at,
                    dz_step, dz_block, F, H, L, dW, dW_at, dU, dU_at, db, db_at, dp, dp_at,
-                   reverse):  # fmt: skip
+                   partial, reverse):  # fmt: skip
     """Add what rows n0..n1 of a chunk give to the weight gradients, which lie flat at their places.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
@@ -330,8 +330,9 @@ def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, h_mask, mask, scrat
                             accumulate)  # fmt: skip
             if dp is not None:
                 c_at = (t0 * N + n0) * S + block * L
-                peephole_gradient(dp, dp_at + block * PEEPHOLES * L, c, c_at, N * S, S, dz, at,
-                                  dz_step, steps, rows, L, accumulate)  # fmt: skip
+                to, to_at = scratch if partial else dp.reshape(-1), dp_at + block * PEEPHOLES * L
+                peephole_gradient(to, to_at, c, c_at, N * S, S, dz, at, dz_step, steps, rows, L,
+                                  accumulate)  # fmt: skip
 
 
 @njit_inner
@@ -435,6 +436,11 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
         size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
+    inputs_product = product
+    if partial:  # slices are not in step: each has rows of its own, whatever their length
+        widest = max(B, V)
+        product += n0 * (widest - B) * L
+        inputs_product += n0 * (widest - V) * L
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
@@ -456,24 +462,22 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
                                  peephole, zoneout)  # fmt: skip
             if stage != RECURRENCE:
                 inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step, dz_block,
-                             W_panels, product, T, F, H, L, reverse)  # fmt: skip
+                             W_panels, inputs_product, T, F, H, L, reverse)  # fmt: skip
                 if partial:
                     to_W = to_U = to_b = scratch
                     W_at = sums + s * size
                     U_at = W_at + B * F * width
                     b_at = U_at + B * H * width
                     p_at = b_at + B * width
-                    to_p = None if dp is None else scratch
                     first, last, m0, m1 = 0, B * (F + H + 1), n0, n1
                 else:
                     to_W, to_U, to_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
                     W_at = U_at = b_at = p_at = 0
-                    to_p = None if dp is None else dp.reshape(-1)
                     first, last = share(B * (F + H + 1), s, slices)
                     m0, m1 = 0, N
                 gradient_share(first, last, m0, m1, t0, t1, x, h, c, hm, h_mask, mask, scratch, dz,
                                dz_at, dz_step, dz_block, F, H, L, to_W, W_at, to_U, U_at, to_b,
-                               b_at, to_p, p_at, reverse)  # fmt: skip
+                               b_at, dp, p_at, partial, reverse)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
