@@ -65,8 +65,8 @@ def softsign_derivative(z):
 
 
 def normal_probability(z):
-    erf = np.vectorize(math.erf, otypes=[np.float64])
-    return 0.5 * (1.0 + erf(z / SQRT_2))
+    erfc = np.vectorize(math.erfc, otypes=[np.float64])
+    return 0.5 * erfc(-z / SQRT_2)
 
 
 def gelu(z):
@@ -86,7 +86,7 @@ def silu_derivative(z):
 
 
 def gelu_tanh(z):
-    return 0.5 * z * (1.0 + np.tanh(np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3)))
+    return z * sigmoid(2.0 * np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3))
 
 
 def gelu_tanh_derivative(z):

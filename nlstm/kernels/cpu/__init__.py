@@ -4,6 +4,7 @@ from nlstm.kernels.cpu.counting import count_weights as count_weights
 from nlstm.kernels.cpu.counting import mask_from_lengths as mask_from_lengths
 from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
 from nlstm.kernels.cpu.counting import weights_from_mask as weights_from_mask
+from nlstm.kernels.cpu.activations import INPUT_NAMES as INPUT_NAMES
 from nlstm.kernels.cpu.dense import dense as dense
 from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
 from nlstm.kernels.cpu.jit import lanes as lanes
@@ -16,6 +17,7 @@ from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
+from nlstm.kernels.cpu.masks import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.optimizers import adam_update as adam_update
 from nlstm.kernels.cpu.optimizers import adam_update_parallel as adam_update_parallel
