@@ -7,11 +7,11 @@ from nlstm.layers import LSTM, Dense, Dropout, Input
 from nlstm.models import Sequential
 
 
-def make_model(dtype="float32", activation="linear", **lstm):
+def make_model(dtype="float32", activation="linear", activation_="tanh", **lstm):
     return Sequential(
         [
             Input((None, 3)),
-            LSTM(20, return_sequences=True, **lstm),
+            LSTM(20, activation_, return_sequences=True, **lstm),
             Dropout(0.5),
             LSTM(7, return_sequences=True),
             Dense(5, activation),
@@ -29,6 +29,36 @@ def test_same_bits_as_predict(rows, dtype, activation):
     stream = model.stream(rows)
     steps = [stream.step(x[:, t]).copy() for t in range(11)]
     assert np.array_equal(np.stack(steps, axis=1), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_options_of_the_lstm(rows):
+    options = {"peephole": True, "zoneout": (0.1, 0.2), "num_layers": 2}
+    model = make_model("float32", "gelu", activation_="softplus", **options)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0.0, 0.3, w.shape) for w in model.get_weights()])
+    x = rng.standard_normal((rows, 6, 3)).astype("float32")
+    stream = model.stream(rows)
+    assert len(stream.state) == 3
+    steps = [stream.step(x[:, t]).copy() for t in range(6)]
+    assert np.array_equal(np.stack(steps, axis=1), model.predict(x, verbose=0))
+
+
+def test_projection():
+    # predict multiplies projection and recurrent kernel first: not the same bits.
+    model = make_model("float64", proj_size=6)
+    x = np.random.default_rng(0).standard_normal((2, 6, 3))
+    stream = model.stream(2)
+    assert [(h.shape, c.shape) for h, c in stream.state] == [((2, 6), (2, 20)), ((2, 7), (2, 7))]
+    steps = [stream.step(x[:, t]).copy() for t in range(6)]
+    np.testing.assert_allclose(np.stack(steps, axis=1), model.predict(x, verbose=0), rtol=1e-10)
+
+
+@pytest.mark.parametrize("option", ["go_backwards", "return_state"])
+def test_what_cannot_stream(option):
+    model = Sequential([Input((None, 3)), LSTM(4, **{option: True})])
+    with pytest.raises(TypeError, match="lstm (goes backwards|returns states)"):
+        model.layers[0].streamed()
 
 
 def test_reset_and_state():

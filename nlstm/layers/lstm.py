@@ -63,6 +63,10 @@ class LSTM(Layer):
         Layers one on the other, with the same arguments. The weights of those after the first are
         named kernel_1, recurrent_kernel_1, ...; their states come after those of the first:
         (output, h, c, h_1, c_1, ...). The same as so many `LSTM` in a row, dropout included.
+    proj_size : int, optional
+        Return, and feed back, h = (o * act(c)) P of this size, less than `units`: PyTorch's. P is
+        ``projection_kernel``, shape (units, proj_size); recurrent_kernel has proj_size rows. Not
+        with an initial state, stateful, zero_output_for_mask, recurrent_dropout or zoneout.
     name, input_shape, dtype
         See `Layer`.
 
@@ -117,6 +121,7 @@ class LSTM(Layer):
         peephole: bool = False,
         zoneout: Any = 0.0,
         num_layers: int = 1,
+        proj_size: int | None = None,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
@@ -153,9 +158,28 @@ class LSTM(Layer):
         self.peephole = bool(peephole)
         self.zoneout = _checked_pair("zoneout", zoneout)
         self.num_layers = checked_size("num_layers", num_layers)
+        self.proj_size = self._checked_projection(proj_size)
         self._levels: list[Level] = []
         self._states: list[tuple[np.ndarray, np.ndarray] | None] = [None] * self.num_layers
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+
+    def _checked_projection(self, proj_size: Any) -> int | None:
+        if proj_size is None or proj_size == 0:  # PyTorch's 0 is none
+            return None
+        size = checked_size("proj_size", proj_size)
+        if size >= self.units:
+            raise ValueError(f"proj_size must be less than units, {self.units}; got {size}.")
+        for other in ("stateful", "zero_output_for_mask", "recurrent_dropout"):
+            if getattr(self, other):
+                raise ValueError(f"proj_size does not go with {other}.")
+        if any(self.zoneout):
+            raise ValueError("proj_size does not go with zoneout.")
+        return size
+
+    @property
+    def outputs(self) -> int:
+        """Features that come out: units, or proj_size."""
+        return self.proj_size or self.units
 
     # Shapes and weights
 
@@ -166,14 +190,16 @@ class LSTM(Layer):
                 f"{self.name} expects sequences, (batch, steps, features); what comes before it "
                 f"gives {(None, *shape)}. An LSTM before it needs return_sequences=True."
             )
-        wanted = ((self.units,),) * STATES * self.num_layers
+        wanted = ((self.outputs,), (self.units,)) * self.num_layers
+        if states and self.proj_size:
+            raise ValueError(f"{self.name} has a proj_size, and so takes no initial_state.")
         if states and tuple(states) != wanted:
             given = [(None, *state) for state in states]
             raise ValueError(
                 f"{self.name} expects an initial_state of {len(wanted)} arrays of shape "
                 f"{(None, self.units)}; got {given}."
             )
-        y = (shape[0], self.units) if self.return_sequences else (self.units,)
+        y = (shape[0], self.outputs) if self.return_sequences else (self.outputs,)
         return (y, *wanted) if self.return_state else y
 
     def build(self, ops: Any, shape: Shape, *others: Any) -> None:
@@ -183,7 +209,7 @@ class LSTM(Layer):
         self._levels = []
         for number in range(self.num_layers):
             self._levels.append(Level(self, number, ops, features, others[-1]))
-            features = self.units
+            features = self.outputs
         self.parameters = [one for level in self._levels for one in level.parameters]
         super().build(ops, shape, others[-1])
 

@@ -1,10 +1,11 @@
-"""One level of an LSTM: its weights, and its calls in a plan. An `LSTM` has `num_layers` of them."""
+"""One level of an LSTM, which has `num_layers` of them: its weights, and its calls in a plan."""
 
 from typing import Any
 
 import numpy as np
 
 from nlstm.layers.layer import StreamedLayer
+from nlstm.layers.projection import Projection
 from nlstm.parameters import Parameter
 from nlstm.plan import Call, Plan, Tensor
 
@@ -27,9 +28,7 @@ class Level:
         From 0; part of the names of weights, except for 0.
     """
 
-    def __init__(
-        self, layer: Any, number: int, ops: Any, features: int, dtype: np.dtype
-    ) -> None:
+    def __init__(self, layer: Any, number: int, ops: Any, features: int, dtype: np.dtype) -> None:
         self.layer, self.number = layer, number
         units, width = layer.units, GATES * layer.units
         suffix = f"_{number}" if number else ""
@@ -53,7 +52,7 @@ class Level:
             )
 
         self.kernel = weights("kernel", features, 0)
-        self.recurrent_kernel = weights("recurrent_kernel", units, 1)
+        self.recurrent_kernel = weights("recurrent_kernel", layer.outputs, 1)
         self.parameters = [self.kernel, self.recurrent_kernel]
         self.bias: Parameter | None = None
         self.peephole: Parameter | None = None
@@ -79,6 +78,11 @@ class Level:
                 lambda packed: ops.unpack_peephole(packed, units),
             )
             self.parameters.append(self.peephole)
+        self.projection: Projection | None = None
+        if layer.proj_size is not None:
+            purpose = PURPOSES * layer.num_layers + number
+            self.projection = Projection(layer, self.recurrent_kernel, suffix, purpose, ops)
+            self.parameters.append(self.projection.kernel)
 
     def _initial_bias(self) -> np.ndarray:
         """As Keras's code does, not its docs: the initializer still fills the other gates."""
@@ -104,6 +108,7 @@ class Level:
             layer.recurrent_activation,
             self.peephole,
             layer.zoneout,
+            None if self.projection is None else self.projection.kernel,
         )
 
     def bind(
@@ -132,12 +137,15 @@ class Level:
         zeroed = layer.zero_output_for_mask and x.mask is not None
         shown = h[1:] if sequences else h[last : last + 1]
         value = plan.array(shown.shape) if zeroed else shown
-        y = plan.tensor(value, units, sequences, gradient=True)
+        if self.projection is not None:
+            value = plan.array((*shown.shape[:2], ops.padded(layer.outputs, dtype)))
+        y = plan.tensor(value, layer.outputs, sequences, gradient=True)
         y.mask = x.mask if sequences else None
-        outputs = (y,)
+        outputs: tuple[Tensor, ...] = (y,)
         if states:
-            ends = (plan.tensor(one[last : last + 1], units, False, gradient=True) for one in (h, c))
-            outputs = (y, *ends)
+            end = h[last : last + 1] if self.projection is None else value[-1:]
+            last_h = plan.tensor(end, layer.outputs, False, gradient=True)
+            outputs = (y, last_h, plan.tensor(c[last : last + 1], units, False, gradient=True))
 
         if initial:
             for state, first in zip(initial, (h[0], c[0]), strict=True):
@@ -148,15 +156,31 @@ class Level:
             plan.call(h[0].fill, 0)
             plan.call(c[0].fill, 0)
         forward, backward = ops.lstm(layer.activation, layer.recurrent_activation)
-        weights = (self.kernel.packed, self.recurrent_kernel.packed)
+        recurrent_kernel = self.recurrent_kernel.packed
+        if self.projection is not None:
+            recurrent_kernel = self.projection.bind_recurrence(plan)
+        weights = (self.kernel.packed, recurrent_kernel)
         bias = self.no_bias if self.bias is None else self.bias.packed
         peephole = None if self.peephole is None else self.peephole.packed
         zoneout = self._zoneout(plan)
         options = (layer.go_backwards, x.mask, x_mask)
         recurrent = (h_mask, hm, peephole)
         plan.call(
-            forward, x.value, *weights, bias, h, c, gates, scratch, *options, xm, *recurrent, zoneout
+            forward,
+            x.value,
+            *weights,
+            bias,
+            h,
+            c,
+            gates,
+            scratch,
+            *options,
+            xm,
+            *recurrent,
+            zoneout,
         )
+        if self.projection is not None:
+            self.projection.bind(plan, shown, value)
         if layer.stateful:
             plan.call(layer.keep_states, self.number, h[last], c[last])
         order = _mask_order(steps, sequences, layer.go_backwards)
@@ -168,18 +192,34 @@ class Level:
         calls: list[Call] = []
         if zeroed:
             calls.append((ops.zero_masked_steps, (y.gradient, x.mask, *order, y.gradient)))
+        dy: Any = y.gradient
+        dh, dc = plan.array((rows, width)), plan.array((rows, width))
         if states:
-            dh, dc = (one.gradient[0] for one in outputs[1:])  # type: ignore[index]
+            last_dh, dc = (one.gradient[0] for one in outputs[1:])  # type: ignore[index]
         else:
-            dh, dc = plan.array((rows, width)), plan.array((rows, width))
-            calls += [(dh.fill, (0,)), (dc.fill, (0,))]
+            calls.append((dc.fill, (0,)))
+        if self.projection is not None:
+            if states:
+                calls.append((np.add, (dy[-1], last_dh, dy[-1])))
+            dy, back = self.projection.bind_back(plan, shown, value, dy)
+            calls.append(back)
+        if states and self.projection is None:
+            dh = last_dh
+        else:
+            calls.append((dh.fill, (0,)))
         db = plan.array(bias.shape) if self.bias is None else plan.gradient(self.bias)
         dp = None if self.peephole is None else plan.gradient(self.peephole)
-        dW, dU = plan.gradient(self.kernel), plan.gradient(self.recurrent_kernel)
-        gradients = (y.gradient, dh, dc, dW, dU, db, plan.input_gradient(x))
+        dW = plan.gradient(self.kernel)
+        if self.projection is None:
+            dU = plan.gradient(self.recurrent_kernel)
+        else:
+            dU = plan.array(recurrent_kernel.shape)
+        gradients = (dy, dh, dc, dW, dU, db, plan.input_gradient(x))
         seen = x.value if xm is None else xm
         arguments = (seen, *weights, h, c, gates, *gradients, scratch, *options, *recurrent)
         calls.append((backward, (*arguments, dp, zoneout)))
+        if self.projection is not None:
+            calls.append(self.projection.recurrence_back(plan, dU))
         for state, gradient in zip(initial, (dh, dc), strict=False):
             wanted = plan.input_gradient(state)
             if wanted is not None:

@@ -64,12 +64,13 @@ def test_agrees_with_reference(shape, options, dtype):
 
 
 @pytest.mark.parametrize(
-    "activations", [("relu", "sigmoid"), ("tanh", "tanh"), ("linear", "sigmoid")]
+    "activations", [("relu", "sigmoid"), ("gelu", "mish"), ("exponential", "hard_sigmoid")]
 )
 def test_activations(activations):
     case = random_case(5, 3, 2, 9, np.float64)
     result = run_kernels(case, *activations)
     assert_close(result, reference(case, *activations), 30)
+    assert not result["lanes past H"].any()
 
 
 @pytest.mark.parametrize("options", [{}, {"mask": True}], ids=["plain", "mask"])
@@ -83,7 +84,7 @@ def test_prediction_keeps_two_slots(options):
 @pytest.mark.parametrize(
     "shape", [(1, 3, 4, 200), (5, 40, 3, 64), (37, 20, 10, 50), (6, 3, 1600, 520)]
 )
-@pytest.mark.parametrize("options", [{}, {"mask": True, "h_mask": True}], ids=["plain", "masks"])
+@pytest.mark.parametrize("options", [{}, OPTIONS[-1]], ids=["plain", "all"])
 def test_same_bits_at_any_number_of_threads(shape, options, threads):
     case = random_case(*shape, np.float32, **options)
     results = []

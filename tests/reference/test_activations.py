@@ -11,7 +11,9 @@ def test_derivative(name):
     # No point lies within a step of a kink (0, 1, 2.5, 3 and 6).
     z = np.linspace(-8.0, 8.0, 40)
     expected = gradient(lambda: forward(z).sum(), z)
-    np.testing.assert_allclose(derivative(z), expected, rtol=1e-7, atol=1e-9 * max(1.0, np.abs(expected).max()))
+    np.testing.assert_allclose(
+        derivative(z), expected, rtol=1e-7, atol=1e-9 * max(1.0, np.abs(expected).max())
+    )
 
 
 @pytest.mark.parametrize(

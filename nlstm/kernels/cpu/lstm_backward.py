@@ -111,7 +111,10 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
                 gate_at = ((t * gates.shape[1] + block) * N + n) * width
                 kept_i, kept_f = load(gates, gate_at), load(gates, gate_at + L)
                 kept_g, kept_o = load(gates, gate_at + 2 * L), load(gates, gate_at + 3 * L)
-                i, f = restored(recurrent_activation, kept_i), restored(recurrent_activation, kept_f)
+                i, f = (
+                    restored(recurrent_activation, kept_i),
+                    restored(recurrent_activation, kept_f),
+                )
                 g, o = restored(activation, kept_g), restored(recurrent_activation, kept_o)
                 c_old = load(c, c_at)
                 if zoneout is None:
