@@ -81,8 +81,8 @@ class LSTM(Layer):
     References
     ----------
     Hochreiter & Schmidhuber 1997, "Long short-term memory"; Gers, Schmidhuber & Cummins 2000,
-    "Learning to forget"; Gers, Schraudolph & Schmidhuber 2002, "Learning precise timing" (peephole);
-    Krueger et al. 2017, "Zoneout".
+    "Learning to forget"; Gers, Schraudolph & Schmidhuber 2002, "Learning precise timing with LSTM
+    recurrent networks" (peephole); Krueger et al. 2017, "Zoneout".
     """
 
     needs_sequence = True

@@ -38,8 +38,8 @@ def lstm_forward(
     gives an output of 0. x_mask (N, F), or (4, N, F) for one a gate, multiplies x at every step.
     zoneout is (k of c, k of h), numbers or arrays (T, N, H) in the order of computation.
     h_masks (4, N, H), one for each gate i, f, g, o, or (1, N, H), one for all, multiplies h' in the
-    product only. reverse: the last step comes first, and outputs stand in the order in which they were computed, as with
-    Keras's go_backwards.
+    product only. reverse: the last step comes first, and outputs stand in the order in which they
+    were computed, as with Keras's go_backwards.
 
     Returns a trace: `outputs` (N, T, H), last state `h` and `c` (N, H), what `lstm_backward` needs.
     """

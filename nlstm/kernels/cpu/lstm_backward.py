@@ -186,8 +186,8 @@ def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels,
                                    np.bool_(past))  # fmt: skip
         else:
             for gate in range(GATES):
-                product_with_transpose(scratch, product, row, first, end, v0, v1, dz, dz_at, dz_block,
-                                       scratch, U_panels, H, L, gate, np.int64(1),
+                product_with_transpose(scratch, product, row, first, end, v0, v1, dz, dz_at,
+                                       dz_block, scratch, U_panels, H, L, gate, np.int64(1),
                                        np.bool_(False))  # fmt: skip
                 for m in range(first, end):
                     for v in range(v0, v1):
@@ -248,8 +248,8 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
 
 
 @njit_inner
-def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row,
-                    in_step, dz, dz_offset, dz_step, steps, rows, L, accumulate):  # fmt: skip
+def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, inputs, in_offset,
+                    in_row, in_step, dz, dz_offset, dz_step, steps, rows, L, accumulate):  # fmt: skip
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
     Step 0 of the chunk is tx of the mask, row 0 is n0; each block of steps has rows of its own.
@@ -344,7 +344,7 @@ def inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step, 
     """Compute dx of the steps of one chunk for rows n0..n1."""
     if dx is None:
         return
-    N, S, V = dx.shape[1], dx.shape[2], (F + L - 1) // L
+    V = (F + L - 1) // L
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
         at, n = dz_at + (t - t0) * dz_step, n0
@@ -464,8 +464,8 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
                                  dz_step, dz_block, U_panels, product, H, reverse, mask, h_mask,
                                  peephole, zoneout)  # fmt: skip
             if stage != RECURRENCE:
-                inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step, dz_block,
-                             W_panels, inputs_product, T, F, H, L, reverse)  # fmt: skip
+                inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step,
+                             dz_block, W_panels, inputs_product, T, F, H, L, reverse)  # fmt: skip
                 if partial:
                     to_W = to_U = to_b = scratch
                     W_at = sums + s * size

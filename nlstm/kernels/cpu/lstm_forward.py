@@ -4,8 +4,8 @@
     c = f c' + i g        h = o tanh(c)
 
 With peephole weights p, z_i and z_f have p c' added, and z_o has p c (Gers, Schraudolph &
-Schmidhuber 2002). A register tile computes z for a few rows and one block of units, and the cell finishes these while
-they are in the first-level cache.
+Schmidhuber 2002). A register tile computes z for a few rows and one block of units, and the cell
+finishes these while they are in the first-level cache.
 
 References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 """
