@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nlstm.layers import LSTM, Dense, Dropout, Input
-from nlstm.models import Sequential
+from nlstm.models import Model, Sequential
 
 
 def make_model(dtype="float32", activation="linear", activation_="tanh", **lstm):
@@ -54,11 +54,26 @@ def test_projection():
     np.testing.assert_allclose(np.stack(steps, axis=1), model.predict(x, verbose=0), rtol=1e-10)
 
 
-@pytest.mark.parametrize("option", ["go_backwards", "return_state"])
-def test_what_cannot_stream(option):
-    model = Sequential([Input((None, 3)), LSTM(4, **{option: True})])
-    with pytest.raises(TypeError, match="lstm (goes backwards|returns states)"):
-        model.layers[0].streamed()
+def test_what_cannot_stream():
+    model = Sequential([Input((None, 3)), LSTM(4, go_backwards=True)])
+    with pytest.raises(TypeError, match="lstm goes backwards"):
+        model.stream()
+
+
+def test_a_decoder_goes_on_from_its_encoder():
+    past, ahead = Input((None, 2)), Input((None, 3))
+    _, h, c = LSTM(4, return_state=True)(past)
+    decoder, head = LSTM(4, return_sequences=True), Dense(2)
+    outputs = head(decoder(ahead, initial_state=[h, c]))
+    model = Model([past, ahead], outputs)
+    states = Model(past, [h, c])
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 6, 3))
+    wanted = model.predict([x, z], verbose=0)
+    stream = Sequential([Input((None, 3)), decoder, head]).stream(3)
+    stream.state = [states.predict(x, verbose=0)]
+    steps = [stream.step(z[:, t]).copy() for t in range(6)]
+    np.testing.assert_allclose(np.stack(steps, axis=1), wanted, rtol=1e-6)
 
 
 def test_reset_and_state():

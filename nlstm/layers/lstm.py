@@ -244,8 +244,6 @@ class LSTM(Layer):
         """Return the weights and the activations of each level."""
         if self.go_backwards:
             raise TypeError(f"{self.name} goes backwards: it needs the last step first.")
-        if self.return_state:
-            raise TypeError(f"{self.name} returns states: a stream has them in its `state`.")
         return [level.streamed() for level in self._levels]
 
     def bind(self, plan: Plan, x: Tensor, *initial_states: Tensor) -> Any:

@@ -1,10 +1,10 @@
 """The kernels on the CPU: every operation of the contract, by name."""
 
+from nlstm.kernels.cpu.activations import INPUT_NAMES as INPUT_NAMES
 from nlstm.kernels.cpu.counting import count_weights as count_weights
 from nlstm.kernels.cpu.counting import mask_from_lengths as mask_from_lengths
 from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
 from nlstm.kernels.cpu.counting import weights_from_mask as weights_from_mask
-from nlstm.kernels.cpu.activations import INPUT_NAMES as INPUT_NAMES
 from nlstm.kernels.cpu.dense import dense as dense
 from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
 from nlstm.kernels.cpu.jit import lanes as lanes

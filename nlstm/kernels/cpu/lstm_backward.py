@@ -249,7 +249,8 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
 
 @njit_inner
 def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, inputs, in_offset,
-                    in_row, in_step, dz, dz_offset, dz_step, steps, rows, L, accumulate):  # fmt: skip
+                    in_row, in_step, dz, dz_offset, dz_step, steps, rows, L,
+                    accumulate):  # fmt: skip
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
     Step 0 of the chunk is tx of the mask, row 0 is n0; each block of steps has rows of its own.
