@@ -13,7 +13,6 @@ References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.activations import activate, only_units, saved
 from nlstm.kernels.cpu.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.jit import (
     flush_denormals,
@@ -23,7 +22,8 @@ from nlstm.kernels.cpu.jit import (
     restore_denormals,
     thread_count,
 )
-from nlstm.kernels.cpu.layout import GATES, PEEPHOLES
+from nlstm.kernels.cpu.layout import GATES
+from nlstm.kernels.cpu.lstm_cell import finish_cell
 from nlstm.kernels.cpu.schedule import (
     CACHED_BYTES,
     MOST_SLICES,
@@ -31,9 +31,9 @@ from nlstm.kernels.cpu.schedule import (
     projected_steps,
     schedule,
 )
-from nlstm.kernels.cpu.simd import fence, fma, is_aligned, load, store, stream
+from nlstm.kernels.cpu.simd import fence, is_aligned
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
-from nlstm.kernels.cpu.zoneout import C_DRAW, H_DRAW, draw, mean_of_draws, row_key, zoneout_key
+from nlstm.kernels.cpu.zoneout import zoneout_key
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -47,75 +47,6 @@ def any_row(mask, t, first, last):
         if mask[t, n]:
             return True
     return False
-
-
-@njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
-                gates, past_caches, H, L, mask, h_mask, hm, peephole, zoneout,
-                zone_key):  # fmt: skip
-    """Finish rows first..last of one unit block: gates from z, then c and h.
-
-    `slots` are those of h and c before and after the step. Masked rows keep their state.
-    """
-    N, S = h.shape[1], h.shape[2]
-    before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
-    c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
-    for n in range(first, last):
-        if mask is not None and not mask[tx, n]:
-            h_new = load(h, before + n * S)
-            store(c, c_after + n * S, load(c, c_before + n * S))
-        else:
-            at = z_at + (n - first) * GATES * L
-            z_i, z_f = load(z, at), load(z, at + L)
-            z_g, z_o = load(z, at + 2 * L), load(z, at + 3 * L)
-            c_old = load(c, c_before + n * S)
-            if peephole is not None:
-                z_i = fma(load(peephole, block * PEEPHOLES * L), c_old, z_i)
-                z_f = fma(load(peephole, (block * PEEPHOLES + 1) * L), c_old, z_f)
-            i = activate(recurrent_activation, z_i)
-            f = activate(recurrent_activation, z_f)
-            g = activate(activation, z_g)
-            if peephole is None:
-                o = activate(recurrent_activation, z_o)
-            c_new = only_units(activation, fma(f, c_old, i * g), H - block * L)
-            squashed = activate(activation, c_new)
-            if zoneout is not None:
-                if gates is None:
-                    c_new = mean_of_draws(c, zoneout[3], c_old, c_new)
-                else:
-                    key = row_key(zone_key, t * N + n, C_DRAW)
-                    c_new = draw(key, block * L, zoneout[3], c_old, c_new)
-            if peephole is not None:
-                z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
-                o = activate(recurrent_activation, z_o)
-            h_new = only_units(activation, o * squashed, H - block * L)
-            if zoneout is not None:
-                h_old = load(h, before + n * S)
-                if gates is None:
-                    h_new = mean_of_draws(h, zoneout[4], h_old, h_new)
-                else:
-                    key = row_key(zone_key, t * N + n, H_DRAW)
-                    h_new = draw(key, block * L, zoneout[4], h_old, h_new)
-            store(c, c_after + n * S, c_new)
-            if gates is not None:
-                i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
-                g, o = saved(activation, z_g, g), saved(recurrent_activation, z_o, o)
-                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
-                if past_caches:
-                    stream(gates, at, i)
-                    stream(gates, at + L, f)
-                    stream(gates, at + 2 * L, g)
-                    stream(gates, at + 3 * L, o)
-                else:
-                    store(gates, at, i)
-                    store(gates, at + L, f)
-                    store(gates, at + 2 * L, g)
-                    store(gates, at + 3 * L, o)
-        store(h, after + n * S, h_new)
-        if h_mask is not None and t + 1 < hm.shape[0]:
-            for gate in range(GATES):
-                kept = h_new * load(h_mask, (gate * N + n) * S + block * L)
-                store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
 
 
 @njit_inner
