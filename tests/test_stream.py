@@ -70,7 +70,8 @@ def test_a_decoder_goes_on_from_its_encoder():
     rng = np.random.default_rng(0)
     x, z = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 6, 3))
     wanted = model.predict([x, z], verbose=0)
-    stream = Sequential([Input((None, 3)), decoder, head]).stream(3)
+    again = Input((None, 3))
+    stream = Model(again, head(decoder(again))).stream(3)
     stream.state = [states.predict(x, verbose=0)]
     steps = [stream.step(z[:, t]).copy() for t in range(6)]
     np.testing.assert_allclose(np.stack(steps, axis=1), wanted, rtol=1e-6)

@@ -63,10 +63,16 @@ class LSTM(Layer):
         Layers one on the other, with the same arguments. The weights of those after the first are
         named kernel_1, recurrent_kernel_1, ...; their states come after those of the first:
         (output, h, c, h_1, c_1, ...). The same as so many `LSTM` in a row, dropout included.
+    layer_norm : bool, default False
+        Normalise x W and h U, each over the four gates of all units, and c before the output's
+        activation, to mean 0 and variance 1 (plus 1e-5), with gains ``kernel_gain`` and
+        ``recurrent_gain``, shape (4 * units,), ``state_gain`` and ``state_offset``, (units,). Not
+        with peephole, recurrent_dropout or zoneout.
     proj_size : int, optional
         Return, and feed back, h = (o * act(c)) P of this size, less than `units`: PyTorch's. P is
         ``projection_kernel``, shape (units, proj_size); recurrent_kernel has proj_size rows. Not
-        with an initial state, stateful, zero_output_for_mask, recurrent_dropout or zoneout.
+        with an initial state, stateful, zero_output_for_mask, recurrent_dropout, zoneout or
+        layer_norm.
     name, input_shape, dtype
         See `Layer`.
 
@@ -121,6 +127,7 @@ class LSTM(Layer):
         peephole: bool = False,
         zoneout: Any = 0.0,
         num_layers: int = 1,
+        layer_norm: bool = False,
         proj_size: int | None = None,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
@@ -158,10 +165,19 @@ class LSTM(Layer):
         self.peephole = bool(peephole)
         self.zoneout = _checked_pair("zoneout", zoneout)
         self.num_layers = checked_size("num_layers", num_layers)
+        self.layer_norm = self._checked_norm(layer_norm)
         self.proj_size = self._checked_projection(proj_size)
         self._levels: list[Level] = []
         self._states: list[tuple[np.ndarray, np.ndarray] | None] = [None] * self.num_layers
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+
+    def _checked_norm(self, layer_norm: Any) -> bool:
+        for other in ("peephole", "recurrent_dropout"):
+            if layer_norm and getattr(self, other):
+                raise ValueError(f"layer_norm does not go with {other}.")
+        if layer_norm and any(self.zoneout):
+            raise ValueError("layer_norm does not go with zoneout.")
+        return bool(layer_norm)
 
     def _checked_projection(self, proj_size: Any) -> int | None:
         if proj_size is None or proj_size == 0:  # PyTorch's 0 is none
@@ -169,7 +185,7 @@ class LSTM(Layer):
         size = checked_size("proj_size", proj_size)
         if size >= self.units:
             raise ValueError(f"proj_size must be less than units, {self.units}; got {size}.")
-        for other in ("stateful", "zero_output_for_mask", "recurrent_dropout"):
+        for other in ("stateful", "zero_output_for_mask", "recurrent_dropout", "layer_norm"):
             if getattr(self, other):
                 raise ValueError(f"proj_size does not go with {other}.")
         if any(self.zoneout):

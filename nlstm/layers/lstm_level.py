@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.layers.layer import StreamedLayer
+from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
 from nlstm.parameters import Parameter
 from nlstm.plan import Call, Plan, Tensor
@@ -78,6 +79,10 @@ class Level:
                 lambda packed: ops.unpack_peephole(packed, units),
             )
             self.parameters.append(self.peephole)
+        self.gains: Gains | None = None
+        if layer.layer_norm:
+            self.gains = Gains(units, GATES, suffix, ops)
+            self.parameters += self.gains.parameters
         self.projection: Projection | None = None
         if layer.proj_size is not None:
             purpose = PURPOSES * layer.num_layers + number
@@ -97,6 +102,8 @@ class Level:
     def streamed(self) -> StreamedLayer:
         """Return the weights and the activations."""
         layer = self.layer
+        if self.gains is not None:
+            raise TypeError(f"{layer.name} has layer_norm, which no stream computes yet.")
         return StreamedLayer(
             "lstm",
             self.kernel.shape[0],
@@ -125,12 +132,16 @@ class Level:
         """
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        slots = steps + 1 if plan.training or sequences else 2
+        slots = steps + 1 if plan.training or sequences or self.gains is not None else 2
         h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
         last = steps if slots > 2 else steps % 2
         gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        gates = plan.array(gates_shape) if plan.training else None
-        scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
+        if self.gains is None:
+            gates = plan.array(gates_shape) if plan.training else None
+            scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
+        else:
+            size = ops.normalised_scratch_size(rows, x.features, units, dtype)
+            gates, scratch = None, plan.scratch(size)
         x_mask, xm = self._input_masks(plan, x)
         h_mask, hm = self._recurrent_masks(plan, steps, rows, width)
 
@@ -155,7 +166,8 @@ class Level:
         else:
             plan.call(h[0].fill, 0)
             plan.call(c[0].fill, 0)
-        forward, backward = ops.lstm(layer.activation, layer.recurrent_activation)
+        kernels = ops.lstm if self.gains is None else ops.lstm_normalised
+        forward, backward = kernels(layer.activation, layer.recurrent_activation)
         recurrent_kernel = self.recurrent_kernel.packed
         if self.projection is not None:
             recurrent_kernel = self.projection.bind_recurrence(plan)
@@ -165,20 +177,17 @@ class Level:
         zoneout = self._zoneout(plan)
         options = (layer.go_backwards, x.mask, x_mask)
         recurrent = (h_mask, hm, peephole)
-        plan.call(
-            forward,
-            x.value,
-            *weights,
-            bias,
-            h,
-            c,
-            gates,
-            scratch,
-            *options,
-            xm,
-            *recurrent,
-            zoneout,
-        )
+        inputs = (x.value, *weights, bias)
+        if self.gains is None:
+            work = (h, c, gates, scratch)
+            plan.call(forward, *inputs, *work, *options, xm, *recurrent, zoneout)
+        else:
+            kept = (
+                *(plan.array(gates_shape) for _ in range(3)),
+                plan.array((steps, rows, width)),
+                plan.array((steps, rows, 3)),
+            )
+            plan.call(forward, *inputs, self.gains.packed, h, c, kept, *options, xm)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
         if layer.stateful:
@@ -216,8 +225,14 @@ class Level:
             dU = plan.array(recurrent_kernel.shape)
         gradients = (dy, dh, dc, dW, dU, db, plan.input_gradient(x))
         seen = x.value if xm is None else xm
-        arguments = (seen, *weights, h, c, gates, *gradients, scratch, *options, *recurrent)
-        calls.append((backward, (*arguments, dp, zoneout)))
+        if self.gains is None:
+            work = (h, c, gates)
+            arguments = (seen, *weights, *work, *gradients, scratch, *options, *recurrent)
+            calls.append((backward, (*arguments, dp, zoneout)))
+        else:
+            work, dgains = (self.gains.packed, h, c, kept), self.gains.gradients(plan)
+            arguments = (seen, *weights, *work, *gradients[:-1], dgains, gradients[-1])
+            calls.append((backward, (*arguments, scratch, *options)))
         if self.projection is not None:
             calls.append(self.projection.recurrence_back(plan, dU))
         for state, gradient in zip(initial, (dh, dc), strict=False):

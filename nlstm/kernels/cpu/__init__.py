@@ -17,6 +17,10 @@ from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
+from nlstm.kernels.cpu.lstm_normalised import lstm_normalised as lstm_normalised
+from nlstm.kernels.cpu.lstm_normalised import (
+    normalised_scratch_size as normalised_scratch_size,
+)
 from nlstm.kernels.cpu.masks import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.optimizers import adam_update as adam_update
