@@ -23,7 +23,7 @@ class Stream:
         The kernels.
     parameters : ndarray
         The model's flat weights.
-    layers : sequence of StreamedLayer
+    layers : sequence of StreamedLayer, or of lists of them
     batch_size : int
 
     Attributes
@@ -39,8 +39,9 @@ class Stream:
     """
 
     def __init__(
-        self, ops: Any, parameters: np.ndarray, layers: Sequence[StreamedLayer], batch_size: int
+        self, ops: Any, parameters: np.ndarray, layers: Sequence[Any], batch_size: int
     ) -> None:
+        layers = _flat(layers)
         if not layers:
             raise ValueError("The model has no layer that computes anything.")
         dtype = parameters.dtype
@@ -55,9 +56,12 @@ class Stream:
                 layer.kind,
                 layer.features,
                 layer.units,
+                layer.outputs,
                 place(layer.kernel),
                 place(layer.recurrent_kernel),
                 place(layer.bias),
+                place(layer.peephole),
+                place(layer.projection),
                 layer.activation,
                 layer.gate_activation,
             )
@@ -70,22 +74,28 @@ class Stream:
         self._x = work[x : x + batch_size * layers[0].features].reshape(self._shape)
         first, width = table[-1, -2:]
         self.output = work[first : first + batch_size * width].reshape(batch_size, width)
-        self.output = self.output[:, : layers[-1].units]
+        self.output = self.output[:, : layers[-1].outputs]
         self._step = ops.stream_step
         width = ops.lanes(dtype)
-        self._arguments = (table, parameters, self._state, work, batch_size, width)
-        sizes = [layer.units for layer in layers if layer.kind == "lstm"]
+        rates = np.array([layer.zoneout for layer in layers])
+        self._arguments = (table, rates, parameters, self._state, work, batch_size, width)
+        sizes = [(layer.outputs, layer.units) for layer in layers if layer.kind == "lstm"]
         self._states = self._views(sizes, batch_size, width)
 
-    def _views(self, sizes: list[int], rows: int, width: int) -> list[tuple[np.ndarray, ...]]:
-        """Return (h, c) of each LSTM as views of the flat state."""
+    def _views(
+        self, sizes: list[tuple[int, int]], rows: int, width: int
+    ) -> list[tuple[np.ndarray, ...]]:
+        """Return (h, c) of each LSTM as views of the flat state; `sizes` are their features."""
         views: list[tuple[np.ndarray, ...]] = []
         start = 0
-        for units in sizes:
-            padded = -(-units // width) * width
-            pair = self._state[start : start + 2 * rows * padded].reshape(2, rows, padded)
-            views.append((pair[0, :, :units], pair[1, :, :units]))
-            start += pair.size
+        for pair in sizes:
+            found = []
+            for features in pair:
+                padded = -(-features // width) * width
+                window = self._state[start : start + rows * padded].reshape(rows, padded)
+                found.append(window[:, :features])
+                start += rows * padded
+            views.append(tuple(found))
         return views
 
     def step(self, x: Any) -> np.ndarray:
@@ -134,3 +144,11 @@ class Stream:
         for views, pair in zip(self._states, arrays, strict=True):
             for view, array in zip(views, pair, strict=True):
                 view[...] = array
+
+
+def _flat(layers: Sequence[Any]) -> list[StreamedLayer]:
+    """Return the layers with lists among them opened."""
+    found: list[StreamedLayer] = []
+    for layer in layers:
+        found += layer if isinstance(layer, list) else [layer]
+    return found

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from nlstm.layers import LSTM, Dense, Dropout, Input
-from nlstm.models import Sequential
+from nlstm.models import Model, Sequential
 
 
-def make_model(dtype="float32", activation="linear", **lstm):
+def make_model(dtype="float32", activation="linear", activation_="tanh", **lstm):
     return Sequential(
         [
             Input((None, 3)),
-            LSTM(20, return_sequences=True, **lstm),
+            LSTM(20, activation_, return_sequences=True, **lstm),
             Dropout(0.5),
             LSTM(7, return_sequences=True),
             Dense(5, activation),
@@ -29,6 +29,52 @@ def test_same_bits_as_predict(rows, dtype, activation):
     stream = model.stream(rows)
     steps = [stream.step(x[:, t]).copy() for t in range(11)]
     assert np.array_equal(np.stack(steps, axis=1), model.predict(x, verbose=0))
+
+
+@pytest.mark.parametrize("rows", [1, 9])
+def test_options_of_the_lstm(rows):
+    options = {"peephole": True, "zoneout": (0.1, 0.2), "num_layers": 2}
+    model = make_model("float32", "gelu", activation_="softplus", **options)
+    rng = np.random.default_rng(1)
+    model.set_weights([rng.normal(0.0, 0.3, w.shape) for w in model.get_weights()])
+    x = rng.standard_normal((rows, 6, 3)).astype("float32")
+    stream = model.stream(rows)
+    assert len(stream.state) == 3
+    steps = [stream.step(x[:, t]).copy() for t in range(6)]
+    assert np.array_equal(np.stack(steps, axis=1), model.predict(x, verbose=0))
+
+
+def test_projection():
+    # predict multiplies projection and recurrent kernel first: not the same bits.
+    model = make_model("float64", proj_size=6)
+    x = np.random.default_rng(0).standard_normal((2, 6, 3))
+    stream = model.stream(2)
+    assert [(h.shape, c.shape) for h, c in stream.state] == [((2, 6), (2, 20)), ((2, 7), (2, 7))]
+    steps = [stream.step(x[:, t]).copy() for t in range(6)]
+    np.testing.assert_allclose(np.stack(steps, axis=1), model.predict(x, verbose=0), rtol=1e-10)
+
+
+def test_what_cannot_stream():
+    model = Sequential([Input((None, 3)), LSTM(4, go_backwards=True)])
+    with pytest.raises(TypeError, match="lstm goes backwards"):
+        model.stream()
+
+
+def test_a_decoder_goes_on_from_its_encoder():
+    past, ahead = Input((None, 2)), Input((None, 3))
+    _, h, c = LSTM(4, return_state=True)(past)
+    decoder, head = LSTM(4, return_sequences=True), Dense(2)
+    outputs = head(decoder(ahead, initial_state=[h, c]))
+    model = Model([past, ahead], outputs)
+    states = Model(past, [h, c])
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(3, 5, 2)), rng.normal(size=(3, 6, 3))
+    wanted = model.predict([x, z], verbose=0)
+    again = Input((None, 3))
+    stream = Model(again, head(decoder(again))).stream(3)
+    stream.state = [states.predict(x, verbose=0)]
+    steps = [stream.step(z[:, t]).copy() for t in range(6)]
+    np.testing.assert_allclose(np.stack(steps, axis=1), wanted, rtol=1e-6)
 
 
 def test_reset_and_state():

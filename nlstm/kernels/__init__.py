@@ -20,6 +20,7 @@ state          (T + 1, N, S)  slot 0 is the initial state, slot t + 1 the state 
                               Prediction may pass (2, N, S): slots are used in turn (t % 2).
 gate weights   (B, K, 4, L)   ``B = ceil(H / L)`` blocks of L units; the four gates side by side.
 gate bias      (B, 4, L)
+peephole       (B, 3, L)      for the gates i, f, o
 panels         (V, K, L)      ``V = ceil(O / L)`` panels of L columns (dense weights; bias (V, L)).
 =============  =============  ====================================================================
 
@@ -28,9 +29,15 @@ Lanes past the last feature are zero in every array and gradient, and stay zero.
 Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or float64
 
 * ``lanes(dtype)``, ``padded(features, dtype)`` (the S of an output), ``pack_gates(kernel)``,
-  ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``
+  ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``,
+  ``pack_peephole(weights)``, ``unpack_peephole(packed, H)``
 * ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``,
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``
+* ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
+  normalised_backward``, ``normalised_scratch_size(N, F, H, dtype)``: with layer normalisation
+* ``activation(name) -> activation_forward, activation_backward``, for layers whose own kernels
+  leave it out; ``INPUT_NAMES``: those whose derivative needs the input, not the result
+* ``zero_masked_steps(source, mask, first, step, out)``
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,

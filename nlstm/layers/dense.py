@@ -8,7 +8,7 @@ import numpy as np
 from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
 from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.plan import Call, Plan, Tensor
 
 __all__ = ["Dense"]
 
@@ -21,7 +21,7 @@ class Dense(Layer):
     units : int
         Features that come out.
     activation : str, function or None
-        "linear", "relu", "sigmoid", "softmax" or "tanh".
+        See `nlstm.activations`.
     use_bias : bool, default True
     kernel_initializer, bias_initializer : str or Initializer
     kernel_regularizer, bias_regularizer : str or Regularizer, optional
@@ -114,17 +114,22 @@ class Dense(Layer):
         """Append one call forward and one back."""
         ops = plan.ops
         # A loss that is fused with the activation hands over the gradient from before it.
-        forward, backward = ops.dense(self.activation)
+        apart = plan.training and self.activation in ops.INPUT_NAMES
+        forward, backward = ops.dense("linear" if apart else self.activation)
         if plan.fused is self:
             _, backward = ops.dense("linear")
         value = plan.array((x.steps, x.rows, ops.padded(self.units, plan.dtype)))
+        z = plan.array(value.shape) if apart else value
         y = plan.tensor(value, self.units, x.sequence, gradient=True)
         y.mask = x.mask
         bias = self.bias if self.use_bias else None
-        x_rows, y_rows = _rows(x.value), _rows(value)
+        x_rows, y_rows = _rows(x.value), _rows(z)
         scratch = plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype))
         weights = (self.kernel.packed, bias and bias.packed)
         plan.call(forward, x_rows, *weights, y_rows, scratch, self.units)
+        activate, derive = ops.activation(self.activation) if apart else (None, None)
+        if activate is not None:  # the derivative needs what comes before the activation
+            plan.call(activate, y_rows, _rows(value), self.units)
         if plan.training:
             arguments = (
                 x_rows,
@@ -137,7 +142,11 @@ class Dense(Layer):
                 scratch,
                 self.units,
             )
-            plan.call_back(y, (backward, arguments))
+            calls: list[Call] = [(backward, arguments)]
+            if derive is not None:
+                dy = _rows(y.gradient)
+                calls.insert(0, (derive, (y_rows, _rows(value), dy, dy, self.units)))
+            plan.call_back(y, *calls)
         regularizers.bind_activity(self.activity_regularizer, plan, y)
         return y
 

@@ -34,6 +34,14 @@ class StreamedLayer(NamedTuple):
     bias: Parameter | None
     activation: str
     gate_activation: str = "linear"
+    peephole: Parameter | None = None
+    zoneout: tuple[float, float] = (0.0, 0.0)  # of c and h
+    projection: Parameter | None = None
+
+    @property
+    def outputs(self) -> int:
+        """Features that come out."""
+        return self.units if self.projection is None else self.projection.shape[1]
 
 
 def checked_size(name: str, value: Any) -> int:

@@ -6,14 +6,14 @@ import numpy as np
 
 from nlstm import activations, initializers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
+from nlstm.layers.lstm_level import Level
 from nlstm.parameters import Parameter
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan import Plan, Tensor
 
 __all__ = ["LSTM"]
 
-GATES = 4  # i, f, g, o
-ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
-DROPOUT, RECURRENT_DROPOUT = 0, 1  # purposes of the layer's random streams
+ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")
+STATES = 2  # h and c
 
 
 class LSTM(Layer):
@@ -29,15 +29,50 @@ class LSTM(Layer):
     kernel_initializer, recurrent_initializer, bias_initializer : str or Initializer
     unit_forget_bias : bool, default True
         Start the forget gate's bias at 1.
+    kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer : optional
+        Penalties that the loss gets for weights, and for the output.
+    kernel_constraint, recurrent_constraint, bias_constraint : optional
+        What weights are held to after each update.
     dropout, recurrent_dropout : float
         Shares of the input and of the recurrent state to drop while training; one mask for a
-        sequence, used at every step. The recurrent state has one mask per gate.
+        sequence, used at every step. The recurrent state has one mask per gate, and with both
+        rates above 0 so has the input, as in Keras.
     seed : int, optional
         See `Layer`.
     return_sequences : bool, default False
         Return every step, shape (batch, steps, units), instead of the last, (batch, units).
+    return_state : bool, default False
+        Return (output, h, c), with the last states of shape (batch, units).
     go_backwards : bool, default False
         Process the steps from last to first, and return them in that order.
+    stateful : bool, default False
+        Row i of a batch goes on from where row i of the batch before ended, until `reset_state`.
+    unroll, use_cudnn, implementation
+        Keras's; without effect.
+    zero_output_for_mask : bool, default False
+        Output zeros at masked steps, instead of the output before them.
+    time_major : bool
+        Only False.
+    peephole : bool, default False
+        Let the gates i and f see the c before, and o the new c, each unit by a weight of its own:
+        ``peephole``, shape (3 * units,), order i, f, o, zeros to begin with.
+    zoneout : float or pair of float, default 0
+        Share of c, and of h, that keeps its value from the step before while training, drawn anew
+        for each step and unit; in prediction the mean of that. One number is for both.
+    num_layers : int, default 1
+        Layers one on the other, with the same arguments. The weights of those after the first are
+        named kernel_1, recurrent_kernel_1, ...; their states come after those of the first:
+        (output, h, c, h_1, c_1, ...). The same as so many `LSTM` in a row, dropout included.
+    layer_norm : bool, default False
+        Normalise x W and h U, each over the four gates of all units, and c before the output's
+        activation, to mean 0 and variance 1 (plus 1e-5), with gains ``kernel_gain`` and
+        ``recurrent_gain``, shape (4 * units,), ``state_gain`` and ``state_offset``, (units,). Not
+        with peephole, recurrent_dropout or zoneout.
+    proj_size : int, optional
+        Return, and feed back, h = (o * act(c)) P of this size, less than `units`: PyTorch's. P is
+        ``projection_kernel``, shape (units, proj_size); recurrent_kernel has proj_size rows. Not
+        with an initial state, stateful, zero_output_for_mask, recurrent_dropout, zoneout or
+        layer_norm.
     name, input_shape, dtype
         See `Layer`.
 
@@ -46,13 +81,18 @@ class LSTM(Layer):
     Input of shape (batch, steps, features). Weights: kernel (features, 4 * units), recurrent_kernel
     (units, 4 * units), bias (4 * units,), with the gates in the order i, f, c, o.
 
+    Where a mask is 0 a row keeps its state and repeats its output; a row that is masked throughout
+    returns its initial state.
+
     References
     ----------
     Hochreiter & Schmidhuber 1997, "Long short-term memory"; Gers, Schmidhuber & Cummins 2000,
-    "Learning to forget".
+    "Learning to forget"; Gers, Schraudolph & Schmidhuber 2002, "Learning precise timing with LSTM
+    recurrent networks" (peephole); Krueger et al. 2017, "Zoneout".
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -64,155 +104,219 @@ class LSTM(Layer):
         recurrent_initializer: Any = "orthogonal",
         bias_initializer: Any = "zeros",
         unit_forget_bias: bool = True,
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         seed: int | None = None,
         return_sequences: bool = False,
+        return_state: bool = False,
         go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        use_cudnn: Any = "auto",
         *,
+        zero_output_for_mask: bool = False,
+        implementation: int = 2,
+        time_major: bool = False,
+        peephole: bool = False,
+        zoneout: Any = 0.0,
+        num_layers: int = 1,
+        layer_norm: bool = False,
+        proj_size: int | None = None,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
         self.units = checked_size("units", units)
-        self.state_activation = activations.get(activation, ACTIVATIONS, "LSTM")
-        self.gate_activation = activations.get(recurrent_activation, ACTIVATIONS, "LSTM's gates")
+        self.activation: str = activations.get(activation, ACTIVATIONS, "LSTM")
+        self.recurrent_activation = activations.get(
+            recurrent_activation, ACTIVATIONS, "LSTM's gates"
+        )
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.unit_forget_bias = bool(unit_forget_bias)
+        self.kernel_regularizer = kernel_regularizer
+        self.recurrent_regularizer = recurrent_regularizer
+        self.bias_regularizer = bias_regularizer
+        self.activity_regularizer = activity_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.recurrent_constraint = recurrent_constraint
+        self.bias_constraint = bias_constraint
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
         self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll, self.use_cudnn = unroll, use_cudnn
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.implementation = implementation
+        if time_major:
+            raise ValueError("time_major must be False: the batch is the first axis.")
+        self.time_major = False
+        self.peephole = bool(peephole)
+        self.zoneout = _checked_pair("zoneout", zoneout)
+        self.num_layers = checked_size("num_layers", num_layers)
+        self.layer_norm = self._checked_norm(layer_norm)
+        self.proj_size = self._checked_projection(proj_size)
+        self._levels: list[Level] = []
+        self._states: list[tuple[np.ndarray, np.ndarray] | None] = [None] * self.num_layers
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
 
-    def output_shape(self, shape: Shape) -> Shape:
-        """Return (steps, units) or (units,); a flat `shape` is an error."""
+    def _checked_norm(self, layer_norm: Any) -> bool:
+        for other in ("peephole", "recurrent_dropout"):
+            if layer_norm and getattr(self, other):
+                raise ValueError(f"layer_norm does not go with {other}.")
+        if layer_norm and any(self.zoneout):
+            raise ValueError("layer_norm does not go with zoneout.")
+        return bool(layer_norm)
+
+    def _checked_projection(self, proj_size: Any) -> int | None:
+        if proj_size is None or proj_size == 0:  # PyTorch's 0 is none
+            return None
+        size = checked_size("proj_size", proj_size)
+        if size >= self.units:
+            raise ValueError(f"proj_size must be less than units, {self.units}; got {size}.")
+        for other in ("stateful", "zero_output_for_mask", "recurrent_dropout", "layer_norm"):
+            if getattr(self, other):
+                raise ValueError(f"proj_size does not go with {other}.")
+        if any(self.zoneout):
+            raise ValueError("proj_size does not go with zoneout.")
+        return size
+
+    @property
+    def outputs(self) -> int:
+        """Features that come out: units, or proj_size."""
+        return self.proj_size or self.units
+
+    # Shapes and weights
+
+    def output_shape(self, shape: Shape, *states: Shape) -> Any:
+        """Return (steps, units) or (units,), and the shapes of the states where they come out."""
         if len(shape) != 2:
             raise ValueError(
                 f"{self.name} expects sequences, (batch, steps, features); what comes before it "
                 f"gives {(None, *shape)}. An LSTM before it needs return_sequences=True."
             )
-        return (shape[0], self.units) if self.return_sequences else (self.units,)
-
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
-        """Make kernel, recurrent_kernel and bias."""
-        features, units, width = shape[-1], self.units, GATES * self.units
-        assert features is not None
-
-        def unpack(packed: np.ndarray) -> np.ndarray:
-            return ops.unpack_gates(packed, units)
-
-        def pack_bias(bias: np.ndarray) -> np.ndarray:
-            return ops.pack_gates(bias[None])[:, 0]
-
-        generator = self.seeds.generator
-        self.kernel = Parameter(
-            "kernel",
-            (features, width),
-            lambda: self.kernel_initializer((features, width), generator(0)),
-            ops.pack_gates,
-            unpack,
-        )
-        self.recurrent_kernel = Parameter(
-            "recurrent_kernel",
-            (units, width),
-            lambda: self.recurrent_initializer((units, width), generator(1)),
-            ops.pack_gates,
-            unpack,
-        )
-        self.parameters = [self.kernel, self.recurrent_kernel]
-        if self.use_bias:
-            self.bias = Parameter(
-                "bias", (width,), self._initial_bias, pack_bias, lambda b: unpack(b[:, None])[0]
+        wanted = ((self.outputs,), (self.units,)) * self.num_layers
+        if states and self.proj_size:
+            raise ValueError(f"{self.name} has a proj_size, and so takes no initial_state.")
+        if states and tuple(states) != wanted:
+            given = [(None, *state) for state in states]
+            raise ValueError(
+                f"{self.name} expects an initial_state of {len(wanted)} arrays of shape "
+                f"{(None, self.units)}; got {given}."
             )
-            self.parameters.append(self.bias)
-        else:
-            self.no_bias = pack_bias(np.zeros(width, dtype))
-        super().build(ops, shape, dtype)
+        y = (shape[0], self.outputs) if self.return_sequences else (self.outputs,)
+        return (y, *wanted) if self.return_state else y
 
-    def _initial_bias(self) -> np.ndarray:
-        """As Keras's code does, not its docs: the initializer still fills the other gates."""
-        units, generator = self.units, self.seeds.generator(2)
-        if not self.unit_forget_bias:
-            return self.bias_initializer((GATES * units,), generator)
-        before = self.bias_initializer((units,), generator)
-        after = self.bias_initializer((2 * units,), generator)
-        return np.concatenate([before, np.ones(units), after])
+    def build(self, ops: Any, shape: Shape, *others: Any) -> None:
+        """Make the weights of every level; `others` are the shapes of states, and the dtype."""
+        features = shape[-1]
+        assert features is not None
+        self._levels = []
+        for number in range(self.num_layers):
+            self._levels.append(Level(self, number, ops, features, others[-1]))
+            features = self.outputs
+        self.parameters = [one for level in self._levels for one in level.parameters]
+        super().build(ops, shape, others[-1])
 
-    def streamed(self) -> StreamedLayer:
-        """Return the weights and the activations."""
+    def rules_of(self, weight: str) -> dict[str, Any]:
+        """Return the regularizer and the constraint of a weight, where there are any."""
+        start = weight.removesuffix("_kernel")
+        found = {rule: getattr(self, f"{start}_{rule}") for rule in ("regularizer", "constraint")}
+        return {rule: value for rule, value in found.items() if value is not None}
+
+    @property
+    def kernel(self) -> Parameter:
+        """The weights of the input."""
+        return self._levels[0].kernel
+
+    @property
+    def recurrent_kernel(self) -> Parameter:
+        """The weights of the state."""
+        return self._levels[0].recurrent_kernel
+
+    @property
+    def bias(self) -> Parameter | None:
+        """The bias, or None."""
+        return self._levels[0].bias
+
+    # Running
+
+    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
+        """Return the symbols of a call: the input, then the states."""
+        return super().call_inputs(*inputs, initial_state, **others)  # type: ignore[misc]
+
+    def streamed(self) -> list[StreamedLayer]:  # type: ignore[override]
+        """Return the weights and the activations of each level."""
         if self.go_backwards:
             raise TypeError(f"{self.name} goes backwards: it needs the last step first.")
-        return StreamedLayer(
-            "lstm",
-            self.kernel.shape[0],
-            self.units,
-            self.kernel,
-            self.recurrent_kernel,
-            self.bias if self.use_bias else None,
-            self.state_activation,
-            self.gate_activation,
-        )
+        return [level.streamed() for level in self._levels]
 
-    def bind(self, plan: Plan, x: Tensor) -> Tensor:
-        """Append the masks, the initial state and one call forward; back the same."""
-        ops, dtype, units = plan.ops, plan.dtype, self.units
-        steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        forward, backward = ops.lstm(self.state_activation, self.gate_activation)
-        slots = steps + 1 if plan.training or self.return_sequences else 2
-        h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
-        gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        gates = plan.array(gates_shape) if plan.training else None
-        scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
-        last = steps if slots > 2 else steps % 2
-        value = h[1:] if self.return_sequences else h[last : last + 1]
-        y = plan.tensor(value, units, self.return_sequences, gradient=True)
-        y.mask = x.mask if self.return_sequences else None
-        x_mask, xm = self._input_mask(plan, x)
-        h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
-        kernel, recurrent_kernel = self.kernel, self.recurrent_kernel
-        bias = self.bias.packed if self.use_bias else self.no_bias
+    def bind(self, plan: Plan, x: Tensor, *initial_states: Tensor) -> Any:
+        """Append the calls of every level; the output, or (output, h, c, ...) comes back."""
+        ends: list[Tensor] = []
+        y = x
+        for number, level in enumerate(self._levels):
+            sequences = self.return_sequences or number + 1 < self.num_layers
+            initial = initial_states[STATES * number : STATES * (number + 1)]
+            y, *states = level.bind(plan, y, initial, sequences, self.return_state)
+            ends += states
+        return (y, *ends) if self.return_state else y
 
-        plan.call(h[0].fill, 0)
-        plan.call(c[0].fill, 0)
-        weights = (kernel.packed, recurrent_kernel.packed)
-        states = (h, c, gates)
-        masks = (self.go_backwards, x.mask, x_mask)
-        plan.call(forward, x.value, *weights, bias, *states, scratch, *masks, xm, h_mask, hm)
-        if plan.training:
-            dh, dc = plan.array((rows, width)), plan.array((rows, width))
-            db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
-            dW, dU = plan.gradient(kernel), plan.gradient(recurrent_kernel)
-            gradients = (y.gradient, dh, dc, dW, dU, db)
-            seen = x.value if xm is None else xm
-            dx = plan.input_gradient(x)
-            zeros: list[Call] = [(dh.fill, (0,)), (dc.fill, (0,))]
-            arguments = (seen, *weights, *states, *gradients, dx, scratch, *masks, h_mask, hm)
-            plan.call_back(y, *zeros, (backward, arguments))
-        return y
+    # States that last from batch to batch
 
-    def _input_mask(self, plan: Plan, x: Tensor) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return the dropout mask of the inputs and a buffer for the masked inputs."""
-        if not plan.training or self.dropout == 0.0:
-            return None, None
-        mask = plan.array((x.rows, x.features))
-        self._draw(plan, DROPOUT, self.dropout, x.features, mask)
-        return mask, plan.array(x.value.shape)
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of h and c of each level, (batch, units), or None after a reset."""
+        if self._states[0] is None:
+            return None
+        pairs = [pair for pair in self._states if pair is not None]
+        return [state[:, : self.units].copy() for pair in pairs for state in pair]
 
-    def _recurrent_mask(
-        self, plan: Plan, steps: int, rows: int, width: int
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return the dropout masks of the state, one per gate, and a buffer for masked states."""
-        if not plan.training or self.recurrent_dropout == 0.0:
-            return None, None
-        mask = plan.array((GATES, rows, width))
-        flat = mask.reshape(GATES * rows, width)
-        self._draw(plan, RECURRENT_DROPOUT, self.recurrent_dropout, self.units, flat)
-        return mask, plan.array((steps, GATES, rows, width))
+    def reset_state(self) -> None:
+        """Forget the states of a stateful layer: the next batch starts from zeros, at any size."""
+        self._states = [None] * self.num_layers
 
-    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
-        key = (self.seeds.key(purpose), plan.random_counter(), purpose)
-        plan.call(plan.ops.dropout_mask, *key, rate, features, out)
+    reset_states = reset_state
+
+    def take_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
+        """Copy the states of a level into slot 0, shape (rows, S)."""
+        kept = self._states[number]
+        if kept is None:
+            h.fill(0)
+            c.fill(0)
+            return
+        if kept[0].shape != h.shape:
+            raise ValueError(
+                f"{self.name} is stateful: a batch of {len(h)} rows cannot go on from states of "
+                f"{len(kept[0])}; call reset_state() to start anew."
+            )
+        np.copyto(h, kept[0])
+        np.copyto(c, kept[1])
+
+    def keep_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
+        """Copy the last states of a level out of the plan."""
+        kept = self._states[number]
+        if kept is None or kept[0].shape != h.shape:
+            self._states[number] = (h.copy(), c.copy())
+        else:
+            np.copyto(kept[0], h)
+            np.copyto(kept[1], c)
+
+
+def _checked_pair(name: str, value: Any) -> tuple[float, float]:
+    """Return the rates for c and h, given as one number or as a pair."""
+    pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(pair) != STATES:
+        raise ValueError(f"{name} must be a number or a pair (of c, of h); got {value!r}.")
+    return checked_rate(name, pair[0]), checked_rate(name, pair[1])

@@ -3,11 +3,15 @@
 import numpy as np
 
 from nlstm.kernels.cpu import layout
+from nlstm.kernels.cpu.jit import njit
 from nlstm.kernels.cpu.lstm import lstm
 from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_scratch_size
+from nlstm.kernels.cpu.simd import splat, store
 from nlstm.kernels.cpu.tile import load_tile
+from nlstm.kernels.cpu.zoneout import draw, row_key, zoneout_key
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
+ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream
 
 
 def random_case(
@@ -22,6 +26,9 @@ def random_case(
     h_mask=False,
     reverse=False,
     last_only=False,
+    x_masks=False,
+    peephole=False,
+    zoneout=None,
 ):
     """Return random arrays in Keras layouts, every gate with weights of its own."""
     rng = np.random.default_rng(seed)
@@ -44,12 +51,39 @@ def random_case(
         "dc": normal(N, H),
         "reverse": reverse,
         "mask": rng.integers(0, 2, (N, T)).astype(bool) if mask else None,
-        "x_mask": dropout_mask(N, F) if x_mask else None,
+        "x_mask": dropout_mask(*[4] * x_masks, N, F) if x_mask or x_masks else None,
         "h_masks": dropout_mask(4, N, H) if h_mask else None,
+        "peephole": normal(3 * H) if peephole else None,
+        "zoneout": zoneout,  # rates
     }
+    if mask and N > 30:
+        case["mask"][6:29, T // 2 :] = False  # tiles that are masked as a whole
+        case["mask"][:, -1] = False
     if last_only:
         case["dy"][:, :-1] = 0
     return case
+
+
+@njit
+def _draws(zoneout, which, rate, width, out):
+    key = zoneout_key(zoneout)
+    for t in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            for k in range(0, out.shape[2], width):
+                of_row = row_key(key, t * out.shape[1] + n, which)
+                old, new = splat(out, 1.0), splat(out, 0.0)
+                at = (t * out.shape[1] + n) * out.shape[2] + k
+                store(out, at, draw(of_row, k, rate, old, new))
+
+
+def zoneout_draws(rates, T, N, H, dtype):
+    """Return what training draws for c and h, (T, N, H): 1 where the old value stays."""
+    found = []
+    for which, rate in enumerate(rates):
+        out = np.zeros((T, N, layout.padded(H, dtype)), dtype)
+        _draws((*ZONEOUT_KEY, *rates), which, rate, layout.lanes(dtype), out)
+        found.append(out[..., :H])
+    return found
 
 
 def widen(array, size):
@@ -77,7 +111,7 @@ def run_kernels(
     x, mask = steps_first(case["x"]), case["mask"]
     mask = None if mask is None else steps_first(mask).astype(np.uint8)
     x_mask, h_mask = case["x_mask"], case["h_masks"]
-    xm = None if x_mask is None else np.full((T, N, F), nan, dtype)
+    xm = None if x_mask is None else np.full((T, *x_mask.shape[:-2], N, F), nan, dtype)
     hm = None if h_mask is None else np.full((T, 4, N, S), nan, dtype)
     h_mask = None if h_mask is None else widen(h_mask, S)
     slots = T + 1 if train else 2
@@ -86,16 +120,20 @@ def run_kernels(
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
     scratch = np.full(lstm_scratch_size(T, N, F, H, dtype), nan, dtype)
     masks = (case["reverse"], mask, x_mask)
-    forward(x, W, U, b, h, c, gates, scratch, *masks, xm, h_mask, hm)
+    p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
+    zoneout = None if case["zoneout"] is None else (*ZONEOUT_KEY, *case["zoneout"])
+    forward(x, W, U, b, h, c, gates, scratch, *masks, xm, h_mask, hm, p, zoneout)
     if not train:
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
     dy = widen(steps_first(case["dy"]), S)
     dy = np.ascontiguousarray(dy[-1:]) if last_only else dy
     dh, dc = widen(case["dh"], S), widen(case["dc"], S)
     dW, dU, db = np.full_like(W, nan), np.full_like(U, nan), np.full_like(b, nan)
+    dp = None if p is None else np.full_like(p, nan)
     dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
     x = x if xm is None else xm
-    backward(x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, *masks, h_mask, hm)
+    gradients = (dy, dh, dc, dW, dU, db, dx)
+    backward(x, W, U, h, c, gates, *gradients, scratch, *masks, h_mask, hm, p, dp, zoneout)
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),
         "h": h[T, :, :H],
@@ -104,6 +142,7 @@ def run_kernels(
         "dW": layout.unpack_gates(dW, H),
         "dU": layout.unpack_gates(dU, H),
         "db": layout.unpack_gates(db[:, None], H)[0],
+        "dp": np.zeros(3 * H) if p is None else layout.unpack_peephole(dp, H),
         "dh0": dh[:, :H],
         "dc0": dc[:, :H],
         "lanes past H": np.concatenate(

@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels
+from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.reference.lstm import lstm_backward, lstm_forward
 
 SHAPES = [
@@ -24,16 +24,22 @@ OPTIONS = [
     {"h_mask": True},
     {"last_only": True},
     {"mask": True, "x_mask": True, "h_mask": True, "reverse": True},
+    {"peephole": True, "zoneout": (0.3, 0.2), "mask": True, "x_masks": True, "h_mask": True},
 ]
 
 
 def reference(case, activation="tanh", recurrent_activation="sigmoid"):
+    (N, T, _), H, dtype = case["x"].shape, case["h0"].shape[1], case["x"].dtype
+    if case["zoneout"] is not None:
+        case = case | {"zoneout": zoneout_draws(case["zoneout"], T, N, H, dtype)}
     arguments = {name: value for name, value in case.items() if name not in ("dy", "dh", "dc")}
     trace = lstm_forward(
         **arguments, activation=activation, recurrent_activation=recurrent_activation
     )
     gradients = lstm_backward(trace, case["dy"], case["dh"], case["dc"])
     expected = {name: getattr(gradients, name) for name in GRADIENTS}
+    if case["peephole"] is not None:
+        expected["dp"] = gradients.dp
     return expected | {"outputs": trace.outputs, "h": trace.h, "c": trace.c}
 
 
@@ -58,12 +64,13 @@ def test_agrees_with_reference(shape, options, dtype):
 
 
 @pytest.mark.parametrize(
-    "activations", [("relu", "sigmoid"), ("tanh", "tanh"), ("linear", "sigmoid")]
+    "activations", [("relu", "sigmoid"), ("gelu", "mish"), ("softplus", "hard_sigmoid")]
 )
 def test_activations(activations):
     case = random_case(5, 3, 2, 9, np.float64)
     result = run_kernels(case, *activations)
     assert_close(result, reference(case, *activations), 30)
+    assert not result["lanes past H"].any()
 
 
 @pytest.mark.parametrize("options", [{}, {"mask": True}], ids=["plain", "mask"])
@@ -77,7 +84,7 @@ def test_prediction_keeps_two_slots(options):
 @pytest.mark.parametrize(
     "shape", [(1, 3, 4, 200), (5, 40, 3, 64), (37, 20, 10, 50), (6, 3, 1600, 520)]
 )
-@pytest.mark.parametrize("options", [{}, {"mask": True, "h_mask": True}], ids=["plain", "masks"])
+@pytest.mark.parametrize("options", [{}, OPTIONS[-1]], ids=["plain", "all"])
 def test_same_bits_at_any_number_of_threads(shape, options, threads):
     case = random_case(*shape, np.float32, **options)
     results = []

@@ -13,7 +13,9 @@ SEQUENCE = np.random.default_rng(0).normal(size=(6, 4, 3))
 
 
 @pytest.mark.parametrize("x", [FLAT, SEQUENCE], ids=["flat", "sequence"])
-@pytest.mark.parametrize("activation", ["linear", "relu", "tanh", "sigmoid", "softmax"])
+@pytest.mark.parametrize(
+    "activation", ["linear", "relu", "tanh", "sigmoid", "softmax", "gelu", "elu"]
+)
 @pytest.mark.parametrize("units", [1, 5, 20])
 def test_outputs_and_gradients(units, activation, x):
     model = model_of(Dense(units, activation), shape=x.shape[1:])

@@ -65,8 +65,8 @@ def softsign_derivative(z):
 
 
 def normal_probability(z):
-    erf = np.vectorize(math.erf, otypes=[np.float64])
-    return 0.5 * (1.0 + erf(z / SQRT_2))
+    erfc = np.vectorize(math.erfc, otypes=[np.float64])
+    return 0.5 * erfc(-z / SQRT_2)
 
 
 def gelu(z):
@@ -83,6 +83,80 @@ def silu(z):
 
 def silu_derivative(z):
     return sigmoid(z) + z * sigmoid_derivative(z)
+
+
+def gelu_tanh(z):
+    return z * sigmoid(2.0 * np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3))
+
+
+def gelu_tanh_derivative(z):
+    t = np.tanh(np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3))
+    slope = np.sqrt(2.0 / np.pi) * (1.0 + 3.0 * 0.044715 * z**2)
+    return 0.5 * (1.0 + t) + 0.5 * z * (1.0 - t**2) * slope
+
+
+def hard_silu(z):
+    return z * hard_sigmoid(z)
+
+
+def hard_silu_derivative(z):
+    return np.where(np.abs(z) < 3.0, z / 3.0 + 0.5, np.where(z > 0.0, 1.0, 0.0))
+
+
+def mish(z):
+    return z * np.tanh(softplus(z))
+
+
+def mish_derivative(z):
+    w = np.tanh(softplus(z))
+    return w + z * (1.0 - w**2) * sigmoid(z)
+
+
+def log_sigmoid(z):
+    return -softplus(-z)
+
+
+def log_sigmoid_derivative(z):
+    return sigmoid(-z)
+
+
+def exponential(z):
+    return np.exp(np.minimum(z, 700.0))
+
+
+def relu6(z):
+    return np.clip(z, 0.0, 6.0)
+
+
+def relu6_derivative(z):
+    return np.where((z > 0.0) & (z < 6.0), 1.0, 0.0)
+
+
+def leaky_relu(z):
+    return np.where(z < 0.0, 0.2 * z, z)
+
+
+def leaky_relu_derivative(z):
+    return np.where(z < 0.0, 0.2, 1.0)
+
+
+def hard_tanh(z):
+    return np.clip(z, -1.0, 1.0)
+
+
+def hard_tanh_derivative(z):
+    return np.where(np.abs(z) < 1.0, 1.0, 0.0)
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+def selu(z):
+    return SELU_SCALE * np.where(z > 0.0, z, SELU_ALPHA * np.expm1(np.minimum(z, 0.0)))
+
+
+def selu_derivative(z):
+    return SELU_SCALE * np.where(z > 0.0, 1.0, SELU_ALPHA * np.exp(np.minimum(z, 0.0)))
 
 
 def linear(z):
@@ -106,4 +180,13 @@ ACTIVATIONS = {
     "gelu": (gelu, gelu_derivative),
     "silu": (silu, silu_derivative),
     "linear": (linear, linear_derivative),
+    "gelu_tanh": (gelu_tanh, gelu_tanh_derivative),
+    "hard_silu": (hard_silu, hard_silu_derivative),
+    "mish": (mish, mish_derivative),
+    "log_sigmoid": (log_sigmoid, log_sigmoid_derivative),
+    "exponential": (exponential, exponential),
+    "relu6": (relu6, relu6_derivative),
+    "leaky_relu": (leaky_relu, leaky_relu_derivative),
+    "hard_tanh": (hard_tanh, hard_tanh_derivative),
+    "selu": (selu, selu_derivative),
 }

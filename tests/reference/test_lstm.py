@@ -8,8 +8,6 @@ import pytest
 from tests.reference.finite_differences import gradient
 from tests.reference.lstm import lstm_backward, lstm_forward
 
-ARGUMENTS = ("x", "W", "U", "b", "h0", "c0")
-
 
 def random_arguments(N, T, F, H, seed=0):
     rng = np.random.default_rng(seed)
@@ -28,8 +26,8 @@ def assert_gradients(arguments, **options):
         return (trace.outputs * doutputs).sum() + (trace.h * dh).sum() + (trace.c * dc).sum()
 
     gradients = lstm_backward(trace, doutputs, dh, dc)
-    for name in ARGUMENTS:
-        found = getattr(gradients, f"d{name}")
+    for name in arguments:
+        found = getattr(gradients, {"peephole": "dp"}.get(name, f"d{name}"))
         expected = gradient(loss, arguments[name])
         np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-7, err_msg=f"d{name}")
 
@@ -55,6 +53,19 @@ def test_gradients_with_every_option(reverse, zero_output_for_mask, shared):
         h_masks=rng.binomial(1, 0.7, size=(1 if shared else 4, N, H)) / 0.7,
         reverse=reverse,
         zero_output_for_mask=zero_output_for_mask,
+    )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_gradients_of_peepholes_and_zoneout(reverse):
+    N, T, F, H = 4, 5, 3, 2
+    rng = np.random.default_rng(2)
+    assert_gradients(
+        random_arguments(N, T, F, H) | {"peephole": rng.normal(size=3 * H)},
+        mask=rng.random((N, T)) < 0.6,
+        x_mask=rng.binomial(1, 0.7, size=(4, N, F)) / 0.7,
+        zoneout=(rng.binomial(1, 0.3, (T, N, H)), 0.2),
+        reverse=reverse,
     )
 
 
@@ -266,6 +277,13 @@ def test_onnx_initial_bias():
     B = np.concatenate([np.full(4 * H, 0.1), np.zeros(4 * H)])
     weights = from_onnx(np.full((4 * H, 3), 0.1), np.full((4 * H, H), 0.1), B)
     assert_published(lstm_forward(x, **weights).h, [0.2560644, 0.5367278, 0.6672132])
+
+
+def test_onnx_peepholes():
+    x = np.arange(1.0, 9.0).reshape(2, 1, 4)
+    weights = from_onnx(np.full((12, 4), 0.1), np.full((12, 3), 0.1))
+    found = lstm_forward(x, **weights, peephole=np.full(9, 0.1)).h
+    assert_published(found, [0.3750691, 0.6801309])
 
 
 # PyTorch, where it is installed

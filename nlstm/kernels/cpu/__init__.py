@@ -1,5 +1,6 @@
 """The kernels on the CPU: every operation of the contract, by name."""
 
+from nlstm.kernels.cpu.activations import INPUT_NAMES as INPUT_NAMES
 from nlstm.kernels.cpu.adaptive import adam_update as adam_update
 from nlstm.kernels.cpu.adaptive import adam_update_parallel as adam_update_parallel
 from nlstm.kernels.cpu.adaptive import adamax_update as adamax_update
@@ -24,12 +25,19 @@ from nlstm.kernels.cpu.gradients import penalty as penalty
 from nlstm.kernels.cpu.jit import lanes as lanes
 from nlstm.kernels.cpu.layout import pack_columns as pack_columns
 from nlstm.kernels.cpu.layout import pack_gates as pack_gates
+from nlstm.kernels.cpu.layout import pack_peephole as pack_peephole
 from nlstm.kernels.cpu.layout import padded as padded
 from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
+from nlstm.kernels.cpu.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.losses import statistic as statistic
 from nlstm.kernels.cpu.lstm import lstm as lstm
+from nlstm.kernels.cpu.lstm_normalised import lstm_normalised as lstm_normalised
+from nlstm.kernels.cpu.lstm_normalised import (
+    normalised_scratch_size as normalised_scratch_size,
+)
+from nlstm.kernels.cpu.masks import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.optimizers import adadelta_update as adadelta_update
 from nlstm.kernels.cpu.optimizers import adadelta_update_parallel as adadelta_update_parallel
@@ -39,6 +47,7 @@ from nlstm.kernels.cpu.optimizers import lion_update as lion_update
 from nlstm.kernels.cpu.optimizers import lion_update_parallel as lion_update_parallel
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
 from nlstm.kernels.cpu.optimizers import sgd_update_parallel as sgd_update_parallel
+from nlstm.kernels.cpu.pointwise import activation as activation
 from nlstm.kernels.cpu.random import advance as advance
 from nlstm.kernels.cpu.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.random import dropout_mask as dropout_mask

@@ -9,6 +9,7 @@ import numpy as np
 from nlstm.kernels.cpu.jit import lanes
 
 GATES = 4
+PEEPHOLES = 3  # i, f, o
 
 
 def blocks(features, dtype):
@@ -58,3 +59,13 @@ def unpack_gates(packed, units):
     """Return the matrix (K, 4H) that `pack_gates` packed."""
     gates = [unpack_columns(packed[:, :, gate], units) for gate in range(GATES)]
     return np.concatenate(gates, axis=1)
+
+
+def pack_peephole(weights):
+    """Return peephole weights (B, 3, L) of (3H,) in the order i, f, o."""
+    return np.ascontiguousarray(pack_columns(weights.reshape(PEEPHOLES, -1)))
+
+
+def unpack_peephole(packed, units):
+    """Return the weights (3H,) that `pack_peephole` packed."""
+    return unpack_columns(packed, units).reshape(-1)

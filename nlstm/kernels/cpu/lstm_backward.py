@@ -13,8 +13,7 @@ phase adds; else the recurrence and the products of each chunk are phases.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.activations import activate, derivative
-from nlstm.kernels.cpu.gemm import product_with_transpose, share, transpose_panel, weight_gradient
+from nlstm.kernels.cpu.gemm import share
 from nlstm.kernels.cpu.jit import (
     flush_denormals,
     njit_inner,
@@ -23,9 +22,17 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
+from nlstm.kernels.cpu.lstm_cell import backward_cell
+from nlstm.kernels.cpu.lstm_products import (
+    add_partial,
+    backward_product,
+    gradient_share,
+    inputs_share,
+    transpose_slice,
+)
 from nlstm.kernels.cpu.schedule import CACHED_BYTES, chunk_steps, partial_slices, schedule
-from nlstm.kernels.cpu.simd import fma, load, prefetch, splat, store
-from nlstm.kernels.cpu.tile import VECTORS
+from nlstm.kernels.cpu.simd import prefetch
+from nlstm.kernels.cpu.zoneout import zoneout_key
 
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
 
@@ -72,73 +79,7 @@ def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
     return scratch, chunk - n0 * width, rows * width, steps * rows * width
 
 
-# --- the cell -------------------------------------------------------------------------------------
-
-
-@njit_inner
-def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh,
-                  dc, dz, dz_at, dz_block, mask, h_mask):  # fmt: skip
-    """Turn dh and dc of step t into dz and the dc of the step before, for rows first..last.
-
-    Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is
-    masked.
-    """
-    T, N, L = gates.shape[0], gates.shape[2], gates.shape[4]
-    S, Sy, Sd = c.shape[2], dy.shape[2], dh.shape[1]
-    width = GATES * L
-    has_dy = dy.shape[0] == T or t == T - 1
-    dy_step = t if dy.shape[0] == T else 0
-    for block in range(b0, b1):
-        for n in range(first, last):
-            dh_at, c_at = n * Sd + block * L, (t * N + n) * S + block * L
-            at = dz_at + block * dz_block + n * width
-            dh_n = load(dh, dh_at)
-            if has_dy:
-                dh_n = dh_n + load(dy, (dy_step * N + n) * Sy + block * L)
-            if mask is not None and not mask[tx, n]:
-                store(dh, dh_at, dh_n)
-                zero = splat(gates, 0.0)
-                for gate in range(GATES):
-                    store(dz, at + gate * L, zero)
-            else:
-                gate_at = ((t * gates.shape[1] + block) * N + n) * width
-                i, f = load(gates, gate_at), load(gates, gate_at + L)
-                g, o = load(gates, gate_at + 2 * L), load(gates, gate_at + 3 * L)
-                act_c = activate(activation, load(c, c_at + N * S))
-                dc_n = fma(dh_n * o, derivative(activation, act_c), load(dc, dh_at))
-                store(dz, at, dc_n * g * derivative(recurrent_activation, i))
-                store(dz, at + L, dc_n * load(c, c_at) * derivative(recurrent_activation, f))
-                store(dz, at + 2 * L, dc_n * i * derivative(activation, g))
-                store(dz, at + 3 * L, dh_n * act_c * derivative(recurrent_activation, o))
-                store(dc, dh_at, dc_n * f)
-                if mask is not None:
-                    store(dh, dh_at, splat(gates, 0.0))
-
-
 # --- the recurrence of one slice ------------------------------------------------------------------
-
-
-@njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels, product, H, L,
-                     mask, h_mask):  # fmt: skip
-    """Compute dh of the step before: dz U^T, plus what went past it."""
-    N, S = dh.shape
-    if h_mask is None:
-        product_with_transpose(dh.reshape(-1), np.int64(0), S, n0, n1, v0, v1, dz, dz_at, dz_block,
-                               scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
-                               np.bool_(mask is not None))  # fmt: skip
-        return
-    row = (H + L - 1) // L * L
-    for gate in range(GATES):
-        product_with_transpose(scratch, product, row, n0, n1, v0, v1, dz, dz_at, dz_block, scratch,
-                               U_panels, H, L, gate, np.int64(1), np.bool_(False))  # fmt: skip
-        for n in range(n0, n1):
-            for v in range(v0, v1):
-                at = n * S + v * L
-                kept = load(scratch, product + n * row + v * L) * load(h_mask, gate * N * S + at)
-                if mask is not None or gate > 0:
-                    kept = kept + load(dh, at)
-                store(dh, at, kept)
 
 
 @njit_inner
@@ -157,119 +98,32 @@ def prefetch_step(t, n0, n1, c, gates):
 @njit_inner
 def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h,
                      c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels, product,
-                     H, reverse, mask, h_mask):  # fmt: skip
+                     H, reverse, mask, h_mask, peephole, zoneout):  # fmt: skip
     """Take one slice back through the chunk (rows), or through one phase of it (units)."""
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(B, s // row_slices, unit_slices)
     by_units = unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
+    zone_key = zoneout_key(zoneout)
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
         at = dz_at + (t - t0) * dz_step
         for n in range(n0, n1, GROUP_ROWS):
             end = min(n + GROUP_ROWS, n1)
             if by_units and t < t1 - 1:
+                later = T - 2 - t if reverse else t + 1
                 backward_product(n, end, b0, b1, dh, dz, at + dz_step, dz_block, scratch, U_panels,
-                                 product, H, L, mask, h_mask)  # fmt: skip
+                                 product, H, L, later, mask, h_mask, zoneout)  # fmt: skip
             if t >= t0:
                 backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates,
-                              dy, dh, dc, dz, at, dz_block, mask, h_mask)  # fmt: skip
+                              dy, dh, dc, dz, at, dz_block, mask, peephole, zoneout,
+                              zone_key)  # fmt: skip
             if not by_units:
                 if far and t > 0:
                     prefetch_step(t - 1, n, end, c, gates)
                 backward_product(n, end, b0, b1, dh, dz, at, dz_block, scratch, U_panels, product,
-                                 H, L, mask, h_mask)  # fmt: skip
-
-
-# --- products over a chunk ------------------------------------------------------------------------
-
-
-@njit_inner
-def gradient_share(first, last, n0, n1, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at, dz_step,
-                   dz_block, F, H, L, dW, dW_at, dU, dU_at, db, db_at, reverse):  # fmt: skip
-    """Add what rows n0..n1 of a chunk give to the weight gradients, which lie flat at their places.
-
-    For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
-    those of h, and the 1 of the bias (scratch[0]).
-    """
-    T, N, Sx = x.shape
-    S, width, inputs, steps = h.shape[2], GATES * L, F + H + 1, t1 - t0
-    rows, four = n1 - n0, np.int64(VECTORS)
-    accumulate = t1 < T
-    x_step = -N * Sx if reverse else N * Sx
-    x_at = ((T - 1 - t0 if reverse else t0) * N + n0) * Sx
-    h_masks = 1 if h_mask is None else GATES
-    for block in range(first // inputs, (last + inputs - 1) // inputs):
-        k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
-        at = dz_at + block * dz_block + n0 * width
-        if k0 < F:
-            weight_gradient(dW, dW_at + block * F * width, k0, min(k1, F), four, x.reshape(-1),
-                            x_at, Sx, x_step, dz, at, dz_step, steps, rows, L,
-                            accumulate)  # fmt: skip
-        if k0 < F + H and k1 > F:
-            j0, j1 = max(k0 - F, 0), min(k1 - F, H)
-            for gate in range(h_masks):
-                before = h.reshape(-1) if h_mask is None else hm.reshape(-1)
-                h_at, h_step = ((t0 * h_masks + gate) * N + n0) * S, h_masks * N * S
-                weight_gradient(dU, dU_at + block * H * width + gate * L, j0, j1, four // h_masks,
-                                before, h_at, S, h_step, dz, at + gate * L, dz_step, steps, rows, L,
-                                accumulate)  # fmt: skip
-        if k1 == inputs:
-            zero = np.int64(0)
-            weight_gradient(db, db_at + block * width, zero, zero + 1, four, scratch, zero, zero,
-                            zero, dz, at, dz_step, steps, rows, L, accumulate)  # fmt: skip
-
-
-@njit_inner
-def inputs_share(n0, n1, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block, W_panels, T, F,
-                 H, L, reverse):  # fmt: skip
-    """Compute dx of the steps of one chunk for rows n0..n1."""
-    if dx is None:
-        return
-    N, S, V = dx.shape[1], dx.shape[2], (F + L - 1) // L
-    for t in range(t0, t1):
-        tx = T - 1 - t if reverse else t
-        product_with_transpose(dx.reshape(-1), tx * N * S, S, n0, n1, np.int64(0), V, dz,
-                               dz_at + (t - t0) * dz_step, dz_block, scratch, W_panels, H, L,
-                               np.int64(0), np.int64(GATES), np.bool_(False))  # fmt: skip
-        if x_mask is not None:
-            for n in range(n0, n1):
-                for k in range(F):
-                    dx[tx, n, k] *= x_mask[n, k]
-
-
-@njit_inner
-def add_partial(s, slices, scratch, partial, size, dW, dU, db):
-    """Write one slice of the sum of all partial gradients, in the order of their rows."""
-    flat_W, flat_U, flat_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
-    L = dU.shape[3]
-    first, last = share(size // L, s, slices)
-    for k in range(first * L, last * L, L):
-        total = load(scratch, partial + k)
-        for other in range(1, slices):
-            total = total + load(scratch, partial + other * size + k)
-        if k < flat_W.size:
-            store(flat_W, k, total)
-        elif k < flat_W.size + flat_U.size:
-            store(flat_U, k - flat_W.size, total)
-        else:
-            store(flat_b, k - flat_W.size - flat_U.size, total)
-
-
-@njit_inner
-def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
-    """Write one slice of the panels of U^T and, for V > 0, of W^T."""
-    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
-    width = GATES * L
-    first, last = share(B + V, s, slices)
-    for v in range(first, last):
-        if v < B:
-            to = U_panels + v * B * width * L
-            transpose_panel(scratch, to, U.reshape(-1), B, H, width, v, L)
-        else:
-            to = W_panels + (v - B) * B * width * L
-            transpose_panel(scratch, to, W.reshape(-1), B, F, width, v - B, L)
+                                 H, L, tx, mask, h_mask, zoneout)  # fmt: skip
 
 
 # --- all steps ------------------------------------------------------------------------------------
@@ -278,9 +132,9 @@ def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
 @njit_inner
 def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recurrent_activation, x,
                    W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask,
-                   h_mask, hm):  # fmt: skip
+                   h_mask, hm, peephole, dp, zoneout):  # fmt: skip
     """Do one slice of one phase."""
-    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    T, N, F, H, B, L = x.shape[0], x.shape[-2], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
     n0, n1 = share(N, s, slices)
@@ -290,14 +144,21 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
     W_panels = U_panels + B * B * width * L
     sums = W_panels + V * B * width * L
     size = B * (F + H + 1) * width
+    if dp is not None:
+        size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
+    inputs_product = product
+    if partial:  # slices are not in step: each has rows of its own, whatever their length
+        widest = max(B, V)
+        product += n0 * (widest - B) * L
+        inputs_product += n0 * (widest - V) * L
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
         transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V)
     elif stage == ADD:
-        add_partial(s, slices, scratch, sums, size, dW, dU, db)
+        add_partial(s, slices, scratch, sums, size, dW, dU, db, dp)
     else:
         if partial:
             chunk += s * steps * rows * B * width
@@ -309,25 +170,26 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
             if stage != GRADIENT:
                 recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation,
                                  recurrent_activation, h, c, gates, dy, dh, dc, scratch, dz, dz_at,
-                                 dz_step, dz_block, U_panels, product, H, reverse, mask,
-                                 h_mask)  # fmt: skip
+                                 dz_step, dz_block, U_panels, product, H, reverse, mask, h_mask,
+                                 peephole, zoneout)  # fmt: skip
             if stage != RECURRENCE:
-                inputs_share(n0, n1, t0, t1, dx, x_mask, scratch, dz, dz_at, dz_step, dz_block,
-                             W_panels, T, F, H, L, reverse)  # fmt: skip
+                inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step,
+                             dz_block, W_panels, inputs_product, T, F, H, L, reverse)  # fmt: skip
                 if partial:
                     to_W = to_U = to_b = scratch
                     W_at = sums + s * size
                     U_at = W_at + B * F * width
                     b_at = U_at + B * H * width
+                    p_at = b_at + B * width
                     first, last, m0, m1 = 0, B * (F + H + 1), n0, n1
                 else:
                     to_W, to_U, to_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
-                    W_at = U_at = b_at = 0
+                    W_at = U_at = b_at = p_at = 0
                     first, last = share(B * (F + H + 1), s, slices)
                     m0, m1 = 0, N
-                gradient_share(first, last, m0, m1, t0, t1, x, h, hm, h_mask, scratch, dz, dz_at,
-                               dz_step, dz_block, F, H, L, to_W, W_at, to_U, U_at, to_b, b_at,
-                               reverse)  # fmt: skip
+                gradient_share(first, last, m0, m1, t0, t1, x, h, c, hm, h_mask, mask, scratch, dz,
+                               dz_at, dz_step, dz_block, F, H, L, to_W, W_at, to_U, U_at, to_b,
+                               b_at, dp, p_at, partial, reverse)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
@@ -335,24 +197,10 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
 
 
 @njit_parallel
-def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                  dx, scratch, reverse, mask, x_mask, h_mask, hm):  # fmt: skip
-    """Compute all gradients of `lstm_forward`.
-
-    Parameters
-    ----------
-    x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm : as in the forward pass and after it;
-        with x_mask, x is the masked xm. gates may be overwritten.
-    dy : ndarray, shape (T, N, >= B * L), or (1, N, ...) for the gradient of the last output alone.
-    dh, dc : ndarray, shape (N, S). In: gradients of the last state from outside. Out: dh0, dc0.
-    dW, dU, db : shaped as W, U, b. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or None.
-    scratch : ndarray of `lstm_scratch_size` numbers.
-
-    Notes
-    -----
-    Overwrites (=) dh, dc, dW, dU, db and dx. The same bits at any number of threads.
-    """
-    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+def run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
+                 dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
+                 zoneout):  # fmt: skip
+    T, N, F, H, B, L = x.shape[0], x.shape[-2], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
     row_slices, unit_slices = schedule(T, N, F, H, threads)
     alone = row_slices * unit_slices == 1
@@ -370,9 +218,34 @@ def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh
             for s in range(slices):
                 backward_slice(s, phase, partial, row_slices, unit_slices, activation,
                                recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                               dx, scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip
+                               dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
+                               zoneout)  # fmt: skip
         else:
             for s in prange(slices):
                 backward_slice(np.int64(s), phase, partial, row_slices, unit_slices, activation,
                                recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                               dx, scratch, reverse, mask, x_mask, h_mask, hm)  # fmt: skip
+                               dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
+                               zoneout)  # fmt: skip
+
+
+def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
+                  dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole=None, dp=None,
+                  zoneout=None):  # fmt: skip
+    """Compute all gradients of `lstm_forward`.
+
+    Parameters
+    ----------
+    x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm, peephole, zoneout : as in the forward
+        pass and after it; with x_mask, x is the masked xm. gates may be overwritten.
+    dy : ndarray, shape (T, N, >= B * L), or (1, N, ...) for the gradient of the last output alone.
+    dh, dc : ndarray, shape (N, S). In: gradients of the last state from outside. Out: dh0, dc0.
+    dW, dU, db, dp : shaped as W, U, b, peephole. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or
+        None.
+    scratch : ndarray of `lstm_scratch_size` numbers.
+
+    Notes
+    -----
+    Overwrites (=) dh, dc, dW, dU, db, dp and dx. The same bits at any number of threads.
+    """
+    run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx,
+                 scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp, zoneout)  # fmt: skip

@@ -3,8 +3,9 @@
     z = x W + h' U + b    i, f, o = sigmoid(z_i, z_f, z_o)    g = tanh(z_g)
     c = f c' + i g        h = o tanh(c)
 
-A register tile computes z for a few rows and one block of units, and the cell finishes these while
-they are in the first-level cache.
+With peephole weights p, z_i and z_f have p c' added, and z_o has p c (Gers, Schraudolph &
+Schmidhuber 2002). A register tile computes z for a few rows and one block of units, and the cell
+finishes these while they are in the first-level cache.
 
 References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 """
@@ -12,7 +13,6 @@ References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.activations import activate
 from nlstm.kernels.cpu.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.jit import (
     flush_denormals,
@@ -23,6 +23,7 @@ from nlstm.kernels.cpu.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
+from nlstm.kernels.cpu.lstm_cell import finish_cell
 from nlstm.kernels.cpu.schedule import (
     CACHED_BYTES,
     MOST_SLICES,
@@ -30,8 +31,9 @@ from nlstm.kernels.cpu.schedule import (
     projected_steps,
     schedule,
 )
-from nlstm.kernels.cpu.simd import fence, fma, is_aligned, load, store, stream
+from nlstm.kernels.cpu.simd import fence, is_aligned
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.zoneout import zoneout_key
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -48,45 +50,19 @@ def any_row(mask, t, first, last):
 
 
 @njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
-                gates, past_caches, L, mask, h_mask, hm):  # fmt: skip
-    """Finish rows first..last of one unit block: gates from z, then c and h.
-
-    `slots` are those of h and c before and after the step. Masked rows keep their state.
-    """
-    N, S = h.shape[1], h.shape[2]
-    before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
-    c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
-    for n in range(first, last):
-        if mask is not None and not mask[tx, n]:
-            h_new = load(h, before + n * S)
-            store(c, c_after + n * S, load(c, c_before + n * S))
-        else:
-            at = z_at + (n - first) * GATES * L
-            i = activate(recurrent_activation, load(z, at))
-            f = activate(recurrent_activation, load(z, at + L))
-            g = activate(activation, load(z, at + 2 * L))
-            o = activate(recurrent_activation, load(z, at + 3 * L))
-            c_new = fma(f, load(c, c_before + n * S), i * g)
-            h_new = o * activate(activation, c_new)
-            store(c, c_after + n * S, c_new)
-            if gates is not None:
-                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
-                if past_caches:
-                    stream(gates, at, i)
-                    stream(gates, at + L, f)
-                    stream(gates, at + 2 * L, g)
-                    stream(gates, at + 3 * L, o)
-                else:
-                    store(gates, at, i)
-                    store(gates, at + L, f)
-                    store(gates, at + 2 * L, g)
-                    store(gates, at + 3 * L, o)
-        store(h, after + n * S, h_new)
-        if h_mask is not None and t + 1 < hm.shape[0]:
-            for gate in range(GATES):
-                kept = h_new * load(h_mask, (gate * N + n) * S + block * L)
-                store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
+def add_inputs(rows, out, start, x, tx, n, W, W_at, inputs, L):
+    """Compute start + x W of one tile; x may have a copy for each gate, (T, 4, N, S)."""
+    N, Sx, width = x.shape[-2], x.shape[-1], GATES * L
+    if x.ndim == 3:
+        from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
+        tile(rows, VECTORS, out, start, (from_x,))
+    else:
+        for gate in range(GATES):
+            to = (out[0], out[1] + gate * L, out[2], out[3])
+            begin = (start[0], start[1] + gate * L, start[2], start[3])
+            x_at, W_gate = ((tx * GATES + gate) * N + n) * Sx, W_at + gate * L
+            from_x = (x, x_at, Sx, 1, 0, W, W_gate, L, width, 0, inputs, 1)
+            tile(rows, 1, to, begin, (from_x,))
 
 
 # --- inputs of many steps -------------------------------------------------------------------------
@@ -105,9 +81,9 @@ def place_z(gates, scratch, t0, t, N, B, L):
 
 
 @njit_inner
-def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse):
+def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse, mask):
     """Compute x W + b of steps t0..t1 for unit blocks b0..b1, each block's weights read once."""
-    T, N, Sx = x.shape
+    T, N = x.shape[0], x.shape[-2]
     F, width = W.shape[1], GATES * L
     count = tile_count(N)
     for block in range(b0, b1):
@@ -117,9 +93,10 @@ def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse):
             for index in range(count):
                 n = tile_edge(np.int64(0), N, index)
                 end = tile_edge(np.int64(0), N, index + 1)
-                place = (z, z_at + block * z_block + n * width, width, L)
-                from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, block * F * width, L, width, 0, F, 1)
-                tile(end - n, VECTORS, place, (b, block * width, 0, L), (from_x,))
+                if any_row(mask, tx, n, end):
+                    place = (z, z_at + block * z_block + n * width, width, L)
+                    bias = (b, block * width, 0, L)
+                    add_inputs(end - n, place, bias, x, tx, n, W, block * F * width, F, L)
 
 
 # --- one slice ------------------------------------------------------------------------------------
@@ -154,9 +131,9 @@ def phase_at(phase, T, projected_steps, by_units):
 @njit_inner
 def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation,
                   recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask,
-                  hm):  # fmt: skip
+                  hm, peephole, zoneout):  # fmt: skip
     """Take the rows and unit blocks of slice `s` through the steps of one phase."""
-    T, N, Sx = x.shape
+    T, N, Sx = x.shape[0], x.shape[-2], x.shape[-1]
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     S = h.shape[2]
     width = GATES * L
@@ -169,9 +146,10 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
     if gates is not None:
         large = gates.size * gates.itemsize > CACHED_BYTES
         past_caches = large and projected_steps == 0 and is_aligned(gates)
+    zone_key = zoneout_key(zoneout)
     mode = flush_denormals()
     if project:
-        project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse)
+        project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse, mask)
         t0 = t1
     for t in range(t0, t1):
         tx = T - 1 - t if reverse else t
@@ -192,20 +170,21 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                         start = (b.reshape(-1), block * width, 0, L)
                         inputs = F
                     x_at, W_at, U_at = (tx * N + n) * Sx, block * F * width, block * H * width
-                    from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
                     if h_mask is None:
+                        from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
                         before = (slots[0] * N + n) * S
                         from_h = (h, before, S, 1, 0, U, U_at, L, width, 0, H, 1)
                         tile(end - n, VECTORS, place, start, (from_x, from_h))
                     else:
-                        tile(end - n, VECTORS, place, start, (from_x,))
+                        add_inputs(end - n, place, start, x, tx, n, W, W_at, inputs, L)
                         for gate in range(GATES):
                             before = ((t * GATES + gate) * N + n) * S
                             of_gate = (scratch, z + gate * L, width, L)
                             from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
                             tile(end - n, 1, of_gate, of_gate, (from_h,))
                 finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h,
-                            c, slots, gates, past_caches, L, mask, h_mask, hm)  # fmt: skip
+                            c, slots, gates, past_caches, H, L, mask, h_mask, hm, peephole, zoneout,
+                            zone_key)  # fmt: skip
     fence()
     restore_denormals(mode)
 
@@ -222,6 +201,16 @@ def mask_inputs(x, x_mask, xm):
                 xm[t, n, k] = x[t, n, k] * x_mask[n, k]
 
 
+@njit_parallel
+def mask_inputs_by_gate(x, x_mask, xm):
+    """Write the inputs of all steps masked for each gate."""
+    for t in prange(x.shape[0]):
+        for gate in range(GATES):
+            for n in range(x.shape[1]):
+                for k in range(x_mask.shape[2]):
+                    xm[t, gate, n, k] = x[t, n, k] * x_mask[gate, n, k]
+
+
 @njit
 def mask_first_state(h, h_mask, hm):
     """Write the masked initial state; the cell writes those after it."""
@@ -233,9 +222,10 @@ def mask_first_state(h, h_mask, hm):
 
 @njit_parallel
 def run_forward(
-    activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm
-):
-    T, N = x.shape[0], x.shape[1]
+    activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm,
+    peephole, zoneout,
+):  # fmt: skip
+    T, N = x.shape[0], x.shape[-2]
     F, H = W.shape[1], U.shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
@@ -244,16 +234,17 @@ def run_forward(
         if slices == 1:
             forward_slice(np.int64(0), phase, steps, row_slices, unit_slices, activation,
                           recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                          h_mask, hm)  # fmt: skip
+                          h_mask, hm, peephole, zoneout)  # fmt: skip
         else:
             for s in prange(slices):
                 forward_slice(np.int64(s), phase, steps, row_slices, unit_slices, activation,
                               recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                              h_mask, hm)  # fmt: skip
+                              h_mask, hm, peephole, zoneout)  # fmt: skip
 
 
 def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch,
-                 reverse, mask, x_mask, xm, h_mask, hm):  # fmt: skip
+                 reverse, mask, x_mask, xm, h_mask, hm, peephole=None,
+                 zoneout=None):  # fmt: skip
     """Run an LSTM over all time steps of a batch.
 
     Parameters
@@ -267,18 +258,22 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
     mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
     x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives
-        the product.
+        the product. With h_mask it may have a mask a gate, (4, N, F); then xm is (T, 4, N, S).
     h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, shape (T, 4, N, S),
         receives the products.
+    peephole : ndarray, shape (B, 3, L), or None. Weights for i, f and o.
+    zoneout : (seed, step, stream, c rate, h rate) or None. Draws by `nlstm.kernels.cpu.zoneout`;
+        without gates the mean of the draws. step : ndarray(int64), shape (1,).
 
     Notes
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
     if x_mask is not None:
-        mask_inputs(x, x_mask, xm)
+        write = mask_inputs if x_mask.ndim == 2 else mask_inputs_by_gate
+        write(x, x_mask, xm)
         x = xm
     if h_mask is not None:
         mask_first_state(h, h_mask, hm)
     run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                h_mask, hm)  # fmt: skip
+                h_mask, hm, peephole, zoneout)  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nlstm.kernels.cpu.jit import lanes, njit_inner
-from nlstm.kernels.cpu.layout import GATES, blocks
+from nlstm.kernels.cpu.layout import GATES, PEEPHOLES, blocks
 from nlstm.kernels.cpu.tile import ROWS, VECTORS
 
 
@@ -43,7 +43,7 @@ def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need.
 
     Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
-    product of (N, H). Forward: one tile a slice, and z of the projected steps.
+    product of (N, H) or (N, F). Forward: one tile a slice, and z of the projected steps.
     """
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
     B, inputs = blocks(H, dtype), blocks(F, dtype)
@@ -51,9 +51,9 @@ def lstm_scratch_size(T, N, F, H, dtype):
     slices = partial_slices.py_func(N, F, H, B, L, itemsize)
     rows = -(-N // max(slices, 1))
     steps = chunk_steps.py_func(T, rows, B * width * itemsize, slices > 0)
-    partial = slices * B * (F + H + 1) * width
+    partial = slices * B * ((F + H + 1) * width + PEEPHOLES * L)
     dz = max(slices, 1) * steps * rows * B * width
-    backward = L + (B + inputs) * B * width * L + partial + dz + N * B * L
+    backward = L + (B + inputs) * B * width * L + partial + dz + N * max(B, inputs) * L
     forward = MOST_SLICES * ROWS * VECTORS * L
     if is_projected.py_func(F, H):
         forward += projected_steps.py_func(T, N) * N * B * width

@@ -6,7 +6,7 @@ Tiles and activations are those of the sequence kernels, and so are the numbers.
 
 import numpy as np
 
-from nlstm.kernels.cpu.activations import CODES, activate_by_code
+from nlstm.kernels.cpu.activations import CODES, activate_in_place
 from nlstm.kernels.cpu.dense import softmax_row
 from nlstm.kernels.cpu.few_columns import (
     few_columns_forward,
@@ -15,13 +15,14 @@ from nlstm.kernels.cpu.few_columns import (
 )
 from nlstm.kernels.cpu.gemm import tile_count, tile_edge
 from nlstm.kernels.cpu.jit import flush_denormals, lanes, njit, njit_inner, restore_denormals
-from nlstm.kernels.cpu.layout import GATES, blocks
+from nlstm.kernels.cpu.layout import GATES, PEEPHOLES, blocks
 from nlstm.kernels.cpu.simd import fma, load, store
 from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.zoneout import mean_of_draws
 
 LSTM, DENSE = 0, 1
-KIND, FEATURES, UNITS, KERNEL, RECURRENT, BIAS, ACTIVATION, GATE_ACTIVATION = range(8)
-STATE, IN, IN_ROW, OUT, OUT_ROW = range(8, 13)
+KIND, FEATURES, UNITS, OUTPUTS, KERNEL, RECURRENT, BIAS, PEEPHOLE, PROJECTION = range(9)
+ACTIVATION, GATE_ACTIVATION, STATE, INNER, IN, IN_ROW, OUT, OUT_ROW = range(9, 17)
 SOFTMAX = CODES["softmax"]
 
 
@@ -30,14 +31,15 @@ def stream_table(layers, N, dtype):
 
     Parameters
     ----------
-    layers : list of (kind, features, units, kernel, recurrent kernel, bias, activation, gate
-        activation): kind "lstm" or "dense"; places of the weights in the flat parameters, -1 where
+    layers : list of (kind, features, units, outputs, kernel, recurrent kernel, bias, peephole,
+        projection, activation, gate activation): kind "lstm" or "dense"; outputs are the units, or
+        what a projection makes of them; places of the weights in the flat parameters, -1 where
         there is none; activations by name.
     N : int. Rows.
 
     Returns
     -------
-    table : ndarray(int64), shape (layers, 13).
+    table : ndarray(int64), shape (layers, 17).
     places : (x, state size, work size). x is where the input (N, F) goes in the work memory; the
         output of a layer is at [OUT], rows [OUT_ROW] apart.
     """
@@ -48,22 +50,63 @@ def stream_table(layers, N, dtype):
     work = -(-(x + N * stride) // L) * L
     table = np.zeros((len(layers), OUT_ROW + 1), np.int64)
     for row, (kind, *sizes, activation, gate_activation) in zip(table, layers, strict=True):
-        size = blocks(sizes[1], dtype) * L
-        row[: BIAS + 1] = {"lstm": LSTM, "dense": DENSE}[kind], *sizes
+        row[: PROJECTION + 1] = {"lstm": LSTM, "dense": DENSE}[kind], *sizes
         row[ACTIVATION], row[GATE_ACTIVATION] = CODES[activation], CODES[gate_activation]
-        row[STATE:] = state, place, stride, work, size
-        state += 2 * N * size if kind == "lstm" else 0
-        place, stride = work, size
-        work += N * size
+        inner, size = (blocks(row[n], dtype) * L for n in (UNITS, OUTPUTS))
+        out = work if row[PROJECTION] < 0 else work + N * inner
+        row[STATE:] = state, work, place, stride, out, size
+        state += N * (size + inner) if kind == "lstm" else 0
+        place, stride = out, size
+        work = out + N * size
     return table, (x, state, work)
 
 
 @njit_inner
-def lstm_layer(row, parameters, state, work, N, L):
-    F, H = row[FEATURES], row[UNITS]
+def activate_vectors(code, array, first, count, L):
+    """Apply an activation, given by its number, to `count` vectors. One function for all places:
+    it holds the code of every activation.
+    """
+    for k in range(count):
+        activate_in_place(code, array, first + k * L)
+
+
+@njit_inner
+def finish_cell(row, rates, parameters, state, work, z, m, block, H, S, N, P, L):
+    """Finish row m of one unit block: as `lstm_forward`, with the mean of zoneout's draws."""
+    cell_code, gate_code = row[ACTIVATION], row[GATE_ACTIVATION]
+    c_at = row[STATE] + N * P + m * S + block * L
+    out = row[INNER] + m * S + block * L
+    c_old = load(state, c_at)
+    if row[PEEPHOLE] >= 0:
+        p = row[PEEPHOLE] + block * PEEPHOLES * L
+        store(work, z, fma(load(parameters, p), c_old, load(work, z)))
+        store(work, z + L, fma(load(parameters, p + L), c_old, load(work, z + L)))
+    activate_vectors(gate_code, work, z, 2, L)
+    activate_vectors(cell_code, work, z + 2 * L, 1, L)
+    c_new = fma(load(work, z + L), c_old, load(work, z) * load(work, z + 2 * L))
+    store(work, out, c_new)
+    activate_vectors(cell_code, work, out, 1, L)
+    if rates[0] > 0:
+        c_new = mean_of_draws(state, rates[0], c_old, c_new)
+    if row[PEEPHOLE] >= 0:
+        p = row[PEEPHOLE] + (block * PEEPHOLES + 2) * L
+        store(work, z + 3 * L, fma(load(parameters, p), c_new, load(work, z + 3 * L)))
+    activate_vectors(gate_code, work, z + 3 * L, 1, L)
+    h_new = load(work, z + 3 * L) * load(work, out)
+    if rates[1] > 0:
+        h_new = mean_of_draws(state, rates[1], load(state, row[STATE] + m * P + block * L), h_new)
+    store(state, c_at, c_new)
+    store(work, out, h_new)
+    for k in range(H - block * L, L):  # lanes past the last unit
+        state[c_at + k] = work[out + k] = 0
+
+
+@njit_inner
+def lstm_layer(row, rates, parameters, state, work, N, L):
+    F, H, K = row[FEATURES], row[UNITS], row[OUTPUTS]
     B = (H + L - 1) // L
-    S, width = B * L, GATES * L
-    h, c = row[STATE], row[STATE] + N * S
+    S, P, width = B * L, (K + L - 1) // L * L, GATES * L
+    h = row[STATE]
     count = tile_count(N)
     z = np.int64(0)
     for block in range(B):
@@ -75,8 +118,8 @@ def lstm_layer(row, parameters, state, work, N, L):
                 parameters, row[KERNEL] + block * F * width, L, width, 0, F, 1,
             )  # fmt: skip
             from_h = (
-                state, h + n * S, S, 1, 0,
-                parameters, row[RECURRENT] + block * H * width, L, width, 0, H, 1,
+                state, h + n * P, P, 1, 0,
+                parameters, row[RECURRENT] + block * K * width, L, width, 0, K, 1,
             )  # fmt: skip
             place = (work, z, width, L)
             if row[BIAS] < 0:
@@ -85,18 +128,29 @@ def lstm_layer(row, parameters, state, work, N, L):
                 bias = (parameters, row[BIAS] + block * width, 0, L)
                 tile(end - n, VECTORS, place, bias, (from_x, from_h))
             for m in range(n, end):
-                at, c_at = z + (m - n) * width, c + m * S + block * L
-                i = activate_by_code(row[GATE_ACTIVATION], load(work, at))
-                f = activate_by_code(row[GATE_ACTIVATION], load(work, at + L))
-                g = activate_by_code(row[ACTIVATION], load(work, at + 2 * L))
-                o = activate_by_code(row[GATE_ACTIVATION], load(work, at + 3 * L))
-                c_new = fma(f, load(state, c_at), i * g)
-                store(state, c_at, c_new)
-                h_new = o * activate_by_code(row[ACTIVATION], c_new)
-                store(work, row[OUT] + m * row[OUT_ROW] + block * L, h_new)
+                at = z + (m - n) * width
+                finish_cell(row, rates, parameters, state, work, at, m, block, H, S, N, P, L)
+    if row[PROJECTION] >= 0:
+        project(row[INNER], S, row[OUT], P, parameters, row[PROJECTION], work, N, H, K, L)
     # Only now: every block has read the old state.
-    for k in range(0, N * S, L):
+    for k in range(0, N * P, L):
         store(state, h + k, load(work, row[OUT] + k))
+
+
+@njit_inner
+def project(source, source_row, out, out_row, parameters, weights, work, N, K, columns, L):
+    """Compute out = source W for panels W (V, K, L)."""
+    V, count = (columns + L - 1) // L, tile_count(N)
+    for v in range(0, V, VECTORS):
+        for index in range(count):
+            n = tile_edge(np.int64(0), N, index)
+            end = tile_edge(np.int64(0), N, index + 1)
+            inputs = (
+                work, source + n * source_row, source_row, 1, 0,
+                parameters, weights + v * K * L, K * L, L, 0, K, 1,
+            )  # fmt: skip
+            place = (work, out + n * out_row + v * L, out_row, L)
+            tile(end - n, min(VECTORS, V - v), place, None, (inputs,))
 
 
 @njit_inner
@@ -129,18 +183,18 @@ def dense_layer(row, parameters, work, N, L):
         if row[ACTIVATION] == SOFTMAX:
             softmax_row(y, O, L)
         else:
-            for k in range(0, O, L):
-                store(y, k, activate_by_code(row[ACTIVATION], load(y, k)))
+            activate_vectors(row[ACTIVATION], y, 0, (O + L - 1) // L, L)
         y[O:] = 0
 
 
 @njit
-def stream_step(table, parameters, state, work, N, L):
+def stream_step(table, rates, parameters, state, work, N, L):
     """Take every layer of `table` one step forward.
 
     Parameters
     ----------
     table : as `stream_table` made it. parameters : the model's flat array.
+    rates : ndarray(float64), shape (layers, 2). Zoneout of c and h.
     state : ndarray. h and c of every LSTM; overwritten by the next.
     work : ndarray. Holds the input at its place; the outputs of all layers are overwritten.
     N, L : rows, and lanes of the dtype.
@@ -148,7 +202,7 @@ def stream_step(table, parameters, state, work, N, L):
     mode = flush_denormals()
     for layer in range(table.shape[0]):
         if table[layer, KIND] == LSTM:
-            lstm_layer(table[layer], parameters, state, work, N, L)
+            lstm_layer(table[layer], rates[layer], parameters, state, work, N, L)
         else:
             dense_layer(table[layer], parameters, work, N, L)
     restore_denormals(mode)

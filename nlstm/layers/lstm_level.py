@@ -1,0 +1,298 @@
+"""One level of an LSTM, which has `num_layers` of them: its weights, and its calls in a plan."""
+
+from typing import Any
+
+import numpy as np
+
+from nlstm.layers.layer import StreamedLayer
+from nlstm.layers.lstm_gains import Gains
+from nlstm.layers.projection import Projection
+from nlstm.parameters import Parameter
+from nlstm.plan import Call, Plan, Tensor
+
+__all__ = ["GATES", "Level"]
+
+GATES, PEEPHOLES = 4, 3  # i, f, g, o; i, f, o
+DROPOUT, RECURRENT_DROPOUT, ZONEOUT = range(3)  # purposes of a level's random streams
+PURPOSES = 3
+_ARGUMENTS = {"kernel": "kernel_initializer", "recurrent_kernel": "recurrent_initializer"}
+
+
+class Level:
+    """The weights and calls of level `number` of `layer`.
+
+    Parameters
+    ----------
+    layer : LSTM
+        Whose arguments hold for all its levels.
+    number : int
+        From 0; part of the names of weights, except for 0.
+    """
+
+    def __init__(self, layer: Any, number: int, ops: Any, features: int, dtype: np.dtype) -> None:
+        self.layer, self.number = layer, number
+        units, width = layer.units, GATES * layer.units
+        suffix = f"_{number}" if number else ""
+
+        def unpack(packed: np.ndarray) -> np.ndarray:
+            return ops.unpack_gates(packed, units)
+
+        def pack_bias(bias: np.ndarray) -> np.ndarray:
+            return ops.pack_gates(bias[None])[:, 0]
+
+        def weights(name: str, rows: int, purpose: int) -> Parameter:
+            shape, initializer = (rows, width), getattr(layer, _ARGUMENTS[name])
+            generator = layer.seeds.generator
+            return Parameter(
+                name + suffix,
+                shape,
+                lambda: initializer(shape, generator(PURPOSES * number + purpose)),
+                ops.pack_gates,
+                unpack,
+                **layer.rules_of(name),
+            )
+
+        self.kernel = weights("kernel", features, 0)
+        self.recurrent_kernel = weights("recurrent_kernel", layer.outputs, 1)
+        self.parameters = [self.kernel, self.recurrent_kernel]
+        self.bias: Parameter | None = None
+        self.peephole: Parameter | None = None
+        if layer.use_bias:
+            self.bias = Parameter(
+                "bias" + suffix,
+                (width,),
+                self._initial_bias,
+                pack_bias,
+                lambda b: unpack(b[:, None])[0],
+                **layer.rules_of("bias"),
+            )
+            self.parameters.append(self.bias)
+        else:
+            self.no_bias = pack_bias(np.zeros(width, dtype))
+        if layer.peephole:
+            shape = (PEEPHOLES * units,)
+            self.peephole = Parameter(
+                "peephole" + suffix,
+                shape,
+                lambda: np.zeros(shape),
+                ops.pack_peephole,
+                lambda packed: ops.unpack_peephole(packed, units),
+            )
+            self.parameters.append(self.peephole)
+        self.gains: Gains | None = None
+        if layer.layer_norm:
+            self.gains = Gains(units, GATES, suffix, ops)
+            self.parameters += self.gains.parameters
+        self.projection: Projection | None = None
+        if layer.proj_size is not None:
+            purpose = PURPOSES * layer.num_layers + number
+            self.projection = Projection(layer, self.recurrent_kernel, suffix, purpose, ops)
+            self.parameters.append(self.projection.kernel)
+
+    def _initial_bias(self) -> np.ndarray:
+        """As Keras's code does, not its docs: the initializer still fills the other gates."""
+        layer, units = self.layer, self.layer.units
+        generator = layer.seeds.generator(PURPOSES * self.number + 2)
+        if not layer.unit_forget_bias:
+            return layer.bias_initializer((GATES * units,), generator)
+        before = layer.bias_initializer((units,), generator)
+        after = layer.bias_initializer((2 * units,), generator)
+        return np.concatenate([before, np.ones(units), after])
+
+    def streamed(self) -> StreamedLayer:
+        """Return the weights and the activations."""
+        layer = self.layer
+        if self.gains is not None:
+            raise TypeError(f"{layer.name} has layer_norm, which no stream computes yet.")
+        return StreamedLayer(
+            "lstm",
+            self.kernel.shape[0],
+            layer.units,
+            self.kernel,
+            self.recurrent_kernel,
+            self.bias,
+            layer.activation,
+            layer.recurrent_activation,
+            self.peephole,
+            layer.zoneout,
+            None if self.projection is None else self.projection.kernel,
+        )
+
+    def bind(
+        self,
+        plan: Plan,
+        x: Tensor,
+        initial: tuple[Tensor, ...],
+        sequences: bool,
+        states: bool,
+    ) -> tuple[Tensor, ...]:
+        """Append the calls on `x`; return the output and, with `states`, the last h and c.
+
+        Without `initial`, a stateful layer goes on from its states.
+        """
+        layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
+        steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
+        slots = steps + 1 if plan.training or sequences or self.gains is not None else 2
+        h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
+        last = steps if slots > 2 else steps % 2
+        gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
+        if self.gains is None:
+            gates = plan.array(gates_shape) if plan.training else None
+            scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
+        else:
+            size = ops.normalised_scratch_size(rows, x.features, units, dtype)
+            gates, scratch = None, plan.scratch(size)
+        x_mask, xm = self._input_masks(plan, x)
+        h_mask, hm = self._recurrent_masks(plan, steps, rows, width)
+
+        zeroed = layer.zero_output_for_mask and x.mask is not None
+        shown = h[1:] if sequences else h[last : last + 1]
+        value = plan.array(shown.shape) if zeroed else shown
+        if self.projection is not None:
+            value = plan.array((*shown.shape[:2], ops.padded(layer.outputs, dtype)))
+        y = plan.tensor(value, layer.outputs, sequences, gradient=True)
+        y.mask = x.mask if sequences else None
+        outputs: tuple[Tensor, ...] = (y,)
+        if states:
+            end = h[last : last + 1] if self.projection is None else value[-1:]
+            last_h = plan.tensor(end, layer.outputs, False, gradient=True)
+            outputs = (y, last_h, plan.tensor(c[last : last + 1], units, False, gradient=True))
+
+        if initial:
+            for state, first in zip(initial, (h[0], c[0]), strict=True):
+                _copy_state(plan, state.value[0], first, units)
+        elif layer.stateful:
+            plan.call(layer.take_states, self.number, h[0], c[0])
+        else:
+            plan.call(h[0].fill, 0)
+            plan.call(c[0].fill, 0)
+        kernels = ops.lstm if self.gains is None else ops.lstm_normalised
+        forward, backward = kernels(layer.activation, layer.recurrent_activation)
+        recurrent_kernel = self.recurrent_kernel.packed
+        if self.projection is not None:
+            recurrent_kernel = self.projection.bind_recurrence(plan)
+        weights = (self.kernel.packed, recurrent_kernel)
+        bias = self.no_bias if self.bias is None else self.bias.packed
+        peephole = None if self.peephole is None else self.peephole.packed
+        zoneout = self._zoneout(plan)
+        options = (layer.go_backwards, x.mask, x_mask)
+        recurrent = (h_mask, hm, peephole)
+        inputs = (x.value, *weights, bias)
+        if self.gains is None:
+            work = (h, c, gates, scratch)
+            plan.call(forward, *inputs, *work, *options, xm, *recurrent, zoneout)
+        else:
+            kept = (
+                *(plan.array(gates_shape) for _ in range(3)),
+                plan.array((steps, rows, width)),
+                plan.array((steps, rows, 3)),
+            )
+            plan.call(forward, *inputs, self.gains.packed, h, c, kept, *options, xm)
+        if self.projection is not None:
+            self.projection.bind(plan, shown, value)
+        if layer.stateful:
+            plan.call(layer.keep_states, self.number, h[last], c[last])
+        order = _mask_order(steps, sequences, layer.go_backwards)
+        if zeroed:
+            plan.call(ops.zero_masked_steps, shown, x.mask, *order, value)
+        if not plan.training:
+            return outputs
+
+        calls: list[Call] = []
+        if zeroed:
+            calls.append((ops.zero_masked_steps, (y.gradient, x.mask, *order, y.gradient)))
+        dy: Any = y.gradient
+        dh, dc = plan.array((rows, width)), plan.array((rows, width))
+        if states:
+            last_dh, dc = (one.gradient[0] for one in outputs[1:])  # type: ignore[index]
+        else:
+            calls.append((dc.fill, (0,)))
+        if self.projection is not None:
+            if states:
+                calls.append((np.add, (dy[-1], last_dh, dy[-1])))
+            dy, back = self.projection.bind_back(plan, shown, value, dy)
+            calls.append(back)
+        if states and self.projection is None:
+            dh = last_dh
+        else:
+            calls.append((dh.fill, (0,)))
+        db = plan.array(bias.shape) if self.bias is None else plan.gradient(self.bias)
+        dp = None if self.peephole is None else plan.gradient(self.peephole)
+        dW = plan.gradient(self.kernel)
+        if self.projection is None:
+            dU = plan.gradient(self.recurrent_kernel)
+        else:
+            dU = plan.array(recurrent_kernel.shape)
+        gradients = (dy, dh, dc, dW, dU, db, plan.input_gradient(x))
+        seen = x.value if xm is None else xm
+        if self.gains is None:
+            work = (h, c, gates)
+            arguments = (seen, *weights, *work, *gradients, scratch, *options, *recurrent)
+            calls.append((backward, (*arguments, dp, zoneout)))
+        else:
+            work, dgains = (self.gains.packed, h, c, kept), self.gains.gradients(plan)
+            arguments = (seen, *weights, *work, *gradients[:-1], dgains, gradients[-1])
+            calls.append((backward, (*arguments, scratch, *options)))
+        if self.projection is not None:
+            calls.append(self.projection.recurrence_back(plan, dU))
+        for state, gradient in zip(initial, (dh, dc), strict=False):
+            wanted = plan.input_gradient(state)
+            if wanted is not None:
+                calls.append((np.copyto, (wanted[0], gradient)))
+        plan.call_back(outputs, *calls)
+        return outputs
+
+    def _input_masks(self, plan: Plan, x: Tensor) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return the dropout mask of the inputs and a buffer for the masked inputs.
+
+        With dropout of the state too, there is one for each gate, as in Keras.
+        """
+        layer = self.layer
+        if not plan.training or layer.dropout == 0.0:
+            return None, None
+        by_gate = () if layer.recurrent_dropout == 0.0 else (GATES,)
+        mask = plan.array((*by_gate, x.rows, x.features))
+        self._draw(plan, DROPOUT, layer.dropout, x.features, mask.reshape(-1, x.features))
+        steps, *rest = x.value.shape
+        return mask, plan.array((steps, *by_gate, *rest))
+
+    def _recurrent_masks(
+        self, plan: Plan, steps: int, rows: int, width: int
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return the dropout masks of the state, one per gate, and a buffer for masked states."""
+        layer = self.layer
+        if not plan.training or layer.recurrent_dropout == 0.0:
+            return None, None
+        mask = plan.array((GATES, rows, width))
+        flat = mask.reshape(GATES * rows, width)
+        self._draw(plan, RECURRENT_DROPOUT, layer.recurrent_dropout, layer.units, flat)
+        return mask, plan.array((steps, GATES, rows, width))
+
+    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
+        stream = PURPOSES * self.number + purpose
+        key = (self.layer.seeds.key(stream), plan.random_counter(), stream)
+        plan.call(plan.ops.dropout_mask, *key, rate, features, out)
+
+    def _zoneout(self, plan: Plan) -> tuple[Any, ...] | None:
+        rates = self.layer.zoneout
+        if not any(rates):
+            return None
+        stream = PURPOSES * self.number + ZONEOUT
+        counter = plan.random_counter() if plan.training else np.zeros(1, np.int64)
+        return (self.layer.seeds.key(stream), counter, stream, *rates)
+
+
+def _copy_state(plan: Plan, state: np.ndarray, first: np.ndarray, units: int) -> None:
+    """Append the copy of a state (N, S) into slot 0, whose padding must be zero."""
+    if state.shape == first.shape:
+        plan.call(np.copyto, first, state)
+    else:
+        plan.call(first.fill, 0)
+        plan.call(np.copyto, first[:, :units], state[:, :units])
+
+
+def _mask_order(steps: int, sequences: bool, backwards: bool) -> tuple[int, int]:
+    """Return which step of the mask belongs to output 0, and the way to the next one."""
+    if backwards:
+        return (steps - 1 if sequences else 0), -1
+    return (0 if sequences else steps - 1), 1

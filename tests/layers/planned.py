@@ -1,0 +1,69 @@
+"""A layer on its own in a plan: inputs with masks and states, and all gradients."""
+
+import numpy as np
+
+from nlstm import kernels
+from nlstm.parameters import ParameterBuffer
+from nlstm.plan import Plan, Tensor, run
+
+
+class Planned:
+    """A built layer with random weights and a plan for batches like `x`.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : ndarray, shape (N, T, F).
+    mask : ndarray(bool), shape (N, T), optional
+    states : sequence of ndarray, shape (N, H)
+    """
+
+    def __init__(self, layer, x, mask=None, states=(), training=True, dtype="float64"):
+        ops, self.dtype = kernels.load("cpu", dtype), np.dtype(dtype)
+        N, T, F = x.shape
+        if not layer.built:
+            shapes = [(T, F), *[state.shape[1:] for state in states]]
+            layer.build(ops, *shapes, self.dtype)
+            ParameterBuffer(layer.parameters, self.dtype)
+        self.layer, self.ops = layer, ops
+        rng = np.random.default_rng(5)
+        for parameter in layer.parameters:
+            parameter.set(rng.normal(0.0, 0.5, parameter.shape))
+        plan = self.plan = Plan(ops, None, self.dtype, N, T, training, np.zeros(1, np.int64), 99999)
+        steps = np.ascontiguousarray(x.swapaxes(0, 1), self.dtype)
+        self.x = Tensor(steps, F, True, self._gradient(T, N, F, training))
+        self.x.mask = None if mask is None else np.ascontiguousarray(mask.T).astype(np.uint8)
+        self.states = [
+            Tensor(s[None].astype(dtype), s.shape[1], False, self._gradient(1, *s.shape, training))
+            for s in states
+        ]
+        found = layer.bind(plan, self.x, *self.states)
+        self.outputs = found if isinstance(found, tuple) else (found,)
+        for array in (plan._scratch, *(one.value for one in self.outputs)):
+            array[...] = np.nan
+
+    def _gradient(self, T, N, F, training):
+        return np.full((T, N, self.ops.padded(F, self.dtype)), np.nan) if training else None
+
+    def forward(self):
+        """Return the outputs, batch first."""
+        run(self.plan.forward)
+        return [batch_first(one, one.value) for one in self.outputs]
+
+    def backward(self, slopes):
+        """Return the gradients of x, the states and the weights; a slope of None is unused."""
+        for output, slope in zip(self.outputs, slopes, strict=True):
+            if slope is not None:
+                gradient = self.plan.input_gradient(output)
+                gradient[...] = 0
+                window = gradient[:, :, : output.features]
+                window[...] = slope.swapaxes(0, 1) if output.sequence else slope[None]
+        run(self.plan.backward())
+        inputs = [batch_first(one, one.gradient) for one in (self.x, *self.states)]
+        return inputs, [parameter.get_gradient() for parameter in self.layer.parameters]
+
+
+def batch_first(tensor, array):
+    """Return (N, T, F), or (N, F) of a flat tensor."""
+    array = array[:, :, : tensor.features].swapaxes(0, 1)
+    return (array if tensor.sequence else array[:, 0]).copy()
