@@ -37,6 +37,14 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
   ``weights_from_mask(mask, weight, scaled, out)``, ``count_weights(weight, total)``
 * ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
 * ``advance``, ``dropout_mask``, ``dropout_apply``
+* ``rnn(activation) -> rnn_forward, rnn_backward``, ``rnn_scratch_size(N, F, H, dtype)``
+* ``activation(name) -> activation_forward, activation_backward``: of rows, with no product
+* ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
+* ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
+* ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``
+* ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
+* ``average_steps``, ``largest_steps`` and their ``_backward`` forms
+* ``value_mask``, ``index_mask``, ``keep_steps``: masks of steps
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """
 
