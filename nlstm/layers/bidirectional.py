@@ -76,7 +76,7 @@ class Bidirectional(Layer):
         self._check_layers()
         self._initial = None if weights is None else [np.asarray(weight) for weight in weights]
         self.stateful = getattr(layer, "stateful", False)
-        self.return_sequences = self.forward_layer.return_sequences
+        self.return_sequences = bool(self.forward_layer.return_sequences)
         self.return_state = getattr(layer, "return_state", False)
         for one in (self.forward_layer, self.backward_layer):
             if hasattr(one, "zero_output_for_mask"):
@@ -87,8 +87,7 @@ class Bidirectional(Layer):
         one, other = self.forward_layer, self.backward_layer
         if one.go_backwards == other.go_backwards:
             raise ValueError(
-                "Bidirectional needs layers of unlike go_backwards; both have "
-                f"{one.go_backwards}."
+                f"Bidirectional needs layers of unlike go_backwards; both have {one.go_backwards}."
             )
         for name in SAME:
             values = getattr(one, name, False), getattr(other, name, False)
@@ -137,9 +136,7 @@ class Bidirectional(Layer):
 
     def _start_with(self, weights: list[np.ndarray]) -> None:
         if len(weights) != len(self.parameters):
-            raise ValueError(
-                f"{self.name} has {len(self.parameters)} weights; got {len(weights)}."
-            )
+            raise ValueError(f"{self.name} has {len(self.parameters)} weights; got {len(weights)}.")
         for parameter, weight in zip(self.parameters, weights, strict=True):
             check_weight(f"{self.name}/{parameter.name}", parameter.shape, weight)
         for parameter, weight in zip(self.parameters, weights, strict=True):
@@ -179,7 +176,7 @@ class Bidirectional(Layer):
 KEPT_AS = {"activation": "state_activation", "recurrent_activation": "gate_activation"}
 
 
-def copied(layer: Any, **changes: Any) -> Layer:
+def copied(layer: Any, **changes: Any) -> Any:
     """Return a new layer made with the arguments of `layer`, but for `changes`."""
     if hasattr(layer, "get_config"):
         return type(layer).from_config(layer.get_config() | changes)

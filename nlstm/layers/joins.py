@@ -72,5 +72,3 @@ def concatenate(plan: Plan, inputs: Sequence[Tensor], reverse_last: bool = False
         plan.call_back(y, *calls)
     y.mask = joined_mask(plan, inputs)
     return y
-
-

@@ -111,7 +111,14 @@ class LayerNormalization(Layer):
         epsilon = plan.dtype.type(self.epsilon)
         seen = as_rows(x.value)
         plan.call(
-            ops.layer_norm_forward, seen, factor, shift, epsilon, features, statistics, as_rows(value)
+            ops.layer_norm_forward,
+            seen,
+            factor,
+            shift,
+            epsilon,
+            features,
+            statistics,
+            as_rows(value),
         )
         if y.gradient is not None:
             dgamma = plan.array((features,)) if gamma is None else plan.gradient(gamma)
