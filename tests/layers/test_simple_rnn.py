@@ -101,6 +101,37 @@ def test_a_stateful_layer_goes_on():
     np.testing.assert_allclose(Bound(layer, X[:2]).forward()[0], wanted[:2], atol=1e-12)
 
 
+def constant(layer, x, *states, mask=None):
+    """Return the layer bound with the weights of keras/src/layers/rnn/simple_rnn_test.py."""
+    bound = Bound(layer, x, *states, masks=(mask,), dtype="float32")
+    values = (0.01, 0.02, 0.03)
+    layer.set_weights([np.full(w.shape, v) for w, v in zip(layer.get_weights(), values)])
+    return bound
+
+
+def test_keras_s_own_numbers():
+    x = np.arange(24.0).reshape(2, 3, 4)
+    x4, state = np.arange(24.0).reshape(2, 4, 3), np.arange(8.0).reshape(2, 4)
+    mask = np.array([[1, 1, 0, 1], [1, 0, 0, 1]])
+    back = SimpleRNN(4, go_backwards=True)
+    stateful = SimpleRNN(4, stateful=True)
+    constant(stateful, x).forward()
+    for bound, wanted in (
+        (constant(SimpleRNN(4), x), (0.405432, 0.73605347)),
+        (constant(back, x), (0.11144729, 0.5528889)),
+        (constant(stateful, x), (0.40559256, 0.7361247)),
+        (constant(SimpleRNN(4), x4, state), (0.33621645, 0.6262637)),
+        (constant(back, x4, state), (0.07344437, 0.43043602)),
+        (constant(SimpleRNN(4), x4, mask=mask), (0.32951632, 0.61799484)),
+    ):
+        found = bound.forward()[0]
+        np.testing.assert_allclose(found, np.repeat(np.c_[wanted], 4, axis=1), rtol=2e-6)
+    bound = constant(SimpleRNN(2, return_sequences=True), x4, mask=mask)
+    np.testing.assert_allclose(
+        bound.forward()[0][0, :, 0], [0.0599281, 0.15122814, 0.15122814, 0.32394567], rtol=2e-6
+    )
+
+
 def test_errors():
     with pytest.raises(ValueError, match="simple_rnn expects sequences"):
         SimpleRNN(3).output_shape((5,))
