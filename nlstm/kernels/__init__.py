@@ -38,7 +38,7 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
 * ``advance``, ``dropout_mask``, ``dropout_apply``
 * ``rnn(activation) -> rnn_forward, rnn_backward``, ``rnn_scratch_size(N, F, H, dtype)``
-* ``activation(name) -> activation_forward, activation_backward``: of rows, with no product
+* ``row_activation(name) -> activation_forward, activation_backward``, softmax included
 * ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
 * ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
 * ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``

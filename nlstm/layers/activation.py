@@ -22,6 +22,7 @@ class Activation(Layer):
 
     activation: str
     fuses_loss = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -46,14 +47,22 @@ class Activation(Layer):
         """Append one call forward and one back, which writes over the gradient in place."""
         if self.activation == "linear":
             return x
-        ops = plan.ops
-        forward, backward = ops.activation(self.activation)
-        value = plan.array((x.steps, x.rows, ops.padded(x.features, plan.dtype)))
-        plan.call(forward, as_rows(x.value), as_rows(value), x.features)
+        ops, features = plan.ops, x.features
+        shape = (x.steps, x.rows, ops.padded(features, plan.dtype))
+        value, given = plan.array(shape), x.value
+        if self.activation in getattr(ops, "INPUT_NAMES", ()):
+            # The derivative needs x, and the kernel reads it in whole vectors.
+            forward, backward = ops.activation(self.activation)
+            if given.shape != shape:
+                given = plan.array(shape)
+                plan.call(ops.copy_columns, x.value, 0, features, False, given, 0, shape[2])
+        else:
+            forward, backward = ops.row_activation(self.activation)
+        plan.call(forward, as_rows(given), as_rows(value), features)
         y = shared(plan, x, value, x.mask)
         if y.gradient is not None:
             dy = as_rows(y.gradient)
-            back = (as_rows(x.value), as_rows(value), dy, dy, x.features)
+            back = (as_rows(given), as_rows(value), dy, dy, features)
             # A loss that is fused with the activation hands over the gradient from before it.
             plan.call_back(y, *([] if plan.fused is self else [(backward, back)]))
         return y

@@ -44,6 +44,7 @@ class Bidirectional(Layer):
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -142,10 +143,22 @@ class Bidirectional(Layer):
         for parameter, weight in zip(self.parameters, weights, strict=True):
             parameter.start_with(weight)
 
+    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
+        """Return the symbols of a call: the input, then the states."""
+        return super().call_inputs(*inputs, initial_state, **others)
+
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of the states of both layers; None after a reset."""
+        pair = self.forward_layer.states, self.backward_layer.states
+        return None if None in pair else [*pair[0], *pair[1]]
+
     def reset_state(self) -> None:
         """Forget what stateful layers kept from the last batch."""
         self.forward_layer.reset_state()
         self.backward_layer.reset_state()
+
+    reset_states = reset_state
 
     def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
         """Append the calls of both layers, and those that merge what they return."""

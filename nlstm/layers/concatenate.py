@@ -9,7 +9,6 @@ import numpy as np
 from nlstm.layers.joins import concatenate
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
-from nlstm.layers.views import mask_buffer
 from nlstm.plan import Call, Plan, Tensor
 
 __all__ = ["Concatenate"]
@@ -25,6 +24,8 @@ class Concatenate(Layer):
     name, input_shape, dtype
         See `Layer`.
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -72,10 +73,6 @@ class Concatenate(Layer):
             )
         return axis + rank
 
-    def build(self, ops: Any, *shapes_and_dtype: Any) -> None:
-        """Nothing to make."""
-        self.built_shape = shapes_and_dtype[0]
-
     def bind(self, plan: Plan, *inputs: Tensor) -> Tensor:
         """Append a call forward and one back for each input."""
         self.output_shape(*(sample_shape(x) for x in inputs))
@@ -91,7 +88,7 @@ def concatenate_steps(plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
     wanted = any(x.gradient is not None for x in inputs)
     y = plan.tensor(value, features, True, gradient=wanted)
     if any(x.mask is not None for x in inputs):
-        y.mask = mask_buffer(plan, steps, rows)
+        y.mask = plan.mask(steps, rows)
     calls: list[Call] = []
     start = 0
     for x in inputs:

@@ -7,7 +7,6 @@ import numpy as np
 from nlstm import initializers
 from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
 from nlstm.layers.shapes import shown
-from nlstm.layers.views import mask_buffer
 from nlstm.parameters import Parameter
 from nlstm.plan import Plan, Tensor
 
@@ -37,6 +36,8 @@ class Embedding(Layer):
     Input of shape (batch, steps). Weights: embeddings (input_dim, output_dim).
     """
 
+    makes_sequence = True
+
     def __init__(
         self,
         input_dim: int,
@@ -51,12 +52,12 @@ class Embedding(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        self.input_dim = checked_size("input_dim", input_dim)
+        self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
         self.output_dim = checked_size("output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = self.supports_masking = bool(mask_zero)
         self._initial = None if weights is None else self._checked_weights(weights)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
@@ -99,22 +100,6 @@ class Embedding(Layer):
         self.parameters = [self.embeddings]
         super().build(ops, shape, dtype)
 
-    def check_input(self, x: np.ndarray) -> None:
-        """Raise unless `x`, shape (rows, steps), holds indices of this layer.
-
-        Raises
-        ------
-        ValueError
-            It names the row, the step and the value.
-        """
-        broken = (x < 0) | (x >= self.input_dim) | (x != np.floor(x))
-        if broken.any():
-            place = tuple(int(i) for i in np.argwhere(broken)[0])
-            raise ValueError(
-                f"{self.name} expects whole numbers from 0 to {self.input_dim - 1}; row "
-                f"{place[0]}, step {place[1]} holds {x[place]:g}."
-            )
-
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append one call forward, one for the mask, and one back."""
         ops, steps = plan.ops, x.features
@@ -123,7 +108,7 @@ class Embedding(Layer):
         y = plan.tensor(value, self.output_dim, True, gradient=True)
         plan.call(ops.embedding_forward, x.value, table, value)
         if self.mask_zero:
-            y.mask = mask_buffer(plan, steps, x.rows)
+            y.mask = plan.mask(steps, x.rows)
             plan.call(ops.index_mask, x.value, y.mask)
         if plan.training:
             back = (x.value, y.gradient, plan.gradient(self.embeddings))

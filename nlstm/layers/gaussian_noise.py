@@ -29,6 +29,8 @@ class GaussianNoise(Layer):
     Keras takes a stddev of 1 at most; there is no such bound here.
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         stddev: float,

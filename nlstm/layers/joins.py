@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlstm.layers.views import mask_buffer
 from nlstm.plan import Call, Plan, Tensor
 
 __all__ = ["concatenate", "joined_mask", "merge"]
@@ -44,7 +43,7 @@ def joined_mask(plan: Plan, inputs: Sequence[Tensor]) -> np.ndarray | None:
     result = masks[0]
     for mask in masks[1:]:
         if mask is not result:
-            joined = mask_buffer(plan, *np.broadcast_shapes(result.shape, mask.shape))
+            joined = plan.mask(*np.broadcast_shapes(result.shape, mask.shape))
             plan.call(np.bitwise_or, result, mask, joined)
             result = joined
     return result

@@ -4,7 +4,7 @@ from typing import Any
 
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
-from nlstm.layers.views import mask_buffer, shared
+from nlstm.layers.views import shared
 from nlstm.plan import Plan, Tensor
 
 __all__ = ["Masking"]
@@ -26,6 +26,7 @@ class Masking(Layer):
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Masking(Layer):
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append a call for the mask, and one for the values unless masked steps are zero."""
         ops, features = plan.ops, x.features
-        mask = mask_buffer(plan, x.steps, x.rows)
+        mask = plan.mask(x.steps, x.rows)
         value = x.value
         plan.call(ops.value_mask, value, plan.dtype.type(self.mask_value), features, mask)
         if self.mask_value != 0.0:

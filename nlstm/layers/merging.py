@@ -16,6 +16,7 @@ class Merge(Layer):
     A value with one step, one feature, or no steps serves all steps or features of the others.
     """
 
+    supports_masking = True
     kind = "add"
     only_two = False
 
@@ -43,10 +44,6 @@ class Merge(Layer):
                 raise ValueError(f"{self.name} cannot merge shapes {given}.")
             found.append(wanted.pop() if wanted else None if None in sizes else 1)
         return tuple(found)
-
-    def build(self, ops: Any, *shapes_and_dtype: Any) -> None:
-        """Nothing to make."""
-        self.built_shape = shapes_and_dtype[0]
 
     def scale(self, count: int) -> float:
         """Return the factor of a sum of `count` values."""

@@ -20,6 +20,8 @@ class RepeatVector(Layer):
         See `Layer`.
     """
 
+    makes_sequence = True
+
     def __init__(
         self,
         n: int,

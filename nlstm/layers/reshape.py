@@ -22,6 +22,8 @@ class Reshape(Layer):
         See `Layer`.
     """
 
+    makes_sequence = True
+
     def __init__(
         self,
         target_shape: tuple[int, ...],

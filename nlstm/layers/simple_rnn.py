@@ -14,7 +14,7 @@ from nlstm.plan import Call, Plan, Tensor
 
 __all__ = ["SimpleRNN"]
 
-ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
+ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")  # of whole rows
 DROPOUT, RECURRENT_DROPOUT = 0, 1  # purposes of the layer's random streams
 
 
@@ -62,6 +62,7 @@ class SimpleRNN(Layer):
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class SimpleRNN(Layer):
         dtype: Any = None,
     ) -> None:
         self.units = checked_size("units", units)
-        self.state_activation = activations.get(activation, ACTIVATIONS, "SimpleRNN")
+        self.activation: str = activations.get(activation, ACTIVATIONS, "SimpleRNN")
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
@@ -161,9 +162,20 @@ class SimpleRNN(Layer):
             self._no_bias = pack_bias(np.zeros(units, dtype))
         super().build(ops, shape, dtype)
 
+    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
+        """Return the symbols of a call: the input, then the state."""
+        return super().call_inputs(*inputs, initial_state, **others)
+
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
+        return None if self._kept is None else [self._kept[:, : self.units].copy()]
+
     def reset_state(self) -> None:
-        """Forget the states of the last batch: the next one starts from zeros."""
+        """Forget the states of the last batch: the next one starts from zeros, at any size."""
         self._kept = None
+
+    reset_states = reset_state
 
     def _begin(self, state: np.ndarray) -> None:
         if self._kept is None:
@@ -172,8 +184,8 @@ class SimpleRNN(Layer):
             state[...] = self._kept
         else:
             raise ValueError(
-                f"{self.name} is stateful and goes on from a batch of {self._kept.shape[0]} rows; "
-                f"got one of {state.shape[0]}. reset_state() makes it start anew."
+                f"{self.name} is stateful: a batch of {len(state)} rows cannot go on from states "
+                f"of {len(self._kept)}; call reset_state() to start anew."
             )
 
     def _keep(self, state: np.ndarray) -> None:
@@ -193,11 +205,12 @@ class SimpleRNN(Layer):
             plan.call(*((self._begin, h[0]) if self.stateful else (h[0].fill, 0)))
         x_mask, seen = self._input_mask(plan, x)
         h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
-        forward, backward = ops.rnn(self.state_activation)
+        forward, backward = ops.rnn(self.activation)
         weights = (self.kernel.packed, self.recurrent_kernel.packed)
         bias = self.bias.packed if self.use_bias else self._no_bias
         options = (self.go_backwards, x.mask, h_mask, hm)
-        z = None
+        keeps_input = plan.training and self.activation in getattr(ops, "INPUT_NAMES", ())
+        z = plan.array((steps, rows, width)) if keeps_input else None
         plan.call(forward, seen, *weights, bias, h, z, *options)
         if self.stateful:
             plan.call(self._keep, last[0])

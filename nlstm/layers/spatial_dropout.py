@@ -24,6 +24,7 @@ class SpatialDropout1D(Layer):
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ class TimeDistributed(Layer):
     """
 
     needs_sequence = True
+    supports_masking = True
 
     def __init__(
         self,
@@ -42,8 +43,8 @@ class TimeDistributed(Layer):
         if not isinstance(layer, Layer):
             raise TypeError(f"TimeDistributed expects a layer of nlstm.layers; got {layer!r}.")
         self.layer = layer
-        self.activation = layer.activation
-        self.fuses_loss = getattr(layer, "fuses_loss", layer.activation is not None)
+        self.activation = getattr(layer, "activation", None)
+        self.fuses_loss = layer.fuses_loss
         super().__init__(name=name, input_shape=input_shape, dtype=dtype or layer.dtype)
 
     def output_shape(self, shape: Shape) -> Shape:

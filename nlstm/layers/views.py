@@ -7,18 +7,12 @@ import numpy as np
 
 from nlstm.plan import Plan, Tensor
 
-__all__ = ["as_rows", "mask_buffer", "rows_as_steps", "shared", "steps_as_rows"]
+__all__ = ["as_rows", "rows_as_steps", "shared", "steps_as_rows"]
 
 
 def as_rows(array: Any) -> Any:
     """Return (T, N, S) seen as (T * N, S); None stays None."""
     return None if array is None else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
-
-
-def mask_buffer(plan: Plan, steps: int, rows: int) -> np.ndarray:
-    """Return a buffer of the plan for a mask: uint8, shape (steps, rows)."""
-    items = -(-steps * rows // plan.dtype.itemsize)
-    return plan.array((items,)).view(np.uint8)[: steps * rows].reshape(steps, rows)
 
 
 def shared(plan: Plan, x: Tensor, value: np.ndarray, mask: np.ndarray | None) -> Tensor:

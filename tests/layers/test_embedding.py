@@ -70,15 +70,6 @@ def test_initial_values_are_keras_s():
     assert -0.05 <= table.min() < -0.045 and 0.045 < table.max() <= 0.05
 
 
-@pytest.mark.parametrize("value", [-1, 7, 2.5])
-def test_input_that_is_no_index(value):
-    x = INDEX.astype(float)
-    x[1, 3] = value
-    Embedding(7, 3).check_input(INDEX)
-    with pytest.raises(ValueError, match=rf"0 to 6; row 1, step 3 holds {value}"):
-        Embedding(7, 3).check_input(x)
-
-
 def test_errors():
     with pytest.raises(ValueError, match="embedding expects indices, .*None, 4, 5"):
         Embedding(7, 3).output_shape((4, 5))

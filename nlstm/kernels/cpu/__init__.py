@@ -1,6 +1,5 @@
 """The kernels on the CPU: every operation of the contract, by name."""
 
-from nlstm.kernels.cpu.activation import activation as activation
 from nlstm.kernels.cpu.counting import count_weights as count_weights
 from nlstm.kernels.cpu.counting import mask_from_lengths as mask_from_lengths
 from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
@@ -21,9 +20,6 @@ from nlstm.kernels.cpu.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.losses import loss as loss
 from nlstm.kernels.cpu.lstm import lstm as lstm
-from nlstm.kernels.cpu.masks import index_mask as index_mask
-from nlstm.kernels.cpu.masks import keep_steps as keep_steps
-from nlstm.kernels.cpu.masks import value_mask as value_mask
 from nlstm.kernels.cpu.merging import merge_backward as merge_backward
 from nlstm.kernels.cpu.merging import merge_forward as merge_forward
 from nlstm.kernels.cpu.merging import sum_broadcast as sum_broadcast
@@ -46,10 +42,14 @@ from nlstm.kernels.cpu.rearrange import reshape_rows as reshape_rows
 from nlstm.kernels.cpu.rearrange import sum_steps as sum_steps
 from nlstm.kernels.cpu.rnn import rnn as rnn
 from nlstm.kernels.cpu.rnn_backward import rnn_scratch_size as rnn_scratch_size
+from nlstm.kernels.cpu.row_activation import row_activation as row_activation
 from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps
+from nlstm.kernels.cpu.step_masks import index_mask as index_mask
+from nlstm.kernels.cpu.step_masks import keep_steps as keep_steps
+from nlstm.kernels.cpu.step_masks import value_mask as value_mask
 from nlstm.kernels.cpu.stream import stream_step as stream_step
 from nlstm.kernels.cpu.stream import stream_table as stream_table
 from nlstm.kernels.cpu.threads import enter as enter

@@ -1,4 +1,7 @@
-"""An activation of whole rows, without a product before it."""
+"""An activation of whole rows, without a product before it.
+
+For softmax, and for activations whose derivative can be written by their result.
+"""
 
 import functools
 
@@ -10,7 +13,7 @@ from nlstm.kernels.cpu.dense import activate_rows, derive_rows
 from nlstm.kernels.cpu.gemm import share
 from nlstm.kernels.cpu.jit import lanes, njit, njit_inner, njit_parallel, thread_count
 
-__all__ = ["activation"]
+__all__ = ["row_activation"]
 
 SMALL_WORK = 1 << 15  # numbers that one thread does before a second one is worth waking
 
@@ -78,7 +81,7 @@ def activation_backward(marker, x, y, dy, dx, features):
 
 
 @functools.cache
-def activation(name):
+def row_activation(name):
     """Return (activation_forward, activation_backward) for an activation, given by name."""
     marker = MARKERS[name]
     forward = functools.partial(activation_forward, marker)
