@@ -6,7 +6,7 @@ import numpy as np
 
 from nlstm.plan import Call, Plan, Tensor
 
-__all__ = ["concatenate", "joined_mask", "merge"]
+__all__ = ["choose", "concatenate", "joined_mask", "merge"]
 
 
 def merge(
@@ -35,13 +35,36 @@ def merge(
     return y
 
 
-def joined_mask(plan: Plan, inputs: Sequence[Tensor]) -> np.ndarray | None:
-    """Return the mask of steps that count in some input; None if an input has none, as in Keras."""
-    masks = [x.mask for x in inputs if x.mask is not None]
-    if len(masks) < len(inputs):
+def choose(plan: Plan, mask: np.ndarray, a: Tensor, b: Tensor | float) -> Tensor:
+    """Append the choice of `a` where a step counts, and of `b` where it does not."""
+    features, where = a.features, mask.view(np.bool_)[..., None]
+    value = plan.array((a.steps, a.rows, plan.ops.padded(features, plan.dtype)))
+    other = b if isinstance(b, Tensor) else None
+    wanted = a.gradient is not None or (other is not None and other.gradient is not None)
+    y = plan.tensor(value, features, a.sequence, gradient=wanted)
+    seen = value[..., :features]
+    plan.call(value.fill, 0)
+    plan.call(np.copyto, seen, b if other is None else other.value[..., :features])
+    plan.call(np.copyto, seen, a.value[..., :features], "no", where)
+    calls: list[Call] = []
+    da = plan.input_gradient(a)
+    if da is not None:
+        calls += [(da.fill, (0,)), (np.copyto, (da, y.gradient, "no", where))]
+    db = None if other is None else plan.input_gradient(other)
+    if db is not None:
+        calls += [(np.copyto, (db, y.gradient)), (np.copyto, (db, 0, "same_kind", where))]
+    if calls:
+        plan.call_back(y, *calls)
+    return y
+
+
+def joined_mask(plan: Plan, masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """Return the mask of steps that count in some mask; None if one is missing, as in Keras."""
+    found = [mask for mask in masks if mask is not None]
+    if len(found) < len(masks):
         return None
-    result = masks[0]
-    for mask in masks[1:]:
+    result = found[0]
+    for mask in found[1:]:
         if mask is not result:
             joined = plan.mask(*np.broadcast_shapes(result.shape, mask.shape))
             plan.call(np.bitwise_or, result, mask, joined)
@@ -69,5 +92,5 @@ def concatenate(plan: Plan, inputs: Sequence[Tensor], reverse_last: bool = False
         start += x.features
     if calls:
         plan.call_back(y, *calls)
-    y.mask = joined_mask(plan, inputs)
+    y.mask = joined_mask(plan, [x.mask for x in inputs])
     return y

@@ -1,8 +1,9 @@
 """Several values made one, element by element."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from nlstm.layers.joins import joined_mask, merge
+from nlstm.layers.joins import choose, joined_mask, merge
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
 from nlstm.plan import Plan, Tensor
@@ -50,15 +51,26 @@ class Merge(Layer):
         return 1.0
 
     def bind(self, plan: Plan, *inputs: Tensor) -> Tensor:
-        """Append a call forward for each pair, and one back for each of its sides."""
+        """Append the merging of all inputs."""
+        shapes = {sample_shape(x) for x in inputs}
         self.output_shape(*(sample_shape(x) for x in inputs))
-        mask = joined_mask(plan, inputs)
+        if len(shapes) == 1 and any(x.mask is not None for x in inputs):
+            return self.bind_masked(plan, inputs)
+        return self.fold(plan, inputs)
+
+    def fold(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append a call forward for each pair, and one back for each of its sides."""
+        mask = joined_mask(plan, [x.mask for x in inputs])
         result = inputs[0]
         for place, other in enumerate(inputs[1:], 2):
             scale = self.scale(place) if place == len(inputs) else 1.0
             result = merge(plan, self.kind, result, other, scale=scale)
         result.mask = mask
         return result
+
+    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append what becomes of inputs of which some are masked."""
+        return self.fold(plan, inputs)
 
 
 class Add(Merge):
@@ -81,18 +93,55 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """Multiply two or more values."""
+    """Multiply two or more values.
+
+    Notes
+    -----
+    As in Keras, a masked step counts as ones; one that is masked in all values becomes zeros.
+    """
 
     kind = "multiply"
 
+    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append the product of what is not masked."""
+        mask = joined_mask(plan, [x.mask for x in inputs])
+        seen: Sequence[Tensor] = inputs
+        if any(x.mask is not mask for x in inputs):
+            seen = [x if x.mask is None else choose(plan, x.mask, x, 1.0) for x in inputs]
+        y = self.fold(plan, seen)
+        if mask is not None:
+            y = choose(plan, mask, y, 0.0)
+        y.mask = mask
+        return y
 
-class Maximum(Merge):
+
+class Extremum(Merge):
+    """What `Maximum` and `Minimum` have in common.
+
+    Notes
+    -----
+    As in Keras, a masked step leaves the other value; the first one, if both are masked.
+    """
+
+    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append the comparison of what is not masked."""
+        result, mask = inputs[0], inputs[0].mask
+        for other in inputs[1:]:
+            second = other if other.mask is None else choose(plan, other.mask, other, result)
+            first = result if mask is None else choose(plan, mask, result, second)
+            mask = joined_mask(plan, [mask, other.mask])
+            result = merge(plan, self.kind, first, second)
+        result.mask = mask
+        return result
+
+
+class Maximum(Extremum):
     """Take the largest of two or more values."""
 
     kind = "maximum"
 
 
-class Minimum(Merge):
+class Minimum(Extremum):
     """Take the smallest of two or more values."""
 
     kind = "minimum"

@@ -25,8 +25,7 @@ class TimeDistributed(Layer):
 
     Notes
     -----
-    `Dense` and its like do the same on sequences by themselves. Weights have the names that they
-    have in `layer`.
+    `Dense` and its like do the same on sequences by themselves. Weights: <name of layer>/...
     """
 
     needs_sequence = True
@@ -65,6 +64,8 @@ class TimeDistributed(Layer):
         """Make the layer's weights."""
         self.layer.build(ops, shape[1:], dtype)
         self.parameters = self.layer.parameters
+        for parameter in self.parameters:
+            parameter.name = f"{self.layer.name}/{parameter.name}"
         super().build(ops, shape, dtype)
 
     def streamed(self) -> StreamedLayer | None:

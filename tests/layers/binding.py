@@ -39,8 +39,11 @@ class Bound:
             self.ops, None, self.dtype, rows, steps, training, self.counter, 100_000
         )
         self.inputs = [self._tensor(x, padded) for x in inputs]
+        found = {
+            id(mask): np.ascontiguousarray(mask.T, np.uint8) for mask in masks if mask is not None
+        }
         for tensor, mask in zip(self.inputs, masks):
-            tensor.mask = None if mask is None else np.ascontiguousarray(mask.T, np.uint8)
+            tensor.mask = found.get(id(mask))
         made = layer.bind(self.plan, *self.inputs)
         self.outputs = made if isinstance(made, tuple) else (made,)
         self.calls_back = None

@@ -75,6 +75,7 @@ def test_time_distributed(layer):
     bound = Bound(wrapper, X, masks=(np.ones((5, 4)),))
     bound.check_gradients()
     assert wrapper.name == "time_distributed"
+    assert all(one.name.startswith(f"{layer.name}/") for one in wrapper.parameters)
     assert bound.outputs[0].mask is bound.inputs[0].mask
     if not isinstance(layer, Dropout):
         rows = Bound(layer, X.reshape(20, 3))

@@ -64,6 +64,24 @@ def test_masks():
     assert Bound(Add(), A, B, masks=(MASK, None)).outputs[0].mask is None
 
 
+@pytest.mark.parametrize(
+    "masks",
+    [(MASK, MASK), (MASK, OTHER), (MASK, None), (None, OTHER)],
+    ids=["same", "both", "first", "second"],
+)
+@pytest.mark.parametrize("kind", [Multiply, Maximum, Minimum])
+def test_masked_steps_leave_the_other_value(kind, masks):
+    bound = Bound(kind(), A, B, masks=masks)
+    one, other = (np.ones((4, 5), bool) if mask is None else mask for mask in masks)
+    wanted = np.where(
+        (one & other)[..., None], FUNCTIONS[kind](A, B), np.where(one[..., None], A, B)
+    )
+    nobody = ~(one | other)
+    wanted[nobody] = 0.0 if kind is Multiply else A[nobody]
+    np.testing.assert_allclose(bound.forward()[0], wanted, rtol=1e-14)
+    bound.check_gradients()
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(ValueError, match=r"add cannot merge shapes \(None, 4, 3\), \(None, 5, 3\)"):
         Add().output_shape((4, 3), (5, 3))
