@@ -41,7 +41,7 @@ def product_rows(dz, dz_at, S, panels, panels_at, H, L, out, out_at, out_row, V,
     count = tile_count(n1 - n0)
     for v in range(0, V, VECTORS):
         for index in range(count):
-            n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+            n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
             place = (out, out_at + n * out_row + v * L, out_row, L)
             source = (dz, dz_at + n * S, S, 1, 0, panels, panels_at + v * panel, panel, L, 0, H, 1)
             if add:
@@ -103,8 +103,8 @@ def weights_share(inputs, in_at, in_row, in_step, dz, dW, L, first, last):
                 rows = min(ROW_BLOCK, N - n)
                 a, b = in_at + t * in_step + n * in_row, (t * N + n) * S + v * L
                 for index in range(count):
-                    k = tile_edge(first, last, index, count)
-                    end = tile_edge(first, last, index + 1, count)
+                    k = tile_edge(first, last, index)
+                    end = tile_edge(first, last, index + 1)
                     place = (dW, (v * K + k) * L, L, K * L)
                     source = (inputs, a + k, 1, in_row, in_step, dz, b, L, S, N * S, rows, steps)
                     if t == 0 and n == 0:

@@ -63,7 +63,7 @@ def forward_rows(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm, n0, n1
         before, after = (t % slots) * N * S, ((t + 1) % slots) * N * S
         for v in range(0, V, VECTORS):
             for index in range(count):
-                n, end = tile_edge(n0, n1, index, count), tile_edge(n0, n1, index + 1, count)
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 place = (h, after + n * S + v * L, S, L)
                 from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, v * F * L, F * L, L, 0, F, 1)
                 if hm is None:
