@@ -85,6 +85,10 @@ class Parameter:
         """Set the initial value."""
         self.set(np.asarray(self._initial_value()))
 
+    def start_with(self, value: np.ndarray) -> None:
+        """Take `value` for the initial value."""
+        self._initial_value = lambda: value
+
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
         return np.array(self._unpack(self.packed)).reshape(self.shape)

@@ -1,5 +1,6 @@
 """The stack of layers."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -202,11 +203,14 @@ class Sequential(Model):
             x = next(iter(x.values()))
         label = self.input_names[0]
         found = x.shape if is_source(x) else checked_rows(x.x if is_pair(x) else x).shape
-        if any(layer.needs_sequence for layer in self._layers):
+        before = itertools.takewhile(lambda layer: not layer.makes_sequence, self._layers)
+        if any(layer.needs_sequence for layer in before):
             check_rank(found, 2, label)
         elif len(found) not in (2, 3):
             check_rank(found, 1, label)
-        return (None, found[2]) if len(found) == 3 else (found[1],)
+        if len(found) == 3:
+            return (None, found[2])
+        return (found[1] if self._layers[0].index_limit is None else None,)
 
 
 def _input_of(sample: Shape) -> Symbol:

@@ -49,6 +49,14 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``clip_norm`` (and ``_parallel``), ``clip_value``, ``decay_weights``, ``average_weights``,
   ``accumulate``, ``penalty``
 * ``advance``, ``dropout_mask``, ``dropout_apply``
+* ``rnn(activation) -> rnn_forward, rnn_backward``, ``rnn_scratch_size(N, F, H, dtype)``
+* ``row_activation(name) -> activation_forward, activation_backward``, softmax included
+* ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
+* ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
+* ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``
+* ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
+* ``average_steps``, ``largest_steps`` and their ``_backward`` forms
+* ``value_mask``, ``index_mask``, ``keep_steps``: masks of steps
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """
 

@@ -1,10 +1,59 @@
 """The layers of a model."""
 
+from nlstm.layers.activation import Activation as Activation
+from nlstm.layers.bidirectional import Bidirectional as Bidirectional
+from nlstm.layers.concatenate import Concatenate as Concatenate
 from nlstm.layers.dense import Dense as Dense
 from nlstm.layers.dropout import Dropout as Dropout
+from nlstm.layers.embedding import Embedding as Embedding
+from nlstm.layers.gaussian_noise import GaussianNoise as GaussianNoise
 from nlstm.layers.input import Input as Input
 from nlstm.layers.input import InputLayer as InputLayer
 from nlstm.layers.layer import Layer as Layer
+from nlstm.layers.layer_normalization import LayerNormalization as LayerNormalization
 from nlstm.layers.lstm import LSTM as LSTM
+from nlstm.layers.masking import Masking as Masking
+from nlstm.layers.merging import Add as Add
+from nlstm.layers.merging import Average as Average
+from nlstm.layers.merging import Maximum as Maximum
+from nlstm.layers.merging import Minimum as Minimum
+from nlstm.layers.merging import Multiply as Multiply
+from nlstm.layers.merging import Subtract as Subtract
+from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
+from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nlstm.layers.repeat_vector import RepeatVector as RepeatVector
+from nlstm.layers.reshape import Flatten as Flatten
+from nlstm.layers.reshape import Reshape as Reshape
+from nlstm.layers.simple_rnn import SimpleRNN as SimpleRNN
+from nlstm.layers.spatial_dropout import SpatialDropout1D as SpatialDropout1D
+from nlstm.layers.time_distributed import TimeDistributed as TimeDistributed
 
-__all__ = ["LSTM", "Dense", "Dropout", "Input", "InputLayer", "Layer"]
+__all__ = [
+    "Activation",
+    "Add",
+    "Average",
+    "Bidirectional",
+    "Concatenate",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
+    "Input",
+    "InputLayer",
+    "LSTM",
+    "Layer",
+    "LayerNormalization",
+    "Masking",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "RepeatVector",
+    "Reshape",
+    "SimpleRNN",
+    "SpatialDropout1D",
+    "Subtract",
+    "TimeDistributed",
+]

@@ -118,6 +118,8 @@ class Layer:
     index_limit : int or None
         Where the input holds indices: they are whole numbers from 0 to below it. A model checks it
         in the data of an `Input` that goes straight into the layer.
+    makes_sequence : bool
+        Whether the output may have steps where the input has none.
     taken : bool
         Whether the layer belongs to a model.
     nodes : list of Node
@@ -127,6 +129,7 @@ class Layer:
     fuses_loss = False
     needs_sequence = False
     index_limit: int | None = None
+    makes_sequence = False
 
     def __init__(
         self,

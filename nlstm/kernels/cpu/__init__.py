@@ -15,6 +15,10 @@ from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
 from nlstm.kernels.cpu.counting import weights_from_mask as weights_from_mask
 from nlstm.kernels.cpu.dense import dense as dense
 from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
+from nlstm.kernels.cpu.embedding import embedding_backward as embedding_backward
+from nlstm.kernels.cpu.embedding import embedding_forward as embedding_forward
+from nlstm.kernels.cpu.embedding import pack_rows as pack_rows
+from nlstm.kernels.cpu.embedding import unpack_rows as unpack_rows
 from nlstm.kernels.cpu.gradients import accumulate as accumulate
 from nlstm.kernels.cpu.gradients import average_weights as average_weights
 from nlstm.kernels.cpu.gradients import clip_norm as clip_norm
@@ -23,6 +27,8 @@ from nlstm.kernels.cpu.gradients import clip_value as clip_value
 from nlstm.kernels.cpu.gradients import decay_weights as decay_weights
 from nlstm.kernels.cpu.gradients import penalty as penalty
 from nlstm.kernels.cpu.jit import lanes as lanes
+from nlstm.kernels.cpu.layer_norm import layer_norm_backward as layer_norm_backward
+from nlstm.kernels.cpu.layer_norm import layer_norm_forward as layer_norm_forward
 from nlstm.kernels.cpu.layout import pack_columns as pack_columns
 from nlstm.kernels.cpu.layout import pack_gates as pack_gates
 from nlstm.kernels.cpu.layout import pack_peephole as pack_peephole
@@ -38,6 +44,9 @@ from nlstm.kernels.cpu.lstm_normalised import (
     normalised_scratch_size as normalised_scratch_size,
 )
 from nlstm.kernels.cpu.masks import zero_masked_steps as zero_masked_steps
+from nlstm.kernels.cpu.merging import merge_backward as merge_backward
+from nlstm.kernels.cpu.merging import merge_forward as merge_forward
+from nlstm.kernels.cpu.merging import sum_broadcast as sum_broadcast
 from nlstm.kernels.cpu.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.optimizers import adadelta_update as adadelta_update
 from nlstm.kernels.cpu.optimizers import adadelta_update_parallel as adadelta_update_parallel
@@ -48,13 +57,28 @@ from nlstm.kernels.cpu.optimizers import lion_update_parallel as lion_update_par
 from nlstm.kernels.cpu.optimizers import sgd_update as sgd_update
 from nlstm.kernels.cpu.optimizers import sgd_update_parallel as sgd_update_parallel
 from nlstm.kernels.cpu.pointwise import activation as activation
+from nlstm.kernels.cpu.pooling import average_steps as average_steps
+from nlstm.kernels.cpu.pooling import average_steps_backward as average_steps_backward
+from nlstm.kernels.cpu.pooling import largest_steps as largest_steps
+from nlstm.kernels.cpu.pooling import largest_steps_backward as largest_steps_backward
 from nlstm.kernels.cpu.random import advance as advance
 from nlstm.kernels.cpu.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.random import dropout_mask as dropout_mask
+from nlstm.kernels.cpu.random import noise_apply as noise_apply
+from nlstm.kernels.cpu.rearrange import copy_columns as copy_columns
+from nlstm.kernels.cpu.rearrange import repeat_steps as repeat_steps
+from nlstm.kernels.cpu.rearrange import reshape_rows as reshape_rows
+from nlstm.kernels.cpu.rearrange import sum_steps as sum_steps
+from nlstm.kernels.cpu.rnn import rnn as rnn
+from nlstm.kernels.cpu.rnn_backward import rnn_scratch_size as rnn_scratch_size
+from nlstm.kernels.cpu.row_activation import row_activation as row_activation
 from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps
+from nlstm.kernels.cpu.step_masks import index_mask as index_mask
+from nlstm.kernels.cpu.step_masks import keep_steps as keep_steps
+from nlstm.kernels.cpu.step_masks import value_mask as value_mask
 from nlstm.kernels.cpu.stream import stream_step as stream_step
 from nlstm.kernels.cpu.stream import stream_table as stream_table
 from nlstm.kernels.cpu.threads import enter as enter

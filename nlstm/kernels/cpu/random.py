@@ -10,11 +10,13 @@ References
 Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators", OOPSLA.
 """
 
+import math
+
 import numpy as np
 
 from nlstm.kernels.cpu.jit import njit
 
-__all__ = ["advance", "dropout_apply", "dropout_mask"]
+__all__ = ["advance", "dropout_apply", "dropout_mask", "noise_apply"]
 
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 FIRST_FACTOR = np.uint64(0xBF58476D1CE4E5B9)
@@ -22,6 +24,7 @@ SECOND_FACTOR = np.uint64(0x94D049BB133111EB)
 SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 ONE = np.uint64(1)
 HALF_WORD = np.uint64(32)
+LOW_WORD = np.uint64(0xFFFFFFFF)
 
 
 @njit(inline="always")
@@ -97,3 +100,31 @@ def dropout_apply(seed, step, stream, rate, features, x, out):
             out[r, f] = x[r, f] * (zero if (bits >> HALF_WORD) < threshold else scale)
         for f in range(features, out.shape[1]):
             out[r, f] = zero
+
+
+@njit
+def noise_apply(seed, step, stream, stddev, features, x, out):
+    """Write x plus normal noise.
+
+    Parameters
+    ----------
+    seed, step, stream : as in `dropout_mask`.
+    stddev : float. The noise's standard deviation; its mean is 0.
+    x : ndarray, shape (R, >= features), C-contiguous.
+    out : ndarray, shape (R, S). Overwritten (=), padding with 0. May be `x` itself.
+
+    References
+    ----------
+    Box & Muller 1958: an element's upper 32 bits give the radius, its lower ones the angle.
+    """
+    key = _key(seed, step[0], stream)
+    for r in range(out.shape[0]):
+        first = np.uint64(r) * np.uint64(features) + ONE
+        for f in range(features):
+            bits = _mix(key + (first + np.uint64(f)) * GAMMA)
+            share = (float(bits >> HALF_WORD) + 0.5) / 4294967296.0
+            turn = float(bits & LOW_WORD) / 4294967296.0
+            normal = math.sqrt(-2.0 * math.log(share)) * math.cos(2.0 * math.pi * turn)
+            out[r, f] = x[r, f] + out.dtype.type(stddev * normal)
+        for f in range(features, out.shape[1]):
+            out[r, f] = 0

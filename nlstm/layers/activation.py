@@ -1,0 +1,68 @@
+"""An activation as a layer of its own."""
+
+from typing import Any
+
+from nlstm import activations
+from nlstm.layers.layer import Layer, Shape, StreamedLayer
+from nlstm.layers.views import as_rows, shared
+from nlstm.plan import Plan, Tensor
+
+__all__ = ["Activation"]
+
+
+class Activation(Layer):
+    """Apply an activation to each number; "softmax" to each step as a whole.
+
+    Parameters
+    ----------
+    activation : str, function or None
+    name, input_shape, dtype
+        See `Layer`.
+    """
+
+    activation: str
+    fuses_loss = True
+    supports_masking = True
+
+    def __init__(
+        self,
+        activation: Any,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.activation = activations.get(activation, layer="Activation")
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return `shape`."""
+        return shape
+
+    def streamed(self) -> StreamedLayer | None:
+        """Let the input through if the activation does."""
+        return None if self.activation == "linear" else super().streamed()
+
+    def bind(self, plan: Plan, x: Tensor) -> Tensor:
+        """Append one call forward and one back, which writes over the gradient in place."""
+        if self.activation == "linear":
+            return x
+        ops, features = plan.ops, x.features
+        shape = (x.steps, x.rows, ops.padded(features, plan.dtype))
+        value, given = plan.array(shape), x.value
+        if self.activation in getattr(ops, "INPUT_NAMES", ()):
+            # The derivative needs x, and the kernel reads it in whole vectors.
+            forward, backward = ops.activation(self.activation)
+            if given.shape != shape:
+                given = plan.array(shape)
+                plan.call(ops.copy_columns, x.value, 0, features, False, given, 0, shape[2])
+        else:
+            forward, backward = ops.row_activation(self.activation)
+        plan.call(forward, as_rows(given), as_rows(value), features)
+        y = shared(plan, x, value, x.mask)
+        if y.gradient is not None:
+            dy = as_rows(y.gradient)
+            back = (as_rows(given), as_rows(value), dy, dy, features)
+            # A loss that is fused with the activation hands over the gradient from before it.
+            plan.call_back(y, *([] if plan.fused is self else [(backward, back)]))
+        return y

@@ -1,0 +1,116 @@
+"""The embedding layer: a vector for each index."""
+
+from typing import Any
+
+import numpy as np
+
+from nlstm import initializers
+from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
+from nlstm.layers.shapes import shown
+from nlstm.parameters import Parameter
+from nlstm.plan import Plan, Tensor
+
+__all__ = ["Embedding"]
+
+
+class Embedding(Layer):
+    """Turn whole numbers into vectors, which are learnt.
+
+    Parameters
+    ----------
+    input_dim : int
+        How many indices there are: the largest is ``input_dim - 1``.
+    output_dim : int
+        Size of a vector.
+    embeddings_initializer : str or Initializer
+    embeddings_regularizer, embeddings_constraint : str, object or None
+    mask_zero : bool, default False
+        Whether 0 is padding: steps with this index are masked.
+    weights : array_like, shape (input_dim, output_dim), optional
+        What to start with; the initializer is not used then.
+    name, input_shape, dtype
+        See `Layer`.
+
+    Notes
+    -----
+    Input of shape (batch, steps). Weights: embeddings (input_dim, output_dim).
+    """
+
+    makes_sequence = True
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
+        self.output_dim = checked_size("output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
+        self.mask_zero = self.supports_masking = bool(mask_zero)
+        self._initial = None if weights is None else self._checked_weights(weights)
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+
+    def _checked_weights(self, weights: Any) -> np.ndarray:
+        listed = isinstance(weights, list) and len(weights) == 1
+        array = np.asarray(weights[0] if listed else weights)
+        check_weight("weights", (self.input_dim, self.output_dim), array)
+        return array
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return (steps, output_dim); a `shape` with features is an error."""
+        if len(shape) != 1:
+            raise ValueError(
+                f"{self.name} expects indices, (batch, steps); what comes before it gives "
+                f"{shown(shape)}."
+            )
+        return (shape[0], self.output_dim)
+
+    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+        """Make the table."""
+        if self.input_dim - 1 > 2 ** (np.finfo(dtype).nmant + 1):
+            raise ValueError(
+                f"{self.name}: {dtype.name} cannot tell {self.input_dim} indices apart; "
+                "float64 can."
+            )
+        table = (self.input_dim, self.output_dim)
+
+        def initial() -> np.ndarray:
+            if self._initial is not None:
+                return self._initial
+            return self.embeddings_initializer(table, self.seeds.generator(0))
+
+        self.embeddings = Parameter(
+            "embeddings",
+            table,
+            initial,
+            ops.pack_rows,
+            lambda packed: ops.unpack_rows(packed, self.output_dim),
+        )
+        self.parameters = [self.embeddings]
+        super().build(ops, shape, dtype)
+
+    def bind(self, plan: Plan, x: Tensor) -> Tensor:
+        """Append one call forward, one for the mask, and one back."""
+        ops, steps = plan.ops, x.features
+        table = self.embeddings.packed
+        value = plan.array((steps, x.rows, ops.padded(self.output_dim, plan.dtype)))
+        y = plan.tensor(value, self.output_dim, True, gradient=True)
+        plan.call(ops.embedding_forward, x.value, table, value)
+        if self.mask_zero:
+            y.mask = plan.mask(steps, x.rows)
+            plan.call(ops.index_mask, x.value, y.mask)
+        if plan.training:
+            back = (x.value, y.gradient, plan.gradient(self.embeddings))
+            plan.call_back(y, (ops.embedding_backward, back))
+        return y

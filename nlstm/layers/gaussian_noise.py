@@ -1,0 +1,69 @@
+"""Noise between layers."""
+
+from typing import Any
+
+import numpy as np
+
+from nlstm.layers.layer import Layer, Shape
+from nlstm.layers.views import as_rows, shared
+from nlstm.plan import Plan, Tensor
+
+__all__ = ["GaussianNoise"]
+
+
+class GaussianNoise(Layer):
+    """Add normal noise of mean 0 while training.
+
+    Parameters
+    ----------
+    stddev : float
+        Standard deviation of the noise, at least 0.
+    seed : int, optional
+        See `Layer`.
+    name, input_shape, dtype
+        See `Layer`.
+
+    Notes
+    -----
+    The noise is a function of (seed, training step, element), the same at any number of threads.
+    Keras takes a stddev of 1 at most; there is no such bound here.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        stddev: float,
+        seed: int | None = None,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        if isinstance(stddev, bool) or not isinstance(stddev, int | float | np.number):
+            raise TypeError(f"stddev must be a number; got {stddev!r}.")
+        if not 0.0 <= stddev < float("inf"):
+            raise ValueError(f"stddev must be at least 0; got {stddev}.")
+        self.stddev = float(stddev)
+        self.seed = seed
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return `shape`."""
+        return shape
+
+    def streamed(self) -> None:
+        """Let the input through: there is no noise outside training."""
+        return None
+
+    def bind(self, plan: Plan, x: Tensor) -> Tensor:
+        """Append a call while training; outside it the output is the input."""
+        if not plan.training or self.stddev == 0.0:
+            return x
+        value = plan.array((x.steps, x.rows, plan.ops.padded(x.features, plan.dtype)))
+        key = (self.seeds.key(0), plan.random_counter(), 0, self.stddev, x.features)
+        plan.call(plan.ops.noise_apply, *key, as_rows(x.value), as_rows(value))
+        y = shared(plan, x, value, x.mask)
+        if y.gradient is not None:
+            plan.call_back(y)
+        return y

@@ -1,0 +1,39 @@
+"""What layers demand of the shapes that come in."""
+
+from typing import Any
+
+from nlstm.layers.layer import Shape
+from nlstm.plan import Tensor
+
+__all__ = ["checked_flat", "checked_sequence", "sample_shape", "shown"]
+
+
+def sample_shape(x: Tensor) -> tuple[int, ...]:
+    """Return the shape of one sample of a value."""
+    return (x.steps, x.features) if x.sequence else (x.features,)
+
+
+def shown(shape: Shape) -> str:
+    """Return a shape as users write it, with None for the batch."""
+    return str((None, *shape))
+
+
+def checked_sequence(layer: Any, shape: Shape) -> tuple[int | None, int]:
+    """Return (steps, features), or raise an error that names the layer."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"{layer.name} expects sequences, (batch, steps, features); what comes before it "
+            f"gives {shown(shape)}. A recurrent layer before it needs return_sequences=True."
+        )
+    steps, features = shape
+    assert features is not None
+    return steps, features
+
+
+def checked_flat(layer: Any, shape: Shape) -> int:
+    """Return the features of a value without steps, or raise an error that names the layer."""
+    if len(shape) != 1 or shape[0] is None:
+        raise ValueError(
+            f"{layer.name} expects (batch, features); what comes before it gives {shown(shape)}."
+        )
+    return shape[0]

@@ -1,0 +1,286 @@
+"""The simple recurrent layer: what the LSTM's gates improve on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlstm import activations, initializers
+from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
+from nlstm.layers.shapes import checked_sequence, shown
+from nlstm.layers.views import as_rows
+from nlstm.parameters import Parameter
+from nlstm.plan import Call, Plan, Tensor
+
+__all__ = ["SimpleRNN"]
+
+ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")  # of whole rows
+DROPOUT, RECURRENT_DROPOUT = 0, 1  # purposes of the layer's random streams
+
+
+class SimpleRNN(Layer):
+    """Compute ``h = activation(x @ kernel + h_before @ recurrent_kernel + bias)`` step by step.
+
+    Parameters
+    ----------
+    units : int
+        Size of the state and of the output.
+    activation : str, function or None
+    use_bias : bool, default True
+    kernel_initializer, recurrent_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+    kernel_constraint, recurrent_constraint, bias_constraint : str, object or None
+    dropout, recurrent_dropout : float
+        Shares of the input and of the state to drop while training; one mask for a sequence, used
+        at every step.
+    return_sequences : bool, default False
+        Return every step, shape (batch, steps, units), instead of the last, (batch, units).
+    return_state : bool, default False
+        Return the last state too.
+    go_backwards : bool, default False
+        Process the steps from last to first, and return them in that order.
+    stateful : bool, default False
+        Start each batch with the states that the one before ended with; see `reset_state`.
+    unroll : bool
+        For old code.
+    seed : int, optional
+        See `Layer`.
+    zero_output_for_mask : bool, default False
+        Return zeros for masked steps, instead of the output of the step before.
+    name, input_shape, dtype
+        See `Layer`.
+
+    Notes
+    -----
+    Input of shape (batch, steps, features), and of an initial state (batch, units) if one is given.
+    A masked step keeps the state. Weights: kernel (features, units), recurrent_kernel (units,
+    units), bias (units,).
+
+    References
+    ----------
+    Elman 1990, "Finding structure in time".
+    """
+
+    needs_sequence = True
+    supports_masking = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        seed: int | None = None,
+        *,
+        zero_output_for_mask: bool = False,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        self.units = checked_size("units", units)
+        self.activation: str = activations.get(activation, ACTIVATIONS, "SimpleRNN")
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.recurrent_initializer = initializers.get(recurrent_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = kernel_regularizer
+        self.recurrent_regularizer = recurrent_regularizer
+        self.bias_regularizer = bias_regularizer
+        self.activity_regularizer = activity_regularizer
+        self.kernel_constraint = kernel_constraint
+        self.recurrent_constraint = recurrent_constraint
+        self.bias_constraint = bias_constraint
+        self.dropout = checked_rate("dropout", dropout)
+        self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
+        self.return_sequences = bool(return_sequences)
+        self.return_state = bool(return_state)
+        self.go_backwards = bool(go_backwards)
+        self.stateful = bool(stateful)
+        self.unroll = bool(unroll)
+        self.seed = seed
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self._kept: np.ndarray | None = None
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+
+    def output_shape(self, shape: Shape, *states: Shape) -> Any:
+        """Return (steps, units) or (units,), with the state's shape where that is returned too."""
+        steps, _ = checked_sequence(self, shape)
+        if states not in ((), ((self.units,),)):
+            raise ValueError(
+                f"{self.name} takes one initial state of shape (batch, {self.units}); got "
+                f"{', '.join(shown(state) for state in states)}."
+            )
+        output: Shape = (steps, self.units) if self.return_sequences else (self.units,)
+        return (output, (self.units,)) if self.return_state else output
+
+    def build(self, ops: Any, shape: Shape, *states_and_dtype: Any) -> None:
+        """Make kernel, recurrent_kernel and bias."""
+        features, units, dtype = shape[-1], self.units, states_and_dtype[-1]
+        assert features is not None
+
+        def make(name: str, rows: int, initializer: Callable[..., Any], purpose: int) -> Parameter:
+            return Parameter(
+                name,
+                (rows, units),
+                lambda: initializer((rows, units), self.seeds.generator(purpose)),
+                ops.pack_columns,
+                lambda packed: ops.unpack_columns(packed, units),
+            )
+
+        def pack_bias(bias: np.ndarray) -> np.ndarray:
+            return ops.pack_columns(bias[None])[:, 0]
+
+        self.kernel = make("kernel", features, self.kernel_initializer, 0)
+        self.recurrent_kernel = make("recurrent_kernel", units, self.recurrent_initializer, 1)
+        self.parameters = [self.kernel, self.recurrent_kernel]
+        if self.use_bias:
+            self.bias = Parameter(
+                "bias",
+                (units,),
+                lambda: self.bias_initializer((units,), self.seeds.generator(2)),
+                pack_bias,
+                lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+            )
+            self.parameters.append(self.bias)
+        else:
+            self._no_bias = pack_bias(np.zeros(units, dtype))
+        super().build(ops, shape, dtype)
+
+    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
+        """Return the symbols of a call: the input, then the state."""
+        return super().call_inputs(*inputs, initial_state, **others)
+
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
+        return None if self._kept is None else [self._kept[:, : self.units].copy()]
+
+    def reset_state(self) -> None:
+        """Forget the states of the last batch: the next one starts from zeros, at any size."""
+        self._kept = None
+
+    reset_states = reset_state
+
+    def _begin(self, state: np.ndarray) -> None:
+        if self._kept is None:
+            state.fill(0)
+        elif self._kept.shape == state.shape:
+            state[...] = self._kept
+        else:
+            raise ValueError(
+                f"{self.name} is stateful: a batch of {len(state)} rows cannot go on from states "
+                f"of {len(self._kept)}; call reset_state() to start anew."
+            )
+
+    def _keep(self, state: np.ndarray) -> None:
+        self._kept = state.copy()
+
+    def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
+        """Append the dropout masks, the initial state and one call forward; back the same."""
+        ops, dtype, units = plan.ops, plan.dtype, self.units
+        steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
+        slots = steps + 1 if plan.training or self.return_sequences else 2
+        h = plan.array((slots, rows, width))
+        at = steps if slots > 2 else steps % 2
+        last = h[at : at + 1]
+        if states:
+            plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
+        else:
+            plan.call(*((self._begin, h[0]) if self.stateful else (h[0].fill, 0)))
+        x_mask, seen = self._input_mask(plan, x)
+        h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
+        forward, backward = ops.rnn(self.activation)
+        weights = (self.kernel.packed, self.recurrent_kernel.packed)
+        bias = self.bias.packed if self.use_bias else self._no_bias
+        options = (self.go_backwards, x.mask, h_mask, hm)
+        keeps_input = plan.training and self.activation in getattr(ops, "INPUT_NAMES", ())
+        z = plan.array((steps, rows, width)) if keeps_input else None
+        plan.call(forward, seen, *weights, bias, h, z, *options)
+        if self.stateful:
+            plan.call(self._keep, last[0])
+        y, clear = self._output(plan, x, h[1:] if self.return_sequences else last)
+        state = plan.tensor(last, units, False, gradient=True)
+        outputs = (y, state) if self.return_state else (y,)
+        if plan.training:
+            calls: list[Call] = list(clear)
+            if self.return_state:
+                assert state.gradient is not None
+                dh = state.gradient[0]
+            else:
+                dh = plan.array((rows, width))
+                calls.append((dh.fill, (0,)))
+            dz = plan.array((steps, rows, width)) if z is None else z
+            dW, dU = plan.gradient(self.kernel), plan.gradient(self.recurrent_kernel)
+            db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
+            dx = plan.input_gradient(x)
+            scratch = plan.scratch(ops.rnn_scratch_size(rows, x.features, units, dtype))
+            gradients = (y.gradient, dh, dz, dW, dU, db, dx)
+            calls.append((backward, (seen, *weights, h, z, *gradients, scratch, *options)))
+            if x_mask is not None and dx is not None:
+                calls.append((ops.merge_forward, _product(dx, x_mask, x.features, dx)))
+            dh0 = plan.input_gradient(states[0]) if states else None
+            if dh0 is not None:
+                calls.append((np.copyto, (dh0[0], dh)))
+            plan.call_back(outputs, *calls)
+        return outputs if self.return_state else y
+
+    def _output(self, plan: Plan, x: Tensor, value: np.ndarray) -> tuple[Tensor, list[Call]]:
+        """Return the output, and the calls that its gradient needs first."""
+        ops, units = plan.ops, self.units
+        if not self.zero_output_for_mask or x.mask is None:
+            y = plan.tensor(value, units, self.return_sequences, gradient=True)
+            y.mask = x.mask if self.return_sequences else None
+            return y, []
+        end = slice(0, 1) if self.go_backwards else slice(x.steps - 1, x.steps)
+        mask = x.mask if self.return_sequences else x.mask[end]
+        y = plan.tensor(plan.array(value.shape), units, self.return_sequences, gradient=True)
+        y.mask = x.mask if self.return_sequences else None
+        rest = (mask, self.go_backwards, 0.0, units)
+        plan.call(ops.keep_steps, value, *rest, y.value)
+        return y, [(ops.keep_steps, (y.gradient, *rest, y.gradient))]
+
+    def _input_mask(self, plan: Plan, x: Tensor) -> tuple[np.ndarray | None, np.ndarray]:
+        """Return the dropout mask of the inputs, and the inputs as the kernel shall see them."""
+        if not plan.training or self.dropout == 0.0:
+            return None, x.value
+        mask = plan.array((1, x.rows, x.features))
+        self._draw(plan, DROPOUT, self.dropout, x.features, mask)
+        seen = plan.array(x.value.shape)
+        plan.call(plan.ops.merge_forward, *_product(x.value, mask, x.features, seen))
+        return mask, seen
+
+    def _recurrent_mask(
+        self, plan: Plan, steps: int, rows: int, width: int
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Return the dropout mask of the state, and a buffer for masked states."""
+        if not plan.training or self.recurrent_dropout == 0.0:
+            return None, None
+        mask = plan.array((rows, width))
+        self._draw(plan, RECURRENT_DROPOUT, self.recurrent_dropout, self.units, mask[None])
+        return mask, plan.array((steps, rows, width))
+
+    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
+        key = (self.seeds.key(purpose), plan.random_counter(), purpose)
+        plan.call(plan.ops.dropout_mask, *key, rate, features, as_rows(out))
+
+
+def _product(x: np.ndarray, mask: np.ndarray, features: int, out: np.ndarray) -> tuple[Any, ...]:
+    """Return the arguments of `merge_forward` for the product with one mask for all steps."""
+    one = x.dtype.type(1)
+    return ("multiply", x, features, mask, features, False, one, out, features)

@@ -1,0 +1,119 @@
+"""A layer on its own: bound to a plan whose memory is NaN, run forward and back, differentiated."""
+
+import numpy as np
+
+from nlstm import kernels
+from nlstm.parameters import ParameterBuffer
+from nlstm.plan import Plan, run
+from tests.reference.finite_differences import gradient
+
+
+class PoisonedPlan(Plan):
+    """A plan that shows who reads what nobody wrote."""
+
+    def array(self, shape):
+        found = super().array(shape)
+        found.fill(np.nan)
+        return found
+
+
+class Bound:
+    """A layer with its inputs, (N, T, F) or (N, F); each input gets a gradient."""
+
+    def __init__(self, layer, *inputs, masks=(), dtype="float64", training=True, padded=True):
+        self.layer, self.dtype = layer, np.dtype(dtype)
+        self.ops = kernels.load("cpu", dtype)
+        rows, self.counter = inputs[0].shape[0], np.zeros(1, np.int64)
+        shapes = [x.shape[1:] for x in inputs]
+        self.shape = layer.output_shape(*shapes)
+        layer.build(self.ops, *shapes, self.dtype)
+        self.buffer = ParameterBuffer(layer.parameters, self.dtype)
+        rng = np.random.default_rng(3)
+        for parameter in layer.parameters:
+            parameter.set(rng.normal(0.0, 0.5, parameter.shape))
+        self.buffer.gradient.fill(np.nan)
+        for parameter in layer.parameters:
+            parameter.gradient.fill(np.nan)
+        steps = inputs[0].shape[1] if inputs[0].ndim == 3 else 1
+        self.plan = PoisonedPlan(
+            self.ops, None, self.dtype, rows, steps, training, self.counter, 100_000
+        )
+        self.inputs = [self._tensor(x, padded) for x in inputs]
+        found = {
+            id(mask): np.ascontiguousarray(mask.T, np.uint8) for mask in masks if mask is not None
+        }
+        for tensor, mask in zip(self.inputs, masks):
+            tensor.mask = found.get(id(mask))
+        made = layer.bind(self.plan, *self.inputs)
+        self.outputs = made if isinstance(made, tuple) else (made,)
+        self.calls_back = None
+
+    def _tensor(self, x, padded):
+        major = np.swapaxes(x, 0, 1) if x.ndim == 3 else x[None]
+        width = self.ops.padded(x.shape[-1], self.dtype) if padded else x.shape[-1]
+        value = np.zeros((*major.shape[:2], width), self.dtype)
+        value[..., : x.shape[-1]] = major
+        tensor = self.plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=True)
+        if tensor.gradient is not None:
+            self.plan.call_back(tensor)
+        return tensor
+
+    def forward(self):
+        """Return the outputs, (N, T, F) or (N, F)."""
+        self.counter[:] = 0
+        run(self.plan.forward)
+        for y in self.outputs:
+            assert not y.value[..., y.features :].any(), "padding of an output"
+        return [seen(y, y.value) for y in self.outputs]
+
+    def backward(self, *slopes):
+        """Return the gradients of the inputs and of the weights."""
+        if self.calls_back is None:
+            targets = [self.plan.input_gradient(y) for y in self.outputs]
+            self.calls_back = targets, self.plan.backward()
+        targets, calls = self.calls_back
+        for y, target, slope in zip(self.outputs, targets, slopes, strict=True):
+            target.fill(0)
+            target[..., : y.features] = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
+        run(calls)
+        for x in self.inputs:
+            assert not x.gradient[..., x.features :].any(), "padding of a gradient"
+        weights = [parameter.get_gradient() for parameter in self.layer.parameters]
+        return [seen(x, x.gradient) for x in self.inputs], weights
+
+    def check_gradients(self, skip=(), tolerance=1e-6):
+        """Compare all gradients with central differences; `skip` names inputs without one."""
+        rng = np.random.default_rng(4)
+        slopes = [rng.normal(size=y.shape) for y in self.forward()]
+        dx, dweights = self.backward(*slopes)
+
+        def loss():
+            return sum((y * slope).sum() for y, slope in zip(self.forward(), slopes))
+
+        for place, (x, found) in enumerate(zip(self.inputs, dx)):
+            if place not in skip:
+                view = x.value[..., : x.features]
+                np.testing.assert_allclose(
+                    found, seen(x, gradient(loss, view)), rtol=tolerance, atol=tolerance
+                )
+        for parameter, found in zip(self.layer.parameters, dweights):
+            value = parameter.get()
+
+            def moved(change, parameter=parameter, value=value):
+                parameter.set(value + change)
+                result = loss()
+                parameter.set(value)
+                return result
+
+            wanted = np.zeros_like(value)
+            for index in np.ndindex(value.shape):
+                change = np.zeros_like(value)
+                change[index] = 1e-5
+                wanted[index] = (moved(change) - moved(-change)) / 2e-5
+            np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
+
+
+def seen(tensor, array):
+    """Return what a user would see of a tensor's value or gradient: a copy."""
+    array = array[..., : tensor.features]
+    return (np.swapaxes(array, 0, 1) if tensor.sequence else array[0]).copy()
