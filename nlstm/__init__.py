@@ -10,6 +10,7 @@ from nlstm import losses as losses
 from nlstm import metrics as metrics
 from nlstm import models as models
 from nlstm import optimizers as optimizers
+from nlstm import saving as saving
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
@@ -29,6 +30,7 @@ __all__ = [
     "metrics",
     "models",
     "optimizers",
+    "saving",
     "set_num_threads",
     "set_random_seed",
     "warmup",

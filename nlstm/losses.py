@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlstm.config import Configured
 from nlstm.names import unknown_name
 
 __all__ = [
@@ -15,7 +16,7 @@ __all__ = [
 ]
 
 
-class Loss:
+class Loss(Configured):
     """What training makes small.
 
     Parameters

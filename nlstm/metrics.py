@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 from nlstm import losses
+from nlstm.config import Configured
 from nlstm.names import unknown_name
 
 __all__ = ["Metric", "get"]
 
 
-class Metric:
+class Metric(Configured):
     """A number reported beside the loss.
 
     Parameters

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.names import unknown_name
 from nlstm.parameters import ParameterBuffer, aligned_zeros
 from nlstm.plan import Call
@@ -25,7 +26,7 @@ def _number(name: str, value: Any, low: float, high: float = math.inf) -> float:
     return float(value)
 
 
-class Optimizer:
+class Optimizer(Configured):
     """The interface of an optimizer.
 
     Attributes
