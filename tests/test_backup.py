@@ -109,6 +109,48 @@ def test_an_interrupted_fit_goes_on(tmp_path, save_freq, epoch, batch, shuffle):
     assert not (tmp_path / "b").exists()
 
 
+def generator():
+    """Yield batches without end."""
+    while True:
+        for start in range(0, 48, 8):
+            yield X[start : start + 8], Y[start : start + 8]
+
+
+class Numbered:
+    """Six numbered batches."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, number):
+        return X[8 * number : 8 * number + 8], Y[8 * number : 8 * number + 8]
+
+
+@pytest.mark.parametrize(
+    "data, options",
+    [
+        (lambda: {"x": X, "y": Y, "batch_size": 8}, {"steps_per_epoch": 5}),
+        (lambda: {"x": generator()}, {"steps_per_epoch": 5}),
+        (lambda: {"x": Numbered()}, {}),
+        (lambda: {"x": Numbered()}, {"steps_per_epoch": 4, "shuffle": False}),
+    ],
+    ids=["arrays", "generator", "numbered", "numbered in steps"],
+)
+@pytest.mark.parametrize("save_freq", ["epoch", 3])
+def test_batches_of_every_kind_go_on(tmp_path, data, options, save_freq):
+    def run(model, *callbacks):
+        return model.fit(epochs=4, verbose=0, callbacks=callbacks, **data(), **options)
+
+    whole = made()
+    history = run(whole).history
+    with pytest.raises(Stop):
+        run(made(), BackupAndRestore(tmp_path, save_freq), interrupt(2, 2))
+    model = made(1)
+    assert run(model, BackupAndRestore(tmp_path, save_freq)).history == history
+    same(model, whole)
+    assert model._epochs_shuffled == whole._epochs_shuffled
+
+
 def test_a_finished_fit_has_nothing_left_to_do_but_more_epochs(tmp_path):
     whole, model = made(), made()
     fit(whole, epochs=6)

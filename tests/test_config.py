@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import nlstm
 from nlstm import config, initializers, layers, losses, optimizers, saving
-from nlstm.layers import LSTM, Dense, Dropout
-from nlstm.models import Sequential, clone_model, model_from_json
+from nlstm.layers import LSTM, Dense, Dropout, InputLayer
+from nlstm.models import Model, Sequential, clone_model, model_from_json
 
 
 def again(thing, custom_objects=None):
@@ -31,7 +31,7 @@ def again(thing, custom_objects=None):
         LSTM(3, kernel_initializer=initializers.Zeros, dtype=np.float64),
         Dense(2, nlstm.activations.relu, False, dtype=np.dtype("float32")),
         Dropout(0.1, 3),
-        layers.Input((5, 2)),
+        InputLayer((5, 2), 3, name="x"),
         initializers.VarianceScaling(2.0, "fan_out", "uniform"),
         losses.BinaryCrossentropy(from_logits=True),
         optimizers.SGD(0.1, momentum=0.9, nesterov=True),
@@ -230,7 +230,7 @@ def test_the_shape_of_the_input_is_kept(first):
         assert not Sequential.from_config(model.get_config()).built
         model.build((None, 4, 2))
     made = model_from_json(model.to_json())
-    assert made.built
+    assert made.layers and made.built
     assert made.input_shape == (None, 4, 2)
 
 
@@ -248,8 +248,71 @@ def test_clone_model():
 def test_compile_config():
     model = Sequential([Dense(1, input_shape=(2,))])
     assert model.get_compile_config() is None
-    model.compile(optimizers.Adam(0.5), losses.MeanSquaredError(), ["mae"])
+    model.compile(optimizers.Adam(0.5), losses.MeanSquaredError(), metrics=["mae"])
     found = model.get_compile_config()
     assert found["optimizer"]["config"]["learning_rate"] == 0.5
     assert found["loss"]["class_name"] == "MeanSquaredError"
     assert found["metrics"] == ["mae"]
+
+
+# Functional models
+
+
+def shared():
+    """Two inputs, a layer used twice, and outputs by name."""
+    first, second = layers.Input((4, 2), name="a"), layers.Input((4, 2), name="b")
+    both = LSTM(3, return_sequences=True)
+    one, two = both(first), both(second)
+    tail = LSTM(2)
+    return Model([first, second], {"x": Dense(1)(tail(one)), "y": Dense(2, name="end")(tail(two))})
+
+
+def single():
+    x = layers.Input((None, 2), batch_size=4)
+    return Model(x, Dense(1)(LSTM(3)(x)), dtype="float64", name="chain")
+
+
+def listed():
+    x = layers.Input((4, 2))
+    h = LSTM(3)(x)
+    return Model({"only": x}, [Dense(1)(h), h])
+
+
+def part():
+    x = layers.Input((4, 2))
+    h = LSTM(3, return_sequences=True, name="cut")(x)
+    return Model(h, Dense(1)(LSTM(2)(h)))
+
+
+@pytest.mark.parametrize("build", [shared, single, listed, part])
+def test_functional_models_go_through_json(build):
+    model = build()
+    made = model_from_json(model.to_json())
+    assert made.to_json() == model.to_json()
+    assert made.output_names == model.output_names
+    if build is not part:
+        assert made.input_names == model.input_names
+        assert [one.name for one in made.layers] == [one.name for one in model.layers]
+    made.set_weights(model.get_weights())
+    rng = np.random.default_rng(0)
+    x = [rng.random((4, *(n or 5 for n in one.shape[1:]))) for one in model.inputs]
+    x = x if len(x) > 1 else x[0]
+    one, other = made.predict(x), model.predict(x)
+    assert type(one) is type(other)
+    if isinstance(one, dict):
+        assert list(one) == list(other)
+        one, other = list(one.values()), list(other.values())
+    for a, b in zip(*([v] if isinstance(v, np.ndarray) else v for v in (one, other)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_clone_of_a_functional_model():
+    model = shared()
+    made = clone_model(model)
+    assert made.to_json() == model.to_json()
+    wider = clone_model(
+        model,
+        lambda layer: LSTM(5, return_sequences=True) if layer.name == "lstm" else again(layer),
+    )
+    assert wider.get_weights()[0].shape == (2, 20)
+    assert wider.count_params() > model.count_params()

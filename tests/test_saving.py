@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 import nlstm
 from nlstm import kernels, losses, saving
 from nlstm.layers import LSTM, Dense, Dropout, Input
-from nlstm.models import Sequential, load_model
+from nlstm.models import Model, Sequential, load_model
 from nlstm.optimizers import SGD, Adam
 
 RNG = np.random.default_rng(0)
@@ -27,7 +27,7 @@ def made(optimizer=None, dtype=None, seed=1):
     model = Sequential(
         [LSTM(5, return_sequences=True, dropout=0.2), Dropout(0.3), LSTM(3), Dense(1)], dtype=dtype
     )
-    model.compile(optimizer or Adam(0.01), "mse", ["mae"])
+    model.compile(optimizer or Adam(0.01), "mse", metrics=["mae"])
     return model
 
 
@@ -50,7 +50,6 @@ def test_fit_goes_on_bit_for_bit(tmp_path, dtype, optimizer):
     history = fit(whole, 4)
     model = made(optimizer(), dtype)
     fit(model, 2)
-    model.optimizer.learning_rate *= 1.0
     model.save(tmp_path / "m.nlstm")
     nlstm.set_random_seed(99)
     found = load_model(tmp_path / "m.nlstm")
@@ -63,6 +62,36 @@ def test_fit_goes_on_bit_for_bit(tmp_path, dtype, optimizer):
     # The model that was saved goes on too, and a file of a loaded model is the same again.
     fit(model, 4, 2)
     same(model, whole)
+
+
+def functional(seed=1):
+    nlstm.set_random_seed(seed)
+    x = Input((6, 3))
+    h = LSTM(4, dropout=0.2)(x)
+    model = Model(x, {"mean": Dense(1)(h), "twice": Dense(1)(Dropout(0.3)(h))})
+    model.compile(
+        Adam(0.01),
+        loss={"mean": "mse", "twice": "mae"},
+        loss_weights={"twice": 0.5},
+        metrics={"mean": ["mae"]},
+        weighted_metrics={"twice": ["mse"]},
+    )
+    return model
+
+
+def test_fit_of_a_functional_model_goes_on(tmp_path):
+    y = {"mean": Y, "twice": 2 * Y}
+
+    def fitted(model, *epochs):
+        return model.fit(X, y, 16, epochs[-1], 0, initial_epoch=epochs[0]).history
+
+    whole, model = functional(), functional()
+    history = fitted(whole, 0, 4)
+    fitted(model, 0, 2)
+    model.save(tmp_path / "m")
+    found = load_model(tmp_path / "m")
+    assert fitted(found, 2, 4) == {name: values[2:] for name, values in history.items()}
+    same(found, whole)
 
 
 def test_the_learning_rate_as_set_comes_back(tmp_path):
@@ -235,7 +264,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
 def small(path):
     nlstm.set_random_seed(5)
     model = Sequential([Input((4, 2)), LSTM(2), Dense(1)])
-    model.compile(Adam(0.25), "mse", ["mae"])
+    model.compile(Adam(0.25), "mse", metrics=["mae"])
     model.fit(np.ones((4, 4, 2)), np.ones(4), verbose=0)
     model.save(path)
     return model
