@@ -1,6 +1,7 @@
 """Optimizers: settings and state; the rules are kernels over the flat parameter buffer."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,35 @@ class Optimizer(Configured):
         moments = self._moments()
         arguments = (buffer.value, buffer.gradient, *moments, self.settings, self._steps)
         return [(update, arguments)]
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """Return copies of all that a file must hold for training to go on bit for bit.
+
+        The moments are "<slot>/<number of the weight array>", in Keras's shapes.
+        """
+        found = {
+            "iterations": np.array(self.iterations, np.int64),
+            "learning_rate": np.array(self.settings[0]),
+        }
+        if self._buffer is not None:
+            for slot, flat in enumerate(self.state):
+                for number, part in enumerate(self._buffer.split(flat)):
+                    found[f"moment_{slot}/{number}"] = part
+        return found
+
+    def set_variables(self, variables: Mapping[str, np.ndarray]) -> None:
+        """Go on from what `variables` returned; a ValueError if it is not this optimizer's."""
+        assert self._buffer is not None
+        expected = self.variables()
+        for name in sorted(expected.keys() | variables.keys()):
+            if name not in expected or name not in variables:
+                holder = "the file has" if name in variables else "the optimizer has"
+                raise ValueError(f"Optimizer state does not fit: only {holder} {name!r}.")
+        self._steps[0] = int(variables["iterations"])
+        self.settings[0] = float(variables["learning_rate"])
+        for slot, flat in enumerate(self.state):
+            numbers = range(len(self._buffer.parameters))
+            self._buffer.join([variables[f"moment_{slot}/{one}"] for one in numbers], flat)
 
     def _moments(self) -> tuple[np.ndarray, ...]:
         return self.state

@@ -79,23 +79,23 @@ class Parameter:
 
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
-        return self.unpacked(self.packed)
+        return np.array(self._unpack(self.packed)).reshape(self.shape)
 
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
-        return self.unpacked(self.gradient)
-
-    def unpacked(self, packed: np.ndarray) -> np.ndarray:
-        """Return a copy in Keras's shape of what lies in the kernels' layout."""
-        return np.array(self._unpack(packed)).reshape(self.shape)
-
-    def packed_as(self, value: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """Return an array of Keras's shape in the kernels' layout."""
-        return self._pack(np.ascontiguousarray(value, dtype))
+        return np.array(self._unpack(self.gradient)).reshape(self.shape)
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self.packed[...] = self.packed_as(value, self.packed.dtype)
+        self.packed[...] = self.pack(value)
+
+    def pack(self, value: np.ndarray) -> np.ndarray:
+        """Return an array of Keras's shape in the kernels' layout."""
+        return self._pack(np.ascontiguousarray(value, self.packed.dtype))
+
+    def unpack(self, packed: np.ndarray) -> np.ndarray:
+        """Return a copy, in Keras's shape, of an array in the kernels' layout."""
+        return np.array(self._unpack(packed)).reshape(self.shape)
 
 
 class ParameterBuffer:
@@ -123,11 +123,11 @@ class ParameterBuffer:
         self.value = aligned_zeros(sum(sizes), dtype)
         self.gradient = aligned_zeros(sum(sizes), dtype)
         self.moved = False
-        self._places: list[tuple[slice, tuple[int, ...]]] = []
+        self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
             window = slice(start, start + math.prod(shape))
-            self._places.append((window, shape))
+            self._windows.append((window, shape))
             kept = getattr(parameter, "packed", None)
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
@@ -139,10 +139,6 @@ class ParameterBuffer:
                 parameter.home.moved = True
             parameter.home = self
             start += size
-
-    def windows(self, flat: np.ndarray) -> list[np.ndarray]:
-        """Return each parameter's part of an array that is laid out as `value` is, as views."""
-        return [flat[window].reshape(shape) for window, shape in self._places]
 
     @classmethod
     def mirror(
@@ -171,3 +167,17 @@ class ParameterBuffer:
         """Overwrite all parameters; `values` must have been checked."""
         for parameter, value in zip(self.parameters, values, strict=True):
             parameter.set(value)
+
+    def split(self, flat: np.ndarray) -> list[np.ndarray]:
+        """Return copies, in Keras's shapes, of the parts of an array like `value`."""
+        return [
+            parameter.unpack(flat[window].reshape(shape))
+            for parameter, (window, shape) in zip(self.parameters, self._windows, strict=True)
+        ]
+
+    def join(self, values: Sequence[np.ndarray], flat: np.ndarray) -> None:
+        """Overwrite an array like `value` by what `split` returned."""
+        for parameter, value, (window, _) in zip(
+            self.parameters, values, self._windows, strict=True
+        ):
+            flat[window] = parameter.pack(value).reshape(-1)

@@ -40,7 +40,7 @@ def write_arrays(
     """
     from safetensors.numpy import save
 
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": kind, "version": VERSION, **metadata}
     content = save(contiguous, metadata=metadata | {DIGEST: _digest(contiguous, metadata)})
     target = Path(path)

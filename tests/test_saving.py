@@ -137,8 +137,11 @@ def test_what_the_file_holds(tmp_path):
         "dense/bias": (1,),
     }
     moments = {
-        f"/optimizer/{number}/{name}": shape for name, shape in weights.items() for number in (0, 1)
+        f"/optimizer/{slot}/{name}": shape
+        for name, shape in weights.items()
+        for slot in ("moment_0", "moment_1")
     }
+    moments |= {"/optimizer/iterations": (), "/optimizer/learning_rate": ()}
     assert shapes == weights | moments
     assert (metadata["format"], metadata["version"]) == ("nlstm-model", "1")
     config = json.loads(metadata["config"])
