@@ -45,8 +45,9 @@ class BackupAndRestore(LastCallback):
     and the states of the fit's callbacks: History, EarlyStopping, ReduceLROnPlateau,
     ModelCheckpoint, CSVLogger, and of a user's callback that has `get_state` and `set_state`.
 
-    Not kept: Python's and NumPy's global random numbers, what an iterable of batches holds (in
-    mid-epoch the batches that were trained are read and thrown away), and files of others.
+    Not kept: Python's and NumPy's global random numbers, the states of stateful layers, sums that a
+    user's own metric holds in mid-epoch, what an iterable of batches holds (batches that were
+    trained are read again and thrown away), and files of others.
 
     A fit that goes on in mid-epoch calls `on_epoch_begin` again for that epoch.
     """
