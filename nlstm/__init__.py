@@ -12,6 +12,7 @@ from nlstm import metrics as metrics
 from nlstm import models as models
 from nlstm import optimizers as optimizers
 from nlstm import regularizers as regularizers
+from nlstm import saving as saving
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
@@ -33,6 +34,7 @@ __all__ = [
     "models",
     "optimizers",
     "regularizers",
+    "saving",
     "set_num_threads",
     "set_random_seed",
     "warmup",

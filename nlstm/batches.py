@@ -97,6 +97,23 @@ class Feed:
         self._begin, self._steps = begin, steps
         self.size = size if steps is None else steps
         self._current: Iterator[Any] | None = None
+        self.once = False  # whether another pass would not begin from the start
+        self.passed = 0  # items of the current pass that were given
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether an epoch begins where the one before stopped."""
+        return self._steps is not None
+
+    def resume(self, passed: int) -> None:
+        """Begin anew, because seeds have changed, after the first `passed` items of a pass."""
+        if not self.once:
+            self._current = None
+        if passed:
+            current = self._begin() if self._current is None else self._current
+            for _ in range(passed):
+                next(current, None)
+            self._current, self.passed = current, passed
 
     def peek(self) -> None:
         """Make the first item of the next epoch, which is kept for it."""
@@ -109,18 +126,23 @@ class Feed:
         """Let the next epoch begin with a new pass."""
         self._current = None
 
-    def epoch(self) -> Iterator[Any]:
-        """Return the items of the next epoch."""
+    def epoch(self, first: int = 0) -> Iterator[Any]:
+        """Give the items of the next epoch, or of one whose first items were given before."""
         if self._steps is not None:
-            return self._some(self._steps)
+            yield from self._some(self._steps - first)
+            return
         current, self._current = self._current, None
-        return self._begin() if current is None else current
+        if current is None:
+            current, self.passed = self._begin(), 0
+        for item in current:
+            self.passed += 1
+            yield item
 
     def _some(self, steps: int) -> Iterator[Any]:
         for step in range(steps):
             for fresh in (False, True):
                 if self._current is None or fresh:
-                    self._current = self._begin()
+                    self._current, self.passed = self._begin(), 0
                 item = next(self._current, None)
                 if item is not None:
                     break
@@ -131,4 +153,5 @@ class Feed:
                     stacklevel=4,
                 )
                 return
+            self.passed += 1
             yield item

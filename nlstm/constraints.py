@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.names import Registry
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
@@ -13,7 +14,7 @@ EPSILON = 1e-7  # Keras's
 Axis = int | tuple[int, ...] | list[int]
 
 
-class Constraint:
+class Constraint(Configured):
     """The interface; any function of an array in Keras's shape will do as well."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:

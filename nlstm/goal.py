@@ -176,6 +176,14 @@ class Goal:
         if several:
             self._named.sort(key=lambda entry: entry[0])  # as Keras's evaluate returns them
 
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return copies of the running sums."""
+        return {"totals": self.totals.copy()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put the running sums back."""
+        self.totals[:] = state["totals"]
+
     def reset(self) -> None:
         """Start the means anew."""
         self.totals[:] = 0.0

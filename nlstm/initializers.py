@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.names import unknown_name
 
 __all__ = [
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Initializer:
+class Initializer(Configured):
     """The interface: called with a shape and a generator, it returns float64 values."""
 
     seed: int | None = None

@@ -301,7 +301,9 @@ class Loop:
                 values = unpacked(batch)
                 yield self._whole(self._data(*values, action, None, class_weight), training)
 
-        return Feed(begin, number_of_batches(x), steps)
+        feed = Feed(begin, number_of_batches(x), steps)
+        feed.once = hasattr(x, "__next__")
+        return feed
 
     def _whole(self, data: Data, training: bool) -> Ready:
         """Return the step for all rows of `data` as one batch."""
@@ -310,17 +312,26 @@ class Loop:
         step.index[:] = np.arange(data.rows)
         return step, step.calls_on(self.ops, data)
 
-    def _run(self, feed: Feed, mode: str, hooks: CallbackList, progress: Progress | None) -> int:
-        """Run the batches of one epoch; return how many there were."""
+    def _run(
+        self,
+        feed: Feed,
+        mode: str,
+        hooks: CallbackList,
+        progress: Progress | None,
+        first: int = 0,
+    ) -> int:
+        """Run the batches of one epoch, from batch `first` on; return how many there were."""
         goal = self._goal
-        if goal is not None:
+        if goal is not None and not first:
             goal.reset()
         before = hooks.batch_hook(f"on_{mode}_batch_begin")
         after = hooks.batch_hook(f"on_{mode}_batch_end")
         draw = None if progress is None else progress.step_hook
         training = mode == "train"
-        count = 0
-        for _, calls in feed.epoch():
+        count = first
+        if first and self.stop_training:
+            return first
+        for _, calls in feed.epoch(first):
             if before is not None:
                 before(count, {})
             run(calls)

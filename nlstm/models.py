@@ -1,6 +1,42 @@
 """Models, under Keras's path."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nlstm.config import deserialize, loads
+from nlstm.layers import InputLayer, Layer
+from nlstm.model_file import load_model as load_model
+from nlstm.model_file import save_model as save_model
 from nlstm.network import Model as Model
 from nlstm.sequential import Sequential as Sequential
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Model", "Sequential", "clone_model", "load_model", "model_from_json", "save_model"]
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return a new model, with new weights, for what `to_json` returned."""
+    return deserialize(loads(json_string), custom_objects)
+
+
+def clone_model(model: Any, clone_function: Callable[[Layer], Layer] | None = None) -> Any:
+    """Return a model like `model` with layers and weights of its own.
+
+    Parameters
+    ----------
+    model : Sequential or Model
+    clone_function : callable, optional
+        Given each layer but those of `Input`, returns the one for the copy; by default made anew
+        from its config.
+    """
+    copy = clone_function or _copied
+    config = model.get_config()
+    layers = {layer.name: layer for layer in model.layers if not isinstance(layer, InputLayer)}
+    for entry in config["layers"]:
+        layer = layers.get(entry["config"]["name"])
+        if layer is not None:
+            entry["made"] = copy(layer)
+    return type(model).from_config(config)
+
+
+def _copied(layer: Layer) -> Layer:
+    return type(layer).from_config(layer.get_config())

@@ -2,15 +2,18 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from nlstm import kernels
+from nlstm.config import Configured, deserialize, dumps, serialize
 from nlstm.goal import Goal
 from nlstm.graph import Graph, Node, Shape, Symbol, flat_symbols
 from nlstm.layers import InputLayer, Layer
 from nlstm.layers.layer import check_weight, checked_size
+from nlstm.model_config import config_of_graph, graph_of_config
+from nlstm.model_file import save_model
 from nlstm.optimizers import Optimizer
 from nlstm.parameters import ParameterBuffer
 from nlstm.plan import Call, Plan, Tensor
@@ -20,14 +23,14 @@ from nlstm.step import Step
 from nlstm.stream import Stream
 from nlstm.summary import summary_lines
 from nlstm.trainer import Trainer
-from nlstm.weights_file import read_weights, write_weights
+from nlstm.weights_file import check_overwrite, read_weights, write_weights
 
 __all__ = ["Model", "checked_dtype", "free_name"]
 
 DTYPES = ("float32", "float64")
 
 
-class Model(Trainer):
+class Model(Trainer, Configured):
     """What lies between some inputs and outputs.
 
     Parameters
@@ -473,8 +476,9 @@ class Model(Trainer):
         for parameter, array in zip(parameters.values(), arrays, strict=True):
             parameter.set(array)
 
-    def save_weights(self, filepath: str | os.PathLike[str]) -> None:
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
+        check_overwrite(filepath, overwrite)
         parameters = self._parameters_by_name()
         write_weights(filepath, {name: one.get() for name, one in parameters.items()})
 
@@ -492,6 +496,33 @@ class Model(Trainer):
         found = read_weights(filepath, {name: one.shape for name, one in parameters.items()})
         for name, parameter in parameters.items():
             parameter.set(found[name])
+
+    save = save_model
+
+    # Config
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes a model like this one, without its weights."""
+        assert self._graph is not None
+        forms = [list(self._input_names), self._as_outputs(self._output_names)]
+        return {
+            "name": self.name,
+            "dtype": None if self._dtype is None else self._dtype.name,
+            **config_of_graph(self._graph, *forms),
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return a new model for a config as `get_config` gives it."""
+        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        inputs, outputs = graph_of_config(config, layers)
+        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+
+    def to_json(self, **kwargs: Any) -> str:
+        """Return the config as JSON, which `model_from_json` reads."""
+        return dumps(serialize(self), **kwargs)
 
     def first_non_finite_weights(self) -> str | None:
         """Return "layer/weight" for the first that holds NaN or infinity, or None."""

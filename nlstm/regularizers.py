@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.names import Registry
 from nlstm.parameters import Parameter
 from nlstm.plan import Plan, Tensor
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-class Regularizer:
+class Regularizer(Configured):
     """The interface; subclass it for a penalty of your own, written in NumPy."""
 
     def __call__(self, x: np.ndarray) -> Any:

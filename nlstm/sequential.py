@@ -1,9 +1,10 @@
 """The stack of layers."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
+from nlstm.config import deserialize, serialize
 from nlstm.data import check_rank, checked_rows
 from nlstm.graph import Graph, Node, Shape, Symbol, node_of
 from nlstm.layers import InputLayer, Layer
@@ -137,6 +138,28 @@ class Sequential(Model):
 
     def _input_labels(self) -> Sequence[str]:
         return self.input_names
+
+    # Config
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes a model like this one, without its weights."""
+        return {
+            "name": self.name,
+            "dtype": None if self._dtype is None else self._dtype.name,
+            "layers": [serialize(layer) for layer in self._layers],
+            "build_input_shape": None if self._input is None else self._input.shape,
+        }
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Self:
+        """Return a new model for a config as `get_config` gives it."""
+        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        shape = config.get("build_input_shape")
+        if shape is not None:
+            layers.insert(0, InputLayer(tuple(shape[1:]), shape[0]))
+        return cls(layers, name=config["name"], dtype=config["dtype"])
 
     # Building
 

@@ -10,6 +10,7 @@ import numpy as np
 from nlstm import optimizers
 from nlstm.batches import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.callbacks import CallbackList, History
+from nlstm.config import encode
 from nlstm.goal import aims
 from nlstm.loop import Loop
 from nlstm.plan import run
@@ -38,6 +39,9 @@ class Trainer(Loop):
 
     stop_training = False
     history: History | None = None
+    _feed: Feed | None = None  # what fit runs on
+    _resume = (0, 0)  # the epoch and batch to start at, which a callback may change as fit begins
+    _compile_arguments: dict[str, Any] | None = None
 
     def compile(
         self,
@@ -79,7 +83,21 @@ class Trainer(Loop):
         self.optimizer, self._aims = new_optimizer, new_aims
         found = [aim.loss for aim in new_aims]
         self.loss = found[0] if len(found) == 1 else found
+        self._compile_arguments = {
+            "optimizer": new_optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
         self._forget_steps()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, as JSON can hold them; None before it."""
+        arguments = self._compile_arguments
+        if arguments is None or self.optimizer is None:
+            return None
+        return {name: encode(value, f"{name} of compile") for name, value in arguments.items()}
 
     def fit(
         self,
@@ -218,12 +236,14 @@ class Trainer(Loop):
         self.history, self.stop_training = history, False
         warned = False
         logs: dict[str, float] = {}
+        self._feed, self._resume = feed, (initial_epoch, 0)
         hooks.call("on_train_begin", {})
+        initial_epoch, first = self._resume
         try:
             for epoch in range(initial_epoch, epochs):
                 hooks.call("on_epoch_begin", epoch, {})
                 progress.begin(f"Epoch {epoch + 1}/{epochs}", feed.size)
-                count = self._run(feed, "train", hooks, progress)
+                count, first = self._run(feed, "train", hooks, progress, first), 0
                 if count == 0:
                     _warn_of_no_batches(epoch)
                     break
@@ -240,6 +260,7 @@ class Trainer(Loop):
                     break
         finally:
             progress.close()
+            self._feed = None
         if self.optimizer is not None and epochs > 0:
             self.optimizer.finalize()
         hooks.call("on_train_end", logs)

@@ -1,6 +1,11 @@
-"""Weights in a safetensors file: written whole or not at all, checked whole before any is used."""
+"""Arrays and their metadata in a safetensors file: written whole or not at all, read whole or not.
+
+A digest of all that the file says lies in its metadata, so that damage of any kind is found.
+"""
 
 import contextlib
+import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -9,12 +14,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["read_weights", "write_weights"]
+__all__ = [
+    "check_arrays",
+    "check_overwrite",
+    "read_arrays",
+    "read_weights",
+    "write_arrays",
+    "write_weights",
+]
 
-FORMAT = {"format": "nlstm-weights", "version": "1"}
+WEIGHTS, MODEL, BACKUP = "nlstm-weights", "nlstm-model", "nlstm-backup"
+VERSION = "1"
+DIGEST = "digest"
+
+Path_ = str | os.PathLike[str]
 
 
-def write_weights(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray]) -> None:
+def write_arrays(
+    path: Path_, kind: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]
+) -> None:
     """Write arrays under their names.
 
     The file appears under `path` only when it is complete and on the disk; until then whatever was
@@ -22,8 +40,12 @@ def write_weights(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray
     """
     from safetensors.numpy import save
 
-    content = save({name: np.ascontiguousarray(w) for name, w in weights.items()}, metadata=FORMAT)
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    metadata = {"format": kind, "version": VERSION, **metadata}
+    content = save(contiguous, metadata=metadata | {DIGEST: _digest(contiguous, metadata)})
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; expected the name of a file.")
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -38,51 +60,92 @@ def write_weights(path: str | os.PathLike[str], weights: Mapping[str, np.ndarray
         raise
 
 
+def check_overwrite(path: Path_, overwrite: bool) -> None:
+    """Raise a FileExistsError where a file is there that may not be replaced."""
+    if not overwrite and os.path.exists(path):
+        raise FileExistsError(f"{path} exists, and overwrite is False.")
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
-def read_weights(
-    path: str | os.PathLike[str], shapes: Mapping[str, tuple[int, ...]]
-) -> dict[str, np.ndarray]:
-    """Read arrays and check them against the names and shapes that a model has.
+def _digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
+    found = hashlib.blake2b(json.dumps(sorted(metadata.items())).encode(), digest_size=16)
+    for name in sorted(arrays):
+        array = arrays[name]
+        found.update(f"\n{name} {array.dtype.name} {array.shape}\n".encode())
+        found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return found.hexdigest()
+
+
+def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Return metadata and arrays of a file of one of `kinds`.
 
     Raises
     ------
     FileNotFoundError
         There is no such file.
     ValueError
-        It is not a whole safetensors file, or not one of nlstm, or of a newer version, or for a
-        model of other layers or shapes.
+        It is not a whole safetensors file, or not one of nlstm, or of a newer version, or damaged.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     with open(path, "rb"):
         pass  # the usual OSError for a file that is missing or may not be read
-    found: dict[str, Any] = {}
+    found: dict[str, np.ndarray] = {}
     try:
         with safe_open(os.fspath(path), framework="numpy") as file:
             metadata = file.metadata() or {}
             for name in file.keys():  # safe_open is no dict
                 found[name] = file.get_tensor(name)
-    except SafetensorError as error:
+    except Exception as error:  # damage shows as whatever the library stumbles over
         raise ValueError(f"{path} is not a whole safetensors file: {error}.") from error
-    if metadata.get("format") != FORMAT["format"]:
+    kind, version = metadata.get("format"), metadata.get("version")
+    if kind not in kinds:
+        what = "no nlstm weights" if WEIGHTS in kinds else f"no {kinds[0].replace('-', ' ')}"
+        raise ValueError(f"{path} holds {what}: its format is {kind!r}.")
+    if version != VERSION:
         raise ValueError(
-            f"{path} holds no nlstm weights: its format is {metadata.get('format')!r}."
+            f"{path} has version {version} of the {kind.removeprefix('nlstm-')} format; "
+            f"this nlstm reads version {VERSION}."
         )
-    if metadata.get("version") != FORMAT["version"]:
-        raise ValueError(
-            f"{path} has version {metadata.get('version')} of the weights format; this nlstm reads "
-            f"version {FORMAT['version']}."
-        )
-    _check(path, found, shapes)
+    stated = metadata.pop(DIGEST, None)
+    if stated != _digest(found, metadata):
+        raise ValueError(f"{path} is damaged: its content does not have the digest it states.")
+    return metadata, found
+
+
+def write_weights(path: Path_, weights: Mapping[str, np.ndarray]) -> None:
+    """Write a model's weights under their names."""
+    write_arrays(path, WEIGHTS, weights, {})
+
+
+def read_weights(path: Path_, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
+    """Read weights and check them against the names and shapes that a model has.
+
+    The file of a whole model serves too.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        As `read_arrays`, or the file is for a model of other layers or shapes.
+    """
+    metadata, found = read_arrays(path, WEIGHTS, MODEL)
+    if metadata["format"] == MODEL:
+        found = {name: found[name] for name in found if not name.startswith("/")}
+    check_arrays(path, found, shapes)
     return {name: found[name] for name in shapes}
 
 
-def _check(path: Any, found: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> None:
+def check_arrays(
+    path: Any, found: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise a ValueError unless `found` holds an array of floats for each of `shapes`, no more."""
     if found.keys() != shapes.keys():
         missing = ", ".join(sorted(shapes.keys() - found.keys())) or "nothing"
         more = ", ".join(sorted(found.keys() - shapes.keys())) or "nothing"

@@ -2,11 +2,12 @@
 
 import operator
 import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.parameters import Parameter
 from nlstm.plan import Plan
@@ -91,7 +92,7 @@ def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
         raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
 
 
-class Layer:
+class Layer(Configured):
     """A part of a model.
 
     Parameters
@@ -152,6 +153,18 @@ class Layer:
         self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
         self.built_shape: Shape | None = None
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, with the name that the model gave."""
+        return super().get_config() | {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return a new layer for a config as `get_config` gives it."""
+        layer = super().from_config({key: config[key] for key in config if key != "name"})
+        if "name" in config:  # set here because a subclass's constructor may not take it
+            layer.name, layer.named_by_user = config["name"], True
+        return layer
 
     @property
     def built(self) -> bool:

@@ -1,0 +1,241 @@
+"""Going on with a fit whose process was killed, with the same final bits."""
+
+import contextlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlstm.callbacks.batches import EveryBatches, checked_save_freq
+from nlstm.callbacks.callback import Callback, LastCallback
+from nlstm.training_state import restore_state, state_of
+from nlstm.weights_file import BACKUP, check_arrays, read_arrays, write_arrays
+
+__all__ = ["BackupAndRestore"]
+
+NAME, PREVIOUS = "backup.nlstm", "backup.previous.nlstm"
+ARRAY = "__array__"
+
+
+class BackupAndRestore(LastCallback):
+    """Keep a fit in a file, and go on from it when the same fit is started again.
+
+    Parameters
+    ----------
+    backup_dir : path
+        A folder for this fit alone.
+    save_freq : "epoch" or int, default "epoch"
+        A number counts batches, from epoch to epoch.
+    double_checkpoint : bool, default False
+        Keep the backup before the last one too, and fall back on it where the last is damaged.
+    delete_checkpoint : bool, default True
+        Delete the backup when fit is over. Without it the same fit, started again, finds that
+        nothing is left to do.
+
+    Notes
+    -----
+    The process may be killed at any moment: a backup is written whole or not at all. With the same
+    model, data and arguments the weights at the end are, to the bit, those of a fit that was never
+    interrupted. A backup holds the weights; the optimizer's state and learning rate; the seeds and
+    counters of shuffling and dropout; epoch and batch, with the running sums of loss and metrics;
+    and the states of the fit's callbacks: History, EarlyStopping, ReduceLROnPlateau,
+    ModelCheckpoint, CSVLogger, and of a user's callback that has `get_state` and `set_state`.
+
+    Not kept: Python's and NumPy's global random numbers, the states of stateful layers, sums that a
+    user's own metric holds in mid-epoch, what an iterable of batches holds (batches that were
+    trained are read again and thrown away), and files of others.
+
+    A fit that goes on in mid-epoch calls `on_epoch_begin` again for that epoch.
+    """
+
+    def __init__(
+        self,
+        backup_dir: str | os.PathLike[str],
+        save_freq: str | int = "epoch",
+        double_checkpoint: bool = False,
+        delete_checkpoint: bool = True,
+    ) -> None:
+        if not os.fspath(backup_dir):
+            raise ValueError("backup_dir must name a folder; got ''.")
+        self.backup_dir = os.fspath(backup_dir)
+        self.save_freq = checked_save_freq(save_freq)
+        self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
+        self.batch_hooks = () if self.save_freq == "epoch" else ("on_train_batch_end",)
+        self._due = EveryBatches(self.save_freq)
+        self._epoch = 0
+        self._pending: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
+
+    def after(self, hook: str, *arguments: Any) -> None:
+        """Restore after the others have begun; save after they have seen the batch or epoch."""
+        if hook == "on_train_begin":
+            self._begin()
+        elif hook == "on_epoch_begin":
+            self._epoch = arguments[0]
+            if self._pending is not None:
+                self._go_on(*self._pending)
+                self._pending = None
+        elif hook == "on_train_batch_end":
+            if self._due(arguments[0]):
+                self._save(self._epoch, arguments[0] + 1)
+        elif hook == "on_epoch_end":
+            if self.save_freq == "epoch":
+                self._save(arguments[0] + 1, 0)
+        elif hook == "on_train_end" and self.delete_checkpoint:
+            self._delete()
+
+    # Saving
+
+    def _save(self, epoch: int, batch: int) -> None:
+        model = self.model
+        numbers, arrays = state_of(model)
+        if batch:
+            for name, sums in model._bound_goal().get_state().items():
+                arrays[f"/goal/{name}"] = sums
+        for name, parameter in model._parameters_by_name().items():
+            arrays[name] = parameter.get()
+        state = {
+            "epoch": epoch,
+            "batch": batch,
+            "steps": self.params.get("steps"),
+            "passed": model._feed.passed if batch or model._feed.goes_on else 0,
+            "stop_training": bool(model.stop_training),
+            "training": numbers,
+            "callbacks": {
+                key: _without_arrays(one.get_state(), f"/callbacks/{key}", arrays)
+                for key, one in self._keyed()
+            },
+            "due": self._due.get_state(),
+        }
+        os.makedirs(self.backup_dir, exist_ok=True)
+        if self.double_checkpoint and self._path.exists():
+            self._keep_previous()
+        write_arrays(self._path, BACKUP, arrays, {"state": json.dumps(state)})
+
+    def _keyed(self) -> Iterator[tuple[str, Callback]]:
+        """Give each callback with its class's name and its number among those of the class."""
+        seen: Counter[str] = Counter()
+        for callback in self.companions:
+            name = type(callback).__name__
+            seen[name] += 1
+            yield f"{name}/{seen[name]}", callback
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.backup_dir, NAME)
+
+    @property
+    def _previous(self) -> Path:
+        return Path(self.backup_dir, PREVIOUS)
+
+    def _keep_previous(self) -> None:
+        link = Path(self.backup_dir, f".{PREVIOUS}.link")
+        link.unlink(missing_ok=True)
+        os.link(self._path, link)
+        os.replace(link, self._previous)
+
+    def _delete(self) -> None:
+        for path in (self._previous, self._path):  # the last goes last
+            path.unlink(missing_ok=True)
+        self._sweep()
+        with contextlib.suppress(OSError):  # somebody else's files are in it, or it never was
+            os.rmdir(self.backup_dir)
+
+    def _sweep(self) -> None:
+        """Delete what a process that was killed left half-written."""
+        for name in (NAME, PREVIOUS):
+            for path in Path(self.backup_dir).glob(f".{name}.*"):
+                path.unlink(missing_ok=True)
+
+    # Restoring
+
+    def _begin(self) -> None:
+        self._due = EveryBatches(self.save_freq)
+        self._pending = None
+        self._sweep()
+        found = self._read()
+        if found is None:
+            return
+        state, arrays = found
+        epoch, batch = state["epoch"], state["batch"]
+        steps = self.params.get("steps")
+        if batch and state["steps"] != steps:
+            raise ValueError(
+                f"The backup in {self.backup_dir} is of a fit with {state['steps']} batches an "
+                f"epoch; this fit has {steps}."
+            )
+        self._put_back(state, arrays)
+        if state["stop_training"] and not batch:
+            epoch = self.params["epochs"]
+        self._due.set_state(state["due"])
+        self._pending = found
+        self.model._resume = (epoch, batch)
+
+    def _go_on(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        """Bring the data to where they were; in mid-epoch undo what callbacks did at its begin."""
+        if state["batch"]:
+            self._put_back(state, arrays)
+        model, passed = self.model, state["passed"]
+        shuffled = model._epochs_shuffled
+        model._epochs_shuffled -= passed > 0  # a pass that had begun is shuffled again
+        model._feed.resume(passed)
+        model._epochs_shuffled = shuffled
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        for path in (self._path, self._previous):
+            if not path.exists():
+                continue
+            try:
+                metadata, arrays = read_arrays(path, BACKUP)
+            except ValueError:
+                if path == self._previous or not self._previous.exists():
+                    raise
+                continue
+            return json.loads(metadata["state"]), arrays
+        return None
+
+    def _put_back(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+        model = self.model
+        parameters = model._parameters_by_name()
+        weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
+        shapes = {name: parameter.shape for name, parameter in parameters.items()}
+        check_arrays(self._path, weights, shapes)
+        goal = model._bound_goal()
+        restore_state(model, state["training"], arrays)
+        for name, parameter in parameters.items():
+            parameter.set(weights[name])
+        if state["batch"]:
+            sums = {name.removeprefix("/goal/"): array for name, array in arrays.items()}
+            goal.set_state(sums)
+        for key, callback in self._keyed():
+            kept = state["callbacks"].get(key)
+            if kept is not None:
+                callback.set_state(_with_arrays(kept, arrays))
+        model.stop_training = state["stop_training"]
+
+
+def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
+    """Move the arrays in `value` to `arrays`, under names that start with `path`."""
+    if isinstance(value, np.ndarray):
+        arrays[path] = value
+        return {ARRAY: path}
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {key: _without_arrays(one, f"{path}/{key}", arrays) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_arrays(one, f"{path}/{i}", arrays) for i, one in enumerate(value)]
+    return value
+
+
+def _with_arrays(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if isinstance(value, dict):
+        if value.keys() == {ARRAY}:
+            return arrays[value[ARRAY]].copy()
+        return {key: _with_arrays(one, arrays) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_with_arrays(one, arrays) for one in value]
+    return value

@@ -1,0 +1,201 @@
+"""The interface of callbacks, Keras's hooks by Keras's names, and several called as one."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+__all__ = ["Callback", "CallbackList", "LastCallback", "Logs"]
+
+Logs = dict[str, float] | None  # one dict for all callbacks in turn, so that one may add to it
+
+
+class Callback:
+    """The interface: override the hooks you need.
+
+    A hook that runs at each batch makes fit compute the logs at each batch; one that is not
+    overridden costs nothing.
+
+    Attributes
+    ----------
+    model : Sequential
+        The model that calls.
+    params : dict
+        "epochs", "steps" and "verbose" of the fit.
+    idle_hooks : tuple of function
+        Batch hooks of the class that would do nothing in this object.
+
+    Notes
+    -----
+    A callback that counts or compares may have `get_state`, which returns a dict of numbers,
+    strings, lists and arrays, and `set_state`, which takes it; then `BackupAndRestore` keeps it.
+    """
+
+    model: Any = None
+    params: dict[str, Any] = {}  # replaced as a whole, never changed
+    idle_hooks: tuple[Callable[..., Any], ...] = ()
+
+    def set_model(self, model: Any) -> None:
+        """Tell the callback its model."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Tell the callback the fit's parameters."""
+        self.params = params
+
+    def get_state(self) -> dict[str, Any] | None:
+        """Return what a fit that goes on later needs of this callback; None for nothing."""
+        return None
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Put back what `get_state` returned; called after `on_train_begin`."""
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Run before the first epoch."""
+
+    def on_train_end(self, logs: Logs = None) -> None:
+        """Run after the last epoch."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Run before epoch `epoch`, counted from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Run after epoch `epoch`, with loss, metrics and their "val_" forms."""
+
+    def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Old name of `on_train_batch_begin`."""
+
+    def on_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Old name of `on_train_batch_end`."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a batch of training."""
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a batch of training, with the epoch's running means."""
+        self.on_batch_end(batch, logs)
+
+    def on_test_begin(self, logs: Logs = None) -> None:
+        """Run before an evaluation, or validation."""
+
+    def on_test_end(self, logs: Logs = None) -> None:
+        """Run after an evaluation, or validation."""
+
+    def on_test_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a batch of evaluation."""
+
+    def on_test_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a batch of evaluation."""
+
+    def on_predict_begin(self, logs: Logs = None) -> None:
+        """Run before a prediction."""
+
+    def on_predict_end(self, logs: Logs = None) -> None:
+        """Run after a prediction."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Logs = None) -> None:
+        """Run before a batch of prediction."""
+
+    def on_predict_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Run after a batch of prediction."""
+
+
+class LastCallback(Callback):
+    """A callback that looks at the others, so that its turn comes after all of theirs.
+
+    Attributes
+    ----------
+    companions : list of Callback
+        All callbacks of the run.
+    batch_hooks : tuple of str
+        The batch hooks that it wants to come after.
+    """
+
+    companions: list[Callback] = []  # replaced as a whole, never changed
+    batch_hooks: tuple[str, ...] = ()
+
+    def after(self, hook: str, *arguments: Any) -> None:
+        """Run after all callbacks' `hook`."""
+
+
+# A batch hook is asked for where a class overrides one of these.
+BATCH_HOOKS = {
+    "on_train_batch_begin": ("on_train_batch_begin", "on_batch_begin"),
+    "on_train_batch_end": ("on_train_batch_end", "on_batch_end"),
+    "on_test_batch_begin": ("on_test_batch_begin",),
+    "on_test_batch_end": ("on_test_batch_end",),
+    "on_predict_batch_begin": ("on_predict_batch_begin",),
+    "on_predict_batch_end": ("on_predict_batch_end",),
+}
+
+
+def _overrides(callback: Callback, names: Iterable[str]) -> bool:
+    """Whether a hook is not the empty one: overridden by the class, or set on the object."""
+    idle = callback.idle_hooks
+    return any(
+        name in vars(callback)
+        or getattr(type(callback), name, None) not in (getattr(Callback, name), *idle)
+        for name in names
+    )
+
+
+def _flat(callbacks: Any) -> Iterator[Any]:
+    if callbacks is None:
+        return
+    if isinstance(callbacks, list | tuple):
+        for one in callbacks:
+            yield from _flat(one)
+    else:
+        yield callbacks
+
+
+class CallbackList:
+    """Several callbacks called as one.
+
+    Parameters
+    ----------
+    callbacks : Callback, list of Callback or of such lists, or None
+    model : Sequential
+    params : dict
+        See `Callback`.
+
+    Raises
+    ------
+    TypeError
+        One of them is no Callback.
+    """
+
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
+        self.callbacks: list[Callback] = list(_flat(callbacks))
+        for callback in self.callbacks:
+            if not isinstance(callback, Callback):
+                raise TypeError(
+                    f"callbacks must be nlstm.callbacks.Callback objects; got {callback!r}."
+                )
+        self._last = [one for one in self.callbacks if isinstance(one, LastCallback)]
+        for callback in self._last:
+            callback.companions = self.callbacks
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+
+    def call(self, hook: str, *arguments: Any) -> None:
+        """Call a hook of every callback, in order."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*arguments)
+        for callback in self._last:
+            callback.after(hook, *arguments)
+
+    def batch_hook(self, hook: str) -> Callable[..., None] | None:
+        """Return a function that calls a batch hook, or None where no callback has one."""
+        names = BATCH_HOOKS[hook]
+        hooks = [getattr(one, hook) for one in self.callbacks if _overrides(one, names)]
+        hooks += [partial(one.after, hook) for one in self._last if hook in one.batch_hooks]
+        if not hooks:
+            return None
+
+        def call(batch: int, logs: Logs = None) -> None:
+            for function in hooks:
+                function(batch, logs)
+
+        return call

@@ -1,0 +1,46 @@
+"""A callback of functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nlstm.callbacks.callback import Callback
+
+__all__ = ["LambdaCallback"]
+
+
+class LambdaCallback(Callback):
+    """A callback of functions.
+
+    Parameters
+    ----------
+    on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin, \
+on_train_batch_end : callable, optional
+        The hooks; any other hook may be given by its name too.
+    """
+
+    def __init__(
+        self,
+        on_epoch_begin: Callable[..., Any] | None = None,
+        on_epoch_end: Callable[..., Any] | None = None,
+        on_train_begin: Callable[..., Any] | None = None,
+        on_train_end: Callable[..., Any] | None = None,
+        on_train_batch_begin: Callable[..., Any] | None = None,
+        on_train_batch_end: Callable[..., Any] | None = None,
+        **hooks: Callable[..., Any],
+    ) -> None:
+        hooks |= {
+            name: function
+            for name, function in {
+                "on_epoch_begin": on_epoch_begin,
+                "on_epoch_end": on_epoch_end,
+                "on_train_begin": on_train_begin,
+                "on_train_end": on_train_end,
+                "on_train_batch_begin": on_train_batch_begin,
+                "on_train_batch_end": on_train_batch_end,
+            }.items()
+            if function is not None
+        }
+        for name, function in hooks.items():
+            if not (name.startswith("on_") and hasattr(Callback, name)):
+                raise TypeError(f"LambdaCallback knows no hook {name!r}.")
+            setattr(self, name, function)

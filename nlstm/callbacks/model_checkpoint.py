@@ -1,0 +1,135 @@
+"""Keeping a model in files while it is trained."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from nlstm.callbacks.batches import EveryBatches, checked_save_freq
+from nlstm.callbacks.callback import Logs
+from nlstm.callbacks.monitor import Monitor
+
+__all__ = ["ModelCheckpoint"]
+
+
+class ModelCheckpoint(Monitor):
+    """Save the model, or its weights, after each epoch or some batches.
+
+    Parameters
+    ----------
+    filepath : path
+        May have places for "epoch", "batch" and the logs: "{epoch:02d}-{val_loss:.2f}.nlstm".
+    monitor : str, default "val_loss"
+        The log to watch, for `save_best_only`.
+    verbose : int, default 0
+        1 prints what is saved.
+    save_best_only : bool, default False
+        Save only where the monitored number is better than ever before.
+    save_weights_only : bool, default False
+        Call `model.save_weights` instead of `model.save`.
+    mode : {"auto", "min", "max"}
+        "auto" takes "max" for accuracies and the like, else "min".
+    save_freq : "epoch" or int, default "epoch"
+        A number counts batches, from epoch to epoch.
+    initial_value_threshold : float, optional
+        The value to beat at first.
+
+    Notes
+    -----
+    Each file is written whole or not at all. Folders are made. Any file name may be given; what is
+    written is nlstm's format.
+    """
+
+    def __init__(
+        self,
+        filepath: str | os.PathLike[str],
+        monitor: str = "val_loss",
+        verbose: int = 0,
+        save_best_only: bool = False,
+        save_weights_only: bool = False,
+        mode: str = "auto",
+        save_freq: str | int = "epoch",
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        super().__init__(monitor, mode, initial_value_threshold)
+        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
+        self.save_freq = checked_save_freq(save_freq)
+        self._due = EveryBatches(self.save_freq)
+        self._epoch = 0
+        if self.save_freq == "epoch":
+            self.idle_hooks = (ModelCheckpoint.on_train_batch_end,)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Save where enough batches have passed."""
+        if self._due(batch):
+            self._save(self._epoch, batch, logs or {})
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Save, where epochs are counted."""
+        if self.save_freq == "epoch":
+            self._save(epoch, None, logs or {})
+
+    def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:
+        path = self._path(epoch, batch, logs)
+        if not self._wanted(epoch, path, logs):
+            return
+        folder = os.path.dirname(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        if os.path.isdir(path):
+            raise IsADirectoryError(f"filepath of ModelCheckpoint is a folder: {path}.")
+        if self.save_weights_only:
+            self.model.save_weights(path)
+        else:
+            self.model.save(path)
+
+    def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
+        places = {"epoch": epoch + 1} if batch is None else {"epoch": epoch + 1, "batch": batch + 1}
+        try:
+            return self.filepath.format(**(places | logs))
+        except KeyError as error:
+            raise KeyError(
+                f"filepath of ModelCheckpoint is {self.filepath!r}, but {error} is not among "
+                f"{', '.join(places | logs)}."
+            ) from None
+
+    def _wanted(self, epoch: int, path: str, logs: dict[str, Any]) -> bool:
+        start = f"\nEpoch {epoch + 1}: "
+        if not self.save_best_only:
+            self._say(f"{start}saving model to {path}")
+            return True
+        current = logs.get(self.monitor)
+        if current is None:
+            warnings.warn(
+                f"ModelCheckpoint saves without comparing: {self.monitor!r} is not among "
+                f"{', '.join(logs)}.",
+                stacklevel=2,
+            )
+            return True
+        best = "None" if self.best is None else f"{self.best:.5f}"
+        if not self._is_improvement(current, self.best):
+            self._say(f"{start}{self.monitor} did not improve from {best}")
+            return False
+        self._say(
+            f"{start}{self.monitor} improved from {best} to {current:.5f}, saving model to {path}"
+        )
+        self.best = current
+        return True
+
+    def _say(self, text: str) -> None:
+        if self.verbose:
+            print(text)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value and the count of batches."""
+        return {"best": self.best, "due": self._due.get_state()}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Put them back."""
+        self.best = state["best"]
+        self._due.set_state(state["due"])
