@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import initializers
+from nlstm import constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
 from nlstm.layers.shapes import shown
 from nlstm.parameters import Parameter
@@ -55,8 +55,8 @@ class Embedding(Layer):
         self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
         self.output_dim = checked_size("output_dim", output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = embeddings_regularizer
-        self.embeddings_constraint = embeddings_constraint
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = bool(mask_zero)
         self._initial = None if weights is None else self._checked_weights(weights)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
@@ -96,6 +96,8 @@ class Embedding(Layer):
             initial,
             ops.pack_rows,
             lambda packed: ops.unpack_rows(packed, self.output_dim),
+            self.embeddings_regularizer,
+            self.embeddings_constraint,
         )
         self.parameters = [self.embeddings]
         super().build(ops, shape, dtype)

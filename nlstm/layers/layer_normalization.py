@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import initializers
+from nlstm import constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
 from nlstm.layers.views import as_rows
@@ -67,8 +67,10 @@ class LayerNormalization(Layer):
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer, self.gamma_regularizer = beta_regularizer, gamma_regularizer
-        self.beta_constraint, self.gamma_constraint = beta_constraint, gamma_constraint
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -91,6 +93,8 @@ class LayerNormalization(Layer):
                 lambda: initializer((features,), self.seeds.generator(purpose)),
                 lambda vector: ops.pack_rows(vector[None])[0],
                 lambda packed: ops.unpack_rows(packed[None], features)[0],
+                getattr(self, f"{name}_regularizer"),
+                getattr(self, f"{name}_constraint"),
             )
 
         self.gamma = make("gamma", self.gamma_initializer, 0) if self.scale else None

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import activations, initializers
+from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import as_rows
@@ -99,13 +99,13 @@ class SimpleRNN(Layer):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = kernel_regularizer
-        self.recurrent_regularizer = recurrent_regularizer
-        self.bias_regularizer = bias_regularizer
-        self.activity_regularizer = activity_regularizer
-        self.kernel_constraint = kernel_constraint
-        self.recurrent_constraint = recurrent_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         self.return_sequences = bool(return_sequences)
@@ -141,6 +141,8 @@ class SimpleRNN(Layer):
                 lambda: initializer((rows, units), self.seeds.generator(purpose)),
                 ops.pack_columns,
                 lambda packed: ops.unpack_columns(packed, units),
+                getattr(self, name.replace("_kernel", "") + "_regularizer"),
+                getattr(self, name.replace("_kernel", "") + "_constraint"),
             )
 
         def pack_bias(bias: np.ndarray) -> np.ndarray:
@@ -156,6 +158,8 @@ class SimpleRNN(Layer):
                 lambda: self.bias_initializer((units,), self.seeds.generator(2)),
                 pack_bias,
                 lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+                self.bias_regularizer,
+                self.bias_constraint,
             )
             self.parameters.append(self.bias)
         else:
@@ -238,6 +242,7 @@ class SimpleRNN(Layer):
             if dh0 is not None:
                 calls.append((np.copyto, (dh0[0], dh)))
             plan.call_back(outputs, *calls)
+        regularizers.bind_activity(self.activity_regularizer, plan, y)
         return outputs if self.return_state else y
 
     def _output(self, plan: Plan, x: Tensor, value: np.ndarray) -> tuple[Tensor, list[Call]]:
