@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
+from nlstm.config import Configured
 from nlstm.names import unknown_name
 
 __all__ = ["Loss", "PlainLoss", "as_steps", "evaluate"]
@@ -15,7 +16,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
 Function = Callable[..., None]
 
 
-class Loss:
+class Loss(Configured):
     """What training makes small. Subclass it for a loss of your own, written in NumPy.
 
     Parameters

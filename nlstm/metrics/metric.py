@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
+from nlstm.config import Configured
 from nlstm.losses.loss import as_steps
 from nlstm.plan import Call, run
 
@@ -15,7 +16,7 @@ __all__ = ["InNumpy", "KernelMetric", "Mean", "MeanMetricWrapper", "Metric", "Su
 Function = Callable[..., None]
 
 
-class Metric:
+class Metric(Configured):
     """A number reported beside the loss. Subclass it for one of your own, as in Keras.
 
     A subclass defines `update_state`, `result` and `reset_state`; it is called with NumPy arrays

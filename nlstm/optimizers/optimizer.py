@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.config import Configured
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.parameters import Parameter, ParameterBuffer, aligned_zeros
 from nlstm.plan import Call, run
@@ -30,7 +31,7 @@ def checked_number(name: str, value: Any, low: float, high: float = math.inf) ->
     return float(value)
 
 
-class Optimizer:
+class Optimizer(Configured):
     """The interface of an optimizer. In Keras's order, every step clips, decays, updates, averages.
 
     Parameters

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from nlstm.config import Configured
+
 __all__ = [
     "CosineDecay",
     "CosineDecayRestarts",
@@ -14,7 +16,7 @@ __all__ = [
 ]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configured):
     """The interface: called with the number of steps taken, it returns the next one's rate."""
 
     def __call__(self, step: int) -> float:
