@@ -10,10 +10,10 @@ from nlstm import losses as losses
 from nlstm import metrics as metrics
 from nlstm import models as models
 from nlstm import optimizers as optimizers
+from nlstm import windows as windows
 from nlstm.layers import Input as Input
 from nlstm.models import Sequential as Sequential
 from nlstm.seeds import set_random_seed as set_random_seed
-from nlstm.windows import windows as windows
 
 __all__ = [
     "Input",

@@ -35,6 +35,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``loss(name)``; ``sgd_update``, ``adam_update`` and their ``_parallel`` forms
 * ``advance``, ``dropout_mask``, ``dropout_apply``
+* ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
+  ``scale_windows``: windows of a series, which are never all in memory
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """
 
