@@ -290,10 +290,7 @@ def _result(
         rows = owners == owner
         if scaler is not None:
             which = int(owner) if scaler.per_series else None
-            forecasts[rows] = scaler.inverse_transform(forecasts[rows], columns, which)
+            forecasts[rows] = scaler.inverse_transform(forecasts[rows], columns.tolist(), which)
         actuals[rows] = raw[owner][origins[rows][:, None] + ahead][:, :, columns]
-    if levels is None:
-        forecasts = forecasts.reshape(count, horizon, columns.size)
-    else:
-        forecasts = forecasts.reshape(count, horizon, len(levels), columns.size).swapaxes(2, 3)
-    return Backtest(origins, owners, forecasts, actuals, levels)
+    split = forecasts.reshape(count, horizon, -1, columns.size).swapaxes(2, 3)
+    return Backtest(origins, owners, split if levels else split[..., 0], actuals, levels)

@@ -1,8 +1,8 @@
 """Scalers: a series to numbers of about one, and forecasts back to the series' own units.
 
 Each maps a column by ``(x - shift) / scale``, computed in float64 whatever the array's dtype, and
-back by ``x * scale + shift``: there and back differ by rounding alone. A scale that would be 0, that
-of a column which never changes, is 1.
+back by ``x * scale + shift``: there and back differ by rounding alone. A scale that would be 0, as
+that of a column which never changes, is 1.
 """
 
 from collections.abc import Iterator, Sequence
@@ -134,7 +134,9 @@ class Scaler:
         mapped = []
         for number, array in zip(rows, arrays, strict=True):
             row = self._row(number)
-            mapped.append(_mapped(array, self.shift[row, chosen], self.scale[row, chosen], function))
+            mapped.append(
+                _mapped(array, self.shift[row, chosen], self.scale[row, chosen], function)
+            )
         return mapped if several else mapped[0]
 
     def _row(self, which: int | None) -> int:

@@ -47,7 +47,7 @@ class WindowScaler:
         self.scale: np.ndarray | None = None
 
     def fit(self, x: Any) -> Self:
-        """Keep the numbers of each window of `x`, shape (windows, steps, features); NaN are skipped.
+        """Keep the numbers of each window of `x` (windows, steps, features); NaN are skipped.
 
         A feature that is NaN at all steps of a window, or at the step that counts, is an error.
         """

@@ -1,8 +1,8 @@
 """Windows of a long series, copied into a batch where they are needed and never all at once.
 
-A window is its first row's place in the flat series; what it holds is a table of offsets from there.
-One table says which columns, how many steps, how far apart and how far ahead, so one kernel serves
-inputs, targets and covariates that are known ahead.
+A window is the place of its first row in the flat series; what it holds is a table of offsets from
+there. The table says which columns, how many steps, how far apart and how far ahead, so one kernel
+serves inputs, targets and covariates that are known ahead.
 """
 
 import math
@@ -89,7 +89,7 @@ def window_moments(series, starts, index, offsets, shift, scale):
 
 @njit
 def scale_windows(value, features, shift, scale):
-    """Make value[t, n, j] = (value[t, n, j] - shift[0, n, j % K]) / scale[0, n, j % K], j < features.
+    """Subtract shift[0, n, j % K] from value[t, n, j], j < features, and divide by scale likewise.
 
     value (T, N, S). shift (1, N, K). scale (1, N, K), or None for 1.
     """
