@@ -123,13 +123,14 @@ def test_one_step_forecasts_are_fed_back(scaling):
 def test_quantiles_and_their_coverage():
     """Targets are 0 to 9 in turn, and the quantiles are constants."""
     series = np.column_stack([np.arange(60.0) % 10, np.arange(60.0) % 10 * 100])
-    levels = [2.0, 4.5, 7.0, 200.0, 450.0, 700.0]  # of column 0, then of column 1
-    model = Model(lambda x: np.tile(np.array(levels * 2, x.dtype), (len(x), 1)))
+    levels = np.array([[2.0, 200.0], [4.5, 450.0], [7.0, 700.0]])  # quantiles, columns
+    blocks = levels[:, None].repeat(2, axis=1)  # and steps between them
+    model = Model(lambda x: np.tile(blocks.ravel(), (len(x), 1)))
     found = backtest(
         model, series, 10, 2, 2, sequence_length=3, quantiles=[0.3, 0.5, 0.8], scaler=None
     )
     assert found.forecasts.shape == (25, 2, 2, 3)
-    assert found.forecasts[0, 0].tolist() == [levels[:3], levels[3:]]
+    assert found.forecasts[0, 0].tolist() == levels.T.tolist()
     assert found.point[0, 0].tolist() == [4.5, 450.0]
     coverage = found.coverage()
     assert list(coverage) == [0.3, 0.5, 0.8]
@@ -140,8 +141,8 @@ def test_quantiles_and_their_coverage():
     np.testing.assert_allclose(found.pinball()[0, 0], pinball.mean())
 
     scaler = StandardScaler().fit(series)
-    scaled_levels = (np.array(levels).reshape(2, 3).T - scaler.shift[0]) / scaler.scale[0]
-    model = Model(lambda x: np.tile(scaled_levels.T.ravel(), (len(x), 2)))
+    scaled = ((levels - scaler.shift[0]) / scaler.scale[0]).ravel()
+    model = Model(lambda x: np.tile(scaled, (len(x), 2, 1)))  # steps first, then blocks
     again = backtest(
         model, series, 10, 2, 2, sequence_length=3, quantiles=[0.3, 0.5, 0.8], scaler=scaler
     )

@@ -120,7 +120,8 @@ def backtest(
     scaler : Scaler, optional
         The one that the model's series was scaled by; it scales `series`, and forecasts back.
     quantiles : sequence of float, optional
-        The model gives so many numbers for each target, side by side.
+        The model gives a block of forecasts for each, one block after the other along the last
+        axis, as `nlstm.losses.QuantileLoss` has it.
     recursive : bool, default False
         The model forecasts one step, and its forecasts are fed back for the next ones. Each input
         must be a target, to be filled with forecasts, or in `future`, one step ahead.
@@ -240,17 +241,18 @@ def _predict(model: Any, x: np.ndarray, batch_size: int | None) -> np.ndarray:
 
 
 def _shaped(predicted: np.ndarray, windows: Windows, horizon: int, levels: Any) -> np.ndarray:
-    """Return outputs as (windows, horizon, targets * quantiles), quantile by quantile."""
+    """Return outputs as (windows, horizon, quantiles * targets)."""
     targets, several = windows.targets.size, len(levels or (0,))
-    shapes = [(horizon, targets * several), (horizon * targets * several,)]
+    shapes = [(horizon, several * targets), (several * horizon * targets,)]
     if predicted.shape[1:] not in shapes:
         raise ValueError(
             f"The model's outputs have shape {predicted.shape}; expected (batch, *{shapes[0]}) or "
             f"(batch, *{shapes[1]}) for {horizon} steps of {targets} targets"
             + (f" and {several} quantiles." if levels else ".")
         )
-    split = predicted.reshape(len(predicted), horizon, targets, several).astype(np.float64)
-    return split.swapaxes(2, 3).reshape(len(predicted), horizon, several * targets)
+    if predicted.ndim == 2:  # the quantiles come before the steps
+        predicted = predicted.reshape(-1, several, horizon, targets).swapaxes(1, 2)
+    return predicted.reshape(-1, horizon, several * targets).astype(np.float64)
 
 
 def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_size: Any) -> Any:

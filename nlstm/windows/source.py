@@ -143,7 +143,7 @@ class Windows:
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        self._take(starts * starts.dtype.type(panel.columns))
+        self._take(np.multiply(starts, panel.columns, dtype=starts.dtype))
 
     def _span(self) -> int:
         """Return the steps of the series from a window's first to the last of its targets."""
