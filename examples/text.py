@@ -63,7 +63,7 @@ def main(argv=None):
 
 def parse(argv):
     parser = argparse.ArgumentParser(description="Learn to write from Python's documentation.")
-    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--characters", type=int, default=300_000)
     parser.add_argument("--units", type=int, default=128)
     parser.add_argument("--sample", type=int, default=400, help="characters to write")

@@ -1,5 +1,7 @@
 """`Windows` against a plain loop, by indexing and by the calls that feed a batch."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -118,6 +120,33 @@ def test_one_float_array_is_not_copied():
     series = np.zeros((100, 3), np.float32)
     windows = Windows(series, 10)
     assert np.shares_memory(windows.x._panel.flat, series)
+
+
+def peak_bytes(work):
+    """Return the most memory that `work` held at a time, beyond what was there before."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_memory_is_that_of_the_series_however_much_windows_overlap(gaps):
+    series = np.zeros((300_000, 2), np.float32)
+    series[1000] = np.nan if gaps else 0.0
+    out = np.zeros((365, 64, 2), np.float32)
+    index = np.zeros(64, np.int64)
+
+    def work():
+        windows = Windows(series, 365, horizon=24, drop_nan=gaps)
+        assert len(windows) > 290_000
+        for function, arguments in windows.x.feed(OPS, index, out):
+            function(*arguments)
+
+    work()  # compiles
+    assert peak_bytes(work) < 3 * series.nbytes  # all windows at once would be 365 of them
 
 
 def test_order_is_time_and_the_last_windows_are_the_last_of_each_series():

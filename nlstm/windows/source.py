@@ -206,7 +206,8 @@ class Windows:
     def origins(self) -> np.ndarray:
         """The step of its own series at which each window's forecast begins."""
         rows = self._starts.astype(np.int64) // self._panel.columns
-        rows -= self._panel.firsts[self.series_index]
+        if len(self._panel.firsts) > 1:
+            rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
 
     def __len__(self) -> int:
@@ -265,16 +266,19 @@ class Windows:
 
 
 def _any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarray:
-    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set."""
-    size = -(-rows.size // rate) * rate
-    lanes = np.zeros(size, np.int32)
-    lanes[: rows.size] = rows
-    total = np.zeros((size // rate + 1, rate), np.int32)
-    np.cumsum(lanes.reshape(-1, rate), axis=0, out=total[1:])
-    last = total.shape[0] - 1
-    places = np.arange(last)
-    first, end = (np.minimum(places + reach, last) for reach in (ahead, ahead + steps))
-    return (total[end] > total[first]).reshape(-1)[: rows.size]
+    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set.
+
+    False for rows from which these reach past the end.
+    """
+    size = -(-rows.size // rate)
+    lanes = np.zeros((size, rate), bool)
+    lanes.reshape(-1)[: rows.size] = rows
+    counts = np.zeros((size + 1, rate), np.int32)
+    np.cumsum(lanes, axis=0, dtype=np.int32, out=counts[1:])
+    found = np.zeros((size, rate), bool)
+    whole = max(0, size + 1 - ahead - steps)
+    found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
+    return found.reshape(-1)[: rows.size]
 
 
 def _at_least(name: str, value: Any, least: int) -> int:
