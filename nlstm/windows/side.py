@@ -55,9 +55,6 @@ class Side:
         self.dtype = panel.flat.dtype
         self.ndim = 3
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
     def part(self, rows: slice) -> "Side":
         """Return some windows, as views."""
         return self._with(self._starts[rows], self._offsets, rows)
