@@ -7,7 +7,7 @@ The model, in Keras's words:
     model = Sequential([
         Input((29, 12)),
         Masking(),
-        Bidirectional(LSTM(64)),
+        Bidirectional(LSTM(100)),
         Dropout(0.5),
         Dense(9, activation="softmax"),
     ])
@@ -57,8 +57,8 @@ def main(argv=None):
 
 def parse(argv):
     parser = argparse.ArgumentParser(description="Name the speakers of Japanese vowels.")
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--units", type=int, default=64)
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--units", type=int, default=100)
     parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--learning-rate", type=float, default=0.005)
     parser.add_argument("--seed", type=int, default=0)

@@ -67,6 +67,8 @@ def main(argv=None):
     found = dataclasses.replace(found, forecasts=np.sort(found.forecasts, axis=-1))
     usual = dataclasses.replace(found, forecasts=climatology(dates, series, found))
     print_tables(dates, found, usual)
+    change = series[test:, HIGHEST].mean() - series[:test, HIGHEST].mean()
+    print(f"The year of the test was {change:+.1f} degrees warmer than those before it.")
     draw(dates, found, usual, Path(arguments.folder))
 
 
@@ -145,6 +147,10 @@ def print_tables(dates, found, usual):
     own, other = found.coverage(), usual.coverage()
     for level in QUANTILES:
         print(f"{level:>10.0%}{own[level]:>10.1%}{other[level]:>14.1%}")
+    print("\nShare of days in the middle:\n")
+    for low, high in zip(QUANTILES[:3], reversed(QUANTILES), strict=False):
+        inside = [coverage[high] - coverage[low] for coverage in (own, other)]
+        print(f"{high - low:>10.0%}{inside[0]:>10.1%}{inside[1]:>14.1%}")
     print("\nDegrees Celsius, by days ahead:\n")
     print(f"{'':<24}" + "".join(f"{ahead:>7}" for ahead in range(1, HORIZON + 1)) + "    mean")
     rows = {
