@@ -94,13 +94,13 @@ def test_the_model_is_refitted_on_the_way():
 
 @pytest.mark.parametrize("scaling", [None, "last"])
 def test_one_step_forecasts_are_fed_back(scaling):
-    """Column 0 grows by column 1, which is known ahead; column 2 is nothing to the model."""
+    """Column 0 grows by column 1, which is known ahead; the model thinks by one more each step."""
     rng = np.random.default_rng(0)
     growth = rng.integers(1, 9, 40).astype(np.float64)
     series = np.column_stack([np.cumsum(growth), growth, rng.random(40)])
     scaler = StandardScaler().fit(series) if scaling is None else None
     gain = 1.0 if scaler is None else scaler.scale[0, 1] / scaler.scale[0, 0]
-    offset = 0.0 if scaler is None else scaler.shift[0, 1] / scaler.scale[0, 0]
+    offset = 1.0 if scaler is None else (scaler.shift[0, 1] + 1.0) / scaler.scale[0, 0]
     model = Model(lambda x: x[:, -1, :1] + x[:, -1, 1:] * gain + offset)
     found = backtest(
         model,
@@ -116,7 +116,8 @@ def test_one_step_forecasts_are_fed_back(scaling):
         scaling=scaling,
         recursive=True,
     )
-    np.testing.assert_allclose(found.forecasts, found.actuals, rtol=1e-9)
+    wrong_by = np.broadcast_to(np.arange(1.0, 6.0)[:, None], found.errors.shape)
+    np.testing.assert_allclose(found.errors, wrong_by, rtol=1e-9)
     assert len(model.calls) == 5 and found.origins.tolist() == list(range(12, 36, 2))
 
 

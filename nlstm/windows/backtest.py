@@ -261,6 +261,8 @@ def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_siz
     fed_back = [chosen.inputs.tolist().index(column) for column in chosen.targets.tolist()]
     width = chosen.inputs.size
     known = np.isin(chosen.targets, chosen.future)
+    unknown = [column for column, told in zip(fed_back, known, strict=True) if not told]
+    x[:, length:, unknown] = np.nan  # what came must not be seen
     forecasts = np.empty((len(x), horizon, len(fed_back)))
     for step in range(horizon):
         window = x[:, step : step + length].copy()
