@@ -13,11 +13,11 @@ from nlstm import models as models
 from nlstm import optimizers as optimizers
 from nlstm import regularizers as regularizers
 from nlstm import saving as saving
+from nlstm import windows as windows
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
 from nlstm.seeds import set_random_seed as set_random_seed
-from nlstm.windows import windows as windows
 
 __all__ = [
     "Input",

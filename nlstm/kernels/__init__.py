@@ -57,6 +57,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
 * ``average_steps``, ``largest_steps`` and their ``_backward`` forms
 * ``value_mask``, ``index_mask``, ``keep_steps``: masks of steps
+* ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
+  ``scale_windows``: windows of a series, which are never all in memory
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """
 

@@ -85,3 +85,7 @@ from nlstm.kernels.cpu.threads import enter as enter
 from nlstm.kernels.cpu.threads import get_num_threads as get_num_threads
 from nlstm.kernels.cpu.threads import set_num_threads as set_num_threads
 from nlstm.kernels.cpu.tile import load_tile as load_tile
+from nlstm.kernels.cpu.windows import gather_windows as gather_windows
+from nlstm.kernels.cpu.windows import repeat_static as repeat_static
+from nlstm.kernels.cpu.windows import scale_windows as scale_windows
+from nlstm.kernels.cpu.windows import window_moments as window_moments

@@ -1,0 +1,300 @@
+"""Backtests: what a model would have forecast at many times of the past, and how wrong it was."""
+
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nlstm.windows.scalers import Scaler
+from nlstm.windows.series import as_list
+from nlstm.windows.source import Windows
+from nlstm.windows.window_scaler import WindowScaler
+
+__all__ = ["Backtest", "backtest"]
+
+BLOCK = 1 << 24  # elements of windows that are in memory together
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Forecasts beside what came, in the units of the series.
+
+    Attributes
+    ----------
+    origins : ndarray(int64), shape (B,)
+        The step of its series at which each forecast begins.
+    series_index : ndarray(int64), shape (B,)
+        Which series each forecast is of.
+    forecasts : ndarray(float64), shape (B, horizon, targets) or (B, horizon, targets, quantiles)
+    actuals : ndarray(float64), shape (B, horizon, targets)
+    quantiles : tuple of float, or None
+    """
+
+    origins: np.ndarray
+    series_index: np.ndarray
+    forecasts: np.ndarray
+    actuals: np.ndarray
+    quantiles: tuple[float, ...] | None = None
+
+    @property
+    def point(self) -> np.ndarray:
+        """The forecast as one number: itself, or the quantile nearest to 0.5."""
+        if self.quantiles is None:
+            return self.forecasts
+        return self.forecasts[..., int(np.argmin(np.abs(np.array(self.quantiles) - 0.5)))]
+
+    @property
+    def errors(self) -> np.ndarray:
+        """`point` less `actuals`."""
+        return self.point - self.actuals
+
+    def mae(self) -> np.ndarray:
+        """Return the mean absolute error, shape (horizon, targets)."""
+        return np.abs(self.errors).mean(axis=0)
+
+    def rmse(self) -> np.ndarray:
+        """Return the root of the mean squared error, shape (horizon, targets)."""
+        return np.sqrt(np.square(self.errors).mean(axis=0))
+
+    def coverage(self) -> dict[float, float]:
+        """Return, by quantile, the share of actuals at or below its forecast; ideal is the same."""
+        levels, differences = self._excess()
+        shares = (differences <= 0.0).mean(axis=(0, 1, 2))
+        return dict(zip(levels.tolist(), shares.tolist(), strict=True))
+
+    def pinball(self) -> np.ndarray:
+        """Return the mean pinball loss over all quantiles, shape (horizon, targets)."""
+        levels, differences = self._excess()
+        losses = np.maximum(levels * differences, (levels - 1.0) * differences)
+        return losses.mean(axis=(0, 3))
+
+    def _excess(self) -> tuple[np.ndarray, np.ndarray]:
+        if self.quantiles is None:
+            raise ValueError("These forecasts have no quantiles: give backtest quantiles=.")
+        return np.array(self.quantiles), self.actuals[..., None] - self.forecasts
+
+
+def backtest(
+    model: Any,
+    series: Any,
+    start: int,
+    horizon: int,
+    stride: int = 1,
+    *,
+    sequence_length: int | None = None,
+    sampling_rate: int = 1,
+    inputs: Sequence[int] | None = None,
+    targets: Sequence[int] | None = None,
+    future: Sequence[int] | None = None,
+    static: ArrayLike | None = None,
+    scaler: Scaler | None = None,
+    scaling: str | None = None,
+    quantiles: Sequence[float] | None = None,
+    recursive: bool = False,
+    refit: Callable[[Any, int], Any] | None = None,
+    refit_every: int = 1,
+    batch_size: int | None = None,
+) -> Backtest:
+    """Forecast from every origin ``start, start + stride, ...`` whose targets are known.
+
+    Parameters
+    ----------
+    model
+        Anything with Keras's ``predict(x)`` whose outputs have shape (batch, horizon, targets) or
+        (batch, horizon * targets).
+    series : array_like, shape (steps,) or (steps, columns), or list of such arrays
+        In its own units. The forecast from an origin sees the steps before it, and `future`.
+    start : int
+        The first step to be forecast from. Steps before it are for training.
+    horizon : int
+        Steps to forecast from each origin.
+    stride : int, default 1
+        Steps from one origin to the next.
+    sequence_length : int, optional
+        Steps that the model sees; by default those it was built for.
+    sampling_rate, inputs, targets, future, static, scaling
+        As for `Windows`, and as the model was trained with.
+    scaler : Scaler, optional
+        The one that the model's series was scaled by; it scales `series`, and forecasts back.
+    quantiles : sequence of float, optional
+        The model gives a block of forecasts for each, one block after the other along the last
+        axis, as `nlstm.losses.QuantileLoss` has it.
+    recursive : bool, default False
+        The model forecasts one step, and its forecasts are fed back for the next ones. Each input
+        must be a target, to be filled with forecasts, or in `future`, one step ahead.
+    refit : callable, optional
+        ``refit(model, origin)`` is called before the forecasts from `origin`, to train the model on
+        steps before it.
+    refit_every : int, default 1
+        Origins from one call of `refit` to the next.
+    batch_size : int, optional
+        For predict.
+
+    Returns
+    -------
+    Backtest
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of range, there is no origin, or the model gives another shape.
+
+    Examples
+    --------
+    >>> class Naive:
+    ...     def predict(self, x, **options):
+    ...         return x[:, -1]
+    >>> backtest(Naive(), np.arange(10.0), start=6, horizon=1, sequence_length=3).mae().tolist()
+    [[1.0]]
+    """
+    length = sequence_length if sequence_length is not None else _steps_of(model)
+    levels = None if quantiles is None else tuple(float(level) for level in quantiles)
+    raw = as_list(series)
+    scaled = raw if scaler is None else _scaled(scaler, raw)
+    options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
+    options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
+    stride, every = _positive("stride", stride), _positive("refit_every", refit_every)
+    _positive("horizon", horizon)
+    windows = Windows(scaled, length, horizon, **options)
+    if recursive:
+        _check_recursive(windows, levels)
+    first = operator.index(start)
+    rows = np.flatnonzero((windows.origins >= first) & ((windows.origins - first) % stride == 0))
+    if not rows.size:
+        raise ValueError(
+            f"No forecast of {horizon} steps begins at start={start} or later: the origins that "
+            f"{length} steps come before lie in {windows.origins.min()} to {windows.origins.max()}."
+        )
+    rows = rows[np.lexsort((windows.series_index[rows], windows.origins[rows]))]
+    chosen = windows.part(rows)
+    if recursive:
+        options |= {"scaling": None}
+        whole = Windows(scaled, length + horizon - 1, 1, **options).part(rows)
+
+        def forecast(part: slice) -> np.ndarray:
+            return _recurse(model, chosen, whole, part, batch_size)
+    else:
+
+        def forecast(part: slice) -> np.ndarray:
+            predicted = _predict(model, chosen.x[part], batch_size)
+            return chosen.inverse_scaling(_shaped(predicted, chosen, horizon, levels), part)
+
+    found = np.empty((len(chosen), horizon, chosen.targets.size * len(levels or (0,))))
+    for part in _parts(chosen, refit, every, model):
+        found[part] = forecast(part)
+    return _result(found, chosen, raw, scaler, levels)
+
+
+def _steps_of(model: Any) -> int:
+    shape = getattr(model, "input_shape", None)
+    if not isinstance(shape, tuple) or len(shape) != 3 or shape[1] is None:
+        raise ValueError("sequence_length must be given: the model takes any number of steps.")
+    return shape[1]
+
+
+def _positive(name: str, value: Any) -> int:
+    number = operator.index(value)
+    if number < 1:
+        raise ValueError(f"{name} must be at least 1; got {number}.")
+    return number
+
+
+def _scaled(scaler: Scaler, raw: list[np.ndarray]) -> list[np.ndarray]:
+    scaled = scaler.transform(raw if scaler.per_series or len(raw) > 1 else raw[0])
+    return scaled if isinstance(scaled, list) else [scaled]
+
+
+def _check_recursive(windows: Windows, levels: Any) -> None:
+    if levels is not None:
+        raise ValueError("recursive=True needs one number for each target; quantiles give several.")
+    known = {*windows.targets.tolist(), *windows.future.tolist()}
+    unknown = [column for column in windows.inputs.tolist() if column not in known]
+    if unknown:
+        raise ValueError(
+            f"recursive=True needs the inputs at steps to come, but columns {unknown} are neither "
+            "targets nor known ahead (future)."
+        )
+    missing = sorted(set(windows.targets.tolist()) - set(windows.inputs.tolist()))
+    if missing:
+        raise ValueError(f"recursive=True feeds targets back, but {missing} are not among inputs.")
+
+
+def _parts(chosen: Windows, refit: Any, every: int, model: Any) -> Iterator[slice]:
+    """Give runs of windows to be forecast together, refitting in between."""
+    origins = chosen.origins  # ascending
+    times, firsts = np.unique(origins, return_index=True)
+    cuts = [0] if refit is None else firsts[::every].tolist()
+    most = max(1, BLOCK // (chosen.x.shape[1] * chosen.x.shape[2]))
+    for first, end in zip(cuts, [*cuts[1:], len(chosen)], strict=True):
+        if refit is not None:
+            refit(model, int(origins[first]))
+        for begin in range(first, end, most):
+            yield slice(begin, min(begin + most, end))
+
+
+def _predict(model: Any, x: np.ndarray, batch_size: int | None) -> np.ndarray:
+    options = {} if batch_size is None else {"batch_size": batch_size}
+    return np.asarray(model.predict(x, verbose=0, **options))
+
+
+def _shaped(predicted: np.ndarray, windows: Windows, horizon: int, levels: Any) -> np.ndarray:
+    """Return outputs as (windows, horizon, quantiles * targets)."""
+    targets, several = windows.targets.size, len(levels or (0,))
+    shapes = [(horizon, several * targets), (several * horizon * targets,)]
+    if predicted.shape[1:] not in shapes:
+        raise ValueError(
+            f"The model's outputs have shape {predicted.shape}; expected (batch, *{shapes[0]}) or "
+            f"(batch, *{shapes[1]}) for {horizon} steps of {targets} targets"
+            + (f" and {several} quantiles." if levels else ".")
+        )
+    if predicted.ndim == 2:  # the quantiles come before the steps
+        predicted = predicted.reshape(-1, several, horizon, targets).swapaxes(1, 2)
+    return predicted.reshape(-1, horizon, several * targets).astype(np.float64)
+
+
+def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_size: Any) -> Any:
+    length, horizon = chosen.sequence_length, chosen.horizon
+    x = whole.x[part]
+    fed_back = [chosen.inputs.tolist().index(column) for column in chosen.targets.tolist()]
+    width = chosen.inputs.size
+    known = np.isin(chosen.targets, chosen.future)
+    unknown = [column for column, told in zip(fed_back, known, strict=True) if not told]
+    x[:, length:, unknown] = np.nan  # what came must not be seen
+    forecasts = np.empty((len(x), horizon, len(fed_back)))
+    for step in range(horizon):
+        window = x[:, step : step + length].copy()
+        scaler = None
+        if chosen.scaling is not None:
+            scaler = WindowScaler(chosen.scaling)
+            window[:, :, :width] = scaler.fit_transform(window[:, :, :width])
+        predicted = _shaped(_predict(model, window, batch_size), chosen, 1, None)
+        if scaler is not None:
+            predicted = scaler.inverse_transform(predicted, fed_back)
+        forecasts[:, step] = predicted[:, 0]
+        if step + 1 < horizon:
+            for target, column in enumerate(fed_back):
+                if not known[target]:
+                    x[:, length + step, column] = predicted[:, 0, target]
+    return forecasts
+
+
+def _result(
+    found: np.ndarray, chosen: Windows, raw: list[np.ndarray], scaler: Scaler | None, levels: Any
+) -> Backtest:
+    """Bring forecasts to the units of the series, and put the actuals beside them."""
+    count, horizon = found.shape[:2]
+    origins, owners, columns = chosen.origins, chosen.series_index, chosen.targets
+    forecasts = found.reshape(count, -1, columns.size)
+    actuals = np.empty((count, horizon, columns.size))
+    ahead = np.arange(horizon) * chosen.sampling_rate
+    for owner in np.unique(owners):
+        rows = owners == owner
+        if scaler is not None:
+            which = int(owner) if scaler.per_series else None
+            forecasts[rows] = scaler.inverse_transform(forecasts[rows], columns.tolist(), which)
+        actuals[rows] = raw[owner][origins[rows][:, None] + ahead][:, :, columns]
+    split = forecasts.reshape(count, horizon, -1, columns.size).swapaxes(2, 3)
+    return Backtest(origins, owners, split if levels else split[..., 0], actuals, levels)

@@ -1,0 +1,156 @@
+"""Keras's `timeseries_dataset_from_array`, in NumPy."""
+
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
+
+
+def timeseries_dataset_from_array(
+    data: ArrayLike,
+    targets: ArrayLike | None,
+    sequence_length: int,
+    sequence_stride: int = 1,
+    sampling_rate: int = 1,
+    batch_size: int | None = 128,
+    shuffle: bool = False,
+    seed: int | None = None,
+    start_index: int | None = None,
+    end_index: int | None = None,
+) -> "TimeseriesDataset":
+    """Return batches of sliding windows over a series, as Keras's function of this name does.
+
+    Parameters
+    ----------
+    data : array_like, shape (steps, ...)
+    targets : array_like, shape (steps, ...), or None
+        ``targets[i]`` belongs to the window that starts at ``data[i]``.
+    sequence_length : int
+        Steps in a window.
+    sequence_stride : int, default 1
+        Steps from the start of one window to the start of the next.
+    sampling_rate : int, default 1
+        Steps of the series from one step of a window to the next.
+    batch_size : int or None, default 128
+        None gives windows one by one, without a batch axis.
+    shuffle : bool, default False
+        Give the windows in a random order, a new one at each pass.
+    seed : int, optional
+        Of the shuffling.
+    start_index, end_index : int, optional
+        Use ``data[start_index:end_index]`` alone, and the same part of `targets`.
+
+    Returns
+    -------
+    TimeseriesDataset
+        To be iterated over any number of times; batches are (x, y), or x without targets.
+
+    Raises
+    ------
+    ValueError
+        A number is out of Keras's range.
+
+    Notes
+    -----
+    Equal to Keras's batches for ``shuffle=False``. Windows whose target lies past the end of
+    `targets` are left out (Keras fails on some of them in the middle of a pass). For training on
+    long series see `Windows`, which makes no batches in Python at all.
+
+    Examples
+    --------
+    >>> dataset = timeseries_dataset_from_array([0, 1, 2, 3, 4], [3, 4], sequence_length=3)
+    >>> [(x.tolist(), y.tolist()) for x, y in dataset]
+    [([[0, 1, 2], [1, 2, 3]], [3, 4])]
+    """
+    series = np.asarray(data)
+    if series.ndim == 0:
+        raise ValueError("data must have a time axis; got a single number.")
+    goals = None if targets is None else np.asarray(targets)
+    if goals is not None and goals.ndim == 0:
+        raise ValueError("targets must have a time axis; got a single number.")
+    steps = series.shape[0]
+    start = 0 if start_index is None else _integer("start_index", start_index)
+    end = steps if end_index is None else _integer("end_index", end_index)
+    if start and not 0 <= start < steps:
+        raise ValueError(f"start_index must lie in 0 to {steps - 1}; got {start}.")
+    if end_index is not None and not start < end < steps:
+        raise ValueError(f"end_index must lie in {start + 1} to {steps - 1}; got {end}.")
+    length = _integer("sequence_length", sequence_length)
+    stride = _integer("sequence_stride", sequence_stride)
+    rate = _integer("sampling_rate", sampling_rate)
+    if length < 1:
+        raise ValueError(f"sequence_length must be at least 1; got {length}.")
+    for name, number in (("sequence_stride", stride), ("sampling_rate", rate)):
+        if not 0 < number < steps:
+            raise ValueError(f"{name} must lie in 1 to {steps - 1}; got {number}.")
+    if batch_size is not None and _integer("batch_size", batch_size) < 1:
+        raise ValueError(f"batch_size must be at least 1 or None; got {batch_size}.")
+    series = series[start:end]
+    count = series.shape[0] - (length - 1) * rate
+    if goals is not None:
+        goals = goals[start:end]
+        count = min(count, goals.shape[0])
+    starts = np.arange(0, max(count, 0), stride)
+    span = np.arange(0, length * rate, rate)
+    return TimeseriesDataset(series, goals, starts, span, batch_size, shuffle, seed)
+
+
+def _integer(name: str, value: Any) -> int:
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
+
+
+class TimeseriesDataset:
+    """Batches of windows, cut as they are asked for.
+
+    Parameters
+    ----------
+    series, targets : ndarray, shape (steps, ...)
+    starts : ndarray(int64), shape (windows,)
+    span : ndarray(int64), shape (sequence_length,)
+        Steps of a window, counted from its start.
+    batch_size : int or None
+    shuffle : bool
+    seed : int or None
+    """
+
+    def __init__(
+        self,
+        series: np.ndarray,
+        targets: np.ndarray | None,
+        starts: np.ndarray,
+        span: np.ndarray,
+        batch_size: int | None,
+        shuffle: bool,
+        seed: int | None,
+    ) -> None:
+        self._series, self._targets = series, targets
+        self._starts, self._span = starts, span
+        self.batch_size = batch_size
+        self._random = np.random.default_rng(seed) if shuffle else None
+
+    def __len__(self) -> int:
+        """Return the number of batches of a pass, the last and smaller one included."""
+        return math.ceil(self._starts.size / (self.batch_size or 1))
+
+    def __iter__(self) -> Iterator[Any]:
+        starts = self._starts
+        if self._random is not None:
+            starts = self._random.permutation(starts)
+        if self.batch_size is None:
+            for start in starts:
+                yield self._cut(start)
+            return
+        for first in range(0, starts.size, self.batch_size):
+            yield self._cut(starts[first : first + self.batch_size])
+
+    def _cut(self, starts: np.ndarray) -> Any:
+        x = self._series[starts[..., None] + self._span]
+        return x if self._targets is None else (x, self._targets[starts])

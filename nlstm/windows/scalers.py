@@ -1,0 +1,338 @@
+"""Scalers: a series to numbers of about one, and forecasts back to the series' own units.
+
+Each maps a column by ``(x - shift) / scale``, computed in float64 whatever the array's dtype, and
+back by ``x * scale + shift``: there and back differ by rounding alone. A scale that would be 0, as
+that of a column which never changes, is 1.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from nlstm.windows.series import checked_columns
+
+__all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
+
+CHUNK = 1 << 16  # rows converted together, so that float64 copies stay small
+
+
+class Scaler:
+    """What the scalers have in common.
+
+    Parameters
+    ----------
+    per_series : bool, default False
+        Learn each series of a list by itself. Otherwise all series share what is learnt.
+
+    Attributes
+    ----------
+    shift, scale : ndarray(float64), shape (number of series or 1, columns)
+        None before `fit`.
+    """
+
+    _options: ClassVar[tuple[str, ...]] = ("per_series",)
+
+    def __init__(self, per_series: bool = False) -> None:
+        self.per_series = per_series
+        self.shift: np.ndarray | None = None
+        self.scale: np.ndarray | None = None
+
+    def fit(self, series: Any) -> Self:
+        """Learn shift and scale of each column; NaN are passed over.
+
+        Parameters
+        ----------
+        series : array_like, shape (steps,), (steps, columns) or (windows, steps, columns), or list
+            of such arrays
+            For a split by time, the part before it alone.
+
+        Returns
+        -------
+        self
+        """
+        tables = [_as_table(f"series[{i}]", one) for i, one in enumerate(_as_list(series))]
+        if len({table.shape[1] for table in tables}) > 1:
+            raise ValueError(
+                f"All series must have the same columns; got {[t.shape[1] for t in tables]}."
+            )
+        groups = [[table] for table in tables] if self.per_series else [tables]
+        learnt = [[self._learn_column(g, c) for c in range(g[0].shape[1])] for g in groups]
+        self.shift, scale = np.moveaxis(np.array(learnt, np.float64), 2, 0)
+        self.scale = np.where(scale > 0.0, scale, 1.0)
+        return self
+
+    def _learn_column(self, tables: list[np.ndarray], column: int) -> tuple[float, float]:
+        parts = [table[:, column] for table in tables]
+        values = np.concatenate([part[~np.isnan(part)] for part in parts])
+        if not values.size:
+            raise ValueError(f"Column {column} holds NaN alone, so no scale can be learnt.")
+        if not np.isfinite(values).all():
+            raise ValueError(f"Column {column} holds infinity, so no scale can be learnt.")
+        return self._learn(values)
+
+    def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        """Return (shift, scale) of the known values of a column."""
+        raise NotImplementedError
+
+    def transform(self, series: Any, which: int | None = None) -> Any:
+        """Return the series scaled; a list gives a list.
+
+        Parameters
+        ----------
+        series : array_like or list of arrays
+            As for `fit`. NaN stay NaN.
+        which : int, optional
+            With `per_series`: whose scale to use for this one series.
+
+        Returns
+        -------
+        ndarray or list of ndarray
+            float32 for float32, else float64.
+        """
+        return self._map(series, which, None, self._forward)
+
+    def fit_transform(self, series: Any) -> Any:
+        """Fit, then transform the same series."""
+        return self.fit(series).transform(series)
+
+    def inverse_transform(
+        self, series: Any, columns: Sequence[int] | None = None, which: int | None = None
+    ) -> Any:
+        """Return series or forecasts in their own units.
+
+        Parameters
+        ----------
+        series : array_like or list of arrays
+            The last axis holds `columns`.
+        columns : sequence of int, optional
+            The columns that were forecast; by default all.
+        which : int, optional
+            As for `transform`.
+        """
+        return self._map(series, which, columns, self._backward)
+
+    def _forward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        return (values - shift) / scale
+
+    def _backward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        return values * scale + shift
+
+    def _map(self, series: Any, which: int | None, columns: Any, function: Any) -> Any:
+        if self.shift is None or self.scale is None:
+            raise ValueError(f"{type(self).__name__} knows no scale yet: call fit first.")
+        chosen = checked_columns(
+            "columns", columns, self.shift.shape[1], np.arange(self.shift.shape[1])
+        )
+        several = _is_list(series)
+        arrays = _as_list(series)
+        rows = range(len(arrays)) if several else [which]
+        if several and self.per_series and len(arrays) != len(self.shift):
+            raise ValueError(
+                f"{type(self).__name__} learnt {len(self.shift)} series; got {len(arrays)}."
+            )
+        mapped = []
+        for number, array in zip(rows, arrays, strict=True):
+            row = self._row(number)
+            mapped.append(
+                _mapped(array, self.shift[row, chosen], self.scale[row, chosen], function)
+            )
+        return mapped if several else mapped[0]
+
+    def _row(self, which: int | None) -> int:
+        assert self.shift is not None
+        if not self.per_series:
+            return 0
+        if which is None and len(self.shift) > 1:
+            raise ValueError(f"which must say which of the {len(self.shift)} series this one is.")
+        row = which or 0
+        if not 0 <= row < len(self.shift):
+            raise ValueError(f"which must lie in 0 to {len(self.shift) - 1}; got {which}.")
+        return row
+
+    def get_state(self) -> dict[str, Any]:
+        """Return options and what was learnt as plain numbers and lists, fit for JSON."""
+        state: dict[str, Any] = {"scaler": type(self).__name__}
+        state |= {name: getattr(self, name) for name in self._options}
+        for name in ("shift", "scale"):
+            learnt = getattr(self, name)
+            state[name] = None if learnt is None else learnt.tolist()
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> Self:
+        """Take over what `get_state` gave."""
+        expected = {"scaler", "shift", "scale", *self._options}
+        if set(state) != expected or state["scaler"] != type(self).__name__:
+            raise ValueError(
+                f"{type(self).__name__} expects a state with {sorted(expected)} of its own kind; "
+                f"got {sorted(state)} of {state.get('scaler')!r}."
+            )
+        for name in self._options:
+            value = state[name]
+            setattr(self, name, tuple(value) if isinstance(value, list) else value)
+        for name in ("shift", "scale"):
+            value = state[name]
+            setattr(self, name, None if value is None else np.array(value, np.float64))
+        return self
+
+
+class StandardScaler(Scaler):
+    """Subtract the mean, divide by the standard deviation.
+
+    Examples
+    --------
+    >>> scaler = StandardScaler()
+    >>> scaler.fit_transform([1.0, 2.0, 3.0]).round(3).tolist()
+    [-1.225, 0.0, 1.225]
+    """
+
+    def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        return values.mean(dtype=np.float64), values.std(dtype=np.float64)
+
+
+class MinMaxScaler(Scaler):
+    """Map smallest and largest value to the ends of a range.
+
+    Parameters
+    ----------
+    feature_range : (float, float), default (0, 1)
+    per_series : bool, default False
+    """
+
+    _options = ("feature_range", "per_series")
+
+    def __init__(
+        self, feature_range: tuple[float, float] = (0.0, 1.0), per_series: bool = False
+    ) -> None:
+        low, high = (float(end) for end in feature_range)
+        if not low < high:
+            raise ValueError(f"feature_range must be (low, high), low < high; got {feature_range}.")
+        super().__init__(per_series)
+        self.feature_range = (low, high)
+
+    def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        low, high = self.feature_range
+        least, most = float(values.min()), float(values.max())
+        scale = (most - least) / (high - low) or 1.0
+        return least - low * scale, scale
+
+
+class RobustScaler(Scaler):
+    """Subtract the median, divide by the distance of two quantiles: outliers do not matter.
+
+    Parameters
+    ----------
+    quantile_range : (float, float), default (25, 75)
+        In per cent.
+    per_series : bool, default False
+    """
+
+    _options = ("quantile_range", "per_series")
+
+    def __init__(
+        self, quantile_range: tuple[float, float] = (25.0, 75.0), per_series: bool = False
+    ) -> None:
+        low, high = (float(end) for end in quantile_range)
+        if not 0.0 <= low < high <= 100.0:
+            raise ValueError(
+                f"quantile_range must be (low, high) with 0 <= low < high <= 100; "
+                f"got {quantile_range}."
+            )
+        super().__init__(per_series)
+        self.quantile_range = (low, high)
+
+    def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        low, middle, high = np.percentile(
+            values.astype(np.float64), [self.quantile_range[0], 50.0, self.quantile_range[1]]
+        )
+        return middle, high - low
+
+
+class LogScaler(Scaler):
+    """Take the logarithm of ``1 + x / unit``, then standardise: for rain, flow, prices, counts.
+
+    Parameters
+    ----------
+    unit : float, default 1
+        About the smallest amount that matters; below it the map is nearly straight.
+    per_series : bool, default False
+
+    Notes
+    -----
+    Values must be above ``-unit``. `shift` and `scale` are those of the logarithms.
+    """
+
+    _options = ("unit", "per_series")
+
+    def __init__(self, unit: float = 1.0, per_series: bool = False) -> None:
+        if not unit > 0.0:
+            raise ValueError(f"unit must be above 0; got {unit!r}.")
+        super().__init__(per_series)
+        self.unit = float(unit)
+
+    def _logarithm(self, values: np.ndarray) -> np.ndarray:
+        if (values <= -self.unit).any():
+            raise ValueError(
+                f"LogScaler(unit={self.unit:g}) expects values above {-self.unit:g}; "
+                f"got {np.nanmin(values):g}."
+            )
+        return np.log1p(values / self.unit)
+
+    def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        logarithms = self._logarithm(values.astype(np.float64))
+        return logarithms.mean(), logarithms.std()
+
+    def _forward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        return (self._logarithm(values) - shift) / scale
+
+    def _backward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        return np.expm1(values * scale + shift) * self.unit
+
+
+SCALERS = {one.__name__: one for one in (StandardScaler, MinMaxScaler, RobustScaler, LogScaler)}
+
+
+def load_scaler(state: dict[str, Any]) -> Scaler:
+    """Return the scaler whose `get_state` gave `state`."""
+    name = state.get("scaler")
+    if name not in SCALERS:
+        raise ValueError(f"state must be of one of {sorted(SCALERS)}; got {name!r}.")
+    return SCALERS[name]().set_state(state)
+
+
+def _is_list(series: Any) -> bool:
+    return isinstance(series, list | tuple) and any(isinstance(s, np.ndarray) for s in series)
+
+
+def _as_list(series: Any) -> list[np.ndarray]:
+    return [_as_floats(one) for one in (series if _is_list(series) else [series])]
+
+
+def _as_floats(series: Any) -> np.ndarray:
+    array = np.asarray(series)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"A scaler expects real numbers; got dtype {array.dtype}.")
+    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def _as_table(name: str, array: np.ndarray) -> np.ndarray:
+    if array.ndim not in (1, 2, 3) or array.size == 0:
+        raise ValueError(f"{name} must have 1 to 3 axes and hold values; got shape {array.shape}.")
+    return array[:, None] if array.ndim == 1 else array.reshape(-1, array.shape[-1])
+
+
+def _mapped(array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any) -> np.ndarray:
+    table = array[:, None] if array.ndim == 1 else array
+    if table.shape[-1] != shift.size:
+        raise ValueError(
+            f"The scaler maps {shift.size} columns; got an array of shape {array.shape}."
+        )
+    result = np.empty(table.shape, array.dtype)
+    for rows in _chunks(len(table), max(1, CHUNK * len(table) * shift.size // max(1, table.size))):
+        result[rows] = function(table[rows].astype(np.float64), shift, scale)
+    return result.reshape(array.shape)
+
+
+def _chunks(count: int, size: int) -> Iterator[slice]:
+    for first in range(0, count, size):
+        yield slice(first, first + size)

@@ -1,0 +1,136 @@
+"""The series behind windows: one flat array, checked once."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = ["Panel", "as_list", "as_panel", "as_static", "broken_rows", "checked_columns"]
+
+CHUNK = 1 << 18  # rows that are looked at together, so that no large copy is made
+
+
+class Panel(NamedTuple):
+    """Several series of the same columns, one after the other.
+
+    Attributes
+    ----------
+    flat : ndarray, shape (rows * columns,)
+        float32 or float64.
+    columns : int
+    firsts, lengths : ndarray(int64), shape (number of series,)
+        First row and number of rows of each series.
+    largest : float
+        The largest magnitude of a finite value.
+    """
+
+    flat: np.ndarray
+    columns: int
+    firsts: np.ndarray
+    lengths: np.ndarray
+    largest: float
+
+
+def as_list(series: Any) -> list[np.ndarray]:
+    """Return one series or a list of them as a list of arrays, (steps, columns) each."""
+    several = isinstance(series, list | tuple) and any(isinstance(s, np.ndarray) for s in series)
+    found = [np.asarray(one) for one in (series if several else [series])]
+    for number, one in enumerate(found):
+        name = f"series[{number}]" if several else "series"
+        if one.ndim not in (1, 2):
+            raise ValueError(
+                f"{name} must have shape (steps,) or (steps, columns); got {one.shape}."
+            )
+        if one.dtype.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers; got dtype {one.dtype}.")
+        if one.size == 0:
+            raise ValueError(f"{name} is empty: its shape is {one.shape}.")
+        found[number] = one = one[:, None] if one.ndim == 1 else one
+        if one.shape[1] != found[0].shape[1]:
+            raise ValueError(
+                f"{name} has {one.shape[1]} columns, but series[0] has {found[0].shape[1]}."
+            )
+    return found
+
+
+def as_panel(series: Any) -> Panel:
+    """Join one series or a list of them; one float32 or float64 array is not copied."""
+    found = as_list(series)
+    dtype = np.result_type(*found, np.float32)
+    if dtype.itemsize > 8:
+        dtype = np.dtype(np.float64)
+    lengths = np.array([len(one) for one in found], np.int64)
+    columns = found[0].shape[1]
+    if len(found) == 1:
+        flat = np.ascontiguousarray(found[0], dtype).reshape(-1)
+    else:
+        flat = np.concatenate(found, dtype=dtype, casting="same_kind").reshape(-1)
+    firsts = np.cumsum(lengths) - lengths
+    return Panel(flat, columns, firsts, lengths, _largest(flat))
+
+
+def _largest(flat: np.ndarray) -> float:
+    largest = 0.0
+    for first in range(0, flat.size, CHUNK):
+        part = flat[first : first + CHUNK]
+        part = np.abs(part[np.isfinite(part)])
+        largest = max(largest, float(part.max(initial=0.0)))
+    return largest
+
+
+def broken_rows(panel: Panel, columns: np.ndarray, nan_is_error: bool) -> np.ndarray:
+    """Return, by row, whether one of `columns` is NaN. Infinity is an error in any case."""
+    table = panel.flat.reshape(-1, panel.columns)
+    broken = np.zeros(len(table), bool)
+    for first in range(0, len(table), CHUNK):
+        part = table[first : first + CHUNK, columns]
+        wrong = ~np.isfinite(part)
+        if not wrong.any():
+            continue
+        fatal = wrong if nan_is_error else np.isinf(part)
+        if fatal.any():
+            row, place = (int(number) for number in np.argwhere(fatal)[0])
+            raise ValueError(_complaint(panel, first + row, int(columns[place]), part[row, place]))
+        broken[first : first + CHUNK] = wrong.any(axis=1)
+    return broken
+
+
+def _complaint(panel: Panel, row: int, column: int, value: float) -> str:
+    number = int(np.searchsorted(panel.firsts, row, side="right")) - 1
+    name = "series" if len(panel.firsts) == 1 else f"series[{number}]"
+    hint = " drop_nan=True skips the windows that would hold it." if np.isnan(value) else ""
+    return f"{name} holds {value} in row {row - panel.firsts[number]}, column {column}.{hint}"
+
+
+def checked_columns(
+    name: str, columns: Sequence[int] | None, width: int, default: np.ndarray
+) -> np.ndarray:
+    """Return column numbers, negative ones counted from the end, as an array."""
+    if columns is None:
+        return default
+    found = np.atleast_1d(np.asarray(columns))
+    if found.size == 0:
+        return np.zeros(0, np.int64)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be a list of column numbers; got {columns!r}.")
+    if found.min() < -width or found.max() >= width:
+        raise ValueError(f"{name} must lie in {-width} to {width - 1}; got {found.tolist()}.")
+    return found.astype(np.int64) % width
+
+
+def as_static(static: ArrayLike, count: int) -> np.ndarray:
+    """Return static features, one row for each series."""
+    array = np.asarray(static)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"static must hold real numbers; got dtype {array.dtype}.")
+    if array.ndim == 1 and count == 1:
+        array = array[None]
+    if array.ndim != 2 or len(array) != count or array.shape[1] == 0:
+        raise ValueError(
+            f"static must have shape (number of series, features) = ({count}, features); "
+            f"got {array.shape}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("static must be finite; it holds NaN or infinity.")
+    return array.astype(np.float64)

@@ -1,0 +1,125 @@
+"""One side of windows, inputs or targets: where its values lie, and the calls that fetch them."""
+
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nlstm.windows.series import Panel
+
+__all__ = ["Scaling", "Side"]
+
+
+class Scaling(NamedTuple):
+    """How each window is scaled by itself: `kind`, and where the values lie that decide."""
+
+    kind: str
+    offsets: np.ndarray
+
+    def moments(self, series: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (shift, scale), float64, each of shape (windows, columns)."""
+        if self.kind != "standard":
+            shift = series[starts[:, None] + self.offsets[0]].astype(np.float64)
+            return shift, np.ones_like(shift)
+        values = series[starts[:, None, None] + self.offsets].astype(np.float64)
+        deviation = values.std(axis=1)
+        return values.mean(axis=1), np.where(deviation > 0.0, deviation, 1.0)
+
+
+class Side:
+    """One side of windows, inputs or targets, as a source that the trainer copies batches from.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (windows, steps, features), as if they were all in memory.
+    dtype : dtype
+        Of the series.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        starts: np.ndarray,
+        offsets: np.ndarray,
+        scaling: Scaling | None = None,
+        scaled: int = 0,
+        static: np.ndarray | None = None,
+        group: np.ndarray | None = None,
+    ) -> None:
+        self._panel, self._starts, self._offsets = panel, starts, offsets
+        self._scaling, self._scaled = scaling, scaled
+        self._static, self._group = static, group
+        extra = 0 if static is None else static.shape[1]
+        self.shape = (starts.size, offsets.shape[0], offsets.shape[1] + extra)
+        self.dtype = panel.flat.dtype
+        self.ndim = 3
+
+    def part(self, rows: slice) -> "Side":
+        """Return some windows, as views."""
+        return self._with(self._starts[rows], self._offsets, rows)
+
+    def flattened(self) -> "Side":
+        """Return the same with all steps side by side: shape (windows, 1, steps * features).
+
+        For outputs that have no steps, such as those of ``Dense(horizon)``.
+        """
+        if self._static is not None:
+            raise ValueError("Windows with static features cannot be flattened.")
+        return self._with(self._starts, self._offsets.reshape(1, -1), slice(None))
+
+    def _with(self, starts: np.ndarray, offsets: np.ndarray, rows: slice) -> "Side":
+        group = None if self._group is None else self._group[rows]
+        scaled = 0 if self._scaling is None else self._scaled * offsets.shape[1]
+        scaled //= self._offsets.shape[1]
+        return Side(self._panel, starts, offsets, self._scaling, scaled, self._static, group)
+
+    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Any]:
+        """Return the calls that copy windows `index`, as it is when they run, to `out`.
+
+        Parameters
+        ----------
+        ops : namespace
+            The kernels.
+        index : ndarray(int64), shape (N,)
+        out : ndarray, shape (T, N, S), S >= features
+            Columns past the features are left alone.
+        """
+        if self._panel.largest > float(np.finfo(out.dtype).max):
+            raise ValueError(
+                f"series holds {self._panel.largest:g}, which {out.dtype.name} cannot hold."
+            )
+        flat = self._panel.flat
+        calls: list[Any] = [(ops.gather_windows, (flat, self._starts, index, self._offsets, out))]
+        if self._scaling is not None:
+            kind, offsets = self._scaling
+            shift = np.zeros((1, index.size, offsets.shape[1]), out.dtype)
+            scale = np.ones_like(shift) if kind == "standard" else None
+            if scale is None:
+                calls.append((ops.gather_windows, (flat, self._starts, index, offsets, shift)))
+            else:
+                moments = (flat, self._starts, index, offsets, shift, scale)
+                calls.append((ops.window_moments, moments))
+            calls.append((ops.scale_windows, (out, self._scaled, shift, scale)))
+        if self._static is not None:
+            first = self._offsets.shape[1]
+            static = self._static.astype(out.dtype)
+            calls.append((ops.repeat_static, (static, self._group, index, first, out)))
+        return calls
+
+    def __getitem__(self, rows: Any) -> np.ndarray:
+        """Return windows as an array, (windows, steps, features); one number gives one window."""
+        if np.ndim(rows) == 0 and not isinstance(rows, slice):
+            return self[np.array([operator.index(rows)])][0]
+        starts = self._starts[rows].astype(np.int64)
+        array = self._panel.flat[starts[:, None, None] + self._offsets]
+        if self._scaling is not None:
+            shift, scale = self._scaling.moments(self._panel.flat, starts)
+            times = self._scaled // shift.shape[1]
+            scaled = array[:, :, : self._scaled]
+            scaled[:] = (scaled - np.tile(shift, times)[:, None]) / np.tile(scale, times)[:, None]
+        if self._static is None:
+            return array
+        assert self._group is not None
+        repeated = np.repeat(self._static[self._group[rows]][:, None], array.shape[1], axis=1)
+        return np.concatenate([array, repeated.astype(array.dtype)], axis=2)

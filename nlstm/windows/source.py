@@ -1,0 +1,291 @@
+"""`Windows`: a data source that feeds fit from the series itself, however much windows overlap."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
+from nlstm.windows.side import Scaling, Side
+
+__all__ = ["Windows"]
+
+SCALINGS = (None, "standard", "first", "last")
+CHUNK = 1 << 20  # elements that are looked at together
+
+
+class Windows:
+    """Windows of one or several series, cut while a model trains, so that overlap costs no memory.
+
+    Give it to fit, evaluate or predict in the place of x (and leave y out).
+
+    Parameters
+    ----------
+    series : array_like, shape (steps,) or (steps, columns), or list of such arrays
+        Oldest step first. float32 and float64 arrays are used where they lie, so leave them as
+        they are; several series are joined into one copy.
+    sequence_length : int
+        Steps that the model sees.
+    horizon : int, default 1
+        Steps to forecast after those. 0 makes windows without targets, up to the end of the series.
+    stride : int, default 1
+        Steps from the start of one window to the start of the next.
+    sampling_rate : int, default 1
+        Steps of the series from one step of a window, or of its targets, to the next.
+    inputs, targets : sequence of int, optional
+        Columns that the model sees, and those it is to forecast; by default all.
+    future : sequence of int, optional
+        Columns that are known ahead (calendar, plans). The model sees each of them `horizon` steps
+        ahead: beside the inputs of step t stands their value of step t + horizon.
+    static : array_like, shape (number of series, features), optional
+        Features of each series, repeated at every step. (features,) for one series.
+    scaling : {None, "standard", "first", "last"}
+        Scale each window by its own inputs: subtract the mean and divide by the standard deviation,
+        or subtract the first or the last value. Targets are scaled by what their own columns were
+        in the input steps; columns of `future` and `static` are not scaled.
+    drop_nan : bool, default False
+        Skip windows that would hold NaN; otherwise NaN in the series is an error.
+
+    Attributes
+    ----------
+    x, y : Side
+        Sources of shape (windows, sequence_length, features) and (windows, horizon, targets); y is
+        None for ``horizon=0``.
+    origins : ndarray(int64), shape (windows,)
+        The step of its series at which the forecast of each window begins.
+    series_index : ndarray(int64), shape (windows,)
+        Which series each window is of.
+
+    Raises
+    ------
+    TypeError, ValueError
+        An argument is out of range, a value is not finite, or no window fits.
+
+    Notes
+    -----
+    x has the columns `inputs`, then `future`, then `static`. Windows come in the order of time;
+    with several series the first half of all windows is the first half of each series. So the last
+    windows, which ``validation_split`` holds back, are the latest of every series. With a `horizon`
+    above 1 the last training windows and the first held back share targets; `before` and `since`
+    split without that.
+
+    Examples
+    --------
+    >>> series = np.arange(20.0).reshape(10, 2)
+    >>> windows = Windows(series, sequence_length=3, horizon=2, targets=[1])
+    >>> windows.x.shape, windows.y.shape
+    ((6, 3, 2), (6, 2, 1))
+    >>> windows.y[0].tolist()
+    [[7.0], [9.0]]
+    """
+
+    def __init__(
+        self,
+        series: Any,
+        sequence_length: int,
+        horizon: int = 1,
+        stride: int = 1,
+        sampling_rate: int = 1,
+        *,
+        inputs: Sequence[int] | None = None,
+        targets: Sequence[int] | None = None,
+        future: Sequence[int] | None = None,
+        static: ArrayLike | None = None,
+        scaling: str | None = None,
+        drop_nan: bool = False,
+    ) -> None:
+        self.sequence_length = _at_least("sequence_length", sequence_length, 1)
+        self.horizon = _at_least("horizon", horizon, 0)
+        self.stride = _at_least("stride", stride, 1)
+        self.sampling_rate = _at_least("sampling_rate", sampling_rate, 1)
+        if scaling not in SCALINGS:
+            raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
+        self.scaling = scaling
+        self._panel = panel = as_panel(series)
+        every = np.arange(panel.columns)
+        self.inputs = checked_columns("inputs", inputs, panel.columns, every)
+        self.targets = checked_columns("targets", targets, panel.columns, every)
+        self.future = checked_columns("future", future, panel.columns, every[:0])
+        if self.inputs.size + self.future.size == 0:
+            raise ValueError("inputs names no column, and future neither: the model sees nothing.")
+        if self.future.size and not self.horizon:
+            raise ValueError("future needs a horizon of at least 1; got 0.")
+        self._static = None if static is None else as_static(static, len(panel.lengths))
+        self._cut_all(drop_nan)
+
+    def _cut_all(self, drop_nan: bool) -> None:
+        """Find where windows start."""
+        panel, stride = self._panel, self.stride
+        counts = np.maximum(0, (panel.lengths - self._span() + stride) // stride)
+        if not counts.any():
+            raise ValueError(
+                f"series must have at least {self._span()} steps for sequence_length="
+                f"{self.sequence_length}, horizon={self.horizon} and sampling_rate="
+                f"{self.sampling_rate}; the longest has {panel.lengths.max()}."
+            )
+        count = int(counts.sum())
+        small = panel.flat.size <= np.iinfo(np.int32).max
+        starts = np.empty(count, np.int32 if small else np.int64)
+        place = 0
+        for first, windows in zip(panel.firsts, counts, strict=True):
+            rows = np.arange(windows, dtype=starts.dtype)
+            rows *= stride
+            rows += first
+            starts[place : place + windows] = rows
+            place += windows
+        if len(counts) > 1:  # by share of the series
+            share = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
+            starts = starts[np.argsort(share, kind="stable")]
+        broken = self._check_values(drop_nan)
+        if broken is not None:
+            starts = starts[~broken[starts]]
+            if not starts.size:
+                raise ValueError("Every window holds NaN, so drop_nan leaves none.")
+        self._take(np.multiply(starts, panel.columns, dtype=starts.dtype))
+
+    def _span(self) -> int:
+        """Return the steps of the series from a window's first to the last of its targets."""
+        return (self.sequence_length + self.horizon - 1) * self.sampling_rate + 1
+
+    def _check_values(self, drop_nan: bool) -> np.ndarray | None:
+        """Return, by row, whether the window that starts there holds NaN; None if none does."""
+        used = (self.inputs, self.targets if self.horizon else self.targets[:0], self.future)
+        panel, length, horizon = self._panel, self.sequence_length, self.horizon
+        if not broken_rows(panel, np.unique(np.concatenate(used)), nan_is_error=not drop_nan).any():
+            return None
+        reaches = ((0, length), (length, horizon), (horizon, length))
+        broken = np.zeros(len(panel.flat) // panel.columns, bool)
+        for columns, (ahead, steps) in zip(used, reaches, strict=True):
+            if columns.size:
+                rows = broken_rows(panel, columns, nan_is_error=False)
+                broken |= _any_within(rows, ahead, steps, self.sampling_rate)
+        return broken
+
+    def _offsets(self, ahead: int, steps: int, columns: np.ndarray) -> np.ndarray:
+        rows = (ahead + np.arange(steps)) * self.sampling_rate
+        return rows[:, None] * self._panel.columns + columns
+
+    def _take(self, starts: np.ndarray) -> None:
+        """Make the sides for windows that begin at `starts`."""
+        self._starts = starts
+        panel, length, horizon = self._panel, self.sequence_length, self.horizon
+        sees = self._offsets(0, length, self.inputs)
+        ahead = self._offsets(horizon, length, self.future)
+        group = None if self._static is None else self.series_index.astype(np.int32)
+        self.x = Side(
+            panel,
+            starts,
+            np.concatenate([sees, ahead], axis=1),
+            self._window_scaling(self.inputs),
+            self.inputs.size,
+            self._static,
+            group,
+        )
+        self.y = None
+        if horizon:
+            table = self._offsets(length, horizon, self.targets)
+            scaling = self._window_scaling(self.targets)
+            self.y = Side(panel, starts, table, scaling, self.targets.size)
+
+    def _window_scaling(self, columns: np.ndarray) -> Scaling | None:
+        if self.scaling is None or not columns.size:
+            return None
+        offsets = self._offsets(0, self.sequence_length, columns)
+        part = {"first": slice(1), "last": slice(-1, None), "standard": slice(None)}[self.scaling]
+        return Scaling(self.scaling, offsets[part])
+
+    @property
+    def series_index(self) -> np.ndarray:
+        """The series of each window, counted from 0."""
+        rows = self._starts // self._panel.columns
+        return np.searchsorted(self._panel.firsts, rows, side="right") - 1
+
+    @property
+    def origins(self) -> np.ndarray:
+        """The step of its own series at which each window's forecast begins."""
+        rows = self._starts.astype(np.int64) // self._panel.columns
+        if len(self._panel.firsts) > 1:
+            rows -= self._panel.firsts[self.series_index]
+        return rows + self.sequence_length * self.sampling_rate
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return self._starts.size
+
+    def __getitem__(self, rows: Any) -> Any:
+        """Return (x, y) of some windows as arrays, or x alone where there are no targets."""
+        return self.x[rows] if self.y is None else (self.x[rows], self.y[rows])
+
+    def part(self, rows: Any) -> Self:
+        """Return some windows: a slice, row numbers, or a boolean for each."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._take(self._starts[rows])
+        return other
+
+    def before(self, step: int) -> Self:
+        """Return the windows whose targets all lie before `step` of their series."""
+        last = self.origins + (self.horizon - 1) * self.sampling_rate
+        return self.part(last < step)
+
+    def since(self, step: int) -> Self:
+        """Return the windows whose targets all lie at `step` of their series or later."""
+        return self.part(self.origins >= step)
+
+    def inverse_scaling(self, forecasts: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
+        """Undo `scaling` on forecasts of windows `rows`, given in their order.
+
+        Parameters
+        ----------
+        forecasts : ndarray, shape (windows, horizon, targets) or (windows, horizon * targets)
+        rows : slice or array of int, optional
+            The windows; by default all.
+        """
+        forecasts = np.asarray(forecasts)
+        scaling = self._window_scaling(self.targets)
+        if scaling is None:
+            return forecasts
+        starts = self._starts[rows].astype(np.int64)
+        width = self.targets.size
+        if len(forecasts) != starts.size or forecasts.shape[-1] % width:
+            raise ValueError(
+                f"forecasts must have {starts.size} windows and a last axis of {width} targets or "
+                f"a multiple; got shape {forecasts.shape}."
+            )
+        result = np.empty_like(forecasts)
+        block = max(1, CHUNK // scaling.offsets.size)
+        for first in range(0, starts.size, block):
+            part = slice(first, first + block)
+            shift, scale = scaling.moments(self._panel.flat, starts[part])
+            values = forecasts[part].reshape(len(shift), -1, width)
+            values = values * scale[:, None] + shift[:, None]
+            result[part] = values.reshape(forecasts[part].shape)
+        return result
+
+
+def _any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarray:
+    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set.
+
+    False for rows from which these reach past the end.
+    """
+    size = -(-rows.size // rate)
+    lanes = np.zeros((size, rate), bool)
+    lanes.reshape(-1)[: rows.size] = rows
+    counts = np.zeros((size + 1, rate), np.int32)
+    np.cumsum(lanes, axis=0, dtype=np.int32, out=counts[1:])
+    found = np.zeros((size, rate), bool)
+    whole = max(0, size + 1 - ahead - steps)
+    found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
+    return found.reshape(-1)[: rows.size]
+
+
+def _at_least(name: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}; got {number}.")
+    return number

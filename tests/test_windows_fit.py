@@ -1,0 +1,104 @@
+"""Models fed by `Windows`, beside the same models fed by all windows as arrays."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import nlstm
+from nlstm.callbacks import Callback
+from nlstm.layers import LSTM, Dense, Input
+from nlstm.models import Sequential
+from nlstm.windows import Windows, backtest
+
+
+def build(windows, outputs):
+    nlstm.set_random_seed(0)
+    model = Sequential([Input(windows.x.shape[1:]), LSTM(4), Dense(outputs)])
+    model.compile("adam", "mse")
+    return model
+
+
+def some_windows(**options):
+    series = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
+    chosen = {"horizon": 2, "targets": [0], "future": [2], "static": [1.0, 2.0], **options}
+    return Windows(series, 5, **chosen)
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", "last"])
+def test_training_is_that_of_arrays_to_the_bit(scaling):
+    windows = some_windows(scaling=scaling)
+    arrays = np.empty(windows.x.shape, np.float32), np.empty(windows.y.shape, np.float32)
+    for side, array in zip((windows.x, windows.y), arrays):
+        out = np.zeros((array.shape[1], array.shape[0], array.shape[2]), np.float32)
+        ops = build(windows, 2).ops
+        for function, arguments in side.feed(ops, np.arange(len(windows)), out):
+            function(*arguments)
+        array[:] = out.swapaxes(0, 1)
+    x, y = arrays[0], arrays[1][:, :, 0]  # the outputs have no steps
+    np.testing.assert_allclose(windows.x[:], x, rtol=1e-4, atol=1e-5)
+    options = {"batch_size": 16, "epochs": 2, "validation_split": 0.25, "verbose": 0}
+    fed, plain = build(windows, 2), build(windows, 2)
+    histories = [fed.fit(windows, **options).history, plain.fit(x, y, **options).history]
+    assert histories[0] == histories[1]
+    for one, other in zip(fed.get_weights(), plain.get_weights()):
+        assert np.array_equal(one, other)
+    assert fed.evaluate(windows, verbose=0) == plain.evaluate(x, y, verbose=0)
+    for source in (windows, windows.x):
+        assert np.array_equal(fed.predict(source, verbose=0), plain.predict(x, verbose=0))
+
+
+def test_the_first_windows_may_say_the_shape():
+    windows = some_windows()
+    model = Sequential([LSTM(4), Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(windows, verbose=0)
+    assert model.input_shape[-1] == windows.x.shape[2]
+
+
+def test_windows_validate():
+    windows = some_windows()
+    model = build(windows, 2)
+    model.fit(windows.before(40), validation_data=windows.since(40), verbose=0)
+    held = model.evaluate(windows.since(40), verbose=0)
+    assert model.history.history["val_loss"] == [held]
+
+
+def test_backtest_of_a_model_that_trained_on_windows():
+    series = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    windows = Windows(series, 5, horizon=3, targets=[1])
+    model = build(windows, 3)
+    found = backtest(model, series, 40, 3, 2, targets=[1])
+    chosen = windows.since(40).part(slice(None, None, 2))
+    assert found.origins.tolist() == chosen.origins.tolist()
+    np.testing.assert_allclose(found.forecasts[:, :, 0], model.predict(chosen, verbose=0))
+
+
+class StopAfter(Callback):
+    """Stop training after some batches."""
+
+    def __init__(self, batches):
+        super().__init__()
+        self.batches = batches
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.batches:
+            self.model.stop_training = True
+
+
+def test_training_on_a_long_series_needs_memory_near_its_own():
+    series = np.random.default_rng(0).normal(size=(1_000_000, 2)).astype(np.float32)
+
+    def train(rows):
+        windows = Windows(series[:rows], 365, targets=[0])
+        model = build(windows, 1)
+        model.fit(windows, batch_size=8, callbacks=[StopAfter(2)], verbose=0)
+
+    train(5000)  # compiles
+    tracemalloc.start()
+    try:
+        train(len(series))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6 * series.nbytes  # all windows at once would be 365 of them
