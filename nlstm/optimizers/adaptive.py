@@ -162,8 +162,8 @@ class Nadam(Optimizer):
             name, self.beta_1, self.beta_2, max(self.epsilon, SMALLEST),
         )  # fmt: skip
 
-    def _arguments(self) -> tuple[Any, ...]:
-        return (*super()._arguments(), self._product)
+    def _kernel_arguments(self) -> tuple[Any, ...]:
+        return (*super()._kernel_arguments(), self._product)
 
     def _scalars(self) -> dict[str, np.ndarray]:
         return {"u_product": self._product}

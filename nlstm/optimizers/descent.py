@@ -55,7 +55,7 @@ class SGD(Optimizer):
         """Return the names of the moments that these settings need."""
         return self.slots if self.momentum else ()
 
-    def _arguments(self) -> tuple[Any, ...]:
+    def _kernel_arguments(self) -> tuple[Any, ...]:
         return self.state or (np.zeros(0, self._buffer.value.dtype),)  # type: ignore[union-attr]
 
 

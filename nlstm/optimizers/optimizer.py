@@ -194,7 +194,7 @@ class Optimizer(Configured):
             decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
             chunks = _chunks(buffer, decayed)
             calls.append((ops.decay_weights, (value, chunks, self.settings, self.weight_decay)))
-        arguments = (value, gradient, *self._arguments(), self.settings, self._steps)
+        arguments = (value, gradient, *self._kernel_arguments(), self.settings, self._steps)
         calls.append((getattr(ops, self.rule + ending), arguments))
         if self.gradient_accumulation_steps:
             calls = [(self._accumulate, (ops, calls, gradient))]
@@ -222,7 +222,7 @@ class Optimizer(Configured):
         """Return the names of the moments that these settings need."""
         return self.slots
 
-    def _arguments(self) -> tuple[Any, ...]:
+    def _kernel_arguments(self) -> tuple[Any, ...]:
         """Return the moments as the kernel takes them: None for one that is off."""
         active = iter(self.state)
         names = self.active_slots()
