@@ -254,7 +254,7 @@ class LSTM(Layer):
 
     def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
         """Return the symbols of a call: the input, then the states."""
-        return super().call_inputs(*inputs, initial_state, **others)  # type: ignore[misc]
+        return super().call_inputs(*inputs, initial_state, **others)
 
     def streamed(self) -> list[StreamedLayer]:  # type: ignore[override]
         """Return the weights and the activations of each level."""

@@ -179,8 +179,7 @@ class Level:
         recurrent = (h_mask, hm, peephole)
         inputs = (x.value, *weights, bias)
         if self.gains is None:
-            work = (h, c, gates, scratch)
-            plan.call(forward, *inputs, *work, *options, xm, *recurrent, zoneout)
+            plan.call(forward, *inputs, h, c, gates, scratch, *options, xm, *recurrent, zoneout)
         else:
             kept = (
                 *(plan.array(gates_shape) for _ in range(3)),
@@ -226,8 +225,8 @@ class Level:
         gradients = (dy, dh, dc, dW, dU, db, plan.input_gradient(x))
         seen = x.value if xm is None else xm
         if self.gains is None:
-            work = (h, c, gates)
-            arguments = (seen, *weights, *work, *gradients, scratch, *options, *recurrent)
+            work: Any = (h, c, gates)
+            arguments: Any = (seen, *weights, *work, *gradients, scratch, *options, *recurrent)
             calls.append((backward, (*arguments, dp, zoneout)))
         else:
             work, dgains = (self.gains.packed, h, c, kept), self.gains.gradients(plan)
