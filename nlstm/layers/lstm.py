@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import activations, initializers
+from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
 from nlstm.layers.lstm_level import Level
 from nlstm.parameters import Parameter
@@ -30,7 +30,8 @@ class LSTM(Layer):
     unit_forget_bias : bool, default True
         Start the forget gate's bias at 1.
     kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer : optional
-        Penalties that the loss gets for weights, and for the output.
+        Penalties that the loss gets for weights, and for what comes out (as in Keras the states too,
+        where they do), divided by the rows of the batch.
     kernel_constraint, recurrent_constraint, bias_constraint : optional
         What weights are held to after each update.
     dropout, recurrent_dropout : float
@@ -143,13 +144,13 @@ class LSTM(Layer):
         self.recurrent_initializer = initializers.get(recurrent_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.unit_forget_bias = bool(unit_forget_bias)
-        self.kernel_regularizer = kernel_regularizer
-        self.recurrent_regularizer = recurrent_regularizer
-        self.bias_regularizer = bias_regularizer
-        self.activity_regularizer = activity_regularizer
-        self.kernel_constraint = kernel_constraint
-        self.recurrent_constraint = recurrent_constraint
-        self.bias_constraint = bias_constraint
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         self.return_sequences = bool(return_sequences)
@@ -271,6 +272,8 @@ class LSTM(Layer):
             initial = initial_states[STATES * number : STATES * (number + 1)]
             y, *states = level.bind(plan, y, initial, sequences, self.return_state)
             ends += states
+        for one in (y, *ends):
+            regularizers.bind_activity(self.activity_regularizer, plan, one)
         return (y, *ends) if self.return_state else y
 
     # States that last from batch to batch
