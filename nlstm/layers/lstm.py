@@ -30,8 +30,8 @@ class LSTM(Layer):
     unit_forget_bias : bool, default True
         Start the forget gate's bias at 1.
     kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer : optional
-        Penalties that the loss gets for weights, and for what comes out (as in Keras the states too,
-        where they do), divided by the rows of the batch.
+        Penalties that the loss gets for weights, and for what comes out (as in Keras the states
+        too, where they do), divided by the rows of the batch.
     kernel_constraint, recurrent_constraint, bias_constraint : optional
         What weights are held to after each update.
     dropout, recurrent_dropout : float
