@@ -139,7 +139,7 @@ def test_what_the_file_holds(tmp_path):
     moments = {
         f"/optimizer/{slot}/{name}": shape
         for name, shape in weights.items()
-        for slot in ("moment_0", "moment_1")
+        for slot in ("momentum", "velocity")
     }
     moments |= {"/optimizer/iterations": (), "/optimizer/learning_rate": ()}
     assert shapes == weights | moments

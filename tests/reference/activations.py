@@ -1,10 +1,12 @@
 """Activations and their derivatives, both as functions of the input z."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
 SQRT_2 = math.sqrt(2.0)
+EXACT_SQRT_2 = Fraction(math.isqrt(2 * 10**80), 10**40)
 SQRT_2_PI = math.sqrt(2.0 * math.pi)
 
 
@@ -64,9 +66,12 @@ def softsign_derivative(z):
     return 1.0 / (1.0 + np.abs(z)) ** 2
 
 
+@np.vectorize
 def normal_probability(z):
-    erfc = np.vectorize(math.erfc, otypes=[np.float64])
-    return 0.5 * erfc(-z / SQRT_2)
+    """Half of erfc(a), a = -z / sqrt(2): far out erfc multiplies the rounding of `a` by 2 a^2."""
+    a = -z / SQRT_2
+    rest = float(-Fraction(float(z)) / EXACT_SQRT_2 - Fraction(float(a)))
+    return 0.5 * (math.erfc(a) - 2.0 / math.sqrt(math.pi) * math.exp(-a * a) * rest)
 
 
 def gelu(z):
@@ -90,9 +95,10 @@ def gelu_tanh(z):
 
 
 def gelu_tanh_derivative(z):
-    t = np.tanh(np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3))
-    slope = np.sqrt(2.0 / np.pi) * (1.0 + 3.0 * 0.044715 * z**2)
-    return 0.5 * (1.0 + t) + 0.5 * z * (1.0 - t**2) * slope
+    """By sigmoids, since 1 + tanh and 1 - tanh^2 cancel."""
+    double = 2.0 * np.sqrt(2.0 / np.pi) * (z + 0.044715 * z**3)
+    slope = 2.0 * np.sqrt(2.0 / np.pi) * (1.0 + 3.0 * 0.044715 * z**2)
+    return sigmoid(double) + z * sigmoid_derivative(double) * slope
 
 
 def hard_silu(z):

@@ -199,22 +199,26 @@ def gelu_derivative(emit, x):
 
 
 def _gelu_tanh_parts(emit, x):
-    """Return sigmoid(2 a) for a = sqrt(2 / pi) (x + 0.044715 x^3), and 2 da / dx."""
+    """Return 2 a for a = sqrt(2 / pi) (x + 0.044715 x^3), and 2 da / dx."""
     scale = 2.0 * math.sqrt(2.0 / math.pi)
     square = emit.builder.fmul(x, x)
     inner = emit.fma(square, emit.constant(0.044715 * scale), emit.constant(scale))
     slope = emit.fma(square, emit.constant(3.0 * 0.044715 * scale), emit.constant(scale))
-    return emit.sigmoid(emit.builder.fmul(x, inner)), slope
+    return emit.builder.fmul(x, inner), slope
 
 
 def gelu_tanh(emit, x):
-    return emit.builder.fmul(x, _gelu_tanh_parts(emit, x)[0])
+    return emit.builder.fmul(x, emit.sigmoid(_gelu_tanh_parts(emit, x)[0]))
 
 
 def gelu_tanh_derivative(emit, x):
-    s, slope = _gelu_tanh_parts(emit, x)
-    rest = emit.builder.fmul(s, emit.builder.fsub(emit.constant(1.0), s))
-    return emit.fma(emit.builder.fmul(x, slope), rest, s)
+    """Return s + x s (1 - s) 2 da / dx, where 1 - s = exp(-2 a) s does not cancel."""
+    builder, one = emit.builder, emit.constant(1.0)
+    double, slope = _gelu_tanh_parts(emit, x)
+    n = emit.exp(builder.fneg(double))
+    s = builder.fdiv(one, builder.fadd(one, n))
+    rest = builder.fmul(s, builder.fmul(n, s))
+    return emit.fma(builder.fmul(x, slope), rest, s)
 
 
 def _tanh_of_softplus(emit, x):
