@@ -37,6 +37,7 @@ class Configured:
     Works for subclasses too: what is remembered is what the outermost constructor got.
     """
 
+    only_to_begin_with: frozenset[str] = frozenset()  # arguments that configs give as None
     _arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -62,7 +63,9 @@ class Configured:
             An argument cannot be written: a lambda, a large array, an object without `get_config`.
         """
         return {
-            name: encode(value, f"{name} of {_called(self)}")
+            name: None
+            if name in self.only_to_begin_with
+            else encode(value, f"{name} of {_called(self)}")
             for name, value in _bound_arguments(self).items()
         }
 

@@ -220,7 +220,9 @@ def as_target(
         return array
     converted = _convert(name, array.reshape(full), dtype)
     if loss.sparse:
-        _check_indices(name, converted, output[-1], "class indices", dtype)
+        ignored = getattr(loss, "ignore_class", None)
+        labels = converted if ignored is None else np.where(converted == ignored, 0, converted)
+        _check_indices(name, labels, output[-1], "class indices", dtype)
     elif loss.unit_range:
         _check_range(name, converted, 0.0, 1.0)
     return Rows(converted if steps is not None else converted[:, None, :])
@@ -276,17 +278,18 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
 def _check_indices(name: str, labels: np.ndarray, limit: int, kind: str, dtype: np.dtype) -> None:
     if limit > LARGEST_LABEL[dtype.itemsize]:
         raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
-    _check_range(name, labels, 0, limit - 1)
+    _check_range(name, labels, 0, limit - 1, steps=kind == "indices" or labels.ndim == 3)
     broken = labels != np.floor(labels)
     if broken.any():
         row = int(np.argwhere(broken)[0, 0])
         raise ValueError(f"{name} must hold {kind}, which are whole numbers; row {row} does not.")
 
 
-def _check_range(name: str, values: np.ndarray, low: float, high: float) -> None:
+def _check_range(
+    name: str, values: np.ndarray, low: float, high: float, steps: bool = False
+) -> None:
     outside = (values < low) | (values > high)
     if outside.any():
         place = tuple(np.argwhere(outside)[0])
-        raise ValueError(
-            f"{name} must lie in {low:g} to {high:g}; row {int(place[0])} has {values[place]:g}."
-        )
+        where = f"row {int(place[0])}" + (f", step {int(place[1])}," if steps else "")
+        raise ValueError(f"{name} must lie in {low:g} to {high:g}; {where} has {values[place]:g}.")

@@ -242,7 +242,7 @@ class _Score:
     def loss(self, loss: losses.Loss, share: float, activation: Any, total: np.ndarray) -> None:
         """Append the loss, and its gradient in training."""
         plan, output = self.plan, self.output
-        function: Callable[..., Any] = loss.function(plan.ops, activation)
+        function: Callable[..., Any] = loss.function(plan.ops, activation, output.sequence)
         gradient = plan.input_gradient(output)
         weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
         plan.call(function, self.y, output.value, output.features, weight, gradient, total)
@@ -254,7 +254,7 @@ class _Score:
         plan, output = self.plan, self.output
         weight = self._weight(heavy, False)
         arguments = (plan.ops, self.y, output.value, output.features, weight, state)
-        for function, values in metric.calls(*arguments):
+        for function, values in metric.calls(*arguments, output.sequence):
             plan.call(function, *values)
 
     def _weight(self, heavy: bool, scaled: bool) -> np.ndarray | None:

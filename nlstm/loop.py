@@ -14,10 +14,11 @@ from nlstm.graph import Graph
 from nlstm.plan import Call, Plan, run
 from nlstm.plan_cache import PlanCache
 from nlstm.progress import Progress
+from nlstm.row_order import dealt
 from nlstm.sources import Data, Source, is_pair
 from nlstm.step import Step
 
-__all__ = ["Loop"]
+__all__ = ["Loop", "arranged"]
 
 Ready = tuple[Step, list[Call]]
 
@@ -28,6 +29,7 @@ class Loop:
     name: str
     dtype: np.dtype
     ops: Any
+    _layers: list[Any]
     stop_training = False
 
     def __init__(self) -> None:
@@ -70,6 +72,10 @@ class Loop:
         raise NotImplementedError
 
     def _bind_optimizer(self, optimizer: optimizers.Optimizer) -> tuple[list[Call], list[Call]]:
+        raise NotImplementedError
+
+    def _note_frozen(self) -> None:
+        """Remember which layers are not to be trained."""
         raise NotImplementedError
 
     def _shuffler(self, epoch: int) -> np.random.Generator:
@@ -263,6 +269,22 @@ class Loop:
         self._epochs_shuffled += 1
         return self._shuffler(self._epochs_shuffled).permutation(rows)
 
+    def _measured(self, data: Data) -> np.ndarray | None:
+        """Return the lengths by which rows may be put in another order inside their batch."""
+        if any(getattr(layer, "stateful", False) for layer in self._layers):
+            return None
+        return next((one for one in data.lengths if one is not None), None)
+
+    def _check_rest(self, total: int, rows: int) -> None:
+        """Raise if a stateful layer would meet a last batch of another size."""
+        rest = total % rows if total > rows else 0
+        for layer in self._layers if rest else ():
+            if getattr(layer, "stateful", False):
+                raise ValueError(
+                    f"{layer.name} is stateful, so all batches need as many rows: {total} rows "
+                    f"in batches of {rows} end with one of {rest}."
+                )
+
     # Feeds: what an epoch runs
 
     def _array_feed(
@@ -270,12 +292,15 @@ class Loop:
     ) -> Feed:
         """Return the batches of arrays: cut from the rows, in a new order at each pass."""
         rows = min(rows, data.rows)
+        whole = data.rows - data.rows % rows
+        if training or steps is None or steps * rows > whole:
+            self._check_rest(data.rows, rows)
 
         def begin() -> Iterator[Ready]:
             # Bound at each pass: another one may have moved the arena.
             batches = self._batches(data, rows, training, self._bound_goal())
             order = self._order(data.rows) if shuffle else np.arange(data.rows)
-            return _cut(batches, order, rows)
+            return _cut(batches, order, rows, self._measured(data))
 
         if steps is None:
             return Feed(begin, -(-data.rows // rows))
@@ -287,7 +312,7 @@ class Loop:
         for start in range(0, data.rows, rows):
             index = order[start : start + rows]
             step = self._step(index.size, data, training, self._bound_goal())
-            step.index[:] = index
+            step.index[:] = arranged(index, self._measured(data))
             yield step, step.calls_on(self.ops, data)
 
     def _batch_feed(
@@ -309,7 +334,7 @@ class Loop:
         """Return the step for all rows of `data` as one batch."""
         self._ready(data)
         step = self._step(data.rows, data, training, self._bound_goal())
-        step.index[:] = np.arange(data.rows)
+        step.index[:] = arranged(np.arange(data.rows), self._measured(data))
         return step, step.calls_on(self.ops, data)
 
     def _run(
@@ -345,11 +370,18 @@ class Loop:
         return count
 
 
-def _cut(batches: list[Ready], order: np.ndarray, rows: int) -> Iterator[Ready]:
+def _cut(
+    batches: list[Ready], order: np.ndarray, rows: int, lengths: np.ndarray | None
+) -> Iterator[Ready]:
     """Give the steps for the rows in `order`, with their indices written."""
     step, calls = batches[0]
     for start in range(0, order.size, rows):
         if order.size - start < rows:
             step, calls = batches[-1]
-        step.index[:] = order[start : start + rows]
+        step.index[:] = arranged(order[start : start + rows], lengths)
         yield step, calls
+
+
+def arranged(index: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Return the rows of a batch in the order in which they are computed."""
+    return index if lengths is None else index[dealt(lengths[index])]

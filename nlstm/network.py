@@ -15,7 +15,7 @@ from nlstm.layers.layer import check_weight, checked_size
 from nlstm.model_config import config_of_graph, graph_of_config
 from nlstm.model_file import save_model
 from nlstm.optimizers import Optimizer
-from nlstm.parameters import ParameterBuffer
+from nlstm.parameters import Parameter, ParameterBuffer
 from nlstm.plan import Call, Plan, Tensor
 from nlstm.plan_cache import PlanCache
 from nlstm.seeds import SeedStream
@@ -115,6 +115,7 @@ class Model(Trainer, Configured):
         self._plans: PlanCache | None = None
         self._homes: list[ParameterBuffer] = []  # where the weights lie; none before they exist
         self._mirror: Any = None
+        self._frozen: list[Layer] = []  # as compile found them
         self._width = 1
 
     def __call__(self, inputs: Any, training: None = None) -> Any:
@@ -320,14 +321,15 @@ class Model(Trainer, Configured):
 
     @property
     def _buffer(self) -> ParameterBuffer:
-        """All weights in one flat array: where they lie, or a copy if other models hold some."""
-        if len(self._homes) == 1:
-            own = [one for layer in self._layers for one in layer.parameters]
-            if list(self._homes[0].parameters) == own:
-                return self._homes[0]
+        """The weights that are trained, in one flat array: where they lie, or a copy of them.
+
+        A copy where other models hold some, or some are frozen.
+        """
+        own = list(self._trained_by_name().values())
+        if len(self._homes) == 1 and list(self._homes[0].parameters) == own:
+            return self._homes[0]
         if self._mirror is None:
-            parameters = [one for layer in self._layers for one in layer.parameters]
-            self._mirror = ParameterBuffer.mirror(parameters, self.dtype)
+            self._mirror = ParameterBuffer.mirror(own, self.dtype)
         return self._mirror[0]
 
     def _graph_for(self, x: Any, before_build: str | None) -> Graph:
@@ -401,7 +403,7 @@ class Model(Trainer, Configured):
                     whole = None if shape is None else (shape[0], plan.rows, shape[1])
                     arrays.append(None if whole is None else plan.array(whole))
             goal.bind(plan, targets, outputs, weights, activations)
-            for parameter in self._parameters_by_name().values():
+            for parameter in self._trained_by_name().values():
                 parameter.bind_rules(plan)
         return Step(np.zeros(plan.rows, np.int64), inputs, outputs, targets, weights, [])
 
@@ -444,11 +446,46 @@ class Model(Trainer, Configured):
 
     def _parameters_by_name(self) -> dict[str, Any]:
         self._graph_for(None, "This")
-        return {
-            f"{layer.name}/{parameter.name}": parameter
-            for layer in self._layers
-            for parameter in layer.parameters
-        }
+        return _by_name(self._layers)
+
+    def _trained_by_name(self) -> dict[str, Any]:
+        self._graph_for(None, "This")
+        return _by_name([layer for layer in self._layers if layer not in self._frozen])
+
+    def _note_frozen(self) -> None:
+        frozen = [layer for layer in self._layers if not layer.trainable]
+        if frozen != self._frozen:
+            self._frozen, self._mirror = frozen, None
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any weights; setting it sets it for every layer.
+
+        `compile` looks at it, so that a change takes another `compile`.
+        """
+        return any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """The weights, in Keras's order."""
+        return list(self._parameters_by_name().values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The weights of layers that are trainable."""
+        self._graph_for(None, "This")
+        return [one for layer in self._layers for one in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The weights of layers that are not trainable."""
+        self._graph_for(None, "This")
+        return [one for layer in self._layers for one in layer.non_trainable_weights]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of all weights, in Keras's shapes and order."""
@@ -554,7 +591,9 @@ class Model(Trainer, Configured):
             if not chain:
                 row.append(", ".join(one.name for node in nodes for one in node.sources) or "-")
             rows.append(row)
-        for line in summary_lines(self.name, rows, self.dtype.itemsize, self.bytes_per_step()):
+        frozen = sum(layer.count_params() for layer in self._layers if not layer.trainable)
+        sizes = self.dtype.itemsize, self.bytes_per_step()
+        for line in summary_lines(self.name, rows, *sizes, frozen):
             print_fn(line)
 
     def bytes_per_step(self) -> int | None:
@@ -583,6 +622,14 @@ class Model(Trainer, Configured):
 
             sizes.append(self._plan_cache().measure(rows, length, True, bind)[0])
         return (sizes[1] - sizes[0]) * self.dtype.itemsize // (rows * steps)
+
+
+def _by_name(layers: Sequence[Layer]) -> dict[str, Parameter]:
+    return {
+        f"{layer.name}/{parameter.name}": parameter
+        for layer in layers
+        for parameter in layer.parameters
+    }
 
 
 def _keeps_widths(graph: Graph, samples: Sequence[Shape]) -> bool:

@@ -53,6 +53,8 @@ class Parameter:
         Like `packed`, for the gradient.
     home : ParameterBuffer or None
         Where they lie.
+    original : Parameter
+        Itself; in a mirror what it is the copy of.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Parameter:
         self.packed: np.ndarray
         self.gradient: np.ndarray
         self.home: ParameterBuffer | None = None
+        self.original = self  # a mirror's copies keep it
         self._initial_value = initial_value
         self._pack = pack
         self._unpack = unpack
@@ -147,6 +150,7 @@ class ParameterBuffer:
         self.value = aligned_zeros(sum(sizes), dtype)
         self.gradient = aligned_zeros(sum(sizes), dtype)
         self.moved = False
+        self._outside: list[Copy] = []
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
@@ -181,7 +185,13 @@ class ParameterBuffer:
             pulled.append((np.copyto, (own.packed, outside.packed)))
             pulled.append((np.copyto, (own.gradient, outside.gradient)))
             pushed.append((np.copyto, (outside.packed, own.packed)))
+        mirror._outside = pushed
         return mirror, pulled, pushed
+
+    def publish(self) -> None:
+        """Copy the values out to the parameters that a mirror is of."""
+        for function, arguments in self._outside:
+            function(*arguments)
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""

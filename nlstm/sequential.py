@@ -212,7 +212,14 @@ class Sequential(Model):
             )
         if not self._layers:
             raise ValueError("The model has no layers.")
-        return self._chain_for(self._sample_of(x))[0]
+        sample, whole = self._samples_of(x)
+        try:
+            return self._chain_for(sample)[0]
+        except ValueError as error:
+            try:  # with the steps of these data, as a Flatten needs them
+                return self._chain_for(whole)[0]
+            except ValueError:
+                raise error from None
 
     def _graph_on(self, symbols: Sequence[Symbol]) -> Graph:
         if self._graph is None:
@@ -220,8 +227,8 @@ class Sequential(Model):
         assert self._graph is not None
         return self._graph
 
-    def _sample_of(self, x: Any) -> Shape:
-        """Return the shape of one sample of `x`."""
+    def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
+        """Return the shape of one sample of `x`, for any number of steps and for that of `x`."""
         if isinstance(x, dict) and len(x) == 1:
             x = next(iter(x.values()))
         label = self.input_names[0]
@@ -232,8 +239,9 @@ class Sequential(Model):
         elif len(found) not in (2, 3):
             check_rank(found, 1, label)
         if len(found) == 3:
-            return (None, found[2])
-        return (found[1] if self._layers[0].index_limit is None else None,)
+            return (None, found[2]), (found[1], found[2])
+        flat = (found[1] if self._layers[0].index_limit is None else None,)
+        return flat, (found[1],)
 
 
 def _input_of(sample: Shape) -> Symbol:

@@ -14,6 +14,7 @@ def summary_lines(
     rows: Iterable[Sequence[Any]],
     bytes_per_weight: int,
     bytes_per_step: int | None,
+    frozen: int = 0,
 ) -> list[str]:
     """Return the lines of the table.
 
@@ -26,6 +27,8 @@ def summary_lines(
     bytes_per_weight : int
     bytes_per_step : int or None
         Memory of training for one step of one sequence.
+    frozen : int
+        Weights that training leaves alone.
     """
     rows = list(rows)
     cells = [
@@ -44,6 +47,7 @@ def summary_lines(
         return f"{bar} " + f" {bar} ".join(cells) + f" {bar}"
 
     total = sum(row[3] for row in rows)
+    counts = ("Total", total), ("Trainable", total - frozen), ("Non-trainable", frozen)
     return [
         f'Model: "{name}"',
         line("┏", "┳", "┓", "━"),
@@ -51,7 +55,10 @@ def summary_lines(
         line("┡", "╇", "┩", "━"),
         *(text(row, "│") for row in cells),
         line("└", "┴", "┘", "─"),
-        f"Total params: {total:,} ({_size(total * bytes_per_weight)})",
+        *(
+            f"{what} params: {count:,} ({_size(count * bytes_per_weight)})"
+            for what, count in counts
+        ),
         *([] if bytes_per_step is None else [f"Bytes per step in training: {bytes_per_step:,}"]),
     ]
 

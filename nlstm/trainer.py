@@ -12,7 +12,7 @@ from nlstm.batches import Feed, is_batches, number_of_batches, pass_over, unpack
 from nlstm.callbacks import CallbackList, History
 from nlstm.config import encode
 from nlstm.goal import aims
-from nlstm.loop import Loop
+from nlstm.loop import Loop, arranged
 from nlstm.plan import run
 from nlstm.progress import Progress, checked_verbose
 from nlstm.sources import Data, is_pair, split
@@ -81,6 +81,7 @@ class Trainer(Loop):
         new_aims = aims(names, loss, loss_weights, metrics, weighted_metrics)
         new_optimizer = optimizers.get(optimizer)
         self.optimizer, self._aims = new_optimizer, new_aims
+        self._note_frozen()
         found = [aim.loss for aim in new_aims]
         self.loss = found[0] if len(found) == 1 else found
         self._compile_arguments = {
@@ -220,6 +221,8 @@ class Trainer(Loop):
                     f"{data.samples}."
                 )
             held_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
+            if not is_batches(x):
+                self._check_same_rows(rows, min(held_rows, held.rows))
             validation = self._array_feed(held, held_rows, False, False, held_steps)
         history = History()
         params = {"epochs": epochs, "steps": feed.size, "verbose": verbose}
@@ -362,6 +365,7 @@ class Trainer(Loop):
         rows = min(rows, data.rows)
         if steps is not None and steps * rows < data.rows:
             data = data.part(slice(steps * rows))
+        self._check_rest(data.rows, rows)
         hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
         progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
         return self._as_outputs(self._predict(data, rows, hooks, progress))
@@ -424,6 +428,14 @@ class Trainer(Loop):
         except (ValueError, TypeError) as error:
             raise type(error)(f"In validation_data: {error}") from None
 
+    def _check_same_rows(self, rows: int, held_rows: int) -> None:
+        for layer in self._layers if held_rows != rows else ():
+            if getattr(layer, "stateful", False):
+                raise ValueError(
+                    f"{layer.name} is stateful, so that all batches need as many rows: those of x "
+                    f"have {rows}, those of validation_data {held_rows}."
+                )
+
     def _evaluate(
         self, feed: Feed, hooks: CallbackList, progress: Progress | None
     ) -> dict[str, float]:
@@ -468,6 +480,7 @@ class Trainer(Loop):
             for output in step.outputs
         ]
         scatter = ops.scatter_steps
+        lengths = self._measured(data)
         before = after = draw = None
         if hooks is not None:
             before = hooks.batch_hook("on_predict_batch_begin")
@@ -480,12 +493,15 @@ class Trainer(Loop):
             for batch, start in enumerate(range(0, data.rows, rows)):
                 if data.rows - start < rows:
                     step, calls = batches[-1]
-                step.index[:] = np.arange(start, start + step.index.size)
+                place = np.arange(start, start + step.index.size)
+                step.index[:] = index = arranged(place, lengths)
                 if before is not None:
                     before(batch, {})
                 run(calls)
                 for output, result in zip(step.outputs, results, strict=True):
                     scatter(output.value, start, result)
+                    if lengths is not None:
+                        result[index] = result[place]
                 if after is not None:
                     after(batch, {})
                 if draw is not None:

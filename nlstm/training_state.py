@@ -1,7 +1,8 @@
 """What a model's training has made besides its weights: to be kept, and to be put back.
 
 With it fit goes on bit for bit where it stopped: the optimizer's moments, steps and learning rate,
-the counter that dropout's masks come from, the epochs shuffled, and the seeds of model and layers.
+the counter that dropout's masks come from, the epochs shuffled, the seeds of model and layers, and
+the states of stateful layers.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from nlstm.seeds import SeedStream
 
 __all__ = ["restore_state", "state_of"]
 
-PREFIX = "/optimizer"  # no weight's name starts with a slash
+PREFIX, STATES = "/optimizer", "/states"  # no weight's name starts with a slash
 
 
 def state_of(model: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -24,17 +25,22 @@ def state_of(model: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "epochs_shuffled": model._epochs_shuffled,
         "seeds": {name: list(stream.words) for name, stream in _streams(model)},
     }
+    arrays = {
+        f"{STATES}/{path}/{number}": state
+        for path, layer in _stateful(model)
+        for number, state in enumerate(layer.states or ())
+    }
     optimizer = model.optimizer
     if optimizer is None:
-        return numbers, {}
+        return numbers, arrays
     numbers["optimizer"] = {
         "class_name": type(optimizer).__name__,
         "bound": optimizer._buffer is not None,
     }
-    names = list(model._parameters_by_name())
-    return numbers, {
-        _name_in_file(name, names): array for name, array in optimizer.variables().items()
-    }
+    names = list(model._trained_by_name())
+    for name, array in optimizer.variables().items():
+        arrays[_name_in_file(name, names)] = array
+    return numbers, arrays
 
 
 def _name_in_file(name: str, names: Sequence[str]) -> str:
@@ -64,6 +70,9 @@ def restore_state(
         model._plans.clear()  # bound calls hold the keys of the old seeds
     model._counter[0] = numbers["steps"]
     model._epochs_shuffled = int(numbers["epochs_shuffled"])
+    for path, layer in _stateful(model):
+        places = [f"{STATES}/{path}/{number}" for number in range(len(arrays))]
+        layer.set_states([arrays[place] for place in places if place in arrays] or None)
 
 
 def _restore_optimizer(
@@ -75,7 +84,7 @@ def _restore_optimizer(
         raise ValueError(
             f"The training state is that of {saved['class_name']}; the model is trained by {kind}."
         )
-    numbers = {name: number for number, name in enumerate(model._parameters_by_name())}
+    numbers = {name: number for number, name in enumerate(model._trained_by_name())}
     variables = {}
     for key, array in arrays.items():
         if key.startswith(f"{PREFIX}/"):
@@ -99,6 +108,22 @@ def _streams_in(layer: Layer, path: str) -> Iterator[tuple[str, SeedStream]]:
     for attribute, value in sorted(vars(layer).items()):
         if isinstance(value, SeedStream):
             yield f"{path}/{attribute}", value
+    for place, part in _parts(layer):
+        yield from _streams_in(part, f"{path}/{place}")
+
+
+def _stateful(model: Any) -> Iterator[tuple[str, Any]]:
+    """Give every stateful layer, those in wrappers too, with a name of its own."""
+    waiting = [(layer.name, layer) for layer in model._layers]
+    for path, layer in waiting:
+        if getattr(layer, "stateful", False) and hasattr(layer, "set_states"):
+            yield path, layer
+        waiting += [(f"{path}/{place}", part) for place, part in _parts(layer)]
+
+
+def _parts(layer: Layer) -> Iterator[tuple[str, Layer]]:
+    """Give the layers that a wrapper holds."""
+    for attribute, value in sorted(vars(layer).items()):
         for number, part in enumerate(value if isinstance(value, list | tuple) else [value]):
             if isinstance(part, Layer):
-                yield from _streams_in(part, f"{path}/{attribute}/{number}")
+                yield f"{attribute}/{number}", part

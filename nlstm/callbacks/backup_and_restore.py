@@ -41,13 +41,14 @@ class BackupAndRestore(LastCallback):
     The process may be killed at any moment: a backup is written whole or not at all. With the same
     model, data and arguments the weights at the end are, to the bit, those of a fit that was never
     interrupted. A backup holds the weights; the optimizer's state and learning rate; the seeds and
-    counters of shuffling and dropout; epoch and batch, with the running sums of loss and metrics;
-    and the states of the fit's callbacks: History, EarlyStopping, ReduceLROnPlateau,
-    ModelCheckpoint, CSVLogger, and of a user's callback that has `get_state` and `set_state`.
+    counters of shuffling and dropout; the states of stateful layers; epoch and batch, with the
+    running sums of loss and metrics; and the states of the fit's callbacks: History, EarlyStopping,
+    ReduceLROnPlateau, ModelCheckpoint, CSVLogger, and of a user's callback that has `get_state` and
+    `set_state`.
 
-    Not kept: Python's and NumPy's global random numbers, the states of stateful layers, sums that a
-    user's own metric holds in mid-epoch, what an iterable of batches holds (batches that were
-    trained are read again and thrown away), and files of others.
+    Not kept: Python's and NumPy's global random numbers, sums that a user's own metric
+    holds in mid-epoch, what an iterable of batches holds (batches that were trained are read again
+    and thrown away), and files of others.
 
     A fit that goes on in mid-epoch calls `on_epoch_begin` again for that epoch.
     """

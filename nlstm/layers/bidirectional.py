@@ -1,6 +1,5 @@
 """A recurrent layer in both directions of time."""
 
-import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,6 +44,7 @@ class Bidirectional(Layer):
 
     needs_sequence = True
     supports_masking = True
+    only_to_begin_with = frozenset({"weights"})
 
     def __init__(
         self,
@@ -82,7 +82,12 @@ class Bidirectional(Layer):
         for one in (self.forward_layer, self.backward_layer):
             if hasattr(one, "zero_output_for_mask"):
                 one.zero_output_for_mask = self.return_sequences
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype or layer.dtype)
+        super().__init__(
+            name=name,
+            input_shape=input_shape,
+            dtype=dtype or layer.dtype,
+            trainable=layer.trainable,
+        )
 
     def _check_layers(self) -> None:
         one, other = self.forward_layer, self.backward_layer
@@ -185,16 +190,6 @@ class Bidirectional(Layer):
         return (y,)
 
 
-# What a constructor's arguments are kept as, where that is not their own name.
-KEPT_AS = {"activation": "state_activation", "recurrent_activation": "gate_activation"}
-
-
-def copied(layer: Any, **changes: Any) -> Any:
+def copied(layer: Layer, **changes: Any) -> Any:
     """Return a new layer made with the arguments of `layer`, but for `changes`."""
-    if hasattr(layer, "get_config"):
-        return type(layer).from_config(layer.get_config() | changes)
-    arguments = {}
-    for name in list(inspect.signature(type(layer).__init__).parameters)[1:]:
-        kept = KEPT_AS.get(name, name)
-        arguments[name] = getattr(layer, kept if hasattr(layer, kept) else name, None)
-    return type(layer)(**arguments | changes)
+    return type(layer).from_config(layer.get_config() | changes)

@@ -30,7 +30,7 @@ class Dense(Layer):
         Penalty on the outputs, divided by the rows of the batch.
     kernel_constraint, bias_constraint : str, Constraint or callable, optional
         Applied to the weights after each update.
-    name, input_shape, dtype
+    name, input_shape, dtype, trainable
         See `Layer`.
 
     Notes
@@ -56,6 +56,7 @@ class Dense(Layer):
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
+        trainable: bool = True,
     ) -> None:
         self.units = checked_size("units", units)
         self.activation = activations.get(activation, layer="Dense")
@@ -69,10 +70,15 @@ class Dense(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         # A fused loss hands over a gradient to which that of the outputs cannot be added.
         self.fuses_loss = self.activity_regularizer is None
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return `shape` with `units` for its last axis."""
+        if shape[-1] is None:
+            raise ValueError(
+                f"{self.name} needs to know the number of features; what comes before it gives "
+                f"{(None, *shape)}."
+            )
         return (*shape[:-1], self.units)
 
     def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:

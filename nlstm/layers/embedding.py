@@ -28,7 +28,7 @@ class Embedding(Layer):
         Whether 0 is padding: steps with this index are masked.
     weights : array_like, shape (input_dim, output_dim), optional
         What to start with; the initializer is not used then.
-    name, input_shape, dtype
+    name, input_shape, dtype, trainable
         See `Layer`.
 
     Notes
@@ -37,6 +37,7 @@ class Embedding(Layer):
     """
 
     makes_sequence = True
+    only_to_begin_with = frozenset({"weights"})
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class Embedding(Layer):
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
+        trainable: bool = True,
     ) -> None:
         self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
         self.output_dim = checked_size("output_dim", output_dim)
@@ -59,7 +61,7 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = bool(mask_zero)
         self._initial = None if weights is None else self._checked_weights(weights)
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 
     def _checked_weights(self, weights: Any) -> np.ndarray:
         listed = isinstance(weights, list) and len(weights) == 1

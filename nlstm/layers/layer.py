@@ -23,6 +23,8 @@ __all__ = [
     "checked_size",
 ]
 
+SET_LATER = ("name", "trainable")  # since a subclass's constructor may not take them
+
 
 class StreamedLayer(NamedTuple):
     """A layer as `Stream` runs it: weights that are missing are None."""
@@ -111,6 +113,9 @@ class Layer(Configured):
     ----------
     parameters : list of Parameter
         Filled by `build`.
+    trainable : bool
+        Whether training changes the weights. As in Keras `compile` looks at it: to change it later
+        takes another `compile`.
     fuses_loss : bool
         Whether a loss may take over the gradient of `activation`, which ends the layer: where
         `plan.fused is self` the gradient that comes is already that from before it.
@@ -139,6 +144,7 @@ class Layer(Configured):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
         seed: int | None = None,
+        trainable: bool = True,
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a string; got {name!r}.")
@@ -149,6 +155,7 @@ class Layer(Configured):
         )
         self.dtype = None if dtype is None else np.dtype(dtype)
         self.seeds = SeedStream(seed)
+        self.trainable = bool(trainable)
         self.taken = False
         self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
@@ -156,13 +163,17 @@ class Layer(Configured):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, with the name that the model gave."""
-        return super().get_config() | {"name": self.name}
+        config = super().get_config() | {"name": self.name}
+        if "trainable" in config or not self.trainable:
+            config["trainable"] = self.trainable
+        return config
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return a new layer for a config as `get_config` gives it."""
-        layer = super().from_config({key: config[key] for key in config if key != "name"})
-        if "name" in config:  # set here because a subclass's constructor may not take it
+        layer = super().from_config({key: config[key] for key in config if key not in SET_LATER})
+        layer.trainable = bool(config.get("trainable", layer.trainable))
+        if "name" in config:
             layer.name, layer.named_by_user = config["name"], True
         return layer
 
@@ -237,6 +248,21 @@ class Layer(Configured):
     def streamed(self) -> "StreamedLayer | None":
         """Return what one time step of this layer needs; None if it lets its input through."""
         raise TypeError(f"{self.name} cannot run one step at a time.")
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """The weights, in Keras's order."""
+        return list(self.parameters)
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The weights that training changes."""
+        return self.weights if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The weights that training leaves alone."""
+        return [] if self.trainable else self.weights
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's shapes and order."""

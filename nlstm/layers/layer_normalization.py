@@ -28,7 +28,7 @@ class LayerNormalization(Layer):
         Whether to add `beta`, and to multiply by `gamma`.
     beta_initializer, gamma_initializer : str or Initializer
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : str, object or None
-    name, input_shape, dtype
+    name, input_shape, dtype, trainable
         See `Layer`.
 
     Notes
@@ -58,6 +58,7 @@ class LayerNormalization(Layer):
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
+        trainable: bool = True,
     ) -> None:
         axes = list(axis) if isinstance(axis, list | tuple) else [axis]
         if len(axes) != 1 or axes[0] not in (-1, 1, 2):
@@ -71,7 +72,7 @@ class LayerNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype)
+        super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return `shape`; raise if `axis` is not its last."""

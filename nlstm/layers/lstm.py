@@ -1,5 +1,6 @@
 """The long short-term memory layer."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,7 @@ class LSTM(Layer):
         ``projection_kernel``, shape (units, proj_size); recurrent_kernel has proj_size rows. Not
         with an initial state, stateful, zero_output_for_mask, recurrent_dropout, zoneout or
         layer_norm.
-    name, input_shape, dtype
+    name, input_shape, dtype, trainable
         See `Layer`.
 
     Notes
@@ -133,6 +134,7 @@ class LSTM(Layer):
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
+        trainable: bool = True,
     ) -> None:
         self.units = checked_size("units", units)
         self.activation: str = activations.get(activation, ACTIVATIONS, "LSTM")
@@ -170,7 +172,9 @@ class LSTM(Layer):
         self.proj_size = self._checked_projection(proj_size)
         self._levels: list[Level] = []
         self._states: list[tuple[np.ndarray, np.ndarray] | None] = [None] * self.num_layers
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+        super().__init__(
+            name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
+        )
 
     def _checked_norm(self, layer_norm: Any) -> bool:
         for other in ("peephole", "recurrent_dropout"):
@@ -292,20 +296,29 @@ class LSTM(Layer):
 
     reset_states = reset_state
 
+    def set_states(self, states: Sequence[np.ndarray] | None) -> None:
+        """Go on from what `states` returned."""
+        self.reset_state()
+        if states is not None:
+            arrays = [np.array(state) for state in states]
+            self._states = list(zip(arrays[::STATES], arrays[1::STATES], strict=True))
+
     def take_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
         """Copy the states of a level into slot 0, shape (rows, S)."""
         kept = self._states[number]
-        if kept is None:
+        if kept is None or kept[0].shape[1] != h.shape[1]:
             h.fill(0)
             c.fill(0)
+        if kept is None:
             return
-        if kept[0].shape != h.shape:
+        rows, width = kept[0].shape
+        if rows != len(h):
             raise ValueError(
                 f"{self.name} is stateful: a batch of {len(h)} rows cannot go on from states of "
-                f"{len(kept[0])}; call reset_state() to start anew."
+                f"{rows}; call reset_state() to start anew."
             )
-        np.copyto(h, kept[0])
-        np.copyto(c, kept[1])
+        np.copyto(h[:, :width], kept[0])
+        np.copyto(c[:, :width], kept[1])
 
     def keep_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
         """Copy the last states of a level out of the plan."""

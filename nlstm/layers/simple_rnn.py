@@ -1,6 +1,6 @@
 """The simple recurrent layer: what the LSTM's gates improve on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ class SimpleRNN(Layer):
         See `Layer`.
     zero_output_for_mask : bool, default False
         Return zeros for masked steps, instead of the output of the step before.
-    name, input_shape, dtype
+    name, input_shape, dtype, trainable
         See `Layer`.
 
     Notes
@@ -92,6 +92,7 @@ class SimpleRNN(Layer):
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
+        trainable: bool = True,
     ) -> None:
         self.units = checked_size("units", units)
         self.activation: str = activations.get(activation, ACTIVATIONS, "SimpleRNN")
@@ -116,7 +117,9 @@ class SimpleRNN(Layer):
         self.seed = seed
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self._kept: np.ndarray | None = None
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
+        super().__init__(
+            name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
+        )
 
     def output_shape(self, shape: Shape, *states: Shape) -> Any:
         """Return (steps, units) or (units,), with the state's shape where that is returned too."""
@@ -181,16 +184,21 @@ class SimpleRNN(Layer):
 
     reset_states = reset_state
 
+    def set_states(self, states: Sequence[np.ndarray] | None) -> None:
+        """Go on from what `states` returned."""
+        self._kept = None if states is None else np.array(states[0])
+
     def _begin(self, state: np.ndarray) -> None:
+        state.fill(0)
         if self._kept is None:
-            state.fill(0)
-        elif self._kept.shape == state.shape:
-            state[...] = self._kept
-        else:
+            return
+        rows, width = self._kept.shape
+        if rows != len(state):
             raise ValueError(
                 f"{self.name} is stateful: a batch of {len(state)} rows cannot go on from states "
-                f"of {len(self._kept)}; call reset_state() to start anew."
+                f"of {rows}; call reset_state() to start anew."
             )
+        state[:, :width] = self._kept
 
     def _keep(self, state: np.ndarray) -> None:
         self._kept = state.copy()

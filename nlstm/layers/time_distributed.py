@@ -44,7 +44,12 @@ class TimeDistributed(Layer):
         self.layer = layer
         self.activation = getattr(layer, "activation", None)
         self.fuses_loss = layer.fuses_loss
-        super().__init__(name=name, input_shape=input_shape, dtype=dtype or layer.dtype)
+        super().__init__(
+            name=name,
+            input_shape=input_shape,
+            dtype=dtype or layer.dtype,
+            trainable=layer.trainable,
+        )
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (steps, features of the layer); raise if the layer does not take single steps."""

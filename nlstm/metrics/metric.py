@@ -63,10 +63,21 @@ class Metric(Configured):
         return self.result()
 
     def calls(
-        self, ops: Any, y: Any, p: Any, features: int, weight: Any, total: np.ndarray
+        self,
+        ops: Any,
+        y: Any,
+        p: Any,
+        features: int,
+        weight: Any,
+        total: np.ndarray,
+        sequence: bool | None = None,
     ) -> list[Call]:
-        """Return the calls that add a batch to a trainer's sums."""
-        return InNumpy(self).calls(ops, y, p, features, weight, total)
+        """Return the calls that add a batch to a trainer's sums.
+
+        Where the steps of the outputs do not mean time, a user's metric sees arrays without that
+        axis; by default they do where there are several.
+        """
+        return InNumpy(self).calls(ops, y, p, features, weight, total, sequence)
 
 
 class KernelMetric(Metric):
@@ -100,7 +111,14 @@ class KernelMetric(Metric):
         raise NotImplementedError
 
     def calls(
-        self, ops: Any, y: Any, p: Any, features: int, weight: Any, total: np.ndarray
+        self,
+        ops: Any,
+        y: Any,
+        p: Any,
+        features: int,
+        weight: Any,
+        total: np.ndarray,
+        sequence: bool | None = None,
     ) -> list[Call]:
         """Return the calls that add a batch to `total`."""
         return [(self.function(ops), (y, p, features, weight, None, total))]
@@ -145,18 +163,27 @@ class InNumpy(Metric):
         self.metric, self.name = metric, metric.name
 
     def calls(
-        self, ops: Any, y: Any, p: Any, features: int, weight: Any, total: np.ndarray
+        self,
+        ops: Any,
+        y: Any,
+        p: Any,
+        features: int,
+        weight: Any,
+        total: np.ndarray,
+        sequence: bool | None = None,
     ) -> list[Call]:
         """Return the call that hands a batch to the metric."""
-        return [(self._update, (y, p, features, weight, total))]
+        return [(self._update, (y, p, features, weight, total, sequence))]
 
-    def _update(self, y: Any, p: Any, features: int, weight: Any, total: np.ndarray) -> None:
+    def _update(
+        self, y: Any, p: Any, features: int, weight: Any, total: np.ndarray, sequence: bool | None
+    ) -> None:
         if total[0] == 0:
             self.metric.reset_state()
         total[0] += 1
         y_true, y_pred = y.swapaxes(0, 1).copy(), p[:, :, :features].swapaxes(0, 1).copy()
         weights = None if weight is None else weight[:, :, 0].T.copy()
-        if p.shape[0] == 1:
+        if not (p.shape[0] > 1 if sequence is None else sequence):
             y_true, y_pred = y_true[:, 0], y_pred[:, 0]
         if weights is not None and weights.shape[1] == 1:
             weights = weights[:, 0]

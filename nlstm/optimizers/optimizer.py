@@ -164,10 +164,10 @@ class Optimizer(Configured):
         """
         if self._buffer is not None:
             raise ValueError("exclude_from_weight_decay must be called before the model is built.")
-        chosen = {id(parameter) for parameter in var_list or ()}
+        chosen = {id(parameter.original) for parameter in var_list or ()}
         pattern = re.compile("|".join(var_names)) if var_names else None
         self._undecayed = lambda one: (
-            id(one) in chosen or bool(pattern and pattern.search(one.name))
+            id(one.original) in chosen or bool(pattern and pattern.search(one.name))
         )
 
     def bind(self, ops: Any, buffer: ParameterBuffer) -> list[Call]:
@@ -256,6 +256,7 @@ class Optimizer(Configured):
         """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
         if self.use_ema and self._buffer is not None and self.iterations:
             self._buffer.value[:] = self._average
+            self._buffer.publish()
 
     # State
 
