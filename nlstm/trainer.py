@@ -1,40 +1,25 @@
-"""What a person does with a model and data: compile, fit, evaluate, predict."""
+"""What a person does with a model and data: compile, fit, evaluate, and by batches."""
 
 import math
-import operator
 import warnings
 from typing import Any
 
-import numpy as np
-
 from nlstm import optimizers
-from nlstm.batches import Feed, is_batches, number_of_batches, pass_over, unpacked
+from nlstm.batches import Feed, is_batches
 from nlstm.callbacks import CallbackList, History
 from nlstm.config import encode
 from nlstm.goal import aims
-from nlstm.loop import Loop, arranged
 from nlstm.plan import run
+from nlstm.predicting import Predictor, checked_batches, checked_count
 from nlstm.progress import Progress, checked_verbose
 from nlstm.sources import Data, is_pair, split
 
 __all__ = ["Trainer"]
 
 BATCH_SIZE = 32  # Keras's default
-PREDICT_ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
-PREDICT_ROWS = (32, 512)
 
 
-def _count(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}; got {number}.")
-    return number
-
-
-class Trainer(Loop):
+class Trainer(Predictor):
     """The public face of the loop."""
 
     stop_training = False
@@ -187,11 +172,11 @@ class Trainer(Loop):
         RuntimeWarning
             The loss has become NaN or infinite; once per fit. Or batches ran out.
         """
-        rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
-        epochs = _count("epochs", epochs, 0)
-        initial_epoch = _count("initial_epoch", initial_epoch, 0)
-        steps = _some("steps_per_epoch", steps_per_epoch)
-        held_steps = _some("validation_steps", validation_steps)
+        rows = checked_count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+        epochs = checked_count("epochs", epochs, 0)
+        initial_epoch = checked_count("initial_epoch", initial_epoch, 0)
+        steps = checked_batches("steps_per_epoch", steps_per_epoch)
+        held_steps = checked_batches("validation_steps", validation_steps)
         verbose = checked_verbose(verbose)
         frequency = _checked_frequency(validation_freq)
         if isinstance(validation_split, bool) or not 0.0 <= validation_split < 1.0:
@@ -220,7 +205,7 @@ class Trainer(Loop):
                     f"In validation_data: samples have shapes {held.samples}; those of x have "
                     f"{data.samples}."
                 )
-            held_rows = _count("validation_batch_size", validation_batch_size or rows, 1)
+            held_rows = checked_count("validation_batch_size", validation_batch_size or rows, 1)
             if not is_batches(x):
                 self._check_same_rows(rows, min(held_rows, held.rows))
             validation = self._array_feed(held, held_rows, False, False, held_steps)
@@ -297,8 +282,8 @@ class Trainer(Loop):
         float, list of float, or dict of str to float
             With several outputs: the loss, that of each output, then the metrics by name.
         """
-        rows = _count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
-        steps = _some("steps", steps)
+        rows = checked_count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+        steps = checked_batches("steps", steps)
         verbose = checked_verbose(verbose)
         if is_batches(x):
             self._check_batches(y, sample_weight, lengths)
@@ -315,60 +300,6 @@ class Trainer(Loop):
             feed.peek()
         logs = self._evaluate(feed, hooks, Progress(verbose, self._running_logs))
         return logs if return_dict else _unwrapped(logs)
-
-    def predict(
-        self,
-        x: Any,
-        batch_size: int | None = None,
-        verbose: Any = "auto",
-        steps: int | None = None,
-        callbacks: Any = None,
-        *,
-        lengths: Any = None,
-    ) -> Any:
-        """Return the model's outputs; dropout is off.
-
-        Parameters
-        ----------
-        x : array_like
-            As in `fit`. Of batches only x counts.
-        batch_size : int, optional
-            Rows at a time, by default what suits the caches. Results do not depend on it.
-        verbose : {"auto", 0, 1, 2}
-            1, and "auto" on a terminal or in a notebook, show a bar while it runs; nothing else is
-            printed.
-        steps : int, optional
-            Batches to take; by default all.
-        callbacks : list of Callback, optional
-        lengths : array_like of int, optional
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray, shape (batch, steps, features) or (batch, features)
-            As the outputs were given to the model: a list or a dict where there are several.
-
-        Raises
-        ------
-        ValueError
-            `x` does not fit the model, or the model has no weights yet.
-        """
-        verbose = checked_verbose(verbose)
-        steps = _some("steps", steps)
-        if is_batches(x):
-            return self._predict_batches(x, verbose, steps, callbacks, lengths)
-        _, data = self._inputs(x, lengths, "predict")
-        if batch_size is None:
-            rows = self._rows_at_a_time(data)
-        else:
-            rows = _count("batch_size", batch_size, 1)
-        rows = min(rows, data.rows)
-        if steps is not None and steps * rows < data.rows:
-            data = data.part(slice(steps * rows))
-        self._check_rest(data.rows, rows)
-        hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
-        progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
-        return self._as_outputs(self._predict(data, rows, hooks, progress))
 
     def train_on_batch(
         self,
@@ -400,22 +331,11 @@ class Trainer(Loop):
         data = self._data(x, y, sample_weight, "test_on_batch", lengths)
         return self._on_batch(data, False, return_dict)
 
-    def predict_on_batch(self, x: Any) -> Any:
-        """Return the model's outputs on the whole of `x` as one batch."""
-        return self.predict(x, batch_size=2**31, verbose=0)
-
     # Parts of these
 
     def _check_compiled(self, action: str) -> None:
         if not any(aim.loss for aim in self._aims):
             raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
-
-    def _check_batches(self, y: Any, weight: Any, lengths: Any, share: float = 0.0) -> None:
-        for name, value in (("y", y), ("sample_weight", weight), ("lengths", lengths)):
-            if value is not None:
-                raise ValueError(f"{name} must be None where x gives batches.")
-        if share:
-            raise ValueError("validation_split needs arrays, but x gives batches.")
 
     def _validation_data(self, given: Any, lengths: Any) -> Data:
         if is_pair(given):
@@ -458,93 +378,6 @@ class Trainer(Loop):
         hooks.call("on_test_end", logs)
         return logs
 
-    def _rows_at_a_time(self, data: Data) -> int:
-        longest = max(source.shape[1] for source in data.x)
-        rows = PREDICT_ELEMENTS // (longest * self._widest())
-        return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
-
-    def _predict(
-        self,
-        data: Data,
-        rows: int,
-        hooks: CallbackList | None = None,
-        progress: Progress | None = None,
-    ) -> list[np.ndarray]:
-        """Return all outputs, each (M, T, F) or (M, F)."""
-        ops = self.ops
-        ops.enter()
-        batches = self._batches(data, rows, False, None)
-        step, calls = batches[0]
-        results = [
-            np.empty((data.rows, output.steps, output.features), self.dtype)
-            for output in step.outputs
-        ]
-        scatter = ops.scatter_steps
-        lengths = self._measured(data)
-        before = after = draw = None
-        if hooks is not None:
-            before = hooks.batch_hook("on_predict_batch_begin")
-            after = hooks.batch_hook("on_predict_batch_end")
-            hooks.call("on_predict_begin", {})
-        if progress is not None:
-            progress.begin("predict", math.ceil(data.rows / rows))
-            draw = progress.step_hook
-        try:
-            for batch, start in enumerate(range(0, data.rows, rows)):
-                if data.rows - start < rows:
-                    step, calls = batches[-1]
-                place = np.arange(start, start + step.index.size)
-                step.index[:] = index = arranged(place, lengths)
-                if before is not None:
-                    before(batch, {})
-                run(calls)
-                for output, result in zip(step.outputs, results, strict=True):
-                    scatter(output.value, start, result)
-                    if lengths is not None:
-                        result[index] = result[place]
-                if after is not None:
-                    after(batch, {})
-                if draw is not None:
-                    draw(batch)
-        finally:
-            if progress is not None:
-                progress.close()
-        if hooks is not None:
-            hooks.call("on_predict_end", {})
-        return [
-            result if output.sequence else result[:, 0]
-            for output, result in zip(step.outputs, results, strict=True)
-        ]
-
-    def _predict_batches(
-        self, x: Any, verbose: int, steps: int | None, callbacks: Any, lengths: Any
-    ) -> Any:
-        self._check_batches(None, None, lengths)
-        feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
-        hooks = CallbackList(callbacks, self, {"verbose": verbose})
-        before = hooks.batch_hook("on_predict_batch_begin")
-        after = hooks.batch_hook("on_predict_batch_end")
-        parts: list[list[np.ndarray]] = []
-        hooks.call("on_predict_begin", {})
-        for number, batch in enumerate(feed.epoch()):
-            if before is not None:
-                before(number, {})
-            _, data = self._inputs(unpacked(batch)[0], None, "predict")
-            parts.append(self._predict(data, data.rows))
-            if after is not None:
-                after(number, {})
-        if not parts:
-            raise ValueError("The data to predict for gave no batch.")
-        hooks.call("on_predict_end", {})
-        return self._as_outputs([np.concatenate(part) for part in zip(*parts, strict=True)])
-
-    def _as_outputs(self, values: list[np.ndarray]) -> Any:
-        """Return outputs as the model was given them: one, a list or a dict."""
-        return values[0]
-
-    def _widest(self) -> int:
-        raise NotImplementedError
-
     def _on_batch(self, data: Data, training: bool, return_dict: bool) -> Any:
         _, calls = self._whole(data, training)
         goal = self._bound_goal()
@@ -572,15 +405,11 @@ class Trainer(Loop):
         return True
 
 
-def _some(name: str, value: Any) -> int | None:
-    return None if value is None else _count(name, value, 1)
-
-
 def _checked_frequency(value: Any) -> Any:
     """Return the epochs between validations, or the set of epochs that end with one."""
     if isinstance(value, list | tuple | set | range):
-        return {_count("validation_freq", one, 1) for one in value}
-    return _count("validation_freq", value, 1)
+        return {checked_count("validation_freq", one, 1) for one in value}
+    return checked_count("validation_freq", value, 1)
 
 
 def _is_due(epoch: int, frequency: Any) -> bool:
