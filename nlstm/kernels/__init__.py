@@ -41,7 +41,7 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
-  ``weights_from_mask(mask, weight, scaled, out)``, ``count_weights(weight, total)``
+  ``weights_from_mask(mask, weight, scaled, out)``
 * ``loss(name, settings, reduction)``, ``statistic(name, *constants)`` ->
   ``function(y, p, features, weight, dp, total)``
 * ``sgd_update``, ``rmsprop_update``, ``adam_update``, ``nadam_update``, ``adamax_update``,
@@ -56,7 +56,7 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``
 * ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
 * ``average_steps``, ``largest_steps`` and their ``_backward`` forms
-* ``value_mask``, ``index_mask``, ``keep_steps``: masks of steps
+* ``value_mask``, ``keep_steps``: masks of steps
 * ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
   ``scale_windows``: windows of a series, which are never all in memory
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers

@@ -113,7 +113,7 @@ class Embedding(Layer):
         plan.call(ops.embedding_forward, x.value, table, value)
         if self.mask_zero:
             y.mask = plan.mask(steps, x.rows)
-            plan.call(ops.index_mask, x.value, y.mask)
+            plan.call(ops.mask_from_values, x.value, False, y.mask)
         if plan.training:
             back = (x.value, y.gradient, plan.gradient(self.embeddings))
             plan.call_back(y, (ops.embedding_backward, back))

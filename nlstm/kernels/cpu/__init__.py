@@ -9,10 +9,6 @@ from nlstm.kernels.cpu.adaptive import nadam_update as nadam_update
 from nlstm.kernels.cpu.adaptive import nadam_update_parallel as nadam_update_parallel
 from nlstm.kernels.cpu.adaptive import rmsprop_update as rmsprop_update
 from nlstm.kernels.cpu.adaptive import rmsprop_update_parallel as rmsprop_update_parallel
-from nlstm.kernels.cpu.counting import count_weights as count_weights
-from nlstm.kernels.cpu.counting import mask_from_lengths as mask_from_lengths
-from nlstm.kernels.cpu.counting import mask_from_values as mask_from_values
-from nlstm.kernels.cpu.counting import weights_from_mask as weights_from_mask
 from nlstm.kernels.cpu.dense import dense as dense
 from nlstm.kernels.cpu.dense import dense_scratch_size as dense_scratch_size
 from nlstm.kernels.cpu.embedding import embedding_backward as embedding_backward
@@ -43,6 +39,11 @@ from nlstm.kernels.cpu.lstm_normalised import lstm_normalised as lstm_normalised
 from nlstm.kernels.cpu.lstm_normalised import (
     normalised_scratch_size as normalised_scratch_size,
 )
+from nlstm.kernels.cpu.masks import keep_steps as keep_steps
+from nlstm.kernels.cpu.masks import mask_from_lengths as mask_from_lengths
+from nlstm.kernels.cpu.masks import mask_from_values as mask_from_values
+from nlstm.kernels.cpu.masks import value_mask as value_mask
+from nlstm.kernels.cpu.masks import weights_from_mask as weights_from_mask
 from nlstm.kernels.cpu.masks import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cpu.merging import merge_backward as merge_backward
 from nlstm.kernels.cpu.merging import merge_forward as merge_forward
@@ -76,9 +77,6 @@ from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps
-from nlstm.kernels.cpu.step_masks import index_mask as index_mask
-from nlstm.kernels.cpu.step_masks import keep_steps as keep_steps
-from nlstm.kernels.cpu.step_masks import value_mask as value_mask
 from nlstm.kernels.cpu.stream import stream_step as stream_step
 from nlstm.kernels.cpu.stream import stream_table as stream_table
 from nlstm.kernels.cpu.threads import enter as enter
