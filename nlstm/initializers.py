@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.config import Configured
-from nlstm.names import unknown_name
+from nlstm.names import Registry, unknown_name
 
 __all__ = [
     "Constant",
@@ -203,7 +203,7 @@ CLASSES: dict[str, type[Initializer]] = {
     "zero": Zeros,
     "zeros": Zeros,
 }
-BY_NAME: dict[str, Any] = CLASSES | {found.__name__: found for found in CLASSES.values()}
+REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, CLASSES)
 
 
 class _Function(Initializer):
@@ -226,14 +226,9 @@ def get(identifier: Any) -> Initializer:
     TypeError
         `identifier` is nothing of these.
     """
-    if isinstance(identifier, str):
-        if identifier not in BY_NAME:
-            raise unknown_name("initializer", identifier, CLASSES)
-        return BY_NAME[identifier]()
-    if isinstance(identifier, Initializer):
-        return identifier
-    if isinstance(identifier, type) and issubclass(identifier, Initializer):
-        return identifier()
-    if callable(identifier):
+    own = isinstance(identifier, Initializer) or (
+        isinstance(identifier, type) and issubclass(identifier, Initializer)
+    )
+    if callable(identifier) and not own:
         return _Function(identifier)
-    raise TypeError(f"An initializer is a name or a callable; got {identifier!r}.")
+    return REGISTRY.get(identifier, "a callable")
