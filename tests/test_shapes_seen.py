@@ -1,4 +1,4 @@
-"""What users' losses and metrics see, steps that the first data decide, labels that do not count."""
+"""What users' losses see, steps that the first data decide, labels that do not count."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,8 @@
 """The layers of a model."""
 
 from nlstm.layers.activation import Activation as Activation
+from nlstm.layers.activation import ReLU as ReLU
+from nlstm.layers.activation import Softmax as Softmax
 from nlstm.layers.bidirectional import Bidirectional as Bidirectional
 from nlstm.layers.concatenate import Concatenate as Concatenate
 from nlstm.layers.dense import Dense as Dense
@@ -50,9 +52,11 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "ReLU",
     "RepeatVector",
     "Reshape",
     "SimpleRNN",
+    "Softmax",
     "SpatialDropout1D",
     "Subtract",
     "TimeDistributed",

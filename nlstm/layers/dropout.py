@@ -3,6 +3,7 @@
 from typing import Any
 
 from nlstm.layers.layer import Layer, Shape, checked_rate
+from nlstm.layers.views import as_rows
 from nlstm.plan import Plan, Tensor
 
 __all__ = ["Dropout"]
@@ -60,12 +61,8 @@ class Dropout(Layer):
         y.mask = x.mask
         apply = plan.ops.dropout_apply
         key = (self.seeds.key(0), plan.random_counter(), 0, self.rate, x.features)
-        plan.call(apply, *key, _rows(x.value), _rows(value))
+        plan.call(apply, *key, as_rows(x.value), as_rows(value))
         dx = plan.input_gradient(x)
         if dx is not None:
-            plan.call_back(y, (apply, (*key, _rows(y.gradient), _rows(dx))))
+            plan.call_back(y, (apply, (*key, as_rows(y.gradient), as_rows(dx))))
         return y
-
-
-def _rows(array: Any) -> Any:
-    return array.reshape(-1, array.shape[-1])

@@ -10,6 +10,8 @@ from nlstm.layers import (
     Dropout,
     Flatten,
     LayerNormalization,
+    ReLU,
+    Softmax,
     TimeDistributed,
 )
 from tests.layers.binding import Bound
@@ -91,3 +93,18 @@ def test_time_distributed_errors():
         TimeDistributed(LSTM(3)).output_shape((4, 3))
     with pytest.raises(ValueError, match="time_distributed expects sequences"):
         TimeDistributed(Dense(3)).output_shape((3,))
+
+
+def test_layers_with_names_of_their_own():
+    for layer, name in (
+        (Softmax(), "softmax"),
+        (ReLU(), "relu"),
+        (ReLU(6), "relu6"),
+        (ReLU(negative_slope=0.2), "leaky_relu"),
+    ):
+        assert layer.activation == name
+        assert type(layer).from_config(layer.get_config()).activation == name
+    with pytest.raises(ValueError, match="must be one of"):
+        ReLU(threshold=1.0)
+    with pytest.raises(ValueError, match="axis must be -1"):
+        Softmax(1)
