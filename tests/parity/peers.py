@@ -13,7 +13,7 @@ REQUIRED = os.environ.get("NLSTM_PEERS") == "required"
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
 
 
-def _peer(name):
+def peer(name):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -24,5 +24,5 @@ def _peer(name):
         pytest.skip(f"{name} is not installed", allow_module_level=True)
 
 
-torch = _peer("torch")
-keras = _peer("keras")
+torch = peer("torch")
+keras = peer("keras")
