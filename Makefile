@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 	$$python -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test lint bench compare clean
+.PHONY: demo test parity lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -16,6 +16,10 @@ demo: $(VENV)/installed-plot
 
 test: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest $(ARGS)
+
+# Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
+parity: $(VENV)/installed-test,peers
+	NLSTM_PEERS=required $(BIN)/python -m pytest tests/parity tests/reference $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .

@@ -1,0 +1,59 @@
+"""Run recurrent layers of Keras on JAX, in a process of its own: python jax_side.py IN.npz OUT.npz.
+
+IN holds "cases", JSON: [layer name, units, options] of each, and for case k the arrays x_k_0 (the
+input), x_k_1 (the mask), then the initial states; w_k_0, ... and s_k_0, ..., the weights and the
+slopes of the outputs. OUT holds outputs y_k_0, ..., gradients of inputs dx_k_0, ... and weights
+dw_k_0, ...
+"""
+
+import json
+import os
+import sys
+
+os.environ["KERAS_BACKEND"] = "jax"
+os.environ["JAX_ENABLE_X64"] = "1"
+
+import jax
+import keras
+import numpy as np
+
+
+def listed(given, letter, k):
+    return [given[f"{letter}_{k}_{i}"] for i in range(len(given)) if f"{letter}_{k}_{i}" in given]
+
+
+def run(name, units, options, arrays, weights, slopes):
+    """Return the outputs, the gradients of the inputs but the mask, and of the weights."""
+    symbols = [keras.Input(a.shape[1:], len(a), dtype=a.dtype.name) for a in arrays]
+    x, mask, *states = symbols
+    layer = getattr(keras.layers, name)(units, **options)
+    made = layer(x, mask=mask, initial_state=states)
+    model = keras.Model(symbols, list(made) if isinstance(made, list | tuple) else [made])
+    model.set_weights(weights)
+    mask = arrays[1]
+
+    def outputs(trainable, inputs):
+        found, _ = model.stateless_call(trainable, [], [inputs[0], mask, *inputs[1:]])
+        return list(found) if isinstance(found, list | tuple) else [found]
+
+    def loss(trainable, inputs):
+        return sum((y * slope).sum() for y, slope in zip(outputs(trainable, inputs), slopes))
+
+    at = [one.value for one in model.trainable_variables], [arrays[0], *arrays[2:]]
+    dw, dx = jax.grad(loss, (0, 1))(*at)
+    return outputs(*at), dx, dw
+
+
+def main(path, result):
+    keras.config.set_floatx("float64")
+    given = dict(np.load(path))
+    found = {}
+    for k, (name, units, options) in enumerate(json.loads(str(given["cases"]))):
+        made = run(name, units, options, *(listed(given, letter, k) for letter in "xws"))
+        for letters, arrays in zip(("y", "dx", "dw"), made):
+            found |= {f"{letters}_{k}_{i}": np.asarray(a) for i, a in enumerate(arrays)}
+    np.savez(result, **found)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
