@@ -1,0 +1,46 @@
+"""The parity suite: nlstm beside live Keras and PyTorch, where they are installed."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.parity.record import RECORD
+
+FOLDER = Path(__file__).parent
+REQUIRED = os.environ.get("NLSTM_PEERS") == "required"
+# Warnings from inside the peers are theirs; all others stay errors.
+THEIRS = ("keras", "torch", "jax", "tensorflow")
+
+
+@pytest.fixture(scope="session")
+def parity():
+    """Give the record: see `Record.configuration`."""
+    return RECORD
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if FOLDER in item.path.parents:
+            for name in THEIRS:
+                item.add_marker(pytest.mark.filterwarnings(rf"ignore:::{name}($|\..*)"))
+
+
+def _skipped(config):
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return len(reporter.stats.get("skipped", ())) if REQUIRED and reporter else 0
+
+
+def pytest_sessionfinish(session, exitstatus):
+    if _skipped(session.config) and not exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    path = os.environ.get("NLSTM_PARITY_REPORT")
+    if path and RECORD.counts:
+        RECORD.write(path)
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in RECORD.lines():
+        terminalreporter.write_line(line)
+    if _skipped(config):
+        terminalreporter.write_line("parity: NLSTM_PEERS=required, but tests were skipped: failed")
