@@ -17,10 +17,12 @@ scores = st.lists(st.integers(-4, 4).map(lambda n: n / 4), min_size=EPOCHS, max_
 
 @pytest.fixture(scope="module", autouse=True)
 def float64():
-    before = keras.config.floatx()
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
 
 
 def reported(library, values):

@@ -54,10 +54,12 @@ FLAT = ("R2Score", "FBetaScore", "F1Score")  # of (rows, features) alone, in Ker
 
 @pytest.fixture(scope="module", autouse=True)
 def float64():
-    before = keras.config.floatx()
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
     yield
-    keras.config.set_floatx(before)
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
 
 
 def both(name, config, batches):
