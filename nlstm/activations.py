@@ -124,6 +124,8 @@ def softmax(x: Any) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
+swish, hard_swish, celu = silu, hard_silu, elu  # celu at its alpha of 1
+
 FUNCTIONS = {name: globals()[name] for name in __all__ if name != "get"}
 ALIASES = {"celu": "elu", "swish": "silu", "hard_swish": "hard_silu"}  # celu at its alpha of 1
 

@@ -99,6 +99,9 @@ class MinMaxNorm(Constraint):
         return w * ((wanted + (1.0 - self.rate) * lengths) / (EPSILON + lengths))
 
 
+# Keras's names for them as functions
+max_norm, min_max_norm, non_neg, unit_norm = MaxNorm, MinMaxNorm, NonNeg, UnitNorm
+
 REGISTRY = Registry(
     "constraint",
     Constraint,

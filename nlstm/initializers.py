@@ -15,6 +15,7 @@ __all__ = [
     "GlorotUniform",
     "HeNormal",
     "HeUniform",
+    "Identity",
     "Initializer",
     "LecunNormal",
     "LecunUniform",
@@ -183,12 +184,26 @@ class Orthogonal(Initializer):
         return self.gain * (q.T if shape[0] < shape[1] else q)
 
 
+class Identity(Initializer):
+    """The identity matrix times `gain`."""
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        """Return an array of `shape`, which must have two axes."""
+        if len(shape) != 2:
+            raise ValueError(f"Identity needs a shape of two axes; got {shape}.")
+        return self.gain * np.eye(*shape)
+
+
 CLASSES: dict[str, type[Initializer]] = {
     "constant": Constant,
     "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,
     "he_uniform": HeUniform,
+    "identity": Identity,
     "lecun_normal": LecunNormal,
     "lecun_uniform": LecunUniform,
     "normal": RandomNormal,
@@ -204,6 +219,24 @@ CLASSES: dict[str, type[Initializer]] = {
     "zeros": Zeros,
 }
 REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, CLASSES)
+
+# Keras's names for them as functions
+constant = Constant
+glorot_normal = GlorotNormal
+glorot_uniform = GlorotUniform
+he_normal = HeNormal
+he_uniform = HeUniform
+identity = Identity
+lecun_normal = LecunNormal
+lecun_uniform = LecunUniform
+ones = Ones
+orthogonal = Orthogonal
+random_normal = RandomNormal
+random_uniform = RandomUniform
+truncated_normal = TruncatedNormal
+variance_scaling = VarianceScaling
+zeros = Zeros
+OrthogonalInitializer, IdentityInitializer = Orthogonal, Identity
 
 
 class _Function(Initializer):

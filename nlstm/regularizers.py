@@ -143,7 +143,8 @@ class OrthogonalRegularizer(Regularizer):
         return slopes if self.mode == "rows" else slopes.T
 
 
-l1, l2, l1_l2 = L1, L2, L1L2  # Keras's names for them as functions
+# Keras's names for them as functions
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
 
 REGISTRY = Registry(
     "regularizer",

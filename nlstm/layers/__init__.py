@@ -23,6 +23,8 @@ from nlstm.layers.merging import Multiply as Multiply
 from nlstm.layers.merging import Subtract as Subtract
 from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
 from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nlstm.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
+from nlstm.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
 from nlstm.layers.repeat_vector import RepeatVector as RepeatVector
 from nlstm.layers.reshape import Flatten as Flatten
 from nlstm.layers.reshape import Reshape as Reshape
@@ -42,6 +44,8 @@ __all__ = [
     "Flatten",
     "GaussianNoise",
     "GlobalAveragePooling1D",
+    "GlobalAvgPool1D",
+    "GlobalMaxPool1D",
     "GlobalMaxPooling1D",
     "Input",
     "InputLayer",

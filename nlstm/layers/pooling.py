@@ -100,3 +100,6 @@ class GlobalMaxPooling1D(GlobalPooling1D):
         counts = plan.scratch(x.features)
         back = (x.value, y.value, y.gradient, x.features, counts)
         return plan.ops.largest_steps_backward, back
+
+
+GlobalAvgPool1D, GlobalMaxPool1D = GlobalAveragePooling1D, GlobalMaxPooling1D

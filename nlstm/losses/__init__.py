@@ -11,6 +11,26 @@ from nlstm.losses.forecasting import GaussianNLL as GaussianNLL
 from nlstm.losses.forecasting import NSELoss as NSELoss
 from nlstm.losses.forecasting import QuantileLoss as QuantileLoss
 from nlstm.losses.forecasting import StudentTNLL as StudentTNLL
+from nlstm.losses.functions import FUNCTIONS
+from nlstm.losses.functions import binary_crossentropy as binary_crossentropy
+from nlstm.losses.functions import binary_focal_crossentropy as binary_focal_crossentropy
+from nlstm.losses.functions import categorical_crossentropy as categorical_crossentropy
+from nlstm.losses.functions import categorical_focal_crossentropy as categorical_focal_crossentropy
+from nlstm.losses.functions import categorical_hinge as categorical_hinge
+from nlstm.losses.functions import cosine_similarity as cosine_similarity
+from nlstm.losses.functions import hinge as hinge
+from nlstm.losses.functions import huber as huber
+from nlstm.losses.functions import kl_divergence as kl_divergence
+from nlstm.losses.functions import log_cosh as log_cosh
+from nlstm.losses.functions import mean_absolute_error as mean_absolute_error
+from nlstm.losses.functions import mean_absolute_percentage_error as mean_absolute_percentage_error
+from nlstm.losses.functions import mean_squared_error as mean_squared_error
+from nlstm.losses.functions import mean_squared_logarithmic_error as mean_squared_logarithmic_error
+from nlstm.losses.functions import poisson as poisson
+from nlstm.losses.functions import (
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
+from nlstm.losses.functions import squared_hinge as squared_hinge
 from nlstm.losses.loss import Loss as Loss
 from nlstm.losses.regression import CategoricalHinge as CategoricalHinge
 from nlstm.losses.regression import CosineSimilarity as CosineSimilarity
@@ -66,11 +86,12 @@ __all__ = [
     "Loss",
     "get",
     *(found.__name__ for found in REGISTRY.classes.values()),
+    *(function.__name__ for function in FUNCTIONS),
 ]
 
 
 def get(identifier: Any) -> Loss:
-    """Return the loss for a name, an object or a class.
+    """Return the loss for a name, an object, a class or a function of this module.
 
     Raises
     ------
@@ -80,6 +101,8 @@ def get(identifier: Any) -> Loss:
         `identifier` is nothing of these; for a function the error says how to give its gradient.
     """
     if callable(identifier) and not isinstance(identifier, Loss | type):
+        if identifier in FUNCTIONS:
+            return FUNCTIONS[identifier](name=identifier.__name__)
         raise TypeError(
             f"The loss {getattr(identifier, '__name__', identifier)!r} is a function, and nlstm "
             "does not differentiate Python code: subclass nlstm.losses.Loss with "

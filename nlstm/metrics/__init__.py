@@ -4,6 +4,25 @@ import copy
 from typing import Any
 
 from nlstm.losses import Loss
+from nlstm.losses.functions import FUNCTIONS as LOSS_FUNCTIONS
+from nlstm.losses.functions import binary_crossentropy as binary_crossentropy
+from nlstm.losses.functions import binary_focal_crossentropy as binary_focal_crossentropy
+from nlstm.losses.functions import categorical_crossentropy as categorical_crossentropy
+from nlstm.losses.functions import categorical_focal_crossentropy as categorical_focal_crossentropy
+from nlstm.losses.functions import categorical_hinge as categorical_hinge
+from nlstm.losses.functions import hinge as hinge
+from nlstm.losses.functions import huber as huber
+from nlstm.losses.functions import kl_divergence as kl_divergence
+from nlstm.losses.functions import log_cosh as log_cosh
+from nlstm.losses.functions import mean_absolute_error as mean_absolute_error
+from nlstm.losses.functions import mean_absolute_percentage_error as mean_absolute_percentage_error
+from nlstm.losses.functions import mean_squared_error as mean_squared_error
+from nlstm.losses.functions import mean_squared_logarithmic_error as mean_squared_logarithmic_error
+from nlstm.losses.functions import poisson as poisson
+from nlstm.losses.functions import (
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
+from nlstm.losses.functions import squared_hinge as squared_hinge
 from nlstm.metrics.confusion import AUC as AUC
 from nlstm.metrics.confusion import F1Score as F1Score
 from nlstm.metrics.confusion import FBetaScore as FBetaScore
@@ -12,6 +31,13 @@ from nlstm.metrics.confusion import Recall as Recall
 from nlstm.metrics.efficiency import KGE as KGE
 from nlstm.metrics.efficiency import NSE as NSE
 from nlstm.metrics.efficiency import R2Score as R2Score
+from nlstm.metrics.functions import binary_accuracy as binary_accuracy
+from nlstm.metrics.functions import categorical_accuracy as categorical_accuracy
+from nlstm.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
+from nlstm.metrics.functions import (
+    sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy,
+)
+from nlstm.metrics.functions import top_k_categorical_accuracy as top_k_categorical_accuracy
 from nlstm.metrics.means import Accuracy as Accuracy
 from nlstm.metrics.means import BinaryAccuracy as BinaryAccuracy
 from nlstm.metrics.means import BinaryCrossentropy as BinaryCrossentropy
@@ -88,6 +114,19 @@ REGISTRY = Registry(
     },
 )
 ACCURACY = ("accuracy", "acc")
+CROSSENTROPY = ("crossentropy", "ce")
+ONLY_LOSSES: dict[str, Any] = {
+    function.__name__: found
+    for function, found in LOSS_FUNCTIONS.items()
+    if function.__name__ not in REGISTRY.by_name
+}
+ACCURACIES: dict[Any, Any] = {
+    binary_accuracy: BinaryAccuracy,
+    categorical_accuracy: CategoricalAccuracy,
+    sparse_categorical_accuracy: SparseCategoricalAccuracy,
+    top_k_categorical_accuracy: TopKCategoricalAccuracy,
+    sparse_top_k_categorical_accuracy: SparseTopKCategoricalAccuracy,
+}
 
 __all__ = [
     "LossMetric",
@@ -98,6 +137,10 @@ __all__ = [
     "get",
     *(found.__name__ for found in REGISTRY.classes.values()),
 ]
+
+
+__all__ += [one.__name__ for one in ACCURACIES]
+__all__ += [one.__name__ for one in LOSS_FUNCTIONS if one.__name__ != "cosine_similarity"]
 
 
 def check(identifier: Any) -> None:
@@ -111,8 +154,8 @@ def get(identifier: Any, loss: Loss, features: int) -> Metric:
     Parameters
     ----------
     identifier : str, Metric, Loss, class or callable
-        "accuracy" picks the binary, categorical or sparse categorical one. A function of
-        (y_true, y_pred) gives values whose mean is reported.
+        "accuracy" and "crossentropy" pick the binary, categorical or sparse categorical one. A
+        function of (y_true, y_pred) gives values whose mean is reported.
     loss : Loss
         The model's loss, which says what targets look like.
     features : int
@@ -151,13 +194,23 @@ def _find(identifier: Any, sparse: bool, features: int) -> Metric:
             if sparse:
                 return SparseCategoricalAccuracy(identifier)
             return (BinaryAccuracy if features == 1 else CategoricalAccuracy)(identifier)
+        if identifier in CROSSENTROPY:
+            if sparse:
+                return SparseCategoricalCrossentropy(identifier)
+            return (BinaryCrossentropy if features == 1 else CategoricalCrossentropy)(identifier)
+        if identifier in ONLY_LOSSES:
+            return LossMetric(ONLY_LOSSES[identifier](name=identifier))
         if identifier not in REGISTRY.by_name:
-            raise unknown_name("metric", identifier, [*REGISTRY.shown, *ACCURACY])
+            raise unknown_name("metric", identifier, [*REGISTRY.shown, *ACCURACY, *CROSSENTROPY])
         metric = REGISTRY.by_name[identifier]()
         metric.name = identifier  # as in Keras: the key in the logs is what the user wrote
         return metric
     if isinstance(identifier, Loss):
         return LossMetric(identifier)
     if callable(identifier) and not isinstance(identifier, Metric | type):
+        if identifier in LOSS_FUNCTIONS:
+            return LossMetric(LOSS_FUNCTIONS[identifier](name=identifier.__name__))
+        if identifier in ACCURACIES:
+            return ACCURACIES[identifier](name=identifier.__name__)
         return MeanMetricWrapper(identifier)
     return REGISTRY.get(identifier, "an nlstm.metrics.Metric")

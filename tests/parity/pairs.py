@@ -95,9 +95,7 @@ class Theirs:
     def __init__(self, network, arrays, dtype):
         self.dtype = dtype
         with keras_in(dtype):
-            symbols = [
-                keras.Input(a.shape[1:], len(a), dtype=kind_of(a, dtype)) for a in arrays
-            ]
+            symbols = [keras.Input(a.shape[1:], len(a), dtype=kind_of(a, dtype)) for a in arrays]
             made = outputs_of(network(keras.layers, *symbols))
             self.model = keras.Model(symbols, made)
 

@@ -18,9 +18,7 @@ FLAGS = {
 }
 OPTIONS = st.fixed_dictionaries(FLAGS)
 BOTH_HAVE = sorted(
-    name
-    for name in activations.FUNCTIONS
-    if name != "softmax" and hasattr(keras.activations, name)
+    name for name in activations.FUNCTIONS if name != "softmax" and hasattr(keras.activations, name)
 )
 RNN_OPTIONS = st.fixed_dictionaries(
     {name: flag for name, flag in FLAGS.items() if name != "unit_forget_bias"}
