@@ -1,11 +1,10 @@
 """Functional models beside Keras: several inputs and outputs, shared layers, states handed on."""
 
+import numpy as np
 from hypothesis import given
 
 from tests.parity.draws import FLAG, SEEDS, SIZES, examples, random, random_mask
 from tests.parity.pairs import compare
-
-import numpy as np
 
 
 @examples(15)

@@ -1,5 +1,6 @@
 """All other layers beside Keras."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,8 +9,6 @@ from nlstm import activations
 from tests.parity.draws import FLAG, SEEDS, SIZES, examples, random, random_mask
 from tests.parity.pairs import compare
 from tests.parity.peers import keras
-
-import numpy as np
 
 BOTH_HAVE = sorted(name for name in activations.FUNCTIONS if hasattr(keras.activations, name))
 MERGERS = ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"]
