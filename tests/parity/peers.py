@@ -14,6 +14,7 @@ os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
 
 
 def peer(name):
+    """Return a module, or skip the one that asks for it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -24,5 +25,15 @@ def peer(name):
         pytest.skip(f"{name} is not installed", allow_module_level=True)
 
 
+def keep_float64(module):
+    """Let Keras compute in float64 what it is given in float64.
+
+    On PyTorch and JAX its products and sums of float64 arrays otherwise are float32's, "to be
+    aligned with JAX's default behavior".
+    """
+    module.src.backend.common.dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+
+
 torch = peer("torch")
 keras = peer("keras")
+keep_float64(keras)

@@ -12,21 +12,25 @@ from tests.tolerances import agreement
 
 def level_weights(peer, suffix):
     """Return what nlstm's level holds for PyTorch's `suffix`: transposed, the two biases added."""
-    parts = {name: getattr(peer, f"{name}_{suffix}", None) for name in (
-        "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")}  # fmt: skip
+    names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"]
+    parts = {
+        name: parameter.detach().numpy()
+        for name in names
+        if (parameter := getattr(peer, f"{name}_{suffix}", None)) is not None
+    }
     found = [parts["weight_ih"].T, parts["weight_hh"].T]
-    if parts["bias_ih"] is not None:
+    if "bias_ih" in parts:
         found.append(parts["bias_ih"] + parts["bias_hh"])
-    if parts["weight_hr"] is not None:
+    if "weight_hr" in parts:
         found.append(parts["weight_hr"].T)
-    return [one.detach().numpy() for one in found]
+    return found
 
 
 def level_gradients(peer, suffix):
     """Return PyTorch's gradients in nlstm's layout; each of its biases has that of the sum."""
     names = ["weight_ih", "weight_hh", "bias_ih", "weight_hr"]
     found = [getattr(peer, f"{name}_{suffix}", None) for name in names]
-    return [one.grad.T.numpy() for one in found if one is not None]
+    return [one.grad.numpy().T for one in found if one is not None]
 
 
 def torch_lstm(seed, **options):
