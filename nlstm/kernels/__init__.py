@@ -32,7 +32,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
   ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``,
   ``pack_peephole(weights)``, ``unpack_peephole(packed, H)``
 * ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``,
-  ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``
+  ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
+  ``lstm_masked_size(N, H, dtype)``
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
   normalised_backward``, ``normalised_scratch_size(N, F, H, dtype)``: with layer normalisation
 * ``activation(name) -> activation_forward, activation_backward``, for layers whose own kernels

@@ -143,7 +143,7 @@ class Level:
             size = ops.normalised_scratch_size(rows, x.features, units, dtype)
             gates, scratch = None, plan.scratch(size)
         x_mask, xm = self._input_masks(plan, x)
-        h_mask, hm = self._recurrent_masks(plan, steps, rows, width)
+        h_mask, hm = self._recurrent_masks(plan, rows, width)
 
         zeroed = layer.zero_output_for_mask and x.mask is not None
         shown = h[1:] if sequences else h[last : last + 1]
@@ -256,16 +256,16 @@ class Level:
         return mask, plan.array((steps, *by_gate, *rest))
 
     def _recurrent_masks(
-        self, plan: Plan, steps: int, rows: int, width: int
+        self, plan: Plan, rows: int, width: int
     ) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Return the dropout masks of the state, one per gate, and a buffer for masked states."""
+        """Return the dropout masks of the state, one per gate, and scratch for masked states."""
         layer = self.layer
         if not plan.training or layer.recurrent_dropout == 0.0:
             return None, None
         mask = plan.array((GATES, rows, width))
         flat = mask.reshape(GATES * rows, width)
         self._draw(plan, RECURRENT_DROPOUT, layer.recurrent_dropout, layer.units, flat)
-        return mask, plan.array((steps, GATES, rows, width))
+        return mask, plan.array((plan.ops.lstm_masked_size(rows, layer.units, plan.dtype),))
 
     def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
         stream = PURPOSES * self.number + purpose

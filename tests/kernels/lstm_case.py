@@ -5,7 +5,7 @@ import numpy as np
 from nlstm.kernels.cpu import layout
 from nlstm.kernels.cpu.jit import njit
 from nlstm.kernels.cpu.lstm import lstm
-from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_scratch_size
+from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
 from nlstm.kernels.cpu.simd import splat, store
 from nlstm.kernels.cpu.tile import load_tile
 from nlstm.kernels.cpu.zoneout import draw, row_key, zoneout_key
@@ -112,7 +112,7 @@ def run_kernels(
     mask = None if mask is None else steps_first(mask).astype(np.uint8)
     x_mask, h_mask = case["x_mask"], case["h_masks"]
     xm = None if x_mask is None else np.full((T, *x_mask.shape[:-2], N, F), nan, dtype)
-    hm = None if h_mask is None else np.full((T, 4, N, S), nan, dtype)
+    hm = None if h_mask is None else np.full(lstm_masked_size(N, H, dtype), nan, dtype)
     h_mask = None if h_mask is None else widen(h_mask, S)
     slots = T + 1 if train else 2
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)

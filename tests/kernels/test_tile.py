@@ -5,7 +5,7 @@ import pytest
 
 from nlstm.kernels import load
 from nlstm.kernels.cpu.jit import lanes, njit
-from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
 
 
 @njit
@@ -38,3 +38,28 @@ def test_every_shape(rows, vectors, dtype):
     C = np.full((rows, width), np.nan, dtype)
     product(rows, vectors, C, A, B, A2, B2, L)
     assert C == pytest.approx(2 * A @ B + A2.T @ B2, abs=50 * float(np.finfo(dtype).eps))
+
+
+@njit
+def product_by_gate(rows, C, A, B, L):
+    K, width = B.shape
+    place = (C, 0, C.shape[1], L)
+    # Two blocks of k, as in the plain product; A lies by columns.
+    half, apart = K // 2, K * rows
+    source = (A, 0, 1, rows, half * rows, apart, B, 0, L, width, half * width, half, 2)
+    gate_tile(rows, VECTORS, place, None, (source,))
+    gate_tile(rows, VECTORS, place, place, (source, source))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("rows", range(1, ROWS + 1))
+def test_every_gate_tile(rows, dtype):
+    load_gate_tile(dtype)
+    rng = np.random.default_rng(0)
+    L = lanes(dtype)
+    A = rng.standard_normal((VECTORS, 8, rows)).astype(dtype)
+    B = rng.standard_normal((8, VECTORS * L)).astype(dtype)
+    C = np.full((rows, VECTORS * L), np.nan, dtype)
+    product_by_gate(rows, C, A, B, L)
+    expected = 3 * np.einsum("vkr,kvl->rvl", A, B.reshape(8, VECTORS, L)).reshape(C.shape)
+    assert C == pytest.approx(expected, abs=200 * float(np.finfo(dtype).eps))

@@ -74,6 +74,7 @@ from nlstm.kernels.cpu.rnn import rnn as rnn
 from nlstm.kernels.cpu.rnn_backward import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cpu.row_activation import row_activation as row_activation
 from nlstm.kernels.cpu.schedule import lstm_gates_shape as lstm_gates_shape
+from nlstm.kernels.cpu.schedule import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cpu.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.sequences import scatter_steps as scatter_steps

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.layout import GATES
 from nlstm.kernels.cpu.simd import Emitter, element_pointer
-from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, gate_tile, tile
 
 ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
 K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
@@ -160,12 +160,13 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
 
 @njit_inner
 def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                    dz_offset, dz_step, steps, N, L, accumulate):  # fmt: skip
+                    dz_offset, dz_step, steps, N, L, accumulate, in_gate=None):  # fmt: skip
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
     One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
     dz_offset + step * dz_step + n * 4L, and `vectors` of its vectors are used. The sum runs over
-    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to.
+    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to. Where
+    inputs differ from gate to gate, those of the next gate are `in_gate` further.
     """
     width = GATES * L
     step_block = max(1, ROW_BLOCK // N)
@@ -179,8 +180,17 @@ def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, i
             for index in range(count):
                 k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
                 place = (dW, dW_offset + k * width, width, L)
-                source = (inputs, a + k, 1, in_row, in_step, dz, b, L, width, dz_step, rows, m)
-                if step == 0 and n == 0 and not accumulate:
-                    tile(end - k, vectors, place, None, (source,))
+                fresh = step == 0 and n == 0 and not accumulate
+                of_dz = (dz, b, L, width, dz_step, rows, m)
+                if in_gate is None:
+                    source = (inputs, a + k, 1, in_row, in_step) + of_dz
+                    if fresh:
+                        tile(end - k, vectors, place, None, (source,))
+                    else:
+                        tile(end - k, vectors, place, place, (source,))
                 else:
-                    tile(end - k, vectors, place, place, (source,))
+                    gated = (inputs, a + k, 1, in_row, in_step, in_gate) + of_dz
+                    if fresh:
+                        gate_tile(end - k, VECTORS, place, None, (gated,))
+                    else:
+                        gate_tile(end - k, VECTORS, place, place, (gated,))

@@ -13,7 +13,7 @@ phase adds; else the recurrence and the products of each chunk are phases.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.gemm import share
+from nlstm.kernels.cpu.gemm import ROW_BLOCK, share
 from nlstm.kernels.cpu.jit import (
     flush_denormals,
     njit_inner,
@@ -97,8 +97,8 @@ def prefetch_step(t, n0, n1, c, gates):
 
 @njit_inner
 def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h,
-                     c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels, product,
-                     H, reverse, mask, h_mask, peephole, zoneout):  # fmt: skip
+                     c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels, H,
+                     reverse, mask, h_mask, hm, hm_at, peephole, zoneout):  # fmt: skip
     """Take one slice back through the chunk (rows), or through one phase of it (units)."""
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     n0, n1 = share(N, s % row_slices, row_slices)
@@ -114,7 +114,7 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
             if by_units and t < t1 - 1:
                 later = T - 2 - t if reverse else t + 1
                 backward_product(n, end, b0, b1, dh, dz, at + dz_step, dz_block, scratch, U_panels,
-                                 product, H, L, later, mask, h_mask, zoneout)  # fmt: skip
+                                 H, L, later, mask, h_mask, hm, hm_at, zoneout)  # fmt: skip
             if t >= t0:
                 backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates,
                               dy, dh, dc, dz, at, dz_block, mask, peephole, zoneout,
@@ -122,8 +122,8 @@ def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recur
             if not by_units:
                 if far and t > 0:
                     prefetch_step(t - 1, n, end, c, gates)
-                backward_product(n, end, b0, b1, dh, dz, at, dz_block, scratch, U_panels, product,
-                                 H, L, tx, mask, h_mask, zoneout)  # fmt: skip
+                backward_product(n, end, b0, b1, dh, dz, at, dz_block, scratch, U_panels, H, L,
+                                 tx, mask, h_mask, hm, hm_at, zoneout)  # fmt: skip
 
 
 # --- all steps ------------------------------------------------------------------------------------
@@ -148,11 +148,7 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
         size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
-    inputs_product = product
-    if partial:  # slices are not in step: each has rows of its own, whatever their length
-        widest = max(B, V)
-        product += n0 * (widest - B) * L
-        inputs_product += n0 * (widest - V) * L
+    hm_at = s * ROW_BLOCK * width
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
@@ -170,11 +166,11 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
             if stage != GRADIENT:
                 recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation,
                                  recurrent_activation, h, c, gates, dy, dh, dc, scratch, dz, dz_at,
-                                 dz_step, dz_block, U_panels, product, H, reverse, mask, h_mask,
+                                 dz_step, dz_block, U_panels, H, reverse, mask, h_mask, hm, hm_at,
                                  peephole, zoneout)  # fmt: skip
             if stage != RECURRENCE:
                 inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step,
-                             dz_block, W_panels, inputs_product, T, F, H, L, reverse)  # fmt: skip
+                             dz_block, W_panels, product, T, F, H, L, reverse)  # fmt: skip
                 if partial:
                     to_W = to_U = to_b = scratch
                     W_at = sums + s * size
@@ -187,9 +183,9 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
                     W_at = U_at = b_at = p_at = 0
                     first, last = share(B * (F + H + 1), s, slices)
                     m0, m1 = 0, N
-                gradient_share(first, last, m0, m1, t0, t1, x, h, c, hm, h_mask, mask, scratch, dz,
-                               dz_at, dz_step, dz_block, F, H, L, to_W, W_at, to_U, U_at, to_b,
-                               b_at, dp, p_at, partial, reverse)  # fmt: skip
+                gradient_share(first, last, m0, m1, t0, t1, x, h, c, hm, hm_at, h_mask, mask,
+                               scratch, dz, dz_at, dz_step, dz_block, F, H, L, to_W, W_at, to_U,
+                               U_at, to_b, b_at, dp, p_at, partial, reverse)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0

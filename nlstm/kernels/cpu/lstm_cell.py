@@ -14,8 +14,7 @@ from nlstm.kernels.cpu.zoneout import C_DRAW, H_DRAW, draw, mean_of_draws, row_k
 
 @njit_inner
 def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
-                gates, past_caches, H, L, mask, h_mask, hm, peephole, zoneout,
-                zone_key):  # fmt: skip
+                gates, past_caches, H, L, mask, peephole, zoneout, zone_key):  # fmt: skip
     """Finish rows first..last of one unit block: gates from z, then c and h.
 
     `slots` are those of h and c before and after the step. Masked rows keep their state.
@@ -75,10 +74,18 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                     store(gates, at + 2 * L, g)
                     store(gates, at + 3 * L, o)
         store(h, after + n * S, h_new)
-        if h_mask is not None and t + 1 < hm.shape[0]:
+
+
+@njit_inner
+def mask_states(h, h_at, h_mask, n0, n1, k0, k1, out, at, L):
+    """Write what each gate sees of a state: out (n1 - n0, 4, k1 - k0), at its place."""
+    N, S = h_mask.shape[1], h_mask.shape[2]
+    for n in range(n0, n1):
+        for k in range(k0, k1, L):
+            value = load(h, h_at + n * S + k)
             for gate in range(GATES):
-                kept = h_new * load(h_mask, (gate * N + n) * S + block * L)
-                store(hm, (((t + 1) * GATES + gate) * N + n) * S + block * L, kept)
+                kept = value * load(h_mask, (gate * N + n) * S + k)
+                store(out, at + ((n - n0) * GATES + gate) * (k1 - k0) + k - k0, kept)
 
 
 @njit_inner

@@ -16,23 +16,23 @@ from numba import prange
 from nlstm.kernels.cpu.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.jit import (
     flush_denormals,
-    njit,
     njit_inner,
     njit_parallel,
     restore_denormals,
     thread_count,
 )
 from nlstm.kernels.cpu.layout import GATES
-from nlstm.kernels.cpu.lstm_cell import finish_cell
+from nlstm.kernels.cpu.lstm_cell import finish_cell, mask_states
 from nlstm.kernels.cpu.schedule import (
     CACHED_BYTES,
+    GATED_ROWS,
     MOST_SLICES,
     is_projected,
     projected_steps,
     schedule,
 )
 from nlstm.kernels.cpu.simd import fence, is_aligned
-from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
 from nlstm.kernels.cpu.zoneout import zoneout_key
 
 # --- one tile -------------------------------------------------------------------------------------
@@ -57,12 +57,9 @@ def add_inputs(rows, out, start, x, tx, n, W, W_at, inputs, L):
         from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
         tile(rows, VECTORS, out, start, (from_x,))
     else:
-        for gate in range(GATES):
-            to = (out[0], out[1] + gate * L, out[2], out[3])
-            begin = (start[0], start[1] + gate * L, start[2], start[3])
-            x_at, W_gate = ((tx * GATES + gate) * N + n) * Sx, W_at + gate * L
-            from_x = (x, x_at, Sx, 1, 0, W, W_gate, L, width, 0, inputs, 1)
-            tile(rows, 1, to, begin, (from_x,))
+        x_at = (tx * GATES * N + n) * Sx
+        from_x = (x, x_at, Sx, 1, 0, N * Sx, W, W_at, L, width, 0, inputs, 1)
+        gate_tile(rows, VECTORS, out, start, (from_x,))
 
 
 # --- inputs of many steps -------------------------------------------------------------------------
@@ -140,6 +137,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
     t0, t1, chunk, project = phase_at(phase, T, projected_steps, unit_slices > 1)
     n0, n1 = share(N, s % row_slices, row_slices)
     b0, b1 = share(B, s // row_slices, unit_slices)
+    groups = 1 if h_mask is None else (n1 - n0 + GATED_ROWS - 1) // GATED_ROWS
     count = tile_count(n1 - n0)
     z = s * ROWS * width
     past_caches = False
@@ -157,34 +155,42 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
         slots = (
             t % h.shape[0], (t + 1) % h.shape[0], t % c.shape[0], (t + 1) % c.shape[0]
         )  # fmt: skip
-        for block in range(b0, b1):
-            for index in range(count):
-                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
-                if any_row(mask, tx, n, end):
-                    place = (scratch, z, width, L)
-                    if chunk >= 0:
-                        z_from, z_at, z_block = place_z(gates, scratch, chunk, t, N, B, L)
-                        start = (z_from, z_at + block * z_block + n * width, width, L)
-                        inputs = 0
-                    else:
-                        start = (b.reshape(-1), block * width, 0, L)
-                        inputs = F
-                    x_at, W_at, U_at = (tx * N + n) * Sx, block * F * width, block * H * width
-                    if h_mask is None:
-                        from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
-                        before = (slots[0] * N + n) * S
-                        from_h = (h, before, S, 1, 0, U, U_at, L, width, 0, H, 1)
-                        tile(end - n, VECTORS, place, start, (from_x, from_h))
-                    else:
-                        add_inputs(end - n, place, start, x, tx, n, W, W_at, inputs, L)
-                        for gate in range(GATES):
-                            before = ((t * GATES + gate) * N + n) * S
-                            of_gate = (scratch, z + gate * L, width, L)
-                            from_h = (hm, before, S, 1, 0, U, U_at + gate * L, L, width, 0, H, 1)
-                            tile(end - n, 1, of_gate, of_gate, (from_h,))
-                finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z, h,
-                            c, slots, gates, past_caches, H, L, mask, h_mask, hm, peephole, zoneout,
-                            zone_key)  # fmt: skip
+        for group in range(groups):
+            if h_mask is None:
+                first, last = n0, n1
+            else:
+                first, last = share(n1 - n0, group, groups)
+                first, last = n0 + first, n0 + last
+                count = tile_count(last - first)
+                seen = s * min(N, GATED_ROWS) * GATES * S
+                mask_states(h, slots[0] * N * S, h_mask, first, last, 0, S, hm, seen, L)
+            for block in range(b0, b1):
+                for index in range(count):
+                    n, end = tile_edge(first, last, index), tile_edge(first, last, index + 1)
+                    if any_row(mask, tx, n, end):
+                        place = (scratch, z, width, L)
+                        if chunk >= 0:
+                            z_from, z_at, z_block = place_z(gates, scratch, chunk, t, N, B, L)
+                            start = (z_from, z_at + block * z_block + n * width, width, L)
+                            inputs = 0
+                        else:
+                            start = (b.reshape(-1), block * width, 0, L)
+                            inputs = F
+                        W_at, U_at = block * F * width, block * H * width
+                        of_x, of_h = (W, W_at, L, width, 0, inputs, 1), (U, U_at, L, width, 0, H, 1)
+                        if h_mask is None:
+                            from_x = (x, (tx * N + n) * Sx, Sx, 1, 0) + of_x
+                            from_h = (h, (slots[0] * N + n) * S, S, 1, 0) + of_h
+                            tile(end - n, VECTORS, place, start, (from_x, from_h))
+                        else:
+                            copies, apart = (1, 0) if x.ndim == 3 else (GATES, N * Sx)
+                            x_at, h_at = (tx * copies * N + n) * Sx, seen + (n - first) * GATES * S
+                            from_x = (x, x_at, Sx, 1, 0, apart) + of_x
+                            from_h = (hm, h_at, GATES * S, 1, 0, S) + of_h
+                            gate_tile(end - n, VECTORS, place, start, (from_x, from_h))
+                    finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z,
+                                h, c, slots, gates, past_caches, H, L, mask, peephole, zoneout,
+                                zone_key)  # fmt: skip
     fence()
     restore_denormals(mode)
 
@@ -209,15 +215,6 @@ def mask_inputs_by_gate(x, x_mask, xm):
             for n in range(x.shape[1]):
                 for k in range(x_mask.shape[2]):
                     xm[t, gate, n, k] = x[t, n, k] * x_mask[gate, n, k]
-
-
-@njit
-def mask_first_state(h, h_mask, hm):
-    """Write the masked initial state; the cell writes those after it."""
-    for gate in range(GATES):
-        for n in range(h.shape[1]):
-            for k in range(h.shape[2]):
-                hm[0, gate, n, k] = h[0, n, k] * h_mask[gate, n, k]
 
 
 @njit_parallel
@@ -259,8 +256,8 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
     mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
     x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives
         the product. With h_mask it may have a mask a gate, (4, N, F); then xm is (T, 4, N, S).
-    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, shape (T, 4, N, S),
-        receives the products.
+    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, `lstm_masked_size`
+        numbers, is scratch for the products.
     peephole : ndarray, shape (B, 3, L), or None. Weights for i, f and o.
     zoneout : (seed, step, stream, c rate, h rate) or None. Draws by `nlstm.kernels.cpu.zoneout`;
         without gates the mean of the draws. step : ndarray(int64), shape (1,).
@@ -274,6 +271,6 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
         write(x, x_mask, xm)
         x = xm
     if h_mask is not None:
-        mask_first_state(h, h_mask, hm)
+        load_gate_tile(x.dtype)
     run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
                 h_mask, hm, peephole, zoneout)  # fmt: skip

@@ -9,13 +9,16 @@ from nlstm.kernels.cpu.gemm import (
     ROW_BLOCK,
     product_with_transpose,
     share,
+    tile_count,
+    tile_edge,
     transpose_panel,
     weight_gradient,
 )
 from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.layout import GATES, PEEPHOLES
+from nlstm.kernels.cpu.lstm_cell import mask_states
 from nlstm.kernels.cpu.simd import fma, load, splat, store
-from nlstm.kernels.cpu.tile import ROWS, VECTORS
+from nlstm.kernels.cpu.tile import ROWS, VECTORS, gate_tile
 
 
 @njit_inner
@@ -34,12 +37,11 @@ def next_run(mask, t, n, last):
 
 
 @njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels, product, H, L,
-                     tx, mask, h_mask, zoneout):  # fmt: skip
+def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels, H, L, tx, mask,
+                     h_mask, hm, hm_at, zoneout):  # fmt: skip
     """Compute dh of the step before: dz U^T, plus what went past it."""
     N, S = dh.shape
     past = mask is not None or zoneout is not None
-    row = (H + L - 1) // L * L
     n = n0
     while n < n1:
         first, end = next_run(mask, tx, n, n1)
@@ -48,52 +50,119 @@ def backward_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels,
                                    dz_block, scratch, U_panels, H, L, np.int64(0), np.int64(GATES),
                                    np.bool_(past))  # fmt: skip
         else:
-            for gate in range(GATES):
-                product_with_transpose(scratch, product, row, first, end, v0, v1, dz, dz_at,
-                                       dz_block, scratch, U_panels, H, L, gate, np.int64(1),
-                                       np.bool_(False))  # fmt: skip
-                for m in range(first, end):
-                    for v in range(v0, v1):
-                        at = m * S + v * L
-                        kept = load(scratch, product + m * row + v * L)
-                        kept = kept * load(h_mask, gate * N * S + at)
-                        if past or gate > 0:
-                            kept = kept + load(dh, at)
-                        store(dh, at, kept)
+            gated_product(first, end, v0, v1, dh, dz, dz_at, dz_block, scratch, U_panels, H, L,
+                          h_mask, hm, hm_at, past)  # fmt: skip
         n = end
 
 
 @njit_inner
+def gated_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, panels, panels_at, H, L, h_mask, hm,
+                  hm_at, past):  # fmt: skip
+    """Compute dh as the sum over gates of mask * (dz U^T), plus what was there with `past`."""
+    N, S = dh.shape
+    width, full, tail = GATES * L, H // L, H % L
+    panel = (full + (tail > 0)) * width * L
+    count = tile_count(n1 - n0)
+    for v in range(v0, v1):
+        b = panels_at + v * panel
+        b_rest = b + full * width * L
+        for index in range(count):
+            n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
+            a = dz_at + n * width
+            blocks = (dz, a, width, 1, dz_block, L, panels, b, L * L, L, width * L, L, full)
+            rest = (
+                dz, a + full * dz_block, width, 1, 0, L, panels, b_rest, L * L, L, 0, tail, 1
+            )  # fmt: skip
+            gate_tile(end - n, VECTORS, (hm, hm_at, width, L), None, (blocks, rest))
+            for m in range(n, end):
+                at = m * S + v * L
+                total = load(dh, at) if past else splat(dh, 0.0)
+                for gate in range(GATES):
+                    part = load(hm, hm_at + (m - n) * width + gate * L)
+                    total = fma(part, load(h_mask, gate * N * S + at), total)
+                store(dh, at, total)
+
+
+@njit_inner
+def rows_that_count(mask, tx, tx_step, n0, step, m, rows):
+    """Return the first row that some of m steps has in the mask, and the end after the last."""
+    if mask is None:
+        return 0, rows
+    first, last = rows, 0
+    for j in range(step, step + m):
+        t, n = tx + j * tx_step, np.int64(0)
+        while n < first and not mask[t, n0 + n]:
+            n += 1
+        first, n = min(first, n), np.int64(rows)
+        while n > last and not mask[t, n0 + n - 1]:
+            n -= 1
+        last = max(last, n)
+    return first, last
+
+
+@njit_inner
 def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, inputs, in_offset,
-                    in_row, in_step, dz, dz_offset, dz_step, steps, rows, L,
-                    accumulate):  # fmt: skip
+                    in_row, in_step, dz, dz_offset, dz_step, steps, rows, L, accumulate,
+                    in_gate):  # fmt: skip
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
     Step 0 of the chunk is tx of the mask, row 0 is n0; each block of steps has rows of its own.
     """
     if mask is None:
         weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                        dz_offset, dz_step, steps, rows, L, accumulate)  # fmt: skip
+                        dz_offset, dz_step, steps, rows, L, accumulate, in_gate)  # fmt: skip
         return
     block = max(1, ROW_BLOCK // rows)
     for step in range(0, steps, block):
         m = min(block, steps - step)
-        first, last = rows, 0
-        for j in range(step, step + m):
-            t, n = tx + j * tx_step, np.int64(0)
-            while n < first and not mask[t, n0 + n]:
-                n += 1
-            first, n = min(first, n), np.int64(rows)
-            while n > last and not mask[t, n0 + n - 1]:
-                n -= 1
-            last = max(last, n)
+        first, last = rows_that_count(mask, tx, tx_step, n0, step, m, rows)
         if step == 0 and not accumulate and last <= first:
             first, last = 0, 1  # zeros, for there is nothing to add to yet
         if first < last:
             weight_gradient(dW, dW_offset, k0, k1, vectors, inputs,
                             in_offset + step * in_step + first * in_row, in_row, in_step, dz,
                             dz_offset + step * dz_step + first * GATES * L, dz_step, m,
-                            last - first, L, np.bool_(accumulate or step > 0))  # fmt: skip
+                            last - first, L, np.bool_(accumulate or step > 0),
+                            in_gate)  # fmt: skip
+
+
+@njit_inner
+def state_gradient(first, last, n0, t0, steps, rows, h, h_mask, hm, hm_at, mask, tx, tx_step, dz,
+                   dz_at, dz_step, dz_block, F, H, L, dU, dU_at, accumulate):  # fmt: skip
+    """Compute dU of elements first..last where each gate saw a masked state of its own.
+
+    These states are made again for ROW_BLOCK rows and L units at a time, and serve all blocks.
+    """
+    N, S, width, inputs = h.shape[1], h.shape[2], GATES * L, F + H + 1
+    step_block = max(1, ROW_BLOCK // rows)
+    for step in range(0, steps, step_block):
+        m = min(step_block, steps - step)
+        begin, stop = rows_that_count(mask, tx, tx_step, n0, step, m, rows)
+        if step == 0 and not accumulate and stop <= begin:
+            begin, stop = 0, 1  # zeros, for there is nothing to add to yet
+        for n in range(begin, stop, ROW_BLOCK):
+            piece = min(ROW_BLOCK, stop - n)
+            add = accumulate or step > 0 or n > begin
+            for j in range(0, H, L):
+                for s in range(m):
+                    h_at, to = (t0 + step + s) * N * S, hm_at + s * piece * width
+                    mask_states(h, h_at, h_mask, n0 + n, n0 + n + piece, j, j + L, hm, to, L)
+                for block in range(first // inputs, (last + inputs - 1) // inputs):
+                    before = block * inputs + F
+                    k0, k1 = max(j, first - before), min(j + L, H, last - before)
+                    count = tile_count(k1 - k0) if k0 < k1 else 0
+                    b = dz_at + block * dz_block + step * dz_step + n * width
+                    for index in range(count):
+                        k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
+                        place = (dU, dU_at + (block * H + k) * width, width, L)
+                        source = (
+                            hm, hm_at + k - j, 1, width, piece * width, L,
+                            dz, b, L, width, dz_step, piece, m,
+                        )  # fmt: skip
+                        if add:
+                            gate_tile(end - k, VECTORS, place, place, (source,))
+                        else:
+                            gate_tile(end - k, VECTORS, place, None, (source,))
 
 
 @njit_inner
@@ -111,8 +180,8 @@ def peephole_gradient(dp, dp_at, c, c_at, c_step, c_row, dz, dz_at, dz_step, ste
 
 
 @njit_inner
-def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, h_mask, mask, scratch, dz, dz_at,
-                   dz_step, dz_block, F, H, L, dW, dW_at, dU, dU_at, db, db_at, dp, dp_at,
+def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, hm_at, h_mask, mask, scratch, dz,
+                   dz_at, dz_step, dz_block, F, H, L, dW, dW_at, dU, dU_at, db, db_at, dp, dp_at,
                    partial, reverse):  # fmt: skip
     """Add what rows n0..n1 of a chunk give to the weight gradients, which lie flat at their places.
 
@@ -124,30 +193,33 @@ def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, h_mask, mask, scrat
     rows, four = n1 - n0, np.int64(VECTORS)
     accumulate = t1 < T
     tx, tx_step = (T - 1 - t0, -1) if reverse else (t0, 1)
-    x_masks = 1 if x.ndim == 3 else GATES
-    h_masks = 1 if h_mask is None else GATES
+    if h_mask is not None:
+        state_gradient(first, last, n0, t0, steps, rows, h, h_mask, hm, hm_at, mask, tx, tx_step,
+                       dz, dz_at + n0 * width, dz_step, dz_block, F, H, L, dU, dU_at,
+                       accumulate)  # fmt: skip
     for block in range(first // inputs, (last + inputs - 1) // inputs):
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
         at = dz_at + block * dz_block + n0 * width
         if k0 < F:
-            for gate in range(x_masks):
-                x_at, x_step = ((tx * x_masks + gate) * N + n0) * Sx, tx_step * x_masks * N * Sx
-                masked_gradient(mask, tx, tx_step, n0, dW, dW_at + block * F * width + gate * L, k0,
-                                min(k1, F), four // x_masks, x.reshape(-1), x_at, Sx, x_step, dz,
-                                at + gate * L, dz_step, steps, rows, L, accumulate)  # fmt: skip
-        if k0 < F + H and k1 > F:
-            j0, j1 = max(k0 - F, 0), min(k1 - F, H)
-            for gate in range(h_masks):
-                before = h.reshape(-1) if h_mask is None else hm.reshape(-1)
-                h_at, h_step = ((t0 * h_masks + gate) * N + n0) * S, h_masks * N * S
-                masked_gradient(mask, tx, tx_step, n0, dU, dU_at + block * H * width + gate * L, j0,
-                                j1, four // h_masks, before, h_at, S, h_step, dz, at + gate * L,
-                                dz_step, steps, rows, L, accumulate)  # fmt: skip
+            W_at = dW_at + block * F * width
+            if x.ndim == 3:
+                masked_gradient(mask, tx, tx_step, n0, dW, W_at, k0, min(k1, F), four,
+                                x.reshape(-1), (tx * N + n0) * Sx, Sx, tx_step * N * Sx, dz, at,
+                                dz_step, steps, rows, L, accumulate, None)  # fmt: skip
+            else:
+                masked_gradient(mask, tx, tx_step, n0, dW, W_at, k0, min(k1, F), four,
+                                x.reshape(-1), (tx * GATES * N + n0) * Sx, Sx,
+                                tx_step * GATES * N * Sx, dz, at, dz_step, steps, rows, L,
+                                accumulate, N * Sx)  # fmt: skip
+        if h_mask is None and k0 < F + H and k1 > F:
+            masked_gradient(mask, tx, tx_step, n0, dU, dU_at + block * H * width, max(k0 - F, 0),
+                            min(k1 - F, H), four, h.reshape(-1), (t0 * N + n0) * S, S, N * S, dz,
+                            at, dz_step, steps, rows, L, accumulate, None)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
             masked_gradient(mask, tx, tx_step, n0, db, db_at + block * width, zero, zero + 1, four,
                             scratch, zero, zero, zero, dz, at, dz_step, steps, rows, L,
-                            accumulate)  # fmt: skip
+                            accumulate, None)  # fmt: skip
             if dp is not None:
                 c_at = (t0 * N + n0) * S + block * L
                 to, to_at = scratch if partial else dp.reshape(-1), dp_at + block * PEEPHOLES * L

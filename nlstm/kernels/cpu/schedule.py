@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import numpy as np
+from numba import config
 
+from nlstm.kernels.cpu.gemm import ROW_BLOCK
 from nlstm.kernels.cpu.jit import lanes, njit_inner
-from nlstm.kernels.cpu.layout import GATES, PEEPHOLES, blocks
+from nlstm.kernels.cpu.layout import GATES, PEEPHOLES, blocks, padded
 from nlstm.kernels.cpu.tile import ROWS, VECTORS
 
 
@@ -32,6 +34,7 @@ LARGE_WEIGHTS = 1 << 22  # numbers of W and U: more than the threads share in ca
 PROJECTED_ROWS = 512  # of inputs that share one reading of large W
 ROWS_PER_THREAD = 4  # at least: fewer leave the register tile half empty
 MOST_SLICES = 64
+GATED_ROWS = 64  # whose four masked states stay in the second-level cache beside U
 
 
 def lstm_gates_shape(T, N, H, dtype):
@@ -43,7 +46,7 @@ def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need.
 
     Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
-    product of (N, H) or (N, F). Forward: one tile a slice, and z of the projected steps.
+    product of (N, F). Forward: one tile a slice, and z of the projected steps.
     """
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
     B, inputs = blocks(H, dtype), blocks(F, dtype)
@@ -53,11 +56,21 @@ def lstm_scratch_size(T, N, F, H, dtype):
     steps = chunk_steps.py_func(T, rows, B * width * itemsize, slices > 0)
     partial = slices * B * ((F + H + 1) * width + PEEPHOLES * L)
     dz = max(slices, 1) * steps * rows * B * width
-    backward = L + (B + inputs) * B * width * L + partial + dz + N * max(B, inputs) * L
+    backward = L + (B + inputs) * B * width * L + partial + dz + N * inputs * L
     forward = MOST_SLICES * ROWS * VECTORS * L
     if is_projected.py_func(F, H):
         forward += projected_steps.py_func(T, N) * N * B * width
     return max(backward, forward)
+
+
+def lstm_masked_size(N, H, dtype):
+    """Return how many numbers `hm` has: what the gates of each slice see of some rows.
+
+    Forward all of the state of GATED_ROWS rows, backward a vector of ROW_BLOCK rows.
+    """
+    slices = min(MOST_SLICES, max(PROCESSORS, config.NUMBA_NUM_THREADS))
+    forward, backward = min(N, GATED_ROWS) * padded(H, dtype), ROW_BLOCK * lanes(dtype)
+    return slices * GATES * max(forward, backward)
 
 
 @njit_inner

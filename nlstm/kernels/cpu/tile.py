@@ -9,6 +9,9 @@ AVX2), because they are the phis of a loop that is written in LLVM IR. Strides s
 is: A by rows or by columns, B in panels or in gate blocks. The order of the additions to one C
 element depends on neither the tile's shape nor its place, so every way to cut a product into tiles
 gives the same bits.
+
+In the gate tile A differs from vector to vector, C[r, v] = ... A[v][r, j, k] * B[v, j, k], for what
+has a dropout mask a gate: four products with as many sums in registers as one.
 """
 
 import numpy as np
@@ -25,8 +28,13 @@ ROWS = 6 if vector_registers() == 32 else 3  # + 4 vectors of B and a number of 
 
 WORD = ir.IntType(64)
 PLACE_FIELDS = ("pointer", "row", "vector")
-SOURCE_FIELDS = ("a", "a_row", "a_k", "a_j", "b", "b_vector", "b_k", "b_j", "n", "m")
+A_FIELDS = ("a", "a_row", "a_k", "a_j")
+B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
 SOURCES = 2
+
+
+def source_fields(by_gate):
+    return (*A_FIELDS, "a_vector", *B_FIELDS) if by_gate else (*A_FIELDS, *B_FIELDS)
 
 
 @intrinsic
@@ -42,7 +50,21 @@ def tile(typingctx, rows, vectors, out, start, sources):
         strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
         other.
     """
+    return call_tile(False, out, start, sources)
+
+
+@intrinsic
+def gate_tile(typingctx, rows, vectors, out, start, sources):
+    """As `tile`, but VECTORS vectors always, and sources (A, offset, row, k, j and vector strides,
+    B, ...). `load_gate_tile` comes first.
+    """
+    return call_tile(True, out, start, sources)
+
+
+def call_tile(by_gate, out, start, sources):
+    """Return the signature of a tile and the generator of its call."""
     dtype = out[0].dtype
+    b_first = len(A_FIELDS) + 1 + by_gate  # offset included
 
     def codegen(context, builder, signature, args):
         def place(type_, packed, count):
@@ -60,12 +82,12 @@ def tile(typingctx, rows, vectors, out, start, sources):
         for index, type_ in enumerate(sources):
             packed = builder.extract_value(args[4], index)
             fields = [builder.extract_value(packed, i) for i in range(len(type_))]
-            for first, last in ((0, 5), (5, len(type_))):
+            for first, last in ((0, b_first), (b_first, len(type_))):
                 pointer = element_pointer(
                     context, builder, type_[first], fields[first], fields[first + 1]
                 )
                 call += [pointer, *fields[first + 2 : last]]
-        function_type, name = tile_signature(dtype)
+        function_type, name = tile_signature(dtype, by_gate)
         missing = function_type.args[len(call) :]
         call += [ir.Constant(type_, None) if type_.is_pointer else WORD(0) for type_ in missing]
         function = cgutils.get_or_insert_function(builder.module, function_type, name)
@@ -76,7 +98,10 @@ def tile(typingctx, rows, vectors, out, start, sources):
     out_type = types.Tuple((out[0], words, words, words))
     start_type = start if start is types.none else types.Tuple((start[0], words, words, words))
     source_types = types.Tuple(
-        [types.Tuple((s[0], *[words] * 4, s[5], *[words] * 6)) for s in sources]
+        [
+            types.Tuple((s[0], *[words] * (b_first - 1), s[b_first], *[words] * 6))
+            for s in sources
+        ]
     )
     return types.void(words, words, out_type, start_type, source_types), codegen
 
@@ -91,12 +116,20 @@ _loaded = set()
 
 def load_tile(dtype):
     """Compile the tile of one dtype, or read it from the cache, and make its symbol known."""
-    dtype = np.dtype(dtype)
-    if dtype not in _loaded:
+    _load(np.dtype(dtype), False, tile_address)
+
+
+def load_gate_tile(dtype):
+    """As `load_tile`, for the gate tile: before kernels that call it are compiled or read."""
+    _load(np.dtype(dtype), True, gate_tile_address)
+
+
+def _load(dtype, by_gate, address):
+    if (dtype, by_gate) not in _loaded:
         start_threads()  # cached kernels need the symbols of the threading layer as well
-        _, name = tile_signature(dtype.name)
-        binding.add_symbol(name, tile_address(np.empty(0, dtype)))
-        _loaded.add(dtype)
+        _, name = tile_signature(dtype.name, by_gate)
+        binding.add_symbol(name, address(np.empty(0, dtype)))
+        _loaded.add((dtype, by_gate))
 
 
 @njit
@@ -104,25 +137,37 @@ def tile_address(array):
     return _define_tile(array)
 
 
-@intrinsic
-def _define_tile(typingctx, array):
-    def codegen(context, builder, signature, args):
-        return builder.ptrtoint(define_tile(builder.module, array.dtype), WORD)
-
-    return types.int64(array), codegen
+@njit
+def gate_tile_address(array):
+    return _define_gate_tile(array)
 
 
-def tile_signature(dtype):
+def _definition(by_gate):
+    @intrinsic
+    def define(typingctx, array):
+        def codegen(context, builder, signature, args):
+            return builder.ptrtoint(define_tile(builder.module, array.dtype, by_gate), WORD)
+
+        return types.int64(array), codegen
+
+    return define
+
+
+_define_tile, _define_gate_tile = _definition(False), _definition(True)
+
+
+def tile_signature(dtype, by_gate):
     pointer = scalar_ir(dtype).as_pointer()
     place = [pointer, WORD, WORD]
-    source = [pointer, WORD, WORD, WORD, pointer, WORD, WORD, WORD, WORD, WORD]
+    source = [pointer if field in ("a", "b") else WORD for field in source_fields(by_gate)]
     arguments = [WORD, WORD, *place, *place, *source * SOURCES]
-    return ir.FunctionType(ir.VoidType(), arguments), f"nlstm_tile_{dtype}"
+    name = "nlstm_gate_tile" if by_gate else "nlstm_tile"
+    return ir.FunctionType(ir.VoidType(), arguments), f"{name}_{dtype}"
 
 
-def define_tile(module, dtype):
+def define_tile(module, dtype, by_gate):
     """Define the IR function that picks the tile of a given shape."""
-    function_type, name = tile_signature(dtype)
+    function_type, name = tile_signature(dtype, by_gate)
     function = ir.Function(module, function_type, name + "_body")
     function.linkage = "internal"
     # Without this, LLVM cuts 512-bit vectors in two for the CPUs where it prefers 256 bits.
@@ -136,10 +181,10 @@ def define_tile(module, dtype):
     shape = builder.add(builder.mul(rows, WORD(VECTORS + 1)), vectors)
     switch = builder.switch(shape, unreachable_block(function))
     for r in range(1, ROWS + 1):
-        for v in range(1, VECTORS + 1):
+        for v in range(VECTORS if by_gate else 1, VECTORS + 1):
             block = function.append_basic_block(f"tile_{r}x{v}")
             switch.add_case(WORD(r * (VECTORS + 1) + v), block)
-            emit_tile(ir.IRBuilder(block), dtype, r, v, fields)
+            emit_tile(ir.IRBuilder(block), dtype, r, v, fields, by_gate)
     return function
 
 
@@ -149,7 +194,7 @@ def unreachable_block(function):
     return block
 
 
-def emit_tile(builder, dtype, rows, vectors, fields):
+def emit_tile(builder, dtype, rows, vectors, fields, by_gate):
     emit = Emitter(builder, dtype)
     cells = [(r, v) for r in range(rows) for v in range(vectors)]
     out, start = (dict(zip(PLACE_FIELDS, fields[i : i + 3])) for i in (0, 3))
@@ -161,8 +206,9 @@ def emit_tile(builder, dtype, rows, vectors, fields):
         )
 
     sums = [emit.load(at(start, r, v)) for r, v in cells]
-    for first in range(6, len(fields), len(SOURCE_FIELDS)):
-        source = dict(zip(SOURCE_FIELDS, fields[first : first + len(SOURCE_FIELDS)]))
+    names = source_fields(by_gate)
+    for first in range(2 * len(PLACE_FIELDS), len(fields), len(names)):
+        source = dict(zip(names, fields[first : first + len(names)]))
         sums = emit_source(emit, rows, vectors, sums, source)
     for (r, v), value in zip(cells, sums):
         emit.store(value, at(out, r, v))
@@ -176,14 +222,21 @@ def emit_source(emit, rows, vectors, sums, source):
     def step(sums, a, b):
         # The narrow side is held in registers, the other goes through one of them at a time: with
         # 16 registers 3 numbers, with 32 registers 4 vectors.
-        def number(r):
+        def number(r, a=a):
             return emit.broadcast(builder.gep(a, [builder.mul(WORD(r), source["a_row"])]))
 
         def column(v):
             return emit.load(builder.gep(b, [builder.mul(WORD(v), source["b_vector"])]))
 
         result = list(sums)
-        if rows < vectors:
+        if "a_vector" in source:
+            for v in range(vectors):
+                one = column(v)
+                a_v = builder.gep(a, [builder.mul(WORD(v), source["a_vector"])])
+                for r in range(rows):
+                    cell = r * vectors + v
+                    result[cell] = emit.fma(number(r, a_v), one, sums[cell])
+        elif rows < vectors:
             numbers = [number(r) for r in range(rows)]
             for v in range(vectors):
                 one = column(v)
