@@ -35,7 +35,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
-  normalised_backward``, ``normalised_scratch_size(N, F, H, dtype)``: with layer normalisation
+  normalised_backward``, ``normalised_scratch_size(T, N, F, H, dtype)``,
+  ``normalised_factors_shape(T, N)``: with layer normalisation
 * ``activation(name) -> activation_forward, activation_backward``, for layers whose own kernels
   leave it out; ``INPUT_NAMES``: those whose derivative needs the input, not the result
 * ``zero_masked_steps(source, mask, first, step, out)``

@@ -136,12 +136,10 @@ class Level:
         h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
         last = steps if slots > 2 else steps % 2
         gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        if self.gains is None:
-            gates = plan.array(gates_shape) if plan.training else None
-            scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
-        else:
-            size = ops.normalised_scratch_size(rows, x.features, units, dtype)
-            gates, scratch = None, plan.scratch(size)
+        gates = plan.array(gates_shape) if plan.training else None
+        plain = self.gains is None
+        scratch_size = ops.lstm_scratch_size if plain else ops.normalised_scratch_size
+        scratch = plan.scratch(scratch_size(steps, rows, x.features, units, dtype))
         x_mask, xm = self._input_masks(plan, x)
         h_mask, hm = self._recurrent_masks(plan, rows, width)
 
@@ -181,12 +179,8 @@ class Level:
         if self.gains is None:
             plan.call(forward, *inputs, h, c, gates, scratch, *options, xm, *recurrent, zoneout)
         else:
-            kept = (
-                *(plan.array(gates_shape) for _ in range(3)),
-                plan.array((steps, rows, width)),
-                plan.array((steps, rows, 3)),
-            )
-            plan.call(forward, *inputs, self.gains.packed, h, c, kept, *options, xm)
+            kept = (gates, plan.array(ops.normalised_factors_shape(steps, rows)))
+            plan.call(forward, *inputs, self.gains.packed, h, c, kept, scratch, *options, xm)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
         if layer.stateful:

@@ -8,7 +8,7 @@ from nlstm.kernels.cpu.lstm import lstm
 from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
 from nlstm.kernels.cpu.simd import splat, store
 from nlstm.kernels.cpu.tile import load_tile
-from nlstm.kernels.cpu.zoneout import draw, row_key, zoneout_key
+from nlstm.kernels.cpu.zoneout import draw, row_key, zone_c, zone_h, zoneout_key
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
 ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream
@@ -70,10 +70,13 @@ def _draws(zoneout, which, rate, width, out):
     for t in range(out.shape[0]):
         for n in range(out.shape[1]):
             for k in range(0, out.shape[2], width):
-                of_row = row_key(key, t * out.shape[1] + n, which)
+                bits = draw(out, row_key(key, t * out.shape[1] + n), k)
                 old, new = splat(out, 1.0), splat(out, 0.0)
                 at = (t * out.shape[1] + n) * out.shape[2] + k
-                store(out, at, draw(of_row, k, rate, old, new))
+                if which == 0:
+                    store(out, at, zone_c(bits, rate, old, new))
+                else:
+                    store(out, at, zone_h(bits, rate, old, new))
 
 
 def zoneout_draws(rates, T, N, H, dtype):

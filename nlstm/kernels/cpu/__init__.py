@@ -37,6 +37,9 @@ from nlstm.kernels.cpu.losses import statistic as statistic
 from nlstm.kernels.cpu.lstm import lstm as lstm
 from nlstm.kernels.cpu.lstm_normalised import lstm_normalised as lstm_normalised
 from nlstm.kernels.cpu.lstm_normalised import (
+    normalised_factors_shape as normalised_factors_shape,
+)
+from nlstm.kernels.cpu.lstm_normalised import (
     normalised_scratch_size as normalised_scratch_size,
 )
 from nlstm.kernels.cpu.masks import keep_steps as keep_steps

@@ -368,24 +368,34 @@ def restored(typingctx, activation, kept):
     return kept(activation, kept), codegen
 
 
+def _clear_past(builder, vector, value, number):
+    emit = Emitter(builder, vector.dtype)
+    word = ir.IntType(64)
+    index = ir.Constant(ir.VectorType(word, emit.width), list(range(emit.width)))
+    first = builder.insert_element(ir.Constant(index.type, ir.Undefined), number, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), emit.width), [0] * emit.width)
+    limit = builder.shuffle_vector(first, first, zeros)
+    return builder.select(builder.icmp_signed("<", index, limit), value, emit.constant(0.0))
+
+
+@intrinsic
+def first_lanes(typingctx, vector, count):
+    """The vector with zeros from lane `count` on."""
+
+    def codegen(context, builder, signature, args):
+        return _clear_past(builder, vector, *args)
+
+    return vector(vector, types.int64), codegen
+
+
 @intrinsic
 def only_units(typingctx, activation, vector, count):
     """The vector with zeros from lane `count` on, where the activation of zero is not zero."""
 
     def codegen(context, builder, signature, args):
-        _, value, number = args
         if activation.instance_class not in NOT_ZERO_AT_ZERO:
-            return value
-        emit = Emitter(builder, vector.dtype)
-        word = ir.IntType(64)
-        index = ir.Constant(ir.VectorType(word, emit.width), list(range(emit.width)))
-        first = builder.insert_element(
-            ir.Constant(index.type, ir.Undefined), number, ir.IntType(32)(0)
-        )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), emit.width), [0] * emit.width)
-        limit = builder.shuffle_vector(first, first, zeros)
-        inside = builder.icmp_signed("<", index, limit)
-        return builder.select(inside, value, emit.constant(0.0))
+            return args[1]
+        return _clear_past(builder, vector, *args[1:])
 
     return vector(activation, vector, types.int64), codegen
 

@@ -9,7 +9,7 @@ from nlstm.kernels.cpu.activations import activate, derivative, only_units, rest
 from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.layout import GATES, PEEPHOLES
 from nlstm.kernels.cpu.simd import fma, load, splat, store, stream
-from nlstm.kernels.cpu.zoneout import C_DRAW, H_DRAW, draw, mean_of_draws, row_key
+from nlstm.kernels.cpu.zoneout import draw, mean_of_draws, row_key, zone_c, zone_h
 
 
 @njit_inner
@@ -45,8 +45,8 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                 if gates is None:
                     c_new = mean_of_draws(c, zoneout[3], c_old, c_new)
                 else:
-                    key = row_key(zone_key, t * N + n, C_DRAW)
-                    c_new = draw(key, block * L, zoneout[3], c_old, c_new)
+                    bits = draw(c, row_key(zone_key, t * N + n), block * L)
+                    c_new = zone_c(bits, zoneout[3], c_old, c_new)
             if peephole is not None:
                 z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
                 o = activate(recurrent_activation, z_o)
@@ -56,8 +56,7 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                 if gates is None:
                     h_new = mean_of_draws(h, zoneout[4], h_old, h_new)
                 else:
-                    key = row_key(zone_key, t * N + n, H_DRAW)
-                    h_new = draw(key, block * L, zoneout[4], h_old, h_new)
+                    h_new = zone_h(bits, zoneout[4], h_old, h_new)
             store(c, c_after + n * S, c_new)
             if gates is not None:
                 i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
@@ -127,18 +126,18 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
                     c_new = load(c, c_at + N * S)
                 else:
                     c_new = fma(f, c_old, i * g)
-                    zero, key = splat(gates, 0.0), row_key(zone_key, t * N + n, H_DRAW)
-                    store(dh, dh_at, draw(key, block * L, zoneout[4], dh_n, zero))
-                    dh_n = draw(key, block * L, zoneout[4], zero, dh_n)
+                    zero = splat(gates, 0.0)
+                    bits = draw(gates, row_key(zone_key, t * N + n), block * L)
+                    store(dh, dh_at, zone_h(bits, zoneout[4], dh_n, zero))
+                    dh_n = zone_h(bits, zoneout[4], zero, dh_n)
                 act_c = activate(activation, c_new)
                 dz_o = dh_n * act_c * derivative(recurrent_activation, kept_o)
                 dc_n = load(dc, dh_at)
                 if peephole is not None:
                     dc_n = fma(dz_o, load(peephole, (block * PEEPHOLES + 2) * L), dc_n)
                 if zoneout is not None:
-                    key, zero = row_key(zone_key, t * N + n, C_DRAW), splat(gates, 0.0)
-                    dc_past = draw(key, block * L, zoneout[3], dc_n, zero)
-                    dc_n = draw(key, block * L, zoneout[3], zero, dc_n)
+                    dc_past = zone_c(bits, zoneout[3], dc_n, zero)
+                    dc_n = zone_c(bits, zoneout[3], zero, dc_n)
                 slope = derivative(activation, saved(activation, c_new, act_c))
                 dc_n = fma(dh_n * o, slope, dc_n)
                 dz_i = dc_n * g * derivative(recurrent_activation, kept_i)

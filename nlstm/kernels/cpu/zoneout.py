@@ -2,7 +2,9 @@
 
 In training each element of c and of h is drawn anew at each step; outside training the new state
 is the mean of what would be drawn. A draw is a function of (seed, training step, stream, time step,
-row, unit), so the backward pass draws it again.
+row, unit), so the backward pass draws it again. One random number of the width of a lane is for
+both: its lower half for c, its upper half for h. In float32 a rate is thus rounded down to a
+multiple of 1 / 65536.
 
 Reference: Krueger et al. 2017, "Zoneout: Regularizing RNNs by randomly preserving hidden
 activations", ICLR. h is computed from the state before its own zoneout.
@@ -15,9 +17,7 @@ from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.jit import njit_inner
 from nlstm.kernels.cpu.random import GAMMA, ONE, _key, _mix
-from nlstm.kernels.cpu.simd import Emitter, fma, splat
-
-C_DRAW, H_DRAW = 0, 1
+from nlstm.kernels.cpu.simd import Emitter, Vector, fma, splat
 
 
 @njit_inner
@@ -30,9 +30,9 @@ def zoneout_key(zoneout):
 
 
 @njit_inner
-def row_key(key, row, which):
-    """Return the key of one row at one time step, for c or for h."""
-    return _mix(key + (np.uint64(2 * row + which) + ONE) * GAMMA)
+def row_key(key, row):
+    """Return the key of one row at one time step."""
+    return _mix(key + (np.uint64(row) + ONE) * GAMMA)
 
 
 @njit_inner
@@ -42,19 +42,44 @@ def mean_of_draws(array, rate, old, new):
 
 
 @intrinsic
-def draw(typingctx, key, unit, rate, old, new):
-    """The vector that takes `old` with probability `rate`, else `new`; lane 0 is `unit`."""
+def draw(typingctx, array, key, unit):
+    """Random bits for `zone`, one number of the array's dtype a lane; lane 0 is `unit`."""
 
     def codegen(context, builder, signature, args):
-        key, unit, rate, old, new = args
-        emit = Emitter(builder, signature.args[3].dtype)
-        draws = _draw_32(emit, key, unit) if emit.single else _draw_64(emit, key, unit)
-        scaled = builder.fmul(rate, ir.Constant(rate.type, 2.0 ** (8 * emit.bytes)))
-        threshold = builder.fptoui(scaled, emit.int_scalar)
-        below = builder.icmp_unsigned("<", draws, _splat(emit, threshold))
-        return builder.select(below, old, new)
+        emit = Emitter(builder, array.dtype)
+        mix = _draw_32 if emit.single else _draw_64
+        return builder.bitcast(mix(emit, *args[1:]), emit.type)
 
-    return old(types.uint64, types.int64, types.float64, old, new), codegen
+    return Vector(array.dtype)(array, types.uint64, types.int64), codegen
+
+
+def _zone(name, halve):
+    @intrinsic
+    def zone(typingctx, bits, rate, old, new):
+        def codegen(context, builder, signature, args):
+            bits, rate, old, new = args
+            emit = Emitter(builder, signature.args[0].dtype)
+            share = halve(emit, builder.bitcast(bits, emit.int_type))
+            scaled = builder.fmul(rate, ir.Constant(rate.type, 2.0 ** (4 * emit.bytes)))
+            threshold = builder.fptoui(scaled, emit.int_scalar)
+            below = builder.icmp_unsigned("<", share, _splat(emit, threshold))
+            return builder.select(below, old, new)
+
+        return old(bits, types.float64, old, new), codegen
+
+    zone.__doc__ = f"The vector that takes `old` with probability `rate`, else `new`: for {name}."
+    return zone
+
+
+def _lower_half(emit, bits):
+    return emit.builder.and_(bits, emit.int_constant(2 ** (4 * emit.bytes) - 1))
+
+
+def _upper_half(emit, bits):
+    return emit.builder.lshr(bits, emit.int_constant(4 * emit.bytes))
+
+
+zone_c, zone_h = _zone("c", _lower_half), _zone("h", _upper_half)
 
 
 def _splat(emit, number):
