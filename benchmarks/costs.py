@@ -2,7 +2,7 @@
 
     python benchmarks/costs.py                                       # nlstm alone
     python benchmarks/costs.py --peer-python ../peers/bin/python     # beside PyTorch and Keras
-    python benchmarks/costs.py --shapes weather --options mask,dropout
+    python benchmarks/costs.py --shapes weather --options lengths,dropout
 
 One process a library. Its models are built and warmed up; then, round after round, each takes some
 steps in turn. A figure is the median over the rounds of (time with the option / time of the plain
@@ -11,6 +11,7 @@ error.
 """
 
 import argparse
+import datetime
 import json
 import os
 import statistics
@@ -254,6 +255,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one model in one round")
+    parser.add_argument("--write", action="store_true", help="into docs/performance.md too")
     parser.add_argument("--child", choices=TITLES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
@@ -277,7 +279,11 @@ def main():
         ratios = [found["ratios"].get(option) for found in columns]
         cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
         rows.append([option, f"{LIMITS[option]:.2f}", *cells])
-    print(markdown.table([header, *rows]))
+    text = markdown.table([header, *rows])
+    print(text)
+    if options.write:
+        about = f"Measured on {datetime.date.today()}, {options.threads} threads, float32."
+        markdown.fill(ROOT / "docs" / "performance.md", "costs", f"{text}\n\n{about}")
 
 
 if __name__ == "__main__":
