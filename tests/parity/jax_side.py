@@ -30,10 +30,11 @@ def run(name, units, options, arrays, weights, slopes):
     made = layer(x, mask=mask, initial_state=states)
     model = keras.Model(symbols, list(made) if isinstance(made, list | tuple) else [made])
     model.set_weights(weights)
-    mask = arrays[1]
+    mask, others = arrays[1], [one.value for one in model.non_trainable_variables]
 
     def outputs(trainable, inputs):
-        found, _ = model.stateless_call(trainable, [], [inputs[0], mask, *inputs[1:]])
+        values = [inputs[0], mask, *inputs[1:]]
+        found, _ = model.stateless_call(trainable, others, values)
         return list(found) if isinstance(found, list | tuple) else [found]
 
     def loss(trainable, inputs):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from nlstm import activations
 from tests.parity.draws import FLAG, SEEDS, SIZES, examples, random, random_mask
-from tests.parity.pairs import compare
+from tests.parity.pairs import activation_limit, compare, titled
 from tests.parity.peers import keras
 
 BOTH_HAVE = sorted(name for name in activations.FUNCTIONS if hasattr(keras.activations, name))
@@ -41,13 +41,17 @@ def test_dense_in_float32(parity, sizes, steps, seed):
 @pytest.mark.parametrize("name", BOTH_HAVE)
 def test_activations_of_dense(parity, name):
     x = 2.0 * random(3, 7, 6)
-    compare(parity, "Dense, activations", lambda L, x: L.Dense(5, name)(x), [x])
+    limit = activation_limit(name)
+    compare(parity, titled("Dense", name), lambda L, x: L.Dense(5, name)(x), [x], tolerance=limit)
 
 
 @pytest.mark.parametrize("name", BOTH_HAVE)
 def test_activation(parity, name):
     x = 3.0 * random(3, 4, 5, 6)
-    compare(parity, "Activation", lambda L, x: L.Activation(name)(x), [x])
+    limit = activation_limit(name)
+    compare(
+        parity, titled("Activation", name), lambda L, x: L.Activation(name)(x), [x], tolerance=limit
+    )
 
 
 @examples(15)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from nlstm import activations
 from tests.parity.draws import FLAG, SEEDS, SIZES, examples, random, random_mask
-from tests.parity.pairs import compare
+from tests.parity.pairs import activation_limit, compare, titled
 from tests.parity.peers import keras
 
 FLAGS = {
@@ -115,7 +115,10 @@ def test_activations_of_lstm(parity, name):
         {"recurrent_activation": name, "return_sequences": True},
     ):
         network = recurrent(lstm(sizes, **options), False)
-        compare(parity, "LSTM, activations", network, case(sizes, 1), seed=1)
+        compare(
+            parity, titled("LSTM", name), network, case(sizes, 1), seed=1,
+            tolerance=activation_limit(name),
+        )  # fmt: skip
 
 
 @examples(30)
