@@ -106,18 +106,36 @@ def test_stateful_lstm(parity, sizes, options, masked, seed):
     compare(parity, "LSTM, stateful", network, arrays, seed=seed, calls=2, backward=False)
 
 
-# Two pairs a name: as the state's activation, and as the gates'. An activation is a compilation.
-@pytest.mark.parametrize("name", BOTH_HAVE)
-def test_activations_of_lstm(parity, name):
-    sizes = {"N": 3, "T": 4, "F": 2, "H": 5}
-    for options in (
-        {"activation": name},
-        {"recurrent_activation": name, "return_sequences": True},
-    ):
-        network = recurrent(lstm(sizes, **options), False)
+# A pair is a compilation, of six seconds: each name once, some with the gates, some with the state.
+PAIRS = [
+    ("gelu", "hard_sigmoid"),
+    ("selu", "softsign"),
+    ("mish", "silu"),
+    ("softplus", "log_sigmoid"),
+    ("relu6", "exponential"),
+    ("leaky_relu", "hard_tanh"),
+    ("elu", "relu"),
+    ("linear", "tanh"),
+    ("sigmoid", "hard_silu"),
+]
+
+
+def test_activations_are_all_there():
+    assert sorted(name for pair in PAIRS for name in pair) == BOTH_HAVE
+
+
+@pytest.mark.parametrize("activation, recurrent_activation", PAIRS)
+def test_activations_of_lstm(parity, activation, recurrent_activation):
+    for seed, (T, H, use_bias) in enumerate([(4, 5, True), (2, 9, False), (6, 3, True)]):
+        sizes = {"N": 3, "T": T, "F": 2, "H": H}
+        network = recurrent(
+            lstm(sizes, activation=activation, recurrent_activation=recurrent_activation,
+                 use_bias=use_bias, return_sequences=True),
+            False,
+        )  # fmt: skip
         compare(
-            parity, titled("LSTM", name), network, case(sizes, 1), seed=1,
-            tolerance=activation_limit(name),
+            parity, titled("LSTM", recurrent_activation), network, case(sizes, seed), seed=seed,
+            tolerance=activation_limit(recurrent_activation),
         )  # fmt: skip
 
 
