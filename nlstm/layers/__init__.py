@@ -20,9 +20,9 @@ from nlstm.layers.merging import Minimum as Minimum
 from nlstm.layers.merging import Multiply as Multiply
 from nlstm.layers.merging import Subtract as Subtract
 from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1D
-from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from nlstm.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
 from nlstm.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
+from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
 from nlstm.layers.repeat_vector import RepeatVector as RepeatVector
 from nlstm.layers.reshape import Flatten as Flatten
 from nlstm.layers.reshape import Reshape as Reshape

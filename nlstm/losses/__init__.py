@@ -27,7 +27,9 @@ from nlstm.losses.functions import mean_absolute_percentage_error as mean_absolu
 from nlstm.losses.functions import mean_squared_error as mean_squared_error
 from nlstm.losses.functions import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from nlstm.losses.functions import poisson as poisson
-from nlstm.losses.functions import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from nlstm.losses.functions import (
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
 from nlstm.losses.functions import squared_hinge as squared_hinge
 from nlstm.losses.loss import Loss as Loss
 from nlstm.losses.regression import CategoricalHinge as CategoricalHinge

@@ -19,7 +19,9 @@ from nlstm.losses.functions import mean_absolute_percentage_error as mean_absolu
 from nlstm.losses.functions import mean_squared_error as mean_squared_error
 from nlstm.losses.functions import mean_squared_logarithmic_error as mean_squared_logarithmic_error
 from nlstm.losses.functions import poisson as poisson
-from nlstm.losses.functions import sparse_categorical_crossentropy as sparse_categorical_crossentropy
+from nlstm.losses.functions import (
+    sparse_categorical_crossentropy as sparse_categorical_crossentropy,
+)
 from nlstm.losses.functions import squared_hinge as squared_hinge
 from nlstm.metrics.confusion import AUC as AUC
 from nlstm.metrics.confusion import F1Score as F1Score
@@ -32,7 +34,9 @@ from nlstm.metrics.efficiency import R2Score as R2Score
 from nlstm.metrics.functions import binary_accuracy as binary_accuracy
 from nlstm.metrics.functions import categorical_accuracy as categorical_accuracy
 from nlstm.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
-from nlstm.metrics.functions import sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy
+from nlstm.metrics.functions import (
+    sparse_top_k_categorical_accuracy as sparse_top_k_categorical_accuracy,
+)
 from nlstm.metrics.functions import top_k_categorical_accuracy as top_k_categorical_accuracy
 from nlstm.metrics.means import Accuracy as Accuracy
 from nlstm.metrics.means import BinaryAccuracy as BinaryAccuracy

@@ -1,6 +1,5 @@
 """The weights after ten steps of every optimizer, beside live Keras."""
 
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
