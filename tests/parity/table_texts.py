@@ -37,15 +37,12 @@ ABSENT = {
     "callbacks.SwapEMAWeights": "not yet; `fit` ends with the averages in place, as in Keras",
     "initializers.*": "for spectrograms",
     "activations.*": "no kernel yet",
-    "models.*": "not yet",
     # a model's methods
     "Model.add_*": "layers, losses and weights are nlstm's own classes, not traced calls",
     "Model.*quant*": "quantisation",
-    "Model.*lora*": "quantisation",
     "Model.*": "the inside of Keras's own machinery",
 }
 
-FREE = "weights and inputs of any floating dtype are converted once"
 ARGUMENTS = {
     "LSTM.unroll": "accepted for old code, without effect",
     "LSTM.use_cudnn": "accepted for old code, without effect",
@@ -53,7 +50,7 @@ ARGUMENTS = {
     "LSTM.time_major": "accepted for old code, without effect",
     "LSTM.seed": "same argument; other random numbers than Keras's",
     "LSTM.peephole": "gates see the cell state by weights of their own",
-    "LSTM.zoneout": "share of states that keep their value at a step (a number, or one for h and c)",
+    "LSTM.zoneout": "share of states that keep their value at a step (one for both, or for h and c)",
     "LSTM.num_layers": "so many levels, one on the other, as in PyTorch",
     "LSTM.layer_norm": "normalises the gates' sums, as in haste",
     "LSTM.proj_size": "projects the state to so many units, as in PyTorch",
@@ -65,7 +62,12 @@ ARGUMENTS = {
     "layers.Layer.activity_regularizer": "of the layers that have weights",
     "layers.InputLayer.shape": "required",
     "layers.InputLayer.*": "inputs are dense arrays",
+    "layers.Input.*": "inputs are dense arrays",
     "Input.*": "inputs are dense arrays",
+    "Model.build.input_shape": "may be left out where the layers say it",
+    "models.clone_model.*": "`clone_function` alone",
+    "models.Sequential.trainable": "every weight is trained",
+    "utils.timeseries_dataset_from_array.format": "NumPy arrays",
     "optimizers.Optimizer.*": "the base class takes all of them, and none by default",
     "metrics.SparseTopKCategoricalAccuracy.from_sorted_ids": "predictions are scores",
     "metrics.sparse_top_k_categorical_accuracy.from_sorted_ids": "predictions are scores",
@@ -81,11 +83,11 @@ ARGUMENTS = {
 }
 
 DIFFERS = {
-    "Model.train_on_batch": "returns this batch's figures; Keras goes on averaging from call to call",
+    "Model.train_on_batch": "gives this batch's figures; Keras averages from call to call",
     "Model.fit": "sample weights (rows,) work with masked sequences too",
     "Model.predict": "without `batch_size` nlstm chooses one that suits the caches",
     "metrics.RootMeanSquaredError": "leaves masked steps out, which Keras does not",
     "callbacks.ModelCheckpoint": "writes nlstm's own format",
     "callbacks.BackupAndRestore": "writes nlstm's own format",
-    "utils.timeseries_dataset_from_array": "windows whose targets run out are left out; Keras fails",
+    "utils.timeseries_dataset_from_array": "windows without a target are left out; Keras fails",
 }
