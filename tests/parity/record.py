@@ -40,7 +40,7 @@ class Record:
             # Where the peer gives infinity or NaN, so must we.
             with np.errstate(invalid="ignore"):
                 apart = np.abs(ours - theirs)
-            apart[(ours == theirs) | (np.isnan(ours) & np.isnan(theirs))] = 0.0
+            apart = np.where((ours == theirs) | (np.isnan(ours) & np.isnan(theirs)), 0.0, apart)
             finite = np.abs(theirs[np.isfinite(theirs)])
             error = apart.max() / max(1.0, finite.max(initial=0.0))
             assert error <= limit, f"{name}: error {error:.3g}, allowed {limit:.3g}"

@@ -179,7 +179,9 @@ def gates_back(activation, recurrent_activation, t, tx, n0, n1, c, gates, factor
             here, of_row = (t * N + n) * FACTORS, means + (n - n0) * 2 * L
             mean, scale = splat(c, factors[here + 2]), splat(c, factors[here + 3])
             of_c = (load(c, ((t + 1) * N + n) * S + k) - mean) * scale
-            rest = load(dh, at) - fma(of_c, splat(c, scratch[of_row + L]), splat(c, scratch[of_row]))
+            rest = load(dh, at) - fma(
+                of_c, splat(c, scratch[of_row + L]), splat(c, scratch[of_row])
+            )
             dc_n = load(dc, at) + first_lanes(rest * scale, H - k)
             of_gates = ((t * B + block) * N + n) * width
             kept_i, kept_f = load(gates, of_gates), load(gates, of_gates + L)

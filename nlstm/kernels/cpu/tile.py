@@ -98,10 +98,7 @@ def call_tile(by_gate, out, start, sources):
     out_type = types.Tuple((out[0], words, words, words))
     start_type = start if start is types.none else types.Tuple((start[0], words, words, words))
     source_types = types.Tuple(
-        [
-            types.Tuple((s[0], *[words] * (b_first - 1), s[b_first], *[words] * 6))
-            for s in sources
-        ]
+        [types.Tuple((s[0], *[words] * (b_first - 1), s[b_first], *[words] * 6)) for s in sources]
     )
     return types.void(words, words, out_type, start_type, source_types), codegen
 
