@@ -43,8 +43,7 @@ TOGETHER = (  # Keras's name, nlstm's
 HEAD = """# nlstm beside Keras 3
 
 Written by `python -m tests.parity.table > docs/keras.md` from the signatures of Keras {version} and
-of nlstm; a test compares the two. *Same* means: the same name and default, and where Keras computes
-a number the parity suite (`tests/parity`) holds nlstm's beside it.
+of nlstm; a test compares the two. *Same* means: the same name and default.
 """
 
 
