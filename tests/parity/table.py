@@ -60,6 +60,12 @@ class Texts:
                 return text
         return None
 
+    def exactly(self, key):
+        """Return the text on an argument that the signatures call the same."""
+        if key in ARGUMENTS:
+            self.used.add(key)
+        return ARGUMENTS.get(key)
+
     def need(self, table, key):
         found = self.find(table, key)
         if found is None:
@@ -126,7 +132,7 @@ def compared(key, theirs, ours):
     mine = arguments(ours)
     for name, default in arguments(theirs).items():
         if name in mine and same(name, default, mine[name], ours):
-            text = TEXTS.find(ARGUMENTS, f"{key}.{name}")
+            text = TEXTS.exactly(f"{key}.{name}")
             if text is None:
                 kept.append(f"`{name}`")
             else:
@@ -155,13 +161,13 @@ def lstm():
     theirs |= {"zero_output_for_mask": False, "implementation": 2}  # through its **kwargs
     for name, default in theirs.items():
         if name in mine and mine[name] == default:
-            text = TEXTS.find(ARGUMENTS, f"LSTM.{name}") or "same"
+            text = TEXTS.exactly(f"LSTM.{name}") or "same"
         else:
             text = TEXTS.need(ARGUMENTS, f"LSTM.{name}")
         lines.append(row(f"`{name}`", shown(default), text))
     lines += ["", *head("Beyond Keras", "Default", "What it does")]
     for name in mine:
-        if name not in theirs and name not in ("name", "input_shape", "dtype"):
+        if name not in theirs and name not in ("name", "input_shape", "dtype", "trainable"):
             text = TEXTS.need(ARGUMENTS, f"LSTM.{name}")
             lines.append(row(f"`{name}`", shown(mine[name]), text))
     return lines
