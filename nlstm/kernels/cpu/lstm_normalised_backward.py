@@ -66,15 +66,15 @@ def places(slices, rows, steps, partial, size, F, H, B, L):
     copies = slices if partial else 1
     W = L
     U = W + B * F * width
-    W_panels = U + B * H * width
-    U_panels = W_panels + V * B * width * L
-    W_gram = U_panels + B * B * width * L
+    U_panels = U + B * H * width
+    W_panels = U_panels + B * B * width * L  # right behind: one product takes both
+    W_gram = W_panels + V * B * width * L
     U_gram = W_gram + F * V * L
     gains = U_gram + H * B * L
     sums = gains + slices * B * 2 * L
     chunk = sums + copies * size
     group = chunk + copies * steps * rows * ((B + e_blocks) * width + (B + V) * L)
-    end = group + slices * GROUP_ROWS * (2 * max(B, V) + 2) * L
+    end = group + slices * GROUP_ROWS * (B + V + max(B, V) + 2) * L
     return W, U, W_panels, U_panels, W_gram, U_gram, gains, sums, chunk, group, end
 
 
@@ -196,35 +196,36 @@ def gates_back(activation, recurrent_activation, t, tx, n0, n1, c, gates, factor
 
 
 @njit_inner
-def copy_row(source, at, count, out, to, L):
-    """Copy a row and fill its last vector with zeros."""
-    full = count // L * L
-    for k in range(0, full, L):
-        store(out, to + k, load(source, at + k))
-    if full < count:
-        store(out, to + full, splat(out, 0.0))
-        for k in range(full, count):
-            out[to + k] = source[at + k]
+def copy_rows(source, at, source_row, rows, count, out, to, L):
+    """Copy rows into rows of whole vectors, whose rest becomes zeros.
+
+    Some time before they are read: a vector that was written in parts is slow to read back.
+    """
+    full, row = count // L * L, (count + L - 1) // L * L
+    for n in range(rows):
+        for k in range(0, full, L):
+            store(out, to + n * row + k, load(source, at + n * source_row + k))
+        if full < count:
+            store(out, to + n * row + full, splat(out, 0.0))
+            for k in range(full, count):
+                out[to + n * row + k] = source[at + n * source_row + k]
 
 
 @njit_inner
-def inputs_back(t, tx, n0, n1, a, a_at, a_row, K, of_x, factors, factor, scratch, dz, dz_block, N,
-                panels, gram, scaled, e, e_block, q, out, out_first, H, L, mask):  # fmt: skip
-    """Compute the gradient of rows of x or h, and what M and C need of them: s h and -m s h.
+def inputs_back(t, tx, n0, n1, a, a_at, a_row, K, factors, factor, scratch, N, q, q_row,
+                gradient_rows, gram, scaled, e, e_block, out, out_first, keep, H, L,
+                mask):  # fmt: skip
+    """Compute the gradient of rows of x or h from q, and what M and C need: s h and -m s h.
 
-    Rows that are masked become zeros, but in the gradient of h, where they stay.
+    With `keep`, the gradient of a masked row stays, else it becomes zeros.
     """
-    V, zero, width = (K + L - 1) // L, np.int64(0), GATES * L
-    row, out_row = V * L, zero
+    V, width, out_row = (K + L - 1) // L, GATES * L, np.int64(0)
+    row = V * L
     if out is not None:
         out_row = out.shape[-1]
     out_at = out_first * out_row
-    gradient_rows = q + GROUP_ROWS * row
-    product_with_transpose(scratch, q - n0 * row, row, n0, n1, zero, V, scratch, dz, dz_block,
-                           scratch, panels, H, L, zero, np.int64(GATES),
-                           np.bool_(False))  # fmt: skip
     for n in range(n0, n1):
-        to, q_at, e_at = scaled + n * row, q + (n - n0) * row, e + n * width
+        to, q_at, e_at = scaled + n * row, q + (n - n0) * q_row, e + n * width
         g_at, out_n = gradient_rows + (n - n0) * row, out_at + n * out_row
         if mask is not None and not mask[tx, n]:
             nothing = splat(scratch, 0.0)
@@ -232,19 +233,17 @@ def inputs_back(t, tx, n0, n1, a, a_at, a_row, K, of_x, factors, factor, scratch
                 store(scratch, to + v * L, nothing)
                 store(scratch, e_at + v // VECTORS * e_block + v % VECTORS * L, nothing)
                 store(scratch, g_at + v * L, nothing)
-                if out is not None and of_x:
+                if out is not None and not keep:
                     store(out, out_n + v * L, nothing)
         else:
-            if of_x:
-                copy_row(a, a_at + n * a_row, K, scratch, to, L)
             dot = splat(scratch, 0.0)
             for v in range(V):
-                inputs = load(scratch, to + v * L) if of_x else load(a, a_at + n * a_row + v * L)
+                inputs = load(a, a_at + n * a_row + v * L)
                 dot = fma(load(scratch, q_at + v * L), inputs, dot)
             s = factors[(t * N + n) * FACTORS + factor]
             scale, along = splat(scratch, s), splat(scratch, -s * sum_lanes(dot) / (GATES * H))
             for v in range(V):
-                inputs = load(scratch, to + v * L) if of_x else load(a, a_at + n * a_row + v * L)
+                inputs = load(a, a_at + n * a_row + v * L)
                 inputs = inputs * scale
                 store(scratch, to + v * L, inputs)
                 inputs = inputs * along
@@ -286,9 +285,11 @@ def recurrence_slice(n0, n1, t0, t1, activation, recurrent_activation, x, gain_c
     """Take rows n0..n1 back through the steps of one chunk."""
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     V, Sx, S, width = (F + L - 1) // L, x.shape[2], h.shape[2], GATES * L
-    _, _, W_panels, U_panels, W_gram, U_gram, _, _, chunk, _, _ = place
+    _, _, _, U_panels, W_gram, U_gram, _, _, chunk, _, _ = place
     dz, e_h, e_x, of_h, of_x, block = chunk_places(chunk, rows, steps, r0, B, V, L)
-    means = work + 2 * GROUP_ROWS * max(B, V) * L
+    q_row = (B + V) * L
+    gradient_rows = work + GROUP_ROWS * q_row
+    means = gradient_rows + GROUP_ROWS * max(B, V) * L
     zero, one = np.int64(0), np.int64(1)
     flat_h, flat_x = h.reshape(-1), x.reshape(-1)
     for t in range(t1 - 1, t0 - 1, -1):
@@ -301,12 +302,18 @@ def recurrence_slice(n0, n1, t0, t1, activation, recurrent_activation, x, gain_c
                         mask)  # fmt: skip
             gates_back(activation, recurrent_activation, t, tx, n, end, c, gates, factors, dh, dc,
                        scratch, dz + past * width, block, means, H, L, mask)  # fmt: skip
-            inputs_back(t, tx, n, end, flat_h, t * N * S, S, H, False, factors, one, scratch,
-                        dz + past * width, block, N, U_panels, U_gram, of_h + past * B * L,
-                        e_h + past * width, block, work, dh, zero, H, L, mask)  # fmt: skip
-            inputs_back(t, tx, n, end, flat_x, tx * N * Sx, Sx, F, True, factors, zero, scratch,
-                        dz + past * width, block, N, W_panels, W_gram, of_x + past * V * L,
-                        e_x + past * width, block, work, dx, tx * N, H, L, mask)  # fmt: skip
+            copy_rows(flat_x, (tx * N + n) * Sx, Sx, end - n, F, scratch, of_x + (past + n) * V * L,
+                      L)  # fmt: skip
+            product_with_transpose(scratch, work - n * q_row, q_row, n, end, zero, B + V, scratch,
+                                   dz + past * width, block, scratch, U_panels, H, L, zero,
+                                   np.int64(GATES), np.bool_(False))  # fmt: skip
+            inputs_back(t, tx, n, end, flat_h, t * N * S, S, H, factors, one, scratch, N, work,
+                        q_row, gradient_rows, U_gram, of_h + past * B * L, e_h + past * width,
+                        block, dh, zero, True, H, L, mask)  # fmt: skip
+            inputs_back(t, tx, n, end, scratch, of_x + past * V * L, V * L, F, factors, zero,
+                        scratch, N, work + B * L, q_row, gradient_rows, W_gram,
+                        of_x + past * V * L, e_x + past * width, block, dx, tx * N, False, H, L,
+                        mask)  # fmt: skip
             if dx is not None and x_mask is not None:
                 for m in range(n, end):
                     for k in range(F):
@@ -444,11 +451,11 @@ def backward_slice(s, slices, phase, partial, size, rows, steps, place, activati
                    scratch, reverse, mask, x_mask):  # fmt: skip
     """Do one slice of one phase."""
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
-    W_at, U_at, W_panels, U_panels, W_gram, U_gram, gains, sums, chunk, group, _ = place
+    W_at, U_at, W_panels, U_panels, W_gram, U_gram, gains, sums, chunk, group, end = place
     V, zero = (F + L - 1) // L, np.int64(0)
     n0, n1 = share(N, s, slices)
     stage, t0, t1 = stage_at(phase, T, steps, partial)
-    work = group + s * GROUP_ROWS * (2 * max(B, V) + 2) * L
+    work = group + s * ((end - group) // slices)
     own_gains = gains + 2 * s * B * L
     blocks = B + (B + VECTORS - 1) // VECTORS + (V + VECTORS - 1) // VECTORS
     mode = flush_denormals()
@@ -490,7 +497,7 @@ def backward_slice(s, slices, phase, partial, size, rows, steps, place, activati
             sums += s * size
             chunk += s * steps * rows * each
             place = (W_at, U_at, W_panels, U_panels, W_gram, U_gram, gains, sums, chunk, group,
-                     group)  # fmt: skip
+                     end)  # fmt: skip
         while True:
             recurrence_slice(n0, n1, t0, t1, activation, recurrent_activation, x, gain_c, offset_c,
                              h, c, gates, factors, dy, dh, dc, dx, scratch, place, own_gains, work,
