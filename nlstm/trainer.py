@@ -191,7 +191,9 @@ class Trainer(Predictor):
         else:
             data = self._data(x, y, sample_weight, "fit", lengths, class_weight)
             if validation_split and validation_data is None:
-                data, held = split(data, validation_split)
+                # Class weights are for training alone.
+                plain = data if class_weight is None else self._data(x, y, None, "fit", lengths)
+                data, held = split(data, validation_split)[0], split(plain, validation_split)[1]
             rows = min(rows, data.rows)
             feed = self._array_feed(data, rows, True, shuffle, steps)
         validation: Feed | None = None

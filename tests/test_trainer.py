@@ -409,3 +409,15 @@ def test_import_compiles_nothing_and_loads_no_leaf():
     code = f"import sys, nlstm; print(sorted({leaves} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_class_weights_are_for_training_alone():
+    """As Keras: rows that validation_split holds back are weighed by nothing."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(20, 4, 2)), rng.integers(0, 2, 20)
+    model = Sequential([LSTM(3, input_shape=(4, 2)), Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    options = {"epochs": 1, "verbose": 0, "class_weight": {0: 5.0, 1: 0.1}}
+    history = model.fit(x, y, validation_split=0.5, **options).history
+    held = model.evaluate(x[10:], y[10:], verbose=0)
+    assert history["val_loss"][0] == pytest.approx(held)
