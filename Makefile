@@ -18,8 +18,10 @@ test: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest $(ARGS)
 
 # Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
+PARITY ?= tests/parity tests/reference
+
 parity: $(VENV)/installed-test,peers
-	NLSTM_PEERS=required $(BIN)/python -m pytest tests/parity tests/reference $(ARGS)
+	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
