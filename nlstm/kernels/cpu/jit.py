@@ -18,6 +18,7 @@ from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.cache import cache_folder, kernel_cache
+from nlstm.kernels.cpu.linking import KernelCompiler
 
 
 @functools.cache
@@ -56,7 +57,9 @@ def njit(function=None, **options):
         return functools.partial(njit, **options)
     with kernel_cache():
         # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
-        return numba.njit(function, cache=True, error_model="numpy", **options)
+        return numba.njit(
+            function, cache=True, error_model="numpy", pipeline_class=KernelCompiler, **options
+        )
 
 
 _entry = threading.Lock()

@@ -1,0 +1,69 @@
+"""Kernels are compiled once, whole: their parts are not machine code by themselves."""
+
+import numba
+import numpy as np
+import pytest
+from numba.core.codegen import JITCodeLibrary
+from numba.core.registry import cpu_target
+
+from nlstm.kernels.cpu.jit import njit, njit_inner
+from nlstm.kernels.cpu.linking import LinkedLibrary
+
+SHARE = 2.0
+
+
+@njit_inner
+def half(value):
+    return value / SHARE
+
+
+def total(values):
+    result = 0.0
+    for i in numba.prange(values.size):
+        result += half(values[i])
+    return result
+
+
+def fails(values):
+    return half(values) + "text"
+
+
+def library_class():
+    return cpu_target.target_context.codegen()._library_class
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_parts_have_no_machine_code_and_the_kernel_has(parallel):
+    kernel = njit(total, parallel=parallel)
+    assert kernel(np.full(6, 4.0)) == 12.0
+    assert library_class() is JITCodeLibrary
+    [part] = half.overloads.values()
+    assert isinstance(part.library, LinkedLibrary)
+    [whole] = kernel.overloads.values()
+    assert not isinstance(whole.library, LinkedLibrary)
+
+
+def test_a_kernel_that_cannot_be_compiled_leaves_numba_as_it_was():
+    with pytest.raises(numba.TypingError):
+        njit(fails)(np.zeros(3))
+    assert library_class() is JITCodeLibrary
+
+    @numba.njit
+    def plain(value):
+        return value + 1
+
+    assert plain(1) == 2
+
+
+def test_a_part_that_is_compiled_already_goes_into_another_kernel():
+    def double(values):
+        return 2.0 * half(values[0])
+
+    njit(total)(np.ones(2))
+    assert njit(double)(np.array([6.0])) == 6.0
+
+    @numba.njit
+    def outside(value):
+        return half(value)
+
+    assert outside(9.0) == 4.5
