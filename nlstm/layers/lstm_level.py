@@ -243,11 +243,14 @@ class Level:
         layer = self.layer
         if not plan.training or layer.dropout == 0.0:
             return None, None
-        by_gate = () if layer.recurrent_dropout == 0.0 else (GATES,)
-        mask = plan.array((*by_gate, x.rows, x.features))
+        by_gate = layer.recurrent_dropout > 0.0
+        mask = plan.array((*((GATES,) if by_gate else ()), x.rows, x.features))
         self._draw(plan, DROPOUT, layer.dropout, x.features, mask.reshape(-1, x.features))
-        steps, *rest = x.value.shape
-        return mask, plan.array((steps, *by_gate, *rest))
+        steps, rows, width = x.value.shape
+        if not by_gate:
+            return mask, plan.array((steps, rows, width))
+        L = plan.ops.lanes(plan.dtype)
+        return mask, plan.array((steps, rows, -(-x.features // L) * GATES, L))
 
     def _recurrent_masks(
         self, plan: Plan, rows: int, width: int

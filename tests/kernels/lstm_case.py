@@ -114,7 +114,11 @@ def run_kernels(
     x, mask = steps_first(case["x"]), case["mask"]
     mask = None if mask is None else steps_first(mask).astype(np.uint8)
     x_mask, h_mask = case["x_mask"], case["h_masks"]
-    xm = None if x_mask is None else np.full((T, *x_mask.shape[:-2], N, F), nan, dtype)
+    xm = None
+    if x_mask is not None:
+        L = layout.lanes(dtype)
+        shape = (T, N, F) if x_mask.ndim == 2 else (T, N, -(-F // L) * layout.GATES, L)
+        xm = np.full(shape, nan, dtype)
     hm = None if h_mask is None else np.full(lstm_masked_size(N, H, dtype), nan, dtype)
     h_mask = None if h_mask is None else widen(h_mask, S)
     slots = T + 1 if train else 2

@@ -44,9 +44,9 @@ def test_every_shape(rows, vectors, dtype):
 def product_by_gate(rows, C, A, B, L):
     K, width = B.shape
     place = (C, 0, C.shape[1], L)
-    # Two blocks of k, as in the plain product; A lies by columns.
-    half, apart = K // 2, K * rows
-    source = (A, 0, 1, rows, half * rows, apart, B, 0, L, width, half * width, half, 2)
+    # Two blocks of k, in each of which every gate has L numbers.
+    half = K // 2
+    source = (A, 0, 2 * width, 1, width, B, 0, L, width, half * width, half, 2)
     gate_tile(rows, VECTORS, place, None, (source,))
     gate_tile(rows, VECTORS, place, place, (source, source))
 
@@ -57,9 +57,10 @@ def test_every_gate_tile(rows, dtype):
     load_gate_tile(dtype)
     rng = np.random.default_rng(0)
     L = lanes(dtype)
-    A = rng.standard_normal((VECTORS, 8, rows)).astype(dtype)
-    B = rng.standard_normal((8, VECTORS * L)).astype(dtype)
+    half = max(1, L - 1)
+    A = rng.standard_normal((rows, 2, VECTORS, L)).astype(dtype)
+    B = rng.standard_normal((2 * half, VECTORS * L)).astype(dtype)
     C = np.full((rows, VECTORS * L), np.nan, dtype)
     product_by_gate(rows, C, A, B, L)
-    expected = 3 * np.einsum("vkr,kvl->rvl", A, B.reshape(8, VECTORS, L)).reshape(C.shape)
-    assert C == pytest.approx(expected, abs=200 * float(np.finfo(dtype).eps))
+    expected = 3 * np.einsum("rjvk,jkvl->rvl", A[..., :half], B.reshape(2, half, VECTORS, L))
+    assert C == pytest.approx(expected.reshape(C.shape), abs=400 * float(np.finfo(dtype).eps))

@@ -160,13 +160,13 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
 
 @njit_inner
 def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                    dz_offset, dz_step, steps, N, L, accumulate, in_gate=None):  # fmt: skip
+                    dz_offset, dz_step, steps, N, L, accumulate, by_gate=None):  # fmt: skip
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
     One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
     dz_offset + step * dz_step + n * 4L, and `vectors` of its vectors are used. The sum runs over
-    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to. Where
-    inputs differ from gate to gate, those of the next gate are `in_gate` further.
+    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to.
+    Where `by_gate` is not None, inputs differ from gate to gate: those of the next are L further.
     """
     width = GATES * L
     step_block = max(1, ROW_BLOCK // N)
@@ -182,15 +182,14 @@ def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, i
                 place = (dW, dW_offset + k * width, width, L)
                 fresh = step == 0 and n == 0 and not accumulate
                 of_dz = (dz, b, L, width, dz_step, rows, m)
-                if in_gate is None:
-                    source = (inputs, a + k, 1, in_row, in_step) + of_dz
+                source = (inputs, a + k, 1, in_row, in_step) + of_dz
+                if by_gate is None:
                     if fresh:
                         tile(end - k, vectors, place, None, (source,))
                     else:
                         tile(end - k, vectors, place, place, (source,))
                 else:
-                    gated = (inputs, a + k, 1, in_row, in_step, in_gate) + of_dz
                     if fresh:
-                        gate_tile(end - k, VECTORS, place, None, (gated,))
+                        gate_tile(end - k, VECTORS, place, None, (source,))
                     else:
-                        gate_tile(end - k, VECTORS, place, place, (gated,))
+                        gate_tile(end - k, VECTORS, place, place, (source,))

@@ -134,7 +134,7 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
                    W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask,
                    h_mask, hm, peephole, dp, zoneout):  # fmt: skip
     """Do one slice of one phase."""
-    T, N, F, H, B, L = x.shape[0], x.shape[-2], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
     n0, n1 = share(N, s, slices)
@@ -196,7 +196,7 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
 def run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
                  dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
                  zoneout):  # fmt: skip
-    T, N, F, H, B, L = x.shape[0], x.shape[-2], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
     row_slices, unit_slices = schedule(T, N, F, H, threads)
     alone = row_slices * unit_slices == 1

@@ -77,14 +77,14 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
 
 @njit_inner
 def mask_states(h, h_at, h_mask, n0, n1, k0, k1, out, at, L):
-    """Write what each gate sees of a state: out (n1 - n0, 4, k1 - k0), at its place."""
+    """Write what each gate sees of units k0..k1: out (n1 - n0, blocks of units, 4, L), at `at`."""
     N, S = h_mask.shape[1], h_mask.shape[2]
     for n in range(n0, n1):
         for k in range(k0, k1, L):
             value = load(h, h_at + n * S + k)
             for gate in range(GATES):
                 kept = value * load(h_mask, (gate * N + n) * S + k)
-                store(out, at + ((n - n0) * GATES + gate) * (k1 - k0) + k - k0, kept)
+                store(out, at + GATES * ((n - n0) * (k1 - k0) + k - k0) + gate * L, kept)
 
 
 @njit_inner

@@ -51,15 +51,23 @@ def any_row(mask, t, first, last):
 
 @njit_inner
 def add_inputs(rows, out, start, x, tx, n, W, W_at, inputs, L):
-    """Compute start + x W of one tile; x may have a copy for each gate, (T, 4, N, S)."""
-    N, Sx, width = x.shape[-2], x.shape[-1], GATES * L
+    """Compute start + x W of one tile; of x, each gate may see another (T, N, blocks * 4, L)."""
+    N, Sx, width = x.shape[1], x.shape[2], GATES * L
     if x.ndim == 3:
         from_x = (x, (tx * N + n) * Sx, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
         tile(rows, VECTORS, out, start, (from_x,))
     else:
-        x_at = (tx * GATES * N + n) * Sx
-        from_x = (x, x_at, Sx, 1, 0, N * Sx, W, W_at, L, width, 0, inputs, 1)
-        gate_tile(rows, VECTORS, out, start, (from_x,))
+        add_by_gate(rows, out, start, x, (tx * N + n) * Sx * L, Sx * L, W, W_at, inputs, L)
+
+
+@njit_inner
+def add_by_gate(rows, out, start, a, a_at, a_row, b, b_at, count, L):
+    """Compute start + a b of one tile, where a has `count` numbers a gate, in blocks (4, L)."""
+    width, full = GATES * L, count // L
+    of_b, of_rest = (b, b_at, L, width, L * width, L, full), (b, b_at + full * L * width, L, width)
+    blocks = (a, a_at, a_row, 1, width) + of_b
+    rest = (a, a_at + full * width, a_row, 1, 0) + of_rest + (0, count % L, 1)
+    gate_tile(rows, VECTORS, out, start, (blocks, rest))
 
 
 # --- inputs of many steps -------------------------------------------------------------------------
@@ -80,7 +88,7 @@ def place_z(gates, scratch, t0, t, N, B, L):
 @njit_inner
 def project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse, mask):
     """Compute x W + b of steps t0..t1 for unit blocks b0..b1, each block's weights read once."""
-    T, N = x.shape[0], x.shape[-2]
+    T, N = x.shape[0], x.shape[1]
     F, width = W.shape[1], GATES * L
     count = tile_count(N)
     for block in range(b0, b1):
@@ -130,7 +138,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                   recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask,
                   hm, peephole, zoneout):  # fmt: skip
     """Take the rows and unit blocks of slice `s` through the steps of one phase."""
-    T, N, Sx = x.shape[0], x.shape[-2], x.shape[-1]
+    T, N, Sx = x.shape[0], x.shape[1], x.shape[2]
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     S = h.shape[2]
     width = GATES * L
@@ -163,7 +171,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                 first, last = n0 + first, n0 + last
                 count = tile_count(last - first)
                 seen = s * min(N, GATED_ROWS) * GATES * S
-                mask_states(h, slots[0] * N * S, h_mask, first, last, 0, S, hm, seen, L)
+                mask_states(h, slots[0] * N * S, h_mask, first, last, 0, B * L, hm, seen, L)
             for block in range(b0, b1):
                 for index in range(count):
                     n, end = tile_edge(first, last, index), tile_edge(first, last, index + 1)
@@ -174,20 +182,19 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                             start = (z_from, z_at + block * z_block + n * width, width, L)
                             inputs = 0
                         else:
-                            start = (b.reshape(-1), block * width, 0, L)
-                            inputs = F
+                            start, inputs = (b.reshape(-1), block * width, 0, L), F
                         W_at, U_at = block * F * width, block * H * width
-                        of_x, of_h = (W, W_at, L, width, 0, inputs, 1), (U, U_at, L, width, 0, H, 1)
                         if h_mask is None:
-                            from_x = (x, (tx * N + n) * Sx, Sx, 1, 0) + of_x
-                            from_h = (h, (slots[0] * N + n) * S, S, 1, 0) + of_h
+                            x_at, h_at = (tx * N + n) * Sx, (slots[0] * N + n) * S
+                            from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
+                            from_h = (h, h_at, S, 1, 0, U, U_at, L, width, 0, H, 1)
                             tile(end - n, VECTORS, place, start, (from_x, from_h))
                         else:
-                            copies, apart = (1, 0) if x.ndim == 3 else (GATES, N * Sx)
-                            x_at, h_at = (tx * copies * N + n) * Sx, seen + (n - first) * GATES * S
-                            from_x = (x, x_at, Sx, 1, 0, apart) + of_x
-                            from_h = (hm, h_at, GATES * S, 1, 0, S) + of_h
-                            gate_tile(end - n, VECTORS, place, start, (from_x, from_h))
+                            if chunk < 0:
+                                add_inputs(end - n, place, start, x, tx, n, W, W_at, F, L)
+                                start = place
+                            h_at = seen + (n - first) * B * width
+                            add_by_gate(end - n, place, start, hm, h_at, B * width, U, U_at, H, L)
                     finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z,
                                 h, c, slots, gates, past_caches, H, L, mask, peephole, zoneout,
                                 zone_key)  # fmt: skip
@@ -209,12 +216,13 @@ def mask_inputs(x, x_mask, xm):
 
 @njit_parallel
 def mask_inputs_by_gate(x, x_mask, xm):
-    """Write the inputs of all steps masked for each gate."""
+    """Write the inputs of all steps masked for each gate, in blocks (4, L)."""
+    L = xm.shape[3]
     for t in prange(x.shape[0]):
-        for gate in range(GATES):
-            for n in range(x.shape[1]):
-                for k in range(x_mask.shape[2]):
-                    xm[t, gate, n, k] = x[t, n, k] * x_mask[gate, n, k]
+        for n in range(x.shape[1]):
+            for k in range(x_mask.shape[2]):
+                for gate in range(GATES):
+                    xm[t, n, k // L * GATES + gate, k % L] = x[t, n, k] * x_mask[gate, n, k]
 
 
 @njit_parallel
@@ -222,7 +230,7 @@ def run_forward(
     activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm,
     peephole, zoneout,
 ):  # fmt: skip
-    T, N = x.shape[0], x.shape[-2]
+    T, N = x.shape[0], x.shape[1]
     F, H = W.shape[1], U.shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
@@ -255,7 +263,8 @@ def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scra
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
     mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
     x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives
-        the product. With h_mask it may have a mask a gate, (4, N, F); then xm is (T, 4, N, S).
+        the product. With h_mask it may have a mask a gate, (4, N, F); then xm has the shape
+        (T, N, ceil(F / L) * 4, L).
     h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, `lstm_masked_size`
         numbers, is scratch for the products.
     peephole : ndarray, shape (B, 3, L), or None. Weights for i, f and o.

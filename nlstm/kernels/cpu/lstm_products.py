@@ -69,10 +69,8 @@ def gated_product(n0, n1, v0, v1, dh, dz, dz_at, dz_block, panels, panels_at, H,
         for index in range(count):
             n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
             a = dz_at + n * width
-            blocks = (dz, a, width, 1, dz_block, L, panels, b, L * L, L, width * L, L, full)
-            rest = (
-                dz, a + full * dz_block, width, 1, 0, L, panels, b_rest, L * L, L, 0, tail, 1
-            )  # fmt: skip
+            blocks = (dz, a, width, 1, dz_block, panels, b, L * L, L, width * L, L, full)
+            rest = (dz, a + full * dz_block, width, 1, 0, panels, b_rest, L * L, L, 0, tail, 1)
             gate_tile(end - n, VECTORS, (hm, hm_at, width, L), None, (blocks, rest))
             for m in range(n, end):
                 at = m * S + v * L
@@ -103,14 +101,14 @@ def rows_that_count(mask, tx, tx_step, n0, step, m, rows):
 @njit_inner
 def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, inputs, in_offset,
                     in_row, in_step, dz, dz_offset, dz_step, steps, rows, L, accumulate,
-                    in_gate):  # fmt: skip
+                    by_gate):  # fmt: skip
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
     Step 0 of the chunk is tx of the mask, row 0 is n0; each block of steps has rows of its own.
     """
     if mask is None:
         weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                        dz_offset, dz_step, steps, rows, L, accumulate, in_gate)  # fmt: skip
+                        dz_offset, dz_step, steps, rows, L, accumulate, by_gate)  # fmt: skip
         return
     block = max(1, ROW_BLOCK // rows)
     for step in range(0, steps, block):
@@ -123,7 +121,7 @@ def masked_gradient(mask, tx, tx_step, n0, dW, dW_offset, k0, k1, vectors, input
                             in_offset + step * in_step + first * in_row, in_row, in_step, dz,
                             dz_offset + step * dz_step + first * GATES * L, dz_step, m,
                             last - first, L, np.bool_(accumulate or step > 0),
-                            in_gate)  # fmt: skip
+                            by_gate)  # fmt: skip
 
 
 @njit_inner
@@ -155,10 +153,8 @@ def state_gradient(first, last, n0, t0, steps, rows, h, h_mask, hm, hm_at, mask,
                     for index in range(count):
                         k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
                         place = (dU, dU_at + (block * H + k) * width, width, L)
-                        source = (
-                            hm, hm_at + k - j, 1, width, piece * width, L,
-                            dz, b, L, width, dz_step, piece, m,
-                        )  # fmt: skip
+                        of_dz = (dz, b, L, width, dz_step, piece, m)
+                        source = (hm, hm_at + k - j, 1, width, piece * width) + of_dz
                         if add:
                             gate_tile(end - k, VECTORS, place, place, (source,))
                         else:
@@ -188,7 +184,7 @@ def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, hm_at, h_mask, mask
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
     those of h, and the 1 of the bias (scratch[0]), with which go the peephole weights.
     """
-    T, N, Sx = x.shape[0], x.shape[-2], x.shape[-1]
+    T, N, Sx = x.shape[0], x.shape[1], x.shape[2]
     S, width, inputs, steps = h.shape[2], GATES * L, F + H + 1, t1 - t0
     rows, four = n1 - n0, np.int64(VECTORS)
     accumulate = t1 < T
@@ -207,10 +203,12 @@ def gradient_share(first, last, n0, n1, t0, t1, x, h, c, hm, hm_at, h_mask, mask
                                 x.reshape(-1), (tx * N + n0) * Sx, Sx, tx_step * N * Sx, dz, at,
                                 dz_step, steps, rows, L, accumulate, None)  # fmt: skip
             else:
-                masked_gradient(mask, tx, tx_step, n0, dW, W_at, k0, min(k1, F), four,
-                                x.reshape(-1), (tx * GATES * N + n0) * Sx, Sx,
-                                tx_step * GATES * N * Sx, dz, at, dz_step, steps, rows, L,
-                                accumulate, N * Sx)  # fmt: skip
+                for j in range(k0 // L * L, min(k1, F), L):
+                    masked_gradient(mask, tx, tx_step, n0, dW, W_at + j * width, max(k0 - j, 0),
+                                    min(k1, F, j + L) - j, four, x.reshape(-1),
+                                    (tx * N + n0) * Sx * L + j * GATES, Sx * L,
+                                    tx_step * N * Sx * L, dz, at, dz_step, steps, rows, L,
+                                    accumulate, True)  # fmt: skip
         if h_mask is None and k0 < F + H and k1 > F:
             masked_gradient(mask, tx, tx_step, n0, dU, dU_at + block * H * width, max(k0 - F, 0),
                             min(k1 - F, H), four, h.reshape(-1), (t0 * N + n0) * S, S, N * S, dz,

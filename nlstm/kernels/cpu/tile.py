@@ -10,8 +10,10 @@ is: A by rows or by columns, B in panels or in gate blocks. The order of the add
 element depends on neither the tile's shape nor its place, so every way to cut a product into tiles
 gives the same bits.
 
-In the gate tile A differs from vector to vector, C[r, v] = ... A[v][r, j, k] * B[v, j, k], for what
-has a dropout mask a gate: four products with as many sums in registers as one.
+In the gate tile A differs from vector to vector, C[r, v] = ... A[r, j, k + v L] * B[v, j, k], for
+what has a dropout mask a gate: four products with as many sums in registers as one. That v's
+numbers are a vector's width further is known to the compiler, or else the addresses of all sums'
+numbers take more registers than there are.
 """
 
 import numpy as np
@@ -30,11 +32,8 @@ WORD = ir.IntType(64)
 PLACE_FIELDS = ("pointer", "row", "vector")
 A_FIELDS = ("a", "a_row", "a_k", "a_j")
 B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
+SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS)
 SOURCES = 2
-
-
-def source_fields(by_gate):
-    return (*A_FIELDS, "a_vector", *B_FIELDS) if by_gate else (*A_FIELDS, *B_FIELDS)
 
 
 @intrinsic
@@ -55,8 +54,9 @@ def tile(typingctx, rows, vectors, out, start, sources):
 
 @intrinsic
 def gate_tile(typingctx, rows, vectors, out, start, sources):
-    """As `tile`, but VECTORS vectors always, and sources (A, offset, row, k, j and vector strides,
-    B, ...). `load_gate_tile` comes first.
+    """As `tile`, but VECTORS vectors always, for each of which A begins a vector further.
+
+    `load_gate_tile` comes first.
     """
     return call_tile(True, out, start, sources)
 
@@ -64,7 +64,7 @@ def gate_tile(typingctx, rows, vectors, out, start, sources):
 def call_tile(by_gate, out, start, sources):
     """Return the signature of a tile and the generator of its call."""
     dtype = out[0].dtype
-    b_first = len(A_FIELDS) + 1 + by_gate  # offset included
+    b_first = len(A_FIELDS) + 1  # offset included
 
     def codegen(context, builder, signature, args):
         def place(type_, packed, count):
@@ -156,7 +156,7 @@ _define_tile, _define_gate_tile = _definition(False), _definition(True)
 def tile_signature(dtype, by_gate):
     pointer = scalar_ir(dtype).as_pointer()
     place = [pointer, WORD, WORD]
-    source = [pointer if field in ("a", "b") else WORD for field in source_fields(by_gate)]
+    source = [pointer if field in ("a", "b") else WORD for field in SOURCE_FIELDS]
     arguments = [WORD, WORD, *place, *place, *source * SOURCES]
     name = "nlstm_gate_tile" if by_gate else "nlstm_tile"
     return ir.FunctionType(ir.VoidType(), arguments), f"{name}_{dtype}"
@@ -203,16 +203,15 @@ def emit_tile(builder, dtype, rows, vectors, fields, by_gate):
         )
 
     sums = [emit.load(at(start, r, v)) for r, v in cells]
-    names = source_fields(by_gate)
-    for first in range(2 * len(PLACE_FIELDS), len(fields), len(names)):
-        source = dict(zip(names, fields[first : first + len(names)]))
-        sums = emit_source(emit, rows, vectors, sums, source)
+    for first in range(2 * len(PLACE_FIELDS), len(fields), len(SOURCE_FIELDS)):
+        source = dict(zip(SOURCE_FIELDS, fields[first : first + len(SOURCE_FIELDS)]))
+        sums = emit_source(emit, rows, vectors, sums, source, by_gate)
     for (r, v), value in zip(cells, sums):
         emit.store(value, at(out, r, v))
     builder.ret_void()
 
 
-def emit_source(emit, rows, vectors, sums, source):
+def emit_source(emit, rows, vectors, sums, source, by_gate):
     """Add the products of one source to the sums: two nested loops around the multiply-adds."""
     builder = emit.builder
 
@@ -226,10 +225,9 @@ def emit_source(emit, rows, vectors, sums, source):
             return emit.load(builder.gep(b, [builder.mul(WORD(v), source["b_vector"])]))
 
         result = list(sums)
-        if "a_vector" in source:
+        if by_gate:
             for v in range(vectors):
-                one = column(v)
-                a_v = builder.gep(a, [builder.mul(WORD(v), source["a_vector"])])
+                one, a_v = column(v), builder.gep(a, [WORD(v * emit.width)])
                 for r in range(rows):
                     cell = r * vectors + v
                     result[cell] = emit.fma(number(r, a_v), one, sums[cell])
