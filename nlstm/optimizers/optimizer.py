@@ -105,7 +105,9 @@ class Optimizer(Configured):
         self._set_rate(learning_rate)
         self.state: tuple[np.ndarray, ...] = ()
         self._average = self._sums = np.zeros(0)
-        self._steps = np.zeros(1, np.int64)
+        self._steps = np.zeros(1, np.int64)  # one a batch
+        # What the kernels count by: groups of batches where gradients are accumulated.
+        self._groups = np.zeros(1, np.int64) if gradient_accumulation_steps else self._steps
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
         self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
@@ -136,7 +138,7 @@ class Optimizer(Configured):
     def _scheduled(self) -> float:
         assert self._schedule is not None
         if isinstance(self._schedule, LearningRateSchedule):
-            return float(self._schedule(self.iterations))
+            return float(self._schedule(int(self._steps[0])))
         return float(self._schedule())
 
     def _follow_schedule(self) -> None:
@@ -145,8 +147,8 @@ class Optimizer(Configured):
 
     @property
     def iterations(self) -> int:
-        """Steps taken so far."""
-        return int(self._steps[0])
+        """Steps taken so far; the batches of an accumulated gradient are one step."""
+        return int(self._steps[0]) // (self.gradient_accumulation_steps or 1)
 
     # Steps
 
@@ -194,13 +196,13 @@ class Optimizer(Configured):
             decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
             chunks = _chunks(buffer, decayed)
             calls.append((ops.decay_weights, (value, chunks, self.settings, self.weight_decay)))
-        arguments = (value, gradient, *self._kernel_arguments(), self.settings, self._steps)
+        arguments = (value, gradient, *self._kernel_arguments(), self.settings, self._groups)
         calls.append((getattr(ops, self.rule + ending), arguments))
         if self.gradient_accumulation_steps:
             calls = [(self._accumulate, (ops, calls, gradient))]
         if self.use_ema:
             every = self.ema_overwrite_frequency or 0
-            given = (self._average, value, self._steps, self.ema_momentum, every)
+            given = (self._average, value, self._groups, self.ema_momentum, every)
             calls.append((ops.average_weights, given))
         return calls
 
@@ -245,16 +247,18 @@ class Optimizer(Configured):
         """Add to the gradients of the group; at its end take the step."""
         group = self.gradient_accumulation_steps
         assert group is not None
-        last = (self.iterations + 1) % group == 0
+        self._groups[0], place = divmod(int(self._steps[0]), group)
+        last = place + 1 == group
         ops.accumulate(gradient, self._sums, 1.0 / group, last)
         if last:
-            run(calls)
+            run(calls)  # which counts the group
         else:
-            self._steps += 1
+            self._groups += 1  # for the averages, which Keras makes at each batch of a group
+        self._steps += 1
 
     def finalize(self) -> None:
         """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
-        if self.use_ema and self._buffer is not None and self.iterations:
+        if self.use_ema and self._buffer is not None and self._steps[0]:
             self._buffer.value[:] = self._average
             self._buffer.publish()
 
@@ -263,12 +267,12 @@ class Optimizer(Configured):
     def variables(self) -> dict[str, np.ndarray]:
         """Return copies of all that a file must hold for training to go on bit for bit.
 
-        "iterations" (int64) and "learning_rate" (float64) have no axes; the moments are
+        "iterations" (int64; batches) and "learning_rate" (float64) have no axes; the moments are
         "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
         "accumulated" (gradients) among the slots. Before a model is built, the first two alone.
         """
         found = {
-            "iterations": np.array(self.iterations, np.int64),
+            "iterations": np.array(self._steps[0], np.int64),
             "learning_rate": np.array(self.settings[0]),
             **{name: values.copy() for name, values in self._scalars().items()},
         }

@@ -1,7 +1,7 @@
 """What hypothesis draws: the cheap choices. The dear ones, each a compilation, tests fix."""
 
 import numpy as np
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 
@@ -13,6 +13,7 @@ def examples(count):
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate, Phase.shrink],  # an explanation traces all of the peers: minutes
     )
 
 

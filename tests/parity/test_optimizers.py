@@ -1,14 +1,15 @@
 """The weights after ten steps of every optimizer, beside live Keras."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import nlstm
 from tests.parity import trained
+from tests.parity.draws import examples
 from tests.parity.peers import keras
 
-EXAMPLES = settings(max_examples=9, derandomize=True, deadline=None)
+EXAMPLES = examples(9)
 STEPS = 10
 
 rates = st.sampled_from([2.0**-k for k in range(4, 9)])
@@ -132,14 +133,14 @@ def test_ten_steps(parity, name):
     run()
 
 
-@settings(EXAMPLES, max_examples=24)
+@examples(24)
 @given(schedules(), st.sampled_from(["SGD", "Adam"]), st.integers(0, 99))
 def test_schedules(parity, schedule, name, seed):
     with parity.configuration("schedule " + schedule[0]) as agree:
         compare(agree, after_ten(name, {}, seed, schedule))
 
 
-@settings(EXAMPLES, max_examples=60)
+@examples(60)
 @given(schedules(), st.integers(0, 60))
 def test_schedules_at_any_step(parity, schedule, step):
     name, config = schedule
