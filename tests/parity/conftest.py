@@ -19,6 +19,19 @@ def parity():
     return RECORD
 
 
+@pytest.fixture(scope="module")
+def float64():
+    """Let Keras compute in float64 throughout: weights, settings of optimizers, sums of metrics."""
+    from tests.parity.peers import keras  # not above: the suite is collected without peers too
+
+    before = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx(before[0])
+    keras.config.set_dtype_policy(before[1])
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if FOLDER in item.path.parents:
