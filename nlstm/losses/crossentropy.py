@@ -235,9 +235,16 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         kernel = super().function(ops, activation, sequence, reduction)
         if self.ignore_class is None:
             return kernel
-        ignored, means = self.ignore_class, (reduction or self.reduction) in ("mean", _MEAN)
+        reduction = reduction or self.reduction
+        ignored, means, metric = (
+            self.ignore_class,
+            reduction in ("mean", _MEAN),
+            reduction == "metric",
+        )
 
         def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
+            if metric and weight is None:  # as in Keras: ignored rows count, with a loss of 0
+                return kernel(y, p, features, None, dp, total)
             counts = (y[:, :, :1] != ignored).astype(p.dtype)
             if means and counts.any():
                 counts *= counts.size / counts.sum()

@@ -169,7 +169,10 @@ class CategoricalCrossentropy(LossMetric):
 
 
 class SparseCategoricalCrossentropy(LossMetric):
-    """Cross-entropy by class indices; see `nlstm.losses.SparseCategoricalCrossentropy`."""
+    """Cross-entropy by class indices; see `nlstm.losses.SparseCategoricalCrossentropy`.
+
+    As in Keras, rows of `ignore_class` count as rows of loss 0, unless there are sample weights.
+    """
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import numpy as np
 
 KINDS = ("real", "positive", "shares", "logits", "onehot", "onehot logits", "sparse",
-         "sparse logits", "binary", "binary logits", "signs")  # fmt: skip
+         "sparse logits", "binary", "binary logits", "signs", "digits")  # fmt: skip
 
 
 def batch(kind, rows, steps, features, seed):
@@ -21,6 +21,8 @@ def batch(kind, rows, steps, features, seed):
         y = rng.integers(0, 2, shape).astype(float)
     if kind == "signs":
         y = rng.choice([-1.0, 1.0], shape)
+    if kind == "digits":
+        y, p = rng.integers(0, 3, (2, *shape)).astype(float)
     if kind.startswith(("onehot", "sparse")):
         classes = rng.integers(0, features, shape[:-1])
         y = np.eye(features)[classes] if kind.startswith("onehot") else classes.astype(float)
@@ -32,10 +34,11 @@ def batch(kind, rows, steps, features, seed):
 
 
 def sample_weight(kind, rows, steps, seed):
-    """Return weights: none, one for each row (where there are no steps), or one for each value."""
+    """Return weights: "none", for the "rows", or for "each" step of each row.
+
+    Eighths, which float32 holds exactly: Keras on PyTorch makes the sums of AUC in float32.
+    """
     if kind == "none":
         return None
-    shape = (rows,) if steps is None else (rows, steps)
-    weight = np.random.default_rng(seed + 7).uniform(0.0, 2.0, shape)
-    weight[weight < 0.3] = 0.0
-    return weight
+    shape = (rows,) if steps is None or kind == "rows" else (rows, steps)
+    return np.maximum(np.random.default_rng(seed + 7).integers(-2, 17, shape), 0) / 8
