@@ -315,7 +315,7 @@ class Trainer(Predictor):
     ) -> Any:
         """Take one training step on the whole of `x`; return loss and metrics as `evaluate` does.
 
-        Keras 3 goes on averaging from call to call; these figures are this batch's alone.
+        The figures are this batch's alone.
         """
         data = self._data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
         return self._on_batch(data, True, return_dict)

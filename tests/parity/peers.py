@@ -35,5 +35,6 @@ def keep_float64(module):
 
 
 torch = peer("torch")
+torch.set_num_threads(1)  # on arrays this small, threads that wait for each other cost most
 keras = peer("keras")
 keep_float64(keras)

@@ -82,7 +82,6 @@ ARGUMENTS = {
 }
 
 DIFFERS = {
-    "Model.train_on_batch": "gives this batch's figures; Keras averages from call to call",
     "Model.fit": "sample weights (rows,) work with masked sequences too",
     "Model.predict": "without `batch_size` nlstm chooses one that suits the caches",
     "metrics.RootMeanSquaredError": "leaves masked steps out, which Keras does not",

@@ -10,19 +10,10 @@ import nlstm
 from tests.parity import trained
 from tests.parity.peers import keras
 
+pytestmark = pytest.mark.usefixtures("float64")
 EXAMPLES = settings(max_examples=24, derandomize=True, deadline=None)
 EPOCHS = 9
 scores = st.lists(st.integers(-4, 4).map(lambda n: n / 4), min_size=EPOCHS, max_size=EPOCHS)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def float64():
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
 
 
 def reported(library, values):

@@ -12,6 +12,7 @@ from tests.parity import trained
 from tests.parity.batches import batch, sample_weight
 from tests.parity.peers import keras, torch
 
+pytestmark = pytest.mark.usefixtures("float64")
 EXAMPLES = settings(max_examples=14, derandomize=True, deadline=None)
 smoothings = st.sampled_from([0.0, 0.125, 0.5])
 gammas = st.sampled_from([0.5, 1.0, 2.0, 3.5])
@@ -43,16 +44,6 @@ LOSSES = plain | {
     ),
 }  # fmt: skip
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def float64():
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
 
 
 def ours(loss, y, p, weight):
