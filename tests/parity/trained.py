@@ -37,15 +37,3 @@ def pair(keras, seed, build=model, **options):
     ours.set_weights(weights)
     theirs.set_weights(weights)
     return ours, theirs
-
-
-def worst_difference(ours, theirs):
-    """Return the largest difference of arrays, each relative to its array's size (or 1)."""
-    worst = 0.0
-    for a, b in zip(ours, theirs, strict=True):
-        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
-        assert a.shape == b.shape, (a.shape, b.shape)
-        if a.size:
-            assert np.isfinite(a).all() == np.isfinite(b).all()
-            worst = max(worst, float(np.abs(a - b).max() / max(1.0, np.abs(b).max())))
-    return worst
