@@ -55,11 +55,10 @@ def njit(function=None, **options):
     """Compile a kernel that is called from Python, and keep its code in nlstm's own cache."""
     if function is None:
         return functools.partial(njit, **options)
+    options = {"pipeline_class": KernelCompiler} | options
     with kernel_cache():
         # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
-        return numba.njit(
-            function, cache=True, error_model="numpy", pipeline_class=KernelCompiler, **options
-        )
+        return numba.njit(function, cache=True, error_model="numpy", **options)
 
 
 _entry = threading.Lock()

@@ -20,6 +20,7 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.jit import njit, start_threads, vector_registers
@@ -129,12 +130,12 @@ def _load(dtype, by_gate, address):
         _loaded.add((dtype, by_gate))
 
 
-@njit
+@njit(pipeline_class=Compiler)  # LLVM's second look at a whole kernel makes a tile longer
 def tile_address(array):
     return _define_tile(array)
 
 
-@njit
+@njit(pipeline_class=Compiler)
 def gate_tile_address(array):
     return _define_gate_tile(array)
 
