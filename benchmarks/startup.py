@@ -65,6 +65,8 @@ def measure(options) -> dict:
     from benchmarks.compare import TITLES, report, thread_environment
 
     base = thread_environment(options.threads)
+    # Peers were installed with compiled modules; without this nlstm would be compiled every time.
+    base.pop("PYTHONDONTWRITEBYTECODE", None)
     nlstm, here = _model("nlstm"), sys.executable
     figures = {
         "import numpy": lambda: _printed(IMPORT.format(module="numpy"), here, base),
