@@ -44,7 +44,10 @@ LIMITS = {  # what nlstm promises, times the plain step
     "initial_state": 1.02,
     "bidirectional": 2.1,
     "two layers": 2.1,
+    "validation data": None,  # as many rows as there are to train on; at most as the next line
+    "fit and predict": None,
 }
+NLSTM_ALONE = ("zoneout", "peephole", "layer_norm", "validation data", "fit and predict")
 BATCHES = 4
 
 
@@ -91,7 +94,11 @@ def nlstm_steps(shape, option):
         fit["lengths"] = np.full(len(x), shape.T // 2 if "half" in option else shape.T)
     if option == "sample weights":
         fit["sample_weight"] = y[:, 0] + 0.5
+    if option == "validation data":
+        fit["validation_data"] = x, y
     model.compile(optimizer, "mse")
+    if option == "fit and predict":
+        return lambda: (model.fit(x, y, **fit), model.predict(x, shape.N, verbose=0))
     return lambda: model.fit(x, y, **fit)
 
 
@@ -144,7 +151,7 @@ def keras_steps(shape, option, backend):
     import keras
     import numpy as np
 
-    if option in ("zoneout", "peephole", "layer_norm"):
+    if option in NLSTM_ALONE:
         return None
     keras.utils.set_random_seed(0)
     layers = keras.layers
@@ -278,7 +285,8 @@ def main():
     for option in options.options:
         ratios = [found["ratios"].get(option) for found in columns]
         cells = ["" if ratio is None else f"{ratio:.2f}" for ratio in ratios]
-        rows.append([option, f"{LIMITS[option]:.2f}", *cells])
+        limit = LIMITS[option]
+        rows.append([option, "" if limit is None else f"{limit:.2f}", *cells])
     text = markdown.table([header, *rows])
     print(text)
     if options.write:
