@@ -130,7 +130,9 @@ def test_stateful_lstm(parity, case):
     compare_stateful(parity, "LSTM, stateful", network, arrays, seed)
 
 
-@pytest.mark.parametrize("rates, masked", [((0.5, 0), False), ((0, 0.5), False), ((0.4, 0.3), True)])
+@pytest.mark.parametrize(
+    "rates, masked", [((0.5, 0), False), ((0, 0.5), False), ((0.4, 0.3), True)]
+)
 def test_dropout_of_lstm(parity, rates, masked):
     """Keras's cell gets the masks that nlstm drew."""
 

@@ -1,4 +1,4 @@
-"""LSTM and SimpleRNN beside PyTorch's: levels, directions, states, projections, packed sequences."""
+"""LSTM and SimpleRNN beside PyTorch's: levels, directions, states, projections, lengths."""
 
 import numpy as np
 from hypothesis import given
