@@ -160,6 +160,23 @@ def test_a_model_used_twice(parity, case):
     compare(parity, "models in models", network, arrays, seed=seed, predicted=True)
 
 
+def test_a_large_one(parity):
+    """So large that every layer takes several threads."""
+    N, T, F, H = 128, 50, 8, 32
+    words = np.random.default_rng(0).integers(0, 50, (N, T)).astype(np.int32)
+
+    def network(L, x, words):
+        y = L.Concatenate()([x, L.Embedding(50, 24)(words)])
+        y = L.LayerNormalization()(L.Add()([y, L.LSTM(H, return_sequences=True)(y)]))
+        y = L.Multiply()([L.Dense(H, "tanh")(y), L.TimeDistributed(L.Dense(H, "tanh"))(y)])
+        y = L.Bidirectional(L.LSTM(H, return_sequences=True))(L.Activation("tanh")(y))
+        ends = [L.GlobalAveragePooling1D()(y), L.GlobalMaxPooling1D()(y), L.SimpleRNN(H)(y)]
+        return [*ends, L.Dense(1, "tanh")(y)]
+
+    arrays = [random(0, N, T, F), words]
+    compare(parity, "functional: large", network, arrays, scale=0.2, predicted=True)
+
+
 # --- by chance ------------------------------------------------------------------------------------
 
 

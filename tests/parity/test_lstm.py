@@ -160,6 +160,29 @@ def test_dropout_draws_its_share():
         assert all((one != other).any() for one, other in zip(gates, gates[1:]))
 
 
+@examples(40)
+@given(cases(**RNN_FLAGS, masked=FLAG, zero_output_for_mask=FLAG, dropout=[0.0, 0.4]))
+def test_levels_beside_a_stack(parity, case):
+    """num_layers is nlstm's: the same as so many layers in a row."""
+    sizes, options, seed = case
+    masked = options.pop("masked")
+    if masked:
+        options["dropout"] = 0.0  # both is a compilation more
+
+    def network(L, x, mask=None):
+        if L is nlstm.layers:
+            return L.LSTM(sizes.H, num_layers=2, **options)(x, mask=mask)
+        below = L.LSTM(sizes.H, **options | {"return_sequences": True})(x, mask=mask)
+        above = L.LSTM(sizes.H, **options)
+        if not options["return_state"]:
+            return above(below, mask=mask)
+        y, *states = above(below[0], mask=mask)
+        return [y, *below[1:], *states]
+
+    arrays = arrays_for(sizes, seed, masked)
+    compare(parity, "LSTM, num_layers", network, arrays, seed=seed, predicted=True)
+
+
 # A pair is a compilation, of six seconds: each name once, some with the gates, some with the state.
 PAIRS = [
     ("selu", "softsign"),

@@ -1,6 +1,7 @@
 """LSTM and SimpleRNN beside PyTorch's: levels, directions, states, projections, lengths."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from tests.parity.draws import FLAG, cases, examples, random
@@ -119,6 +120,26 @@ def test_levels_in_float32(parity, case):
     check(parity, "PyTorch, levels", network, arrays, peer, lambda x: all_of(peer, x), "float32")
 
 
+# Rows on several threads, units on several threads, inputs projected before the recurrence.
+LARGE = [(200, 20, 5, 64), (24, 10, 8, 256), (48, 60, 40, 96), (7, 300, 3, 17)]
+
+
+@pytest.mark.parametrize("sizes", LARGE)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_large_ones(parity, sizes, dtype):
+    N, T, F, H = sizes
+    peer = torch_rnn(1, dtype=dtype, input_size=F, hidden_size=H)
+    with torch.no_grad():
+        for parameter in peer.parameters():
+            parameter *= 2.0 / np.sqrt(F + H)
+
+    def network(L, x):
+        return L.LSTM(H, **WHOLE)(x)
+
+    arrays = [random(2, N, T, F)]
+    check(parity, "PyTorch, large", network, arrays, peer, lambda x: all_of(peer, x), dtype)
+
+
 @examples(20)
 @given(cases(num_layers=[1, 2]))
 def test_initial_states(parity, case):
@@ -198,19 +219,22 @@ def test_simple_rnn(parity, case):
 
 
 @examples(30)
-@given(cases(both=FLAG, begun=FLAG))
+@given(cases(both=FLAG, begun=FLAG, num_layers=[1, 2]))
 def test_packed_sequences(parity, case):
     """The mask that lengths make; what PyTorch pads is zero: zero_output_for_mask."""
     (N, T, F, H), options, seed = case
     both, begun = options["both"], options["begun"]
+    levels = 1 if both else options["num_layers"]
     lengths = np.random.default_rng(seed).integers(1, T + 1, N)
     mask = np.arange(T) < lengths[:, None]
-    peer = torch_rnn(seed, input_size=F, hidden_size=H, bidirectional=both)
+    peer = torch_rnn(
+        seed, input_size=F, hidden_size=H, num_layers=levels, bidirectional=both
+    )  # fmt: skip
     arrays = [random(seed, N, T, F), mask]
-    arrays += [random(seed + i, N, H) for i in range(2 * (1 + both) * begun)]
+    arrays += [random(seed + i, N, H) for i in range(2 * levels * (1 + both) * begun)]
 
     def network(L, x, mask, *states):
-        layer = L.LSTM(H, zero_output_for_mask=True, **WHOLE)
+        layer = L.LSTM(H, num_layers=levels, zero_output_for_mask=True, **WHOLE)
         start = {"initial_state": list(states)} if begun else {}
         return (L.Bidirectional(layer) if both else layer)(x, mask=mask, **start)
 
