@@ -119,11 +119,12 @@ STATEFUL = {"stateful": True, "use_cudnn": False}
 
 
 @examples(25)
-@given(cases(**RNN_FLAGS, masked=FLAG))
+@given(cases(**RNN_FLAGS, masked=FLAG, begun=FLAG))
 def test_stateful_lstm(parity, case):
+    """An initial state goes before the one that was kept."""
     sizes, options, seed = case
     masked = options.pop("masked")
-    arrays = arrays_for(sizes, seed, masked)
+    arrays = arrays_for(sizes, seed, masked, states=2 * options.pop("begun"))
     if masked:
         start_seen(arrays, options["go_backwards"])
     network = lstm(sizes, options | STATEFUL, masked)
