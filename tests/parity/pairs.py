@@ -40,6 +40,10 @@ def outputs_of(made):
     return list(made) if isinstance(made, tuple | list) else made
 
 
+def in_order(layers, by_name):
+    return sorted(layers, key=lambda layer: layer.name) if by_name else layers
+
+
 def reset(model):
     """Let the stateful layers of either library forget."""
     for layer in model.layers:
@@ -50,13 +54,20 @@ def reset(model):
 class Ours:
     """nlstm's side, bound to a plan whose memory is NaN, so that inputs have gradients too."""
 
-    def __init__(self, network, arrays, dtype):
+    def __init__(self, network, arrays, dtype, by_name=False):
         symbols = [nlstm.Input(a.shape[1:], dtype=kind_of(a, dtype)) for a in arrays]
         made = outputs_of(network(nlstm.layers, *symbols))
         self.model = nlstm.Model(symbols, made, dtype=dtype)
         self.model.build()
         self.dtype = np.dtype(dtype)
-        self.parameters = [one for layer in self.model.layers for one in layer.parameters]
+        layers = in_order(self.model.layers, by_name)
+        self.parameters = [one for layer in layers for one in layer.parameters]
+
+    def take(self, weights):
+        """Set the weights, in the order of `parameters`."""
+        found = {id(one): weight for one, weight in zip(self.parameters, weights, strict=True)}
+        order = [one for layer in self.model.layers for one in layer.parameters]
+        self.model.set_weights([found[id(one)] for one in order])
 
     def start(self, arrays):
         """Bind for `arrays`, and run forward; return the outputs."""
@@ -117,12 +128,19 @@ class Ours:
 class Theirs:
     """Keras's side, on PyTorch."""
 
-    def __init__(self, network, arrays, dtype):
+    def __init__(self, network, arrays, dtype, by_name=False):
         self.dtype = dtype
         with keras_in(dtype):
             symbols = [keras.Input(a.shape[1:], len(a), dtype=kind_of(a, dtype)) for a in arrays]
             made = outputs_of(network(keras.layers, *symbols))
             self.model = keras.Model(symbols, made)
+        layers = in_order(self.model.layers, by_name)
+        self.variables = [one for layer in layers for one in layer.trainable_weights]
+
+    def take(self, weights):
+        """Set the weights, in the order of `variables`."""
+        for variable, weight in zip(self.variables, weights, strict=True):
+            variable.assign(weight)
 
     def inputs_for(self, arrays):
         return [
@@ -148,7 +166,7 @@ class Theirs:
             (y * torch.tensor(slope, dtype=y.dtype)).sum()
             for y, slope in zip(self.outputs, slopes, strict=True)
         )
-        variables = [one.value for one in self.model.trainable_variables]
+        variables = [one.value for one in self.variables]
         wanted = [x for x in self.inputs if x.requires_grad]
         found = torch.autograd.grad(loss, [*wanted, *variables], allow_unused=True)
         found = [
@@ -192,14 +210,15 @@ def weights_for(shapes, seed, scale=0.5):
 class Both:
     """A network in both libraries, with the same weights."""
 
-    def __init__(self, network, arrays, dtype="float64", seed=0, scale=0.5):
+    def __init__(self, network, arrays, dtype="float64", seed=0, scale=0.5, by_name=False):
         self.arrays, self.seed = arrays, seed
-        self.theirs, self.ours = Theirs(network, arrays, dtype), Ours(network, arrays, dtype)
-        shapes = [one.shape for one in self.theirs.model.get_weights()]
+        self.theirs = Theirs(network, arrays, dtype, by_name)
+        self.ours = Ours(network, arrays, dtype, by_name)
+        shapes = [tuple(one.shape) for one in self.theirs.variables]
         assert [one.shape for one in self.ours.parameters] == shapes
         weights = weights_for(shapes, seed, scale)
-        self.theirs.model.set_weights(weights)
-        self.ours.model.set_weights(weights)
+        self.theirs.take(weights)
+        self.ours.take(weights)
         steps = max((a.shape[1] for a in arrays if a.ndim > 1), default=1)
         units = max((max(shape) for shape in shapes if shape), default=1)
         self.limit = agreement(dtype, steps, units)
@@ -240,13 +259,15 @@ class Both:
 
 
 def compare(
-    parity, feature, network, arrays, dtype="float64", seed=0, scale=0.5, predicted=False
+    parity, feature, network, arrays, dtype="float64", seed=0, scale=0.5, predicted=False,
+    by_name=False,
 ):  # fmt: skip
     """Compare a network's outputs and gradients on `arrays`, and perhaps its predictions.
 
-    `scale` is that of the weights.
+    `scale` is that of the weights. With `by_name` the layers may come in an order of their own in
+    each library.
     """
-    both = Both(network, arrays, dtype, seed, scale)
+    both = Both(network, arrays, dtype, seed, scale, by_name)
     with parity.configuration(feature, dtype, both.limit) as agree:
         both.forward(agree)
         both.back(agree)

@@ -186,10 +186,10 @@ def test_levels_beside_a_stack(parity, case):
 
 # A pair is a compilation, of six seconds: each name once, some with the gates, some with the state.
 PAIRS = [
-    ("selu", "softsign"),
+    ("selu", "relu6"),
     ("mish", "silu"),
     ("softplus", "log_sigmoid"),
-    ("relu6", "exponential"),
+    ("softsign", "exponential"),
     ("leaky_relu", "hard_tanh"),
     ("elu", "relu"),
     ("linear", "tanh"),
@@ -207,14 +207,14 @@ def test_activations_are_all_there():
 @pytest.mark.parametrize("activation, recurrent_activation", PAIRS)
 def test_activations_of_lstm(parity, activation, recurrent_activation):
     names = {"activation": activation, "recurrent_activation": recurrent_activation}
-    scale = 0.1 if "exponential" in names.values() else 0.5  # it soon overflows
 
     @examples(4)
     @given(cases(**RNN_FLAGS))
     def check(case):
         sizes, options, seed = case
         network = lstm(sizes, options | names)
-        arrays = arrays_for(sizes, seed)
+        # Gates without a bound soon overflow, and PyTorch's softplus is off by 2e-9 above 20.
+        arrays, scale = arrays_for(sizes, seed), 0.05 if "exponential" in names.values() else 0.15
         compare(parity, "LSTM, activations", network, arrays, seed=seed, scale=scale)
 
     check()
