@@ -302,7 +302,8 @@ class Model(Trainer, Configured):
                 raise ValueError(
                     f"{layer.name} is {parameter.home.value.dtype}, but the model is {self.dtype}."
                 )
-        if layer.parameters and layer.built_shape[-1] != shapes[0][-1]:
+        takes_features = layer.parameters and layer.index_limit is None  # not so many indices
+        if takes_features and layer.built_shape[-1] != shapes[0][-1]:
             raise ValueError(
                 f"{layer.name} was built for {layer.built_shape[-1]} features; it is called on "
                 f"{shapes[0][-1]}."

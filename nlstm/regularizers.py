@@ -107,7 +107,7 @@ class L2(L1L2):
 
 
 class OrthogonalRegularizer(Regularizer):
-    """Mean cosine between the rows, or columns, of a matrix, times `factor`.
+    """Mean cosine between the rows, or columns, of a matrix, times `factor`; of one alone, 0.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class OrthogonalRegularizer(Regularizer):
         unit = rows / lengths
         products = unit @ unit.T
         np.fill_diagonal(products, 0.0)
-        return unit, lengths, products, len(rows) * (len(rows) - 1.0) / 2.0
+        return unit, lengths, products, max(len(rows) * (len(rows) - 1.0) / 2.0, 1.0)
 
     def __call__(self, x: np.ndarray) -> float:
         """Return the penalty on `x`."""

@@ -6,7 +6,7 @@ import pytest
 import nlstm
 from nlstm import Input, Model
 from nlstm.graph import Symbol
-from nlstm.layers import LSTM, Dense, Dropout, InputLayer
+from nlstm.layers import LSTM, Dense, Dropout, Embedding, InputLayer
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
 
@@ -277,6 +277,16 @@ def test_a_shared_layer_keeps_its_features():
     model = Model([x, y], [layer(x), layer(y)])
     with says(ValueError, "dense was built for 3 features; it is called on 4."):
         model.get_weights()
+
+
+def test_a_shared_embedding_takes_any_number_of_steps():
+    table, reader = Embedding(5, 3), LSTM(2)
+    x, y = Input((4,), dtype="int32"), Input((7,), dtype="int32")
+    model = Model([x, y], [reader(table(x)), reader(table(y))])
+    words = RNG.integers(0, 5, (6, 7))
+    short, long = model.predict([words[:, :4], words])
+    np.testing.assert_array_equal(long, Model(y, model.outputs[1]).predict(words))
+    np.testing.assert_array_equal(short, Model(x, model.outputs[0]).predict(words[:, :4]))
 
 
 def test_data_that_do_not_fit_several_inputs():

@@ -6,7 +6,7 @@ import pytest
 from nlstm import constraints, regularizers
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
-from nlstm.regularizers import L1, L1L2, L2, Regularizer
+from nlstm.regularizers import L1, L1L2, L2, OrthogonalRegularizer, Regularizer
 from tests.golden import cases, rules
 from tests.reference.finite_differences import gradient as differences
 
@@ -135,3 +135,10 @@ def test_names():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+def test_a_single_row_is_orthogonal_to_nothing():
+    rule = OrthogonalRegularizer(0.5)
+    row = np.array([[1.0, 2.0]])
+    assert rule(row) == 0.0
+    np.testing.assert_array_equal(rule.gradient(row), np.zeros((1, 2)))

@@ -250,7 +250,8 @@ class SimpleRNN(Layer):
             if dh0 is not None:
                 calls.append((np.copyto, (dh0[0], dh)))
             plan.call_back(outputs, *calls)
-        regularizers.bind_activity(self.activity_regularizer, plan, y)
+        for one in outputs:
+            regularizers.bind_activity(self.activity_regularizer, plan, one)
         return outputs if self.return_state else y
 
     def _output(self, plan: Plan, x: Tensor, value: np.ndarray) -> tuple[Tensor, list[Call]]:

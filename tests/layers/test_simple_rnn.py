@@ -4,6 +4,7 @@ import numba
 import numpy as np
 import pytest
 
+from nlstm import Input, Model
 from nlstm.layers import SimpleRNN
 from tests.layers.binding import Bound
 from tests.reference.rnn import rnn_forward
@@ -137,3 +138,15 @@ def test_errors():
         SimpleRNN(3).output_shape((5,))
     with pytest.raises(ValueError, match="one initial state of shape"):
         SimpleRNN(3).output_shape((None, 5), (4,))
+
+
+def test_the_state_that_comes_out_is_penalised_too():
+    """As in Keras's RNN: its own SimpleRNN forgets the argument."""
+    start = Input((4, 3), dtype="float64")
+    layer = SimpleRNN(6, return_sequences=True, return_state=True, activity_regularizer="l2")
+    y, state = layer(start)
+    model = Model(start, [y, state])
+    model.compile("sgd", [None, "mse"])
+    y, state = model.predict(X, verbose=0)
+    wanted = 0.01 * ((y**2).sum() + (state**2).sum()) / len(X)
+    assert model.evaluate(X, [y, state], verbose=0) == pytest.approx(wanted, rel=1e-12)

@@ -1,5 +1,7 @@
 """What hypothesis draws: the cheap choices. The dear ones, each a compilation, tests fix."""
 
+from typing import NamedTuple
+
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -17,16 +19,42 @@ def examples(count):
     )
 
 
-SIZES = st.fixed_dictionaries(
-    {
-        "N": st.integers(1, 9),
-        "T": st.integers(1, 8),
-        "F": st.sampled_from([1, 2, 3, 5, 8, 17]),
-        "H": st.sampled_from([1, 2, 3, 4, 7, 8, 9, 16, 17, 33]),
-    }
-)
-SEEDS = st.integers(0, 2**16)
-FLAG = st.booleans()
+class Sizes(NamedTuple):
+    N: int
+    T: int
+    F: int
+    H: int
+
+
+# Odd ones, whole vectors, and those around them.
+SIZES = {
+    "N": [1, 2, 3, 5, 7, 9, 13],
+    "T": [1, 2, 3, 4, 5, 8],
+    "F": [1, 2, 3, 5, 8, 17],
+    "H": [1, 2, 3, 4, 7, 8, 9, 16, 17, 33],
+}
+FLAG = [False, True]
+
+
+def cases(**options):
+    """Return a strategy for (sizes, options, seed): of each option one of its values.
+
+    Hypothesis draws the seed, which chooses the rest: what it draws itself are for the most part
+    the first values of all lists, and the same ones again.
+    """
+
+    @st.composite
+    def chosen(draw):
+        seed = draw(st.integers(0, 2**32 - 1))
+        rng = np.random.default_rng(seed)
+
+        def one(values):
+            return values[rng.integers(len(values))]
+
+        sizes = Sizes(**{letter: one(values) for letter, values in SIZES.items()})
+        return sizes, {name: one(values) for name, values in options.items()}, seed
+
+    return chosen()
 
 
 def random(seed, *shape):

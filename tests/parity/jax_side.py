@@ -1,39 +1,50 @@
-"""Run recurrent layers of Keras on JAX, in a process of its own: python jax_side.py IN.npz OUT.npz.
+"""Run layers of Keras on JAX, in a process of its own: python jax_side.py IN.npz OUT.npz.
 
 IN holds "cases", JSON: [layer name, units, options] of each, and for case k the arrays x_k_0 (the
-input), x_k_1 (the mask), then the initial states; w_k_0, ... and s_k_0, ..., the weights and the
-slopes of the outputs. OUT holds outputs y_k_0, ..., gradients of inputs dx_k_0, ... and weights
-dw_k_0, ...
+input) and perhaps x_k_1 (the mask), then the initial states; w_k_0, ... and s_k_0, ..., the weights
+and the slopes of the outputs. OUT holds outputs y_k_0, ..., gradients of inputs dx_k_0, ... and
+weights dw_k_0, ...
 """
 
 import json
 import os
 import sys
 
-os.environ["KERAS_BACKEND"] = "jax"
-os.environ["JAX_ENABLE_X64"] = "1"
-
-import jax
-import keras
 import numpy as np
+
+if __name__ == "__main__":  # a test imports `called`
+    os.environ["KERAS_BACKEND"] = "jax"
+    os.environ["JAX_ENABLE_X64"] = "1"
+    import jax
+    import keras
 
 
 def listed(given, letter, k):
     return [given[f"{letter}_{k}_{i}"] for i in range(len(given)) if f"{letter}_{k}_{i}" in given]
 
 
+def called(L, name, units, options, symbols):
+    """Return what a layer makes of x, and perhaps of a mask and initial states."""
+    x, *others = symbols
+    if name == "Activation":
+        layer = L.Activation(**options)
+    elif name == "Bidirectional":
+        layer = L.Bidirectional(L.LSTM(units, **options))
+    else:
+        layer = getattr(L, name)(units, **options)
+    return layer(x, mask=others[0], initial_state=others[1:]) if others else layer(x)
+
+
 def run(name, units, options, arrays, weights, slopes):
     """Return the outputs, the gradients of the inputs but the mask, and of the weights."""
     symbols = [keras.Input(a.shape[1:], len(a), dtype=a.dtype.name) for a in arrays]
-    x, mask, *states = symbols
-    layer = getattr(keras.layers, name)(units, **options)
-    made = layer(x, mask=mask, initial_state=states)
+    made = called(keras.layers, name, units, options, symbols)
     model = keras.Model(symbols, list(made) if isinstance(made, list | tuple) else [made])
     model.set_weights(weights)
-    mask, others = arrays[1], [one.value for one in model.non_trainable_variables]
+    others = [one.value for one in model.non_trainable_variables]
 
     def outputs(trainable, inputs):
-        values = [inputs[0], mask, *inputs[1:]]
+        values = [inputs[0], *arrays[1:2], *inputs[1:]]
         found, _ = model.stateless_call(trainable, others, values)
         return list(found) if isinstance(found, list | tuple) else [found]
 
