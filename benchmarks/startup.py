@@ -41,8 +41,13 @@ model.train_on_batch(X_train[:32], y_train[:32])
 
 FIT = """
 model.fit(X_train, y_train, epochs={epochs}, batch_size=32, verbose=2)
+"""
+
+PREDICT = """
 model.predict(np.random.rand(200, T, F))
 """
+
+SCRIPT = FIT.format(epochs=100) + PREDICT
 
 # CLOCK_MONOTONIC is one clock for all processes of a machine.
 STAMP = """
@@ -77,19 +82,15 @@ def measure(options) -> dict:
         "nlstm, first epoch, no cache": lambda: _without_cache(
             nlstm + FIT.format(epochs=1), here, base
         ),
-        "nlstm, seed script, cached": lambda: _until_stamp(
-            nlstm + FIT.format(epochs=100), here, base
-        ),
-        "nlstm, seed script, no cache": lambda: _without_cache(
-            nlstm + FIT.format(epochs=100), here, base
-        ),
+        "nlstm, seed script, cached": lambda: _until_stamp(nlstm + SCRIPT, here, base),
+        "nlstm, seed script, no cache": lambda: _without_cache(nlstm + SCRIPT, here, base),
     }
     for peer in options.peers:
         if not peer.startswith("keras-"):
             continue
         environment = base | {"KERAS_BACKEND": peer.removeprefix("keras-")}
         script, title = _model("keras"), TITLES[peer]
-        for name, end in (("first step", FIRST_STEP), ("seed script", FIT.format(epochs=100))):
+        for name, end in (("first step", FIRST_STEP), ("seed script", SCRIPT)):
             figures[f"{title}, {name}"] = lambda code=script + end, environment=environment: (
                 _until_stamp(code, options.peer_python, environment)
             )
