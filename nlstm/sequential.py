@@ -9,7 +9,8 @@ from nlstm.data import check_rank, checked_rows
 from nlstm.graph import Graph, Node, Shape, Symbol, node_of
 from nlstm.layers import InputLayer, Layer
 from nlstm.layers.layer import checked_shape
-from nlstm.network import Model, free_name
+from nlstm.names import free_name
+from nlstm.network import Model
 from nlstm.parameters import ParameterBuffer
 from nlstm.sources import is_pair, is_source
 
