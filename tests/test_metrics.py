@@ -66,6 +66,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
         "auc",
         metrics.Precision(0.4, name="precise"),
         "recall",
+        "true_negatives",
+        metrics.SensitivityAtSpecificity(0.5),
         metrics.F1Score("macro", threshold=0.5),
         "r2_score",
         "nse",
@@ -79,7 +81,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
     model = model_of(metrics=chosen, sequences=sequences)
     y = np.repeat(LABELS[:, None], 5, axis=1) if sequences else LABELS
     found = model.evaluate(X, y, batch_size=5, verbose=0, return_dict=True)
-    names = ["auc", "precise", "recall", "f1_score", "r2_score", "nse", "kge", "mae"]
+    names = ["auc", "precise", "recall", "true_negatives", "sensitivity_at_specificity"]
+    names += ["f1_score", "r2_score", "nse", "kge", "mae"]
     names += ["binary_accuracy", "huber_loss", "largest", "mean_difference"]
     assert list(found) == ["loss", *names]
     p = model.predict(X)
@@ -90,6 +93,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
         metrics.AUC(),
         metrics.Precision(0.4),
         metrics.Recall(),
+        metrics.TrueNegatives(),
+        metrics.SensitivityAtSpecificity(0.5),
         metrics.F1Score("macro", 0.5),
         metrics.R2Score(),
         metrics.NSE(),
@@ -127,6 +132,21 @@ def test_kge_and_nse_of_perfect_forecasts():
     assert metrics.NSE()(y, np.broadcast_to(y.mean(axis=0), y.shape)) == pytest.approx(0.0)
 
 
+def test_counts_at_thresholds_that_predictions_meet():
+    """Above means above: Keras's answers for its even thresholds and for others."""
+    y, p = [[1.0], [0.0], [1.0], [1.0], [0.0]], [[0.0], [0.0], [0.5], [1.0], [1.0]]
+    for thresholds in ([0.0, 0.5, 1.0], [0.5, 0.0, 1.0]):
+        true, false = metrics.TruePositives(thresholds), metrics.FalsePositives(thresholds)
+        missed, rest = metrics.FalseNegatives(thresholds), metrics.TrueNegatives(thresholds)
+        wanted = np.array([[2, 1, 1, 1], [1, 1, 2, 1], [0, 0, 3, 2]], float)
+        wanted = wanted[[0, 1, 2] if thresholds[0] == 0 else [1, 0, 2]]
+        found = np.transpose([one(y, p) for one in (true, false, missed, rest)])
+        np.testing.assert_array_equal(found, wanted)
+    assert metrics.RecallAtPrecision(0.6, 3)(y, p) == pytest.approx(2 / 3)
+    assert metrics.RecallAtPrecision(0.7, 3)(y, p) == 0.0  # no threshold will do
+    assert metrics.SpecificityAtSensitivity(0.3, 3)(y, p) == 0.5
+
+
 def test_mean_and_sum():
     mean = metrics.Mean()
     mean.update_state([1.0, 2.0])
@@ -150,6 +170,9 @@ def test_prgain_and_logits():
     [
         (lambda: metrics.AUC(curve="RC"), "Unknown curve 'RC'"),
         (lambda: metrics.Precision(1.5), "thresholds must lie in 0 to 1"),
+        (lambda: metrics.TruePositives([0.5, -1]), "thresholds must lie in 0 to 1"),
+        (lambda: metrics.PrecisionAtRecall(1.5), r"recall must lie in 0 to 1; got 1\.5"),
+        (lambda: metrics.RecallAtPrecision(0.5, 0), "num_thresholds must be at least 1; got 0"),
         (lambda: metrics.F1Score("mean"), "Unknown average 'mean'"),
         (
             lambda: model_of(2, None, loss=losses.GaussianNLL(), metrics=["mae"]).fit(

@@ -1,7 +1,6 @@
 """The layers of a model."""
 
 from nlstm.layers.activation import Activation as Activation
-from nlstm.layers.activation import ReLU as ReLU
 from nlstm.layers.activation import Softmax as Softmax
 from nlstm.layers.bidirectional import Bidirectional as Bidirectional
 from nlstm.layers.concatenate import Concatenate as Concatenate
@@ -25,6 +24,9 @@ from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1
 from nlstm.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
 from nlstm.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
 from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nlstm.layers.rectifiers import ELU as ELU
+from nlstm.layers.rectifiers import LeakyReLU as LeakyReLU
+from nlstm.layers.rectifiers import ReLU as ReLU
 from nlstm.layers.repeat_vector import RepeatVector as RepeatVector
 from nlstm.layers.reshape import Flatten as Flatten
 from nlstm.layers.reshape import Reshape as Reshape
@@ -40,6 +42,7 @@ __all__ = [
     "Concatenate",
     "Dense",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
     "GaussianNoise",
@@ -52,6 +55,7 @@ __all__ = [
     "LSTM",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "Maximum",
     "Minimum",

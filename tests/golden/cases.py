@@ -104,6 +104,14 @@ METRICS = [
     ("R2Score", {}),
     ("R2Score", {"class_aggregation": "variance_weighted_average"}),
     ("R2Score", {"class_aggregation": None, "num_regressors": 3}),
+    ("TruePositives", {}),
+    ("FalsePositives", {"thresholds": [0.7, 0.2]}),
+    ("FalseNegatives", {"thresholds": [0.0, 0.5, 1.0]}),
+    ("TrueNegatives", {"thresholds": 0.3}),
+    ("PrecisionAtRecall", {"recall": 0.6}),
+    ("RecallAtPrecision", {"precision": 0.5, "num_thresholds": 20, "class_id": 2}),
+    ("SensitivityAtSpecificity", {"specificity": 0.4, "num_thresholds": 5}),
+    ("SpecificityAtSensitivity", {"sensitivity": 1.0, "num_thresholds": 1}),
 ]
 
 REGULARIZERS = [
@@ -122,7 +130,8 @@ CONSTRAINTS = [
 ]
 
 HOT = ("Categorical", "TopK", "F1", "FBeta")
-MULTI = ("Binary", "AUC", "Precision", "Recall", "Hinge", "SquaredHinge")
+MULTI = ("Binary", "AUC", "Precision", "Recall", "Hinge", "SquaredHinge", "True", "False")
+MULTI += ("Sensitivity", "Specificity")
 
 
 def weights():
