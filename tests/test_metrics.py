@@ -32,6 +32,27 @@ def test_numbers_of_keras(case, wanted):
     np.testing.assert_array_equal(metric(y, p), first)
 
 
+@pytest.mark.parametrize("case, wanted", rules("functions"), ids=[c[1] for c in cases.FUNCTIONS])
+def test_functions_of_keras(case, wanted):
+    module, name, config, kind = case
+    function = getattr({"losses": losses, "metrics": metrics}[module], name)
+    assert getattr(metrics, name, function) is function
+    y, p, _ = cases.batch((kind, config))
+    found = function(y, p, **config)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-12)
+    if kind.startswith("Sparse"):
+        np.testing.assert_array_equal(function(y[:, 0], p, **config), found.ravel())
+    steps = function(y.reshape(2, 4, -1), p.reshape(2, 4, -1), **config)
+    np.testing.assert_array_equal(steps, found.reshape(2, 4, *found.shape[1:]))
+
+
+def test_binary_accuracy_of_labels_without_an_axis():
+    p = np.array([[0.3], [0.7]], np.float32)
+    found = metrics.binary_accuracy([1, 1], p)
+    assert found.dtype == np.float32 and found.tolist() == [[0.0], [1.0]]
+    assert metrics.binary_accuracy([[1], [1]], p[:, 0]).tolist() == [0.0, 1.0]
+
+
 def model_of(head=3, activation="sigmoid", sequences=False, **compiled):
     model = Sequential([LSTM(4, return_sequences=sequences), Dense(head, activation)])
     model.compile("adam", **{"loss": "binary_crossentropy", **compiled})

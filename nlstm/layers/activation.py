@@ -7,7 +7,7 @@ from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.views import as_rows, shared
 from nlstm.plan import Plan, Tensor
 
-__all__ = ["Activation", "Softmax"]
+__all__ = ["Activation", "Identity", "Softmax"]
 
 
 class Activation(Layer):
@@ -66,6 +66,25 @@ class Activation(Layer):
             # A loss that is fused with the activation hands over the gradient from before it.
             plan.call_back(y, *([] if plan.fused is self else [(backward, back)]))
         return y
+
+
+class Identity(Activation):
+    """Hand the input on as it is.
+
+    Parameters
+    ----------
+    name, input_shape, dtype
+        See `Layer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__("linear", name=name, input_shape=input_shape, dtype=dtype)
 
 
 class Softmax(Activation):

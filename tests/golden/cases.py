@@ -114,6 +114,32 @@ METRICS = [
     ("SpecificityAtSensitivity", {"sensitivity": 1.0, "num_thresholds": 1}),
 ]
 
+FUNCTIONS = [  # (function, arguments, the class whose batches suit it)
+    ("losses", "mean_squared_error", {}, "MeanSquaredError"),
+    ("losses", "mean_absolute_error", {}, "MeanAbsoluteError"),
+    ("losses", "mean_absolute_percentage_error", {}, "MeanAbsolutePercentageError"),
+    ("losses", "mean_squared_logarithmic_error", {}, "MeanSquaredLogarithmicError"),
+    ("losses", "huber", {"delta": 0.3}, "Huber"),
+    ("losses", "log_cosh", {}, "LogCosh"),
+    ("losses", "cosine_similarity", {}, "CosineSimilarity"),
+    ("losses", "poisson", {}, "Poisson"),
+    ("losses", "kl_divergence", {}, "KLDivergence"),
+    ("losses", "hinge", {}, "Hinge"),
+    ("losses", "squared_hinge", {}, "SquaredHinge"),
+    ("losses", "categorical_hinge", {}, "CategoricalHinge"),
+    ("losses", "binary_crossentropy", {"label_smoothing": 0.2}, "BinaryCrossentropy"),
+    ("losses", "binary_focal_crossentropy", {"apply_class_balancing": True, "gamma": 1.5},
+     "BinaryFocalCrossentropy"),
+    ("losses", "categorical_crossentropy", {"label_smoothing": 0.2}, "CategoricalCrossentropy"),
+    ("losses", "categorical_focal_crossentropy", {"alpha": 0.4}, "CategoricalFocalCrossentropy"),
+    ("losses", "sparse_categorical_crossentropy", {}, "SparseCategoricalCrossentropy"),
+    ("metrics", "binary_accuracy", {"threshold": 0.3}, "BinaryAccuracy"),
+    ("metrics", "categorical_accuracy", {}, "CategoricalAccuracy"),
+    ("metrics", "sparse_categorical_accuracy", {}, "SparseCategoricalAccuracy"),
+    ("metrics", "top_k_categorical_accuracy", {"k": 2}, "TopKCategoricalAccuracy"),
+    ("metrics", "sparse_top_k_categorical_accuracy", {"k": 2}, "SparseTopKCategoricalAccuracy"),
+]  # fmt: skip
+
 REGULARIZERS = [
     ("L1", {}),
     ("L2", {"l2": 0.3}),

@@ -10,6 +10,7 @@ from nlstm.layers import (
     Dense,
     Dropout,
     Flatten,
+    Identity,
     LayerNormalization,
     LeakyReLU,
     ReLU,
@@ -51,6 +52,9 @@ def test_linear_is_no_work():
     bound = Bound(Activation(None), X)
     assert bound.outputs[0] is bound.inputs[0]
     assert Activation("linear").streamed() is None
+    bound = Bound(Identity(), X)
+    assert bound.outputs[0] is bound.inputs[0]
+    assert Identity.from_config(Identity(name="same").get_config()).name == "same"
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
