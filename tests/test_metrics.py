@@ -130,6 +130,14 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
     assert again == found  # every pass starts anew
 
 
+def test_names_of_keras():
+    for name in ("top_k_categorical_accuracy", "f_beta_score", "F1Score", "AUC", "MAE"):
+        model = model_of(metrics=[name])
+        assert list(model.evaluate(X, LABELS, verbose=0, return_dict=True)) == ["loss", name]
+    with pytest.raises(ValueError, match="Unknown metric 'top_categorical_accuracy': did you mean"):
+        model_of(metrics=["top_categorical_accuracy"])
+
+
 def test_each_epoch_starts_anew():
     model = model_of(metrics=["auc", Largest()])
     history = model.fit(X, LABELS, epochs=3, verbose=0, validation_data=(X, LABELS)).history
