@@ -57,7 +57,7 @@ class Model(Binder, Configured):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "functional", dtype)
+        self._begin(name, "functional", dtype)
         self._form = outputs
         sides = []
         for what, given in (("inputs", inputs), ("outputs", outputs)):
@@ -84,10 +84,10 @@ class Model(Binder, Configured):
         self._input_names = _names(inputs, sides[0])
         self._output_names = _names(outputs, sides[1])
 
-    def _begin(self, name: str, dtype: Any) -> None:
+    def _begin(self, name: str | None, default_name: str, dtype: Any) -> None:
         """Set up what every model has."""
         Binder.__init__(self, dtype)
-        self.name = name
+        self.name, self.named_by_user = name or default_name, name is not None
         self._layers = []
         self._graph = None
         self._form = None
@@ -117,6 +117,16 @@ class Model(Binder, Configured):
 
     def _graph_on(self, symbols: Sequence[Symbol]) -> Graph:
         """Return the graph, for a call on `symbols`."""
+        assert self._graph is not None
+        return self._graph
+
+    def _settle_dtype(self, dtype: Any) -> None:
+        """Take the dtype of the model that this one lies in."""
+        if self._dtype is None:
+            self._dtype, self._ops = dtype, None
+
+    def _graph_inside(self, sample: Shape, keep: bool) -> Graph:
+        """Return the graph, for an input of shape `sample` inside another model."""
         assert self._graph is not None
         return self._graph
 

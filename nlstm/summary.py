@@ -18,21 +18,39 @@ def print_summary(model: Any, print_fn: Callable[[str], Any] = print) -> None:
     And what each is connected to, where the layers do not form a chain.
     """
     model._build_if_known()
-    graph = model._graph
-    chain = graph is None or graph.is_chain
-    rows = []
-    for layer in model._layers if chain or graph is None else graph.layers:
-        nodes = [] if graph is None else [one for one in graph.nodes if one.layer is layer]
-        made = nodes[0].outputs if nodes else layer.nodes[0].outputs if layer.nodes else ()
-        given = ", ".join(str(symbol.shape) for symbol in made) or "?"
-        row = [layer.name, type(layer).__name__, given, layer.count_params()]
-        if not chain:
-            row.append(", ".join(one.name for node in nodes for one in node.sources) or "-")
-        rows.append(row)
+    rows = _rows_of_members(model._members) if hasattr(model, "_members") else _rows_of_graph(model)
     frozen = sum(layer.count_params() for layer in model._layers if not layer.trainable)
     sizes = model.dtype.itemsize, model.bytes_per_step()
     for line in summary_lines(model.name, rows, *sizes, frozen):
         print_fn(line)
+
+
+def _rows_of_members(members: Iterable[Any]) -> list[list[Any]]:
+    """Return the rows of a stack, in which a model has one row."""
+    rows = []
+    for one in members:
+        inside = getattr(one, "_layers", None)
+        if inside is None:
+            shape = one.nodes[0].outputs[0].shape if one.nodes else "?"
+            count = one.count_params()
+        else:
+            shape = "?" if one._graph is None else one._graph.outputs[0].shape
+            count = sum(layer.count_params() for layer in inside)
+        rows.append([one.name, type(one).__name__, str(shape), count])
+    return rows
+
+
+def _rows_of_graph(model: Any) -> list[list[Any]]:
+    graph, rows = model._graph, []
+    for layer in model._layers if graph.is_chain else graph.layers:
+        nodes = [one for one in graph.nodes if one.layer is layer]
+        made = nodes[0].outputs if nodes else layer.nodes[0].outputs
+        given = ", ".join(str(symbol.shape) for symbol in made)
+        row = [layer.name, type(layer).__name__, given, layer.count_params()]
+        if not graph.is_chain:
+            row.append(", ".join(one.name for node in nodes for one in node.sources) or "-")
+        rows.append(row)
+    return rows
 
 
 def bytes_per_step(model: Any) -> int | None:

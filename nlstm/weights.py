@@ -1,7 +1,7 @@
 """The weights of a model: where they lie, which are trained, how they are read and written."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,11 @@ class Weights(Trainer):
         self._homes: list[ParameterBuffer] = []  # where the weights lie; none before they exist
         self._mirror: Any = None
         self._frozen: list[Layer] = []  # as compile found them
+
+    def _labelled(self) -> Iterator[tuple[str, Layer]]:
+        """Give each layer with what it is called in files; no two are called the same."""
+        for layer in self._layers:
+            yield layer.name, layer
 
     @property
     def built(self) -> bool:
@@ -54,11 +59,11 @@ class Weights(Trainer):
 
     def _parameters_by_name(self) -> dict[str, Any]:
         self._graph_for(None, "This")
-        return _by_name(self._layers)
+        return _by_name(self._labelled())
 
     def _trained_by_name(self) -> dict[str, Any]:
         self._graph_for(None, "This")
-        return _by_name([layer for layer in self._layers if layer not in self._frozen])
+        return _by_name((label, one) for label, one in self._labelled() if one not in self._frozen)
 
     def _note_frozen(self) -> None:
         frozen = [layer for layer in self._layers if not layer.trainable]
@@ -154,9 +159,9 @@ class Weights(Trainer):
         return None
 
 
-def _by_name(layers: Sequence[Layer]) -> dict[str, Parameter]:
+def _by_name(layers: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
     return {
-        f"{layer.name}/{parameter.name}": parameter
-        for layer in layers
+        f"{label}/{parameter.name}": parameter
+        for label, layer in layers
         for parameter in layer.parameters
     }
