@@ -49,10 +49,11 @@ def main(argv=None):
     counts = np.zeros((SPEAKERS, SPEAKERS), int)
     np.add.at(counts, (y_test, named), 1)
     print_table(counts)
-    print(
-        f"Test accuracy: {np.trace(counts) / counts.sum():.1%} after {seconds:.1f} s of training."
-    )
+    accuracy = np.trace(counts) / counts.sum()
+    print(f"Test accuracy: {accuracy:.1%} after {seconds:.1f} s of training.")
     draw(counts, Path(arguments.folder))
+    if accuracy < arguments.at_least:
+        raise SystemExit(f"The test accuracy is below {arguments.at_least:.1%}.")
 
 
 def parse(argv):
@@ -64,6 +65,9 @@ def parse(argv):
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", default="example_output", help="where the picture goes")
     parser.add_argument("--validate", action="store_true", help="cross-validate; no test")
+    parser.add_argument(
+        "--at-least", type=float, default=0.0, help="test accuracy below which the run fails"
+    )
     parser.add_argument("--quick", action="store_true", help="few epochs, to see that it runs")
     arguments = parser.parse_args(argv)
     if arguments.quick:

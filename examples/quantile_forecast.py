@@ -12,8 +12,9 @@ The model, in Keras's words, and the data that feed it:
 
 Units, days seen, dropout and the number of epochs were chosen by the pinball loss of July to
 December 2014, trained on what came before; then the model is trained anew on all three years before
-2015, the year that tests it. The climatology that it is compared with takes the quantiles of the
-same fortnights of those three years.
+2015, the year that tests it. But scores of 2015 had been seen before those settings changed for the
+last time, so that they flatter the model a little. The climatology that it is compared with takes
+the quantiles of the same fortnights of those three years.
 """
 
 import argparse

@@ -233,15 +233,18 @@ class Graph:
         plan.fused = None
         return [values[symbol] for symbol in self.outputs]
 
-    def call_on(self, symbols: Sequence[Symbol]) -> list[Symbol]:
-        """Call every layer again, on other inputs; return the outputs."""
+    def call_on(self, symbols: Sequence[Symbol], keep: bool = True) -> list[Symbol]:
+        """Call every layer again, on other inputs; return the outputs.
+
+        Only if `keep` do the layers know of these calls.
+        """
         values: dict[Symbol, Symbol] = dict(zip(self.inputs, symbols, strict=True))
         for node in self.nodes:
             mask = None if node.mask is None else values[node.mask]
-            made = connect(node.layer, [values[symbol] for symbol in node.inputs], mask)
-            values.update(
-                zip(node.outputs, made if isinstance(made, tuple) else (made,), strict=True)
-            )
+            made = node_of(node.layer, [values[symbol] for symbol in node.inputs], mask)
+            if keep:
+                node.layer.nodes.append(made)
+            values.update(zip(node.outputs, made.outputs, strict=True))
         return [values[symbol] for symbol in self.outputs]
 
 

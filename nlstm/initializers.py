@@ -8,6 +8,7 @@ import numpy as np
 
 from nlstm.config import Configured
 from nlstm.names import Registry, unknown_name
+from nlstm.seeds import SeedStream
 
 __all__ = [
     "Constant",
@@ -31,15 +32,26 @@ __all__ = [
 
 
 class Initializer(Configured):
-    """The interface: called with a shape and a generator, it returns float64 values."""
+    """The interface: called with a shape, it returns values."""
 
     seed: int | None = None
 
-    def __call__(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        """Return an array of `shape`; a seed given by the user wins over `generator`."""
+    def __call__(
+        self,
+        shape: tuple[int, ...],
+        dtype: Any = None,
+        generator: np.random.Generator | None = None,
+    ) -> np.ndarray:
+        """Return an array of `shape`, float64 by default.
+
+        A seed given by the user wins over `generator`; without either, `nlstm.set_random_seed` and
+        the order of calls decide.
+        """
         if self.seed is not None:
             generator = np.random.Generator(np.random.Philox(self.seed))
-        return self.draw(shape, generator)
+        elif generator is None:
+            generator = SeedStream().generator(0)
+        return self.draw(shape, generator).astype(np.float64 if dtype is None else dtype)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""

@@ -1,10 +1,10 @@
-"""Finding a thing by the name a user wrote, and saying what is near when there is none."""
+"""Names: a thing by the one a user wrote, what is near when there is none, and a free one."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Registry", "unknown_name"]
+__all__ = ["Registry", "free_name", "unknown_name"]
 
 Thing = TypeVar("Thing")
 
@@ -28,6 +28,13 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     else:
         hint = "known are " + ", ".join(repr(one) for one in names) + "."
     return ValueError(f"Unknown {kind} {name!r}: {hint}")
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return `name`, with a number if it is taken."""
+    if name not in taken:
+        return name
+    return next(f"{name}_{n}" for n in range(1, len(taken) + 1) if f"{name}_{n}" not in taken)
 
 
 class Registry(Generic[Thing]):

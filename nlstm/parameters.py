@@ -188,6 +188,11 @@ class ParameterBuffer:
         mirror._outside = pushed
         return mirror, pulled, pushed
 
+    def fetch(self) -> None:
+        """Copy the values in from the parameters that a mirror is of."""
+        for function, (outside, own) in self._outside:
+            function(own, outside)
+
     def publish(self) -> None:
         """Copy the values out to the parameters that a mirror is of."""
         for function, arguments in self._outside:

@@ -150,6 +150,7 @@ REGISTRY = Registry(
     "regularizer",
     Regularizer,
     {"l1": L1, "l1_l2": L1L2, "l2": L2, "orthogonal_regularizer": OrthogonalRegularizer},
+    {"l1l2": L1L2},
 )
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.layers.layer import StreamedLayer
+from nlstm.layers.layer import StreamedLayer, checked_size
 from nlstm.parameters import Parameter, aligned_zeros
 
-__all__ = ["Stream"]
+__all__ = ["Stream", "open_stream"]
 
 
 class Stream:
@@ -144,6 +144,38 @@ class Stream:
         for views, pair in zip(self._states, arrays, strict=True):
             for view, array in zip(views, pair, strict=True):
                 view[...] = array
+
+
+def open_stream(model: Any, batch_size: int = 1) -> Stream:
+    """Return the model ready to run one time step at a time.
+
+    Parameters
+    ----------
+    batch_size : int, default 1
+        Sequences that are run side by side.
+
+    Returns
+    -------
+    Stream
+        It reads the model's weights as they are at each step.
+
+    Raises
+    ------
+    ValueError, TypeError
+        The model has no weights yet, or is no chain of layers, or a layer needs the whole
+        sequence.
+    """
+    graph = model._graph_for(None, "stream")
+    if not graph.is_chain:
+        raise TypeError(
+            f"{model.name} cannot run one step at a time: its layers do not form a chain."
+        )
+    if len(model._homes) > 1:
+        raise TypeError(f"{model.name} has weights of several models; stream needs one.")
+    layers = [node.layer.streamed() for node in graph.nodes]
+    found = [layer for layer in layers if layer is not None]
+    size = checked_size("batch_size", batch_size)
+    return Stream(model.ops, model._homes[0].value, found, size)
 
 
 def _flat(layers: Sequence[Any]) -> list[StreamedLayer]:

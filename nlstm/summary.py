@@ -1,12 +1,97 @@
-"""The table that `model.summary()` prints."""
+"""The table that `model.summary()` prints, and the memory that training takes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-__all__ = ["summary_lines"]
+from nlstm.graph import Graph, Shape
+from nlstm.plan import Plan
+
+__all__ = ["bytes_per_step", "print_summary", "summary_lines"]
 
 HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
 NUMBERS = 2  # the column that is aligned to the right
+
+
+def print_summary(model: Any, print_fn: Callable[[str], Any] = print) -> None:
+    """Print the layers with the shapes they give and their numbers of weights.
+
+    And what each is connected to, where the layers do not form a chain.
+    """
+    model._build_if_known()
+    rows = _rows_of_members(model._members) if hasattr(model, "_members") else _rows_of_graph(model)
+    frozen = sum(layer.count_params() for layer in model._layers if not layer.trainable)
+    sizes = model.dtype.itemsize, model.bytes_per_step()
+    for line in summary_lines(model.name, rows, *sizes, frozen):
+        print_fn(line)
+
+
+def _rows_of_members(members: Iterable[Any]) -> list[list[Any]]:
+    """Return the rows of a stack, in which a model has one row."""
+    rows = []
+    for one in members:
+        inside = getattr(one, "_layers", None)
+        if inside is None:
+            shape = one.nodes[0].outputs[0].shape if one.nodes else "?"
+            count = one.count_params()
+        else:
+            shape = "?" if one._graph is None else one._graph.outputs[0].shape
+            count = sum(layer.count_params() for layer in inside)
+        rows.append([one.name, type(one).__name__, str(shape), count])
+    return rows
+
+
+def _rows_of_graph(model: Any) -> list[list[Any]]:
+    graph, rows = model._graph, []
+    for layer in model._layers if graph.is_chain else graph.layers:
+        nodes = [one for one in graph.nodes if one.layer is layer]
+        made = nodes[0].outputs if nodes else layer.nodes[0].outputs
+        given = ", ".join(str(symbol.shape) for symbol in made)
+        row = [layer.name, type(layer).__name__, given, layer.count_params()]
+        if not graph.is_chain:
+            row.append(", ".join(one.name for node in nodes for one in node.sources) or "-")
+        rows.append(row)
+    return rows
+
+
+def bytes_per_step(model: Any) -> int | None:
+    """Return the memory that training needs for one more step of one sequence.
+
+    What is saved for the backward pass, and the gradients between layers. None where the input
+    has no steps or a fixed number of them decides widths, or it is not known yet.
+    """
+    model._build_if_known()
+    graph = model._graph
+    if graph is None or not any(len(one.sample) == 2 for one in graph.inputs):
+        return None
+    rows, steps = 64, 1024  # enough for every buffer that grows with the steps to do so
+    sizes = []
+    for length in (steps, 2 * steps):
+        samples = [
+            (length, one.sample[1]) if len(one.sample) == 2 else (one.sample[0] or length,)
+            for one in graph.inputs
+        ]
+        if not _keeps_widths(graph, samples):
+            return None
+        key = (tuple((1, *one)[-2:] for one in samples), (), (), ())
+
+        def bind(plan: Plan, key: Any = key) -> Any:
+            return model._bind_step(plan, key, None)
+
+        sizes.append(model._plan_cache().measure(rows, length, True, bind)[0])
+    return (sizes[1] - sizes[0]) * model.dtype.itemsize // (rows * steps)
+
+
+def _keeps_widths(graph: Graph, samples: Sequence[Shape]) -> bool:
+    """Whether all features stay the same for inputs of other numbers of steps."""
+    try:
+        shapes = graph.shapes(samples)
+    except ValueError:
+        return False
+    return all(
+        symbol.sample[-1] in (None, shape[-1])
+        for symbol, shape in shapes.items()
+        if len(symbol.sample) == 2 or symbol not in graph.inputs
+    )
 
 
 def summary_lines(

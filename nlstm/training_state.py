@@ -100,8 +100,8 @@ def _restore_optimizer(
 def _streams(model: Any) -> Iterator[tuple[str, SeedStream]]:
     """Give every stream of random numbers with a name that the same model always gives it."""
     yield "model", model._seeds
-    for layer in model._layers:
-        yield from _streams_in(layer, layer.name)
+    for label, layer in model._labelled():
+        yield from _streams_in(layer, label)
 
 
 def _streams_in(layer: Layer, path: str) -> Iterator[tuple[str, SeedStream]]:
@@ -114,7 +114,7 @@ def _streams_in(layer: Layer, path: str) -> Iterator[tuple[str, SeedStream]]:
 
 def _stateful(model: Any) -> Iterator[tuple[str, Any]]:
     """Give every stateful layer, those in wrappers too, with a name of its own."""
-    waiting = [(layer.name, layer) for layer in model._layers]
+    waiting = list(model._labelled())
     for path, layer in waiting:
         if getattr(layer, "stateful", False) and hasattr(layer, "set_states"):
             yield path, layer

@@ -32,6 +32,27 @@ def test_numbers_of_keras(case, wanted):
     np.testing.assert_array_equal(metric(y, p), first)
 
 
+@pytest.mark.parametrize("case, wanted", rules("functions"), ids=[c[1] for c in cases.FUNCTIONS])
+def test_functions_of_keras(case, wanted):
+    module, name, config, kind = case
+    function = getattr({"losses": losses, "metrics": metrics}[module], name)
+    assert getattr(metrics, name, function) is function
+    y, p, _ = cases.batch((kind, config))
+    found = function(y, p, **config)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-12)
+    if kind.startswith("Sparse"):
+        np.testing.assert_array_equal(function(y[:, 0], p, **config), found.ravel())
+    steps = function(y.reshape(2, 4, -1), p.reshape(2, 4, -1), **config)
+    np.testing.assert_array_equal(steps, found.reshape(2, 4, *found.shape[1:]))
+
+
+def test_binary_accuracy_of_labels_without_an_axis():
+    p = np.array([[0.3], [0.7]], np.float32)
+    found = metrics.binary_accuracy([1, 1], p)
+    assert found.dtype == np.float32 and found.tolist() == [[0.0], [1.0]]
+    assert metrics.binary_accuracy([[1], [1]], p[:, 0]).tolist() == [0.0, 1.0]
+
+
 def model_of(head=3, activation="sigmoid", sequences=False, **compiled):
     model = Sequential([LSTM(4, return_sequences=sequences), Dense(head, activation)])
     model.compile("adam", **{"loss": "binary_crossentropy", **compiled})
@@ -66,6 +87,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
         "auc",
         metrics.Precision(0.4, name="precise"),
         "recall",
+        "true_negatives",
+        metrics.SensitivityAtSpecificity(0.5),
         metrics.F1Score("macro", threshold=0.5),
         "r2_score",
         "nse",
@@ -79,7 +102,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
     model = model_of(metrics=chosen, sequences=sequences)
     y = np.repeat(LABELS[:, None], 5, axis=1) if sequences else LABELS
     found = model.evaluate(X, y, batch_size=5, verbose=0, return_dict=True)
-    names = ["auc", "precise", "recall", "f1_score", "r2_score", "nse", "kge", "mae"]
+    names = ["auc", "precise", "recall", "true_negatives", "sensitivity_at_specificity"]
+    names += ["f1_score", "r2_score", "nse", "kge", "mae"]
     names += ["binary_accuracy", "huber_loss", "largest", "mean_difference"]
     assert list(found) == ["loss", *names]
     p = model.predict(X)
@@ -90,6 +114,8 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
         metrics.AUC(),
         metrics.Precision(0.4),
         metrics.Recall(),
+        metrics.TrueNegatives(),
+        metrics.SensitivityAtSpecificity(0.5),
         metrics.F1Score("macro", 0.5),
         metrics.R2Score(),
         metrics.NSE(),
@@ -102,6 +128,14 @@ def test_training_reports_what_the_metrics_say_alone(sequences):
         assert found[name] == pytest.approx(metric(y, p), rel=1e-4), name
     again = model.evaluate(X, y, batch_size=5, verbose=0, return_dict=True)
     assert again == found  # every pass starts anew
+
+
+def test_names_of_keras():
+    for name in ("top_k_categorical_accuracy", "f_beta_score", "F1Score", "AUC", "MAE"):
+        model = model_of(metrics=[name])
+        assert list(model.evaluate(X, LABELS, verbose=0, return_dict=True)) == ["loss", name]
+    with pytest.raises(ValueError, match="Unknown metric 'top_categorical_accuracy': did you mean"):
+        model_of(metrics=["top_categorical_accuracy"])
 
 
 def test_each_epoch_starts_anew():
@@ -127,6 +161,21 @@ def test_kge_and_nse_of_perfect_forecasts():
     assert metrics.NSE()(y, np.broadcast_to(y.mean(axis=0), y.shape)) == pytest.approx(0.0)
 
 
+def test_counts_at_thresholds_that_predictions_meet():
+    """Above means above: Keras's answers for its even thresholds and for others."""
+    y, p = [[1.0], [0.0], [1.0], [1.0], [0.0]], [[0.0], [0.0], [0.5], [1.0], [1.0]]
+    for thresholds in ([0.0, 0.5, 1.0], [0.5, 0.0, 1.0]):
+        true, false = metrics.TruePositives(thresholds), metrics.FalsePositives(thresholds)
+        missed, rest = metrics.FalseNegatives(thresholds), metrics.TrueNegatives(thresholds)
+        wanted = np.array([[2, 1, 1, 1], [1, 1, 2, 1], [0, 0, 3, 2]], float)
+        wanted = wanted[[0, 1, 2] if thresholds[0] == 0 else [1, 0, 2]]
+        found = np.transpose([one(y, p) for one in (true, false, missed, rest)])
+        np.testing.assert_array_equal(found, wanted)
+    assert metrics.RecallAtPrecision(0.6, 3)(y, p) == pytest.approx(2 / 3)
+    assert metrics.RecallAtPrecision(0.7, 3)(y, p) == 0.0  # no threshold will do
+    assert metrics.SpecificityAtSensitivity(0.3, 3)(y, p) == 0.5
+
+
 def test_mean_and_sum():
     mean = metrics.Mean()
     mean.update_state([1.0, 2.0])
@@ -150,6 +199,9 @@ def test_prgain_and_logits():
     [
         (lambda: metrics.AUC(curve="RC"), "Unknown curve 'RC'"),
         (lambda: metrics.Precision(1.5), "thresholds must lie in 0 to 1"),
+        (lambda: metrics.TruePositives([0.5, -1]), "thresholds must lie in 0 to 1"),
+        (lambda: metrics.PrecisionAtRecall(1.5), r"recall must lie in 0 to 1; got 1\.5"),
+        (lambda: metrics.RecallAtPrecision(0.5, 0), "num_thresholds must be at least 1; got 0"),
         (lambda: metrics.F1Score("mean"), "Unknown average 'mean'"),
         (
             lambda: model_of(2, None, loss=losses.GaussianNLL(), metrics=["mae"]).fit(

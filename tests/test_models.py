@@ -7,7 +7,7 @@ import pytest
 from safetensors.numpy import save_file
 
 import nlstm
-from nlstm import kernels
+from nlstm import initializers, kernels
 from nlstm.layers import LSTM, Dense, Dropout, Input
 from nlstm.models import Sequential
 
@@ -205,3 +205,14 @@ def test_files_of_other_models_change_nothing(tmp_path):
     refused(model, path, r"lstm/kernel of shape \(2, 16\); the model's has shape \(2, 12\)")
     Sequential([LSTM(3, input_shape=(5, 2)), Dropout(0.1)]).save_weights(path)
     refused(model, path, "the model also has dense/bias, dense/kernel; the file also has nothing")
+
+
+def test_initializers_by_themselves():
+    made = initializers.GlorotUniform()
+    nlstm.set_random_seed(1)
+    values = made((3, 4)), made((3, 4), dtype="float32")
+    assert (values[0] != values[1]).all() and values[1].dtype == np.float32
+    nlstm.set_random_seed(1)
+    np.testing.assert_array_equal(made((3, 4)), values[0])
+    seeded = initializers.Orthogonal(seed=2)
+    np.testing.assert_array_equal(seeded((3, 4)), seeded((3, 4)))

@@ -114,7 +114,7 @@ def test_constraints_hold_after_every_step():
 
 
 def test_names():
-    assert isinstance(regularizers.get("l1_l2"), L1L2)
+    assert isinstance(regularizers.get("l1_l2"), L1L2) and regularizers.get("l1l2")
     assert regularizers.get("L2").l2 == 0.01
     assert isinstance(regularizers.get(L2), L2)
     assert regularizers.get(None) is None

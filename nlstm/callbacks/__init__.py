@@ -8,6 +8,7 @@ from nlstm.callbacks.history import History
 from nlstm.callbacks.lambda_callback import LambdaCallback
 from nlstm.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from nlstm.callbacks.model_checkpoint import ModelCheckpoint
+from nlstm.callbacks.swap_ema_weights import SwapEMAWeights
 from nlstm.callbacks.terminate_on_nan import TerminateOnNaN
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "ReduceLROnPlateau",
+    "SwapEMAWeights",
     "TerminateOnNaN",
 ]

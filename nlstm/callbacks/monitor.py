@@ -15,14 +15,20 @@ GROWING = (
     "cosine_similarity",
     "f1",
     "f1_score",
+    "f_beta_score",
     "fbeta_score",
     "iou",
     "io_u",
+    "kge",
     "nse",
     "precision",
     "r2",
     "r2_score",
     "recall",
+    "sensitivity",
+    "specificity",
+    "true_negatives",
+    "true_positives",
 )
 
 

@@ -53,6 +53,7 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``advance``, ``dropout_mask``, ``dropout_apply``
 * ``rnn(activation) -> rnn_forward, rnn_backward``, ``rnn_scratch_size(N, F, H, dtype)``
 * ``row_activation(name) -> activation_forward, activation_backward``, softmax included
+* ``ramp_forward``, ``ramp_backward``: relu with any slope, threshold and limit
 * ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
 * ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
 * ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``

@@ -1,13 +1,20 @@
 """The layers of a model."""
 
 from nlstm.layers.activation import Activation as Activation
-from nlstm.layers.activation import ReLU as ReLU
+from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax
 from nlstm.layers.bidirectional import Bidirectional as Bidirectional
 from nlstm.layers.concatenate import Concatenate as Concatenate
 from nlstm.layers.dense import Dense as Dense
 from nlstm.layers.dropout import Dropout as Dropout
 from nlstm.layers.embedding import Embedding as Embedding
+from nlstm.layers.functions import add as add
+from nlstm.layers.functions import average as average
+from nlstm.layers.functions import concatenate as concatenate
+from nlstm.layers.functions import maximum as maximum
+from nlstm.layers.functions import minimum as minimum
+from nlstm.layers.functions import multiply as multiply
+from nlstm.layers.functions import subtract as subtract
 from nlstm.layers.gaussian_noise import GaussianNoise as GaussianNoise
 from nlstm.layers.input import Input as Input
 from nlstm.layers.input import InputLayer as InputLayer
@@ -25,6 +32,9 @@ from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1
 from nlstm.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
 from nlstm.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
 from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nlstm.layers.rectifiers import ELU as ELU
+from nlstm.layers.rectifiers import LeakyReLU as LeakyReLU
+from nlstm.layers.rectifiers import ReLU as ReLU
 from nlstm.layers.repeat_vector import RepeatVector as RepeatVector
 from nlstm.layers.reshape import Flatten as Flatten
 from nlstm.layers.reshape import Reshape as Reshape
@@ -40,6 +50,7 @@ __all__ = [
     "Concatenate",
     "Dense",
     "Dropout",
+    "ELU",
     "Embedding",
     "Flatten",
     "GaussianNoise",
@@ -47,11 +58,13 @@ __all__ = [
     "GlobalAvgPool1D",
     "GlobalMaxPool1D",
     "GlobalMaxPooling1D",
+    "Identity",
     "Input",
     "InputLayer",
     "LSTM",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "Maximum",
     "Minimum",
@@ -64,4 +77,11 @@ __all__ = [
     "SpatialDropout1D",
     "Subtract",
     "TimeDistributed",
+    "add",
+    "average",
+    "concatenate",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
 ]

@@ -7,7 +7,7 @@ from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.views import as_rows, shared
 from nlstm.plan import Plan, Tensor
 
-__all__ = ["Activation", "ReLU", "Softmax"]
+__all__ = ["Activation", "Identity", "Softmax"]
 
 
 class Activation(Layer):
@@ -68,6 +68,25 @@ class Activation(Layer):
         return y
 
 
+class Identity(Activation):
+    """Hand the input on as it is.
+
+    Parameters
+    ----------
+    name, input_shape, dtype
+        See `Layer`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__("linear", name=name, input_shape=input_shape, dtype=dtype)
+
+
 class Softmax(Activation):
     """Turn each step's numbers into shares of 1.
 
@@ -91,38 +110,3 @@ class Softmax(Activation):
             raise ValueError(f"axis must be -1, the features; got {axis!r}.")
         self.axis = axis
         super().__init__("softmax", name=name, input_shape=input_shape, dtype=dtype)
-
-
-class ReLU(Activation):
-    """Cut off what is below 0.
-
-    Parameters
-    ----------
-    max_value : {None, 6}
-        Cut off what is above.
-    negative_slope : {0, 0.2}
-        What numbers below 0 are multiplied by; 0.2 only without `max_value`.
-    threshold : {0}
-    name, input_shape, dtype
-        See `Layer`.
-    """
-
-    def __init__(
-        self,
-        max_value: float | None = None,
-        negative_slope: float = 0.0,
-        threshold: float = 0.0,
-        *,
-        name: str | None = None,
-        input_shape: tuple[int | None, ...] | None = None,
-        dtype: Any = None,
-    ) -> None:
-        given = (max_value, negative_slope, threshold)
-        known = {(None, 0.0, 0.0): "relu", (6.0, 0.0, 0.0): "relu6", (None, 0.2, 0.0): "leaky_relu"}
-        if given not in known:
-            raise ValueError(
-                "ReLU's (max_value, negative_slope, threshold) must be one of "
-                f"{', '.join(map(str, known))}; got {given}."
-            )
-        self.max_value, self.negative_slope, self.threshold = given
-        super().__init__(known[given], name=name, input_shape=input_shape, dtype=dtype)

@@ -89,7 +89,7 @@ class Dense(Layer):
         self.kernel = Parameter(
             "kernel",
             (features, units),
-            lambda: self.kernel_initializer((features, units), self.seeds.generator(0)),
+            lambda: self.kernel_initializer((features, units), generator=self.seeds.generator(0)),
             ops.pack_columns,
             lambda packed: ops.unpack_columns(packed, units),
             self.kernel_regularizer,
@@ -100,7 +100,7 @@ class Dense(Layer):
             self.bias = Parameter(
                 "bias",
                 (units,),
-                lambda: self.bias_initializer((units,), self.seeds.generator(1)),
+                lambda: self.bias_initializer((units,), generator=self.seeds.generator(1)),
                 lambda bias: ops.pack_columns(bias[None])[:, 0],
                 lambda packed: ops.unpack_columns(packed[:, None], units)[0],
                 self.bias_regularizer,

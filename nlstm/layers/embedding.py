@@ -90,7 +90,7 @@ class Embedding(Layer):
         def initial() -> np.ndarray:
             if self._initial is not None:
                 return self._initial
-            return self.embeddings_initializer(table, self.seeds.generator(0))
+            return self.embeddings_initializer(table, generator=self.seeds.generator(0))
 
         self.embeddings = Parameter(
             "embeddings",

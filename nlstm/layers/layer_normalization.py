@@ -91,7 +91,7 @@ class LayerNormalization(Layer):
             return Parameter(
                 name,
                 (features,),
-                lambda: initializer((features,), self.seeds.generator(purpose)),
+                lambda: initializer((features,), generator=self.seeds.generator(purpose)),
                 lambda vector: ops.pack_rows(vector[None])[0],
                 lambda packed: ops.unpack_rows(packed[None], features)[0],
                 getattr(self, f"{name}_regularizer"),

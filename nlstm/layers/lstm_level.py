@@ -46,7 +46,7 @@ class Level:
             return Parameter(
                 name + suffix,
                 shape,
-                lambda: initializer(shape, generator(PURPOSES * number + purpose)),
+                lambda: initializer(shape, generator=generator(PURPOSES * number + purpose)),
                 ops.pack_gates,
                 unpack,
                 **layer.rules_of(name),
@@ -94,9 +94,9 @@ class Level:
         layer, units = self.layer, self.layer.units
         generator = layer.seeds.generator(PURPOSES * self.number + 2)
         if not layer.unit_forget_bias:
-            return layer.bias_initializer((GATES * units,), generator)
-        before = layer.bias_initializer((units,), generator)
-        after = layer.bias_initializer((2 * units,), generator)
+            return layer.bias_initializer((GATES * units,), generator=generator)
+        before = layer.bias_initializer((units,), generator=generator)
+        after = layer.bias_initializer((2 * units,), generator=generator)
         return np.concatenate([before, np.ones(units), after])
 
     def streamed(self) -> StreamedLayer:

@@ -36,7 +36,7 @@ class Projection:
         self.kernel = Parameter(
             "projection_kernel" + suffix,
             shape,
-            lambda: layer.kernel_initializer(shape, layer.seeds.generator(purpose)),
+            lambda: layer.kernel_initializer(shape, generator=layer.seeds.generator(purpose)),
             ops.pack_columns,
             lambda packed: ops.unpack_columns(packed, shape[1]),
         )

@@ -141,7 +141,7 @@ class SimpleRNN(Layer):
             return Parameter(
                 name,
                 (rows, units),
-                lambda: initializer((rows, units), self.seeds.generator(purpose)),
+                lambda: initializer((rows, units), generator=self.seeds.generator(purpose)),
                 ops.pack_columns,
                 lambda packed: ops.unpack_columns(packed, units),
                 getattr(self, name.replace("_kernel", "") + "_regularizer"),
@@ -158,7 +158,7 @@ class SimpleRNN(Layer):
             self.bias = Parameter(
                 "bias",
                 (units,),
-                lambda: self.bias_initializer((units,), self.seeds.generator(2)),
+                lambda: self.bias_initializer((units,), generator=self.seeds.generator(2)),
                 pack_bias,
                 lambda packed: ops.unpack_columns(packed[:, None], units)[0],
                 self.bias_regularizer,

@@ -28,6 +28,10 @@ from nlstm.metrics.confusion import F1Score as F1Score
 from nlstm.metrics.confusion import FBetaScore as FBetaScore
 from nlstm.metrics.confusion import Precision as Precision
 from nlstm.metrics.confusion import Recall as Recall
+from nlstm.metrics.counts import FalseNegatives as FalseNegatives
+from nlstm.metrics.counts import FalsePositives as FalsePositives
+from nlstm.metrics.counts import TrueNegatives as TrueNegatives
+from nlstm.metrics.counts import TruePositives as TruePositives
 from nlstm.metrics.efficiency import KGE as KGE
 from nlstm.metrics.efficiency import NSE as NSE
 from nlstm.metrics.efficiency import R2Score as R2Score
@@ -66,6 +70,10 @@ from nlstm.metrics.metric import Mean as Mean
 from nlstm.metrics.metric import MeanMetricWrapper as MeanMetricWrapper
 from nlstm.metrics.metric import Metric as Metric
 from nlstm.metrics.metric import Sum as Sum
+from nlstm.metrics.operating_points import PrecisionAtRecall as PrecisionAtRecall
+from nlstm.metrics.operating_points import RecallAtPrecision as RecallAtPrecision
+from nlstm.metrics.operating_points import SensitivityAtSpecificity as SensitivityAtSpecificity
+from nlstm.metrics.operating_points import SpecificityAtSensitivity as SpecificityAtSensitivity
 from nlstm.names import Registry, unknown_name
 
 REGISTRY = Registry(
@@ -82,6 +90,8 @@ REGISTRY = Registry(
         "cosine_similarity": CosineSimilarity,
         "f1_score": F1Score,
         "fbeta_score": FBetaScore,
+        "false_negatives": FalseNegatives,
+        "false_positives": FalsePositives,
         "hinge": Hinge,
         "kge": KGE,
         "kl_divergence": KLDivergence,
@@ -98,12 +108,15 @@ REGISTRY = Registry(
         "root_mean_squared_error": RootMeanSquaredError,
         "sparse_categorical_accuracy": SparseCategoricalAccuracy,
         "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
-        "sparse_top_kcategorical_accuracy": SparseTopKCategoricalAccuracy,
+        "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
         "squared_hinge": SquaredHinge,
-        "top_kcategorical_accuracy": TopKCategoricalAccuracy,
+        "true_negatives": TrueNegatives,
+        "true_positives": TruePositives,
+        "top_k_categorical_accuracy": TopKCategoricalAccuracy,
     },
     {
         "bce": BinaryCrossentropy,
+        "f_beta_score": FBetaScore,
         "kld": KLDivergence,
         "log_cosh": LogCoshError,
         "mae": MeanAbsoluteError,
@@ -133,6 +146,10 @@ __all__ = [
     "Mean",
     "MeanMetricWrapper",
     "Metric",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
     "Sum",
     "get",
     *(found.__name__ for found in REGISTRY.classes.values()),

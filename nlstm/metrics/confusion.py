@@ -8,12 +8,12 @@ import numpy as np
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 from nlstm.names import unknown_name
 
-__all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall"]
+__all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall", "Thresholds", "counts"]
 
 EPSILON = 1e-7  # Keras's
 
 
-def _counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.ndarray, ...]:
+def counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.ndarray, ...]:
     """Return true and false positives, false and true negatives: (thresholds,) or (.., labels)."""
     bins = total.reshape(labels, thresholds + 1, 2)
     above = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1][:, 1:]  # beyond each threshold
@@ -23,8 +23,14 @@ def _counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.nda
     return tuple(part[:, 0] for part in found) if labels == 1 else found
 
 
-class _Thresholds(KernelMetric):
-    """Precision and recall: at one or several thresholds, of all features or of one."""
+def are_even(thresholds: np.ndarray) -> bool:
+    """Return whether thresholds are 0 to 1 in equal steps, where Keras rounds in its own way."""
+    even = np.linspace(0.0, 1.0, thresholds.size)
+    return thresholds.size >= 3 and bool(np.allclose(thresholds, even, atol=EPSILON))
+
+
+class Thresholds(KernelMetric):
+    """What follows from counts at one or several thresholds, of all features or of one."""
 
     def __init__(
         self,
@@ -42,6 +48,7 @@ class _Thresholds(KernelMetric):
         if thresholds is not None and not ((self._order >= 0) & (self._order <= 1)).all():
             raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
         self._ascending = np.sort(self._order)
+        self._even = are_even(self._order)
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
@@ -50,14 +57,14 @@ class _Thresholds(KernelMetric):
     def function(self, ops: Any) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         only = -1 if self.class_id is None else self.class_id
-        return ops.statistic("confusion", self._ascending, False, only, self.top_k or 0, False)
+        return ops.statistic("confusion", self._ascending, self._even, only, self.top_k or 0, False)
 
     def _at_thresholds(self, values: np.ndarray) -> Any:
         back = values[np.searchsorted(self._ascending, self._order)]
         return float(back[0]) if back.size == 1 else back
 
 
-class Precision(_Thresholds):
+class Precision(Thresholds):
     """Share of the predictions above the threshold whose label is positive.
 
     Parameters
@@ -74,11 +81,11 @@ class Precision(_Thresholds):
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the precision."""
-        true, false, _, _ = _counts(total, self._ascending.size)
+        true, false, _, _ = counts(total, self._ascending.size)
         return self._at_thresholds(safe_ratio(true, true + false))
 
 
-class Recall(_Thresholds):
+class Recall(Thresholds):
     """Share of the positive labels whose prediction is above the threshold.
 
     Parameters
@@ -89,7 +96,7 @@ class Recall(_Thresholds):
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the recall."""
-        true, _, missed, _ = _counts(total, self._ascending.size)
+        true, _, missed, _ = counts(total, self._ascending.size)
         return self._at_thresholds(safe_ratio(true, true + missed))
 
 
@@ -174,7 +181,7 @@ class AUC(KernelMetric):
     def value_of(self, total: np.ndarray) -> float:
         """Return the area."""
         labels = total.size // (2 * (self.num_thresholds + 1))
-        areas = self._areas(*_counts(total, self.num_thresholds, labels))
+        areas = self._areas(*counts(total, self.num_thresholds, labels))
         if not self.multi_label:
             return float(areas)
         return float(np.average(areas, weights=self.label_weights))

@@ -1,4 +1,4 @@
-"""Keras's accuracies as functions: one value for each row, or for each row and step."""
+"""Keras's accuracies as functions: values for each row, or for each row and step."""
 
 from typing import Any
 
@@ -23,8 +23,13 @@ def _values(metric: KernelMetric, y_true: Any, y_pred: Any) -> np.ndarray:
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
-    """Return the values of `BinaryAccuracy`."""
-    return _values(means.BinaryAccuracy(threshold=threshold), y_true, y_pred)
+    """Return, for each number of `y_pred`, 1 where it lies on its label's side of the threshold."""
+    y, p = np.asarray(y_true), np.asarray(y_pred)
+    if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
+        y = y[..., None]
+    elif y.ndim == p.ndim + 1 and y.shape[-1] == 1:
+        y = y[..., 0]
+    return (y == (p > threshold)).astype(np.result_type(p.dtype, np.float32))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -43,5 +48,6 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarr
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> np.ndarray:
-    """Return the values of `SparseTopKCategoricalAccuracy`."""
-    return _values(means.SparseTopKCategoricalAccuracy(k), y_true, y_pred)
+    """Return the values of `SparseTopKCategoricalAccuracy`, in the shape of `y_true`."""
+    values = _values(means.SparseTopKCategoricalAccuracy(k), y_true, y_pred)
+    return values.reshape(np.shape(y_true))

@@ -105,9 +105,8 @@ class Optimizer(Configured):
         self._set_rate(learning_rate)
         self.state: tuple[np.ndarray, ...] = ()
         self._average = self._sums = np.zeros(0)
-        self._steps = np.zeros(1, np.int64)  # one a batch
-        # What the kernels count by: groups of batches where gradients are accumulated.
-        self._groups = np.zeros(1, np.int64) if gradient_accumulation_steps else self._steps
+        self.average_shown = False
+        self._steps = np.zeros(1, np.int64)
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
         self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
@@ -256,11 +255,28 @@ class Optimizer(Configured):
             self._groups += 1  # for the averages, which Keras makes at each batch of a group
         self._steps += 1
 
+    def show_average(self, shown: bool = True) -> None:
+        """Exchange weights and averages, unless they lie as wanted; nothing before a step."""
+        if shown == self.average_shown or not self._has_average():
+            return
+        assert self._buffer is not None
+        self._buffer.fetch()
+        kept = self._buffer.value.copy()
+        self._buffer.value[:] = self._average
+        self._average[:] = kept
+        self._buffer.publish()
+        self.average_shown = shown
+
     def finalize(self) -> None:
         """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
-        if self.use_ema and self._buffer is not None and self._steps[0]:
-            self._buffer.value[:] = self._average
-            self._buffer.publish()
+        if self._has_average():
+            assert self._buffer is not None
+            self.show_average()
+            self._average[:] = self._buffer.value
+            self.average_shown = False
+
+    def _has_average(self) -> bool:
+        return self.use_ema and self._buffer is not None and bool(self._steps[0])
 
     # State
 

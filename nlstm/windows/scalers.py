@@ -2,7 +2,7 @@
 
 Each maps a column by ``(x - shift) / scale``, computed in float64 whatever the array's dtype, and
 back by ``x * scale + shift``: there and back differ by rounding alone. A scale that would be 0, as
-that of a column which never changes, is 1.
+that of a column which never changes, is 1. What the array's dtype cannot hold is an error.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from nlstm.windows.series import checked_columns
+from nlstm.windows.series import checked_columns, store
 
 __all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
 
@@ -69,7 +69,16 @@ class Scaler:
             raise ValueError(f"Column {column} holds NaN alone, so no scale can be learnt.")
         if not np.isfinite(values).all():
             raise ValueError(f"Column {column} holds infinity, so no scale can be learnt.")
-        return self._learn(values)
+        if (values == values[0]).all():
+            values = values[:1]  # the mean of many equal numbers need not be their own value
+        with np.errstate(over="ignore", invalid="ignore"):
+            learnt = self._learn(values)
+        if not np.isfinite(learnt).all():
+            raise ValueError(
+                f"Column {column} reaches from {values.min():g} to {values.max():g}: too far for "
+                f"float64 to hold {type(self).__name__}'s scale."
+            )
+        return learnt
 
     def _learn(self, values: np.ndarray) -> tuple[float, float]:
         """Return (shift, scale) of the known values of a column."""
@@ -89,6 +98,11 @@ class Scaler:
         -------
         ndarray or list of ndarray
             float32 for float32, else float64.
+
+        Raises
+        ------
+        ValueError
+            The dtype cannot hold a scaled number: the scale is too small for it.
         """
         return self._map(series, which, None, self._forward)
 
@@ -109,6 +123,11 @@ class Scaler:
             The columns that were forecast; by default all.
         which : int, optional
             As for `transform`.
+
+        Raises
+        ------
+        ValueError
+            The dtype cannot hold a number in the series' own units.
         """
         return self._map(series, which, columns, self._backward)
 
@@ -329,7 +348,9 @@ def _mapped(array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: A
         )
     result = np.empty(table.shape, array.dtype)
     for rows in _chunks(len(table), max(1, CHUNK * len(table) * shift.size // max(1, table.size))):
-        result[rows] = function(table[rows].astype(np.float64), shift, scale)
+        values = table[rows].astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            store(values, function(values, shift, scale), result[rows], shift, scale)
     return result.reshape(array.shape)
 
 

@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["Panel", "as_list", "as_panel", "as_static", "broken_rows", "checked_columns"]
+__all__ = [
+    "Panel",
+    "as_list",
+    "as_panel",
+    "as_static",
+    "broken_rows",
+    "checked_columns",
+    "store",
+]
 
 CHUNK = 1 << 18  # rows that are looked at together, so that no large copy is made
 
@@ -134,3 +142,24 @@ def as_static(static: ArrayLike, count: int) -> np.ndarray:
     if not np.isfinite(array).all():
         raise ValueError("static must be finite; it holds NaN or infinity.")
     return array.astype(np.float64)
+
+
+def store(
+    values: np.ndarray, mapped: np.ndarray, out: np.ndarray, shift: np.ndarray, scale: np.ndarray
+) -> None:
+    """Write (=) `mapped`, what a scaler made of `values`, to `out`, whose dtype must hold it.
+
+    shift, scale : as they go with `values`, for the error.
+    """
+    with np.errstate(over="ignore"):
+        out[...] = mapped
+    if np.isfinite(out).all():
+        return
+    lost = np.isfinite(values) & ~np.isfinite(out)
+    if lost.any():
+        place = tuple(np.argwhere(lost)[0])
+        given, *means = (np.broadcast_to(one, lost.shape)[place] for one in (values, shift, scale))
+        raise ValueError(
+            f"{given:g} in column {place[-1]} becomes {mapped[place]:g}, which {out.dtype.name} "
+            f"cannot hold: the column's shift is {means[0]:g}, its scale {means[1]:g}."
+        )

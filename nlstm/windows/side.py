@@ -22,8 +22,10 @@ class Scaling(NamedTuple):
             shift = series[starts[:, None] + self.offsets[0]].astype(np.float64)
             return shift, np.ones_like(shift)
         values = series[starts[:, None, None] + self.offsets].astype(np.float64)
+        first = values[:, 0].copy()  # so that equal values have themselves as mean
+        values -= first[:, None]
         deviation = values.std(axis=1)
-        return values.mean(axis=1), np.where(deviation > 0.0, deviation, 1.0)
+        return first + values.mean(axis=1), np.where(deviation > 0.0, deviation, 1.0)
 
 
 class Side:

@@ -1,11 +1,11 @@
 """`WindowScaler`: every window by its own numbers, which are kept for the way back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from nlstm.windows.series import checked_columns
+from nlstm.windows.series import checked_columns, store
 
 __all__ = ["WindowScaler"]
 
@@ -56,7 +56,9 @@ class WindowScaler:
             known = ~np.isnan(windows)
             counts = known.sum(axis=1)
             _check_known(counts > 0, "all steps")
-            shift = np.where(known, windows, 0.0).sum(axis=1) / counts
+            # About a value of each window: the mean of many equal numbers need not be their value.
+            shift = np.where(known, windows, -np.inf).max(axis=1)
+            shift += np.where(known, windows - shift[:, None], 0.0).sum(axis=1) / counts
             squares = np.where(known, windows - shift[:, None], 0.0) ** 2
             deviation = np.sqrt(squares.sum(axis=1) / counts)
             self.shift, self.scale = shift, np.where(deviation > 0.0, deviation, 1.0)
@@ -79,7 +81,7 @@ class WindowScaler:
         """
         array = _as_windows(windows)
         shift, scale = self._kept(array, columns)
-        return ((array - shift) / scale).astype(array.dtype)
+        return _stored(array, shift, scale, lambda values: (values - shift) / scale)
 
     def fit_transform(self, x: Any) -> np.ndarray:
         """Fit, then transform the same windows."""
@@ -89,7 +91,7 @@ class WindowScaler:
         """Return windows or forecasts, given as to `transform`, in their own units."""
         array = _as_windows(windows)
         shift, scale = self._kept(array, columns)
-        return (array * scale + shift).astype(array.dtype)
+        return _stored(array, shift, scale, lambda values: values * scale + shift)
 
     def _kept(self, array: np.ndarray, columns: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.shift is None or self.scale is None:
@@ -129,6 +131,15 @@ def _as_windows(windows: Any) -> np.ndarray:
             f"WindowScaler expects shape (windows, steps, features); got {array.shape}."
         )
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+
+
+def _stored(
+    array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Callable[..., np.ndarray]
+) -> np.ndarray:
+    result = np.empty_like(array)
+    with np.errstate(over="ignore", invalid="ignore"):
+        store(array, function(array), result, shift, scale)
+    return result
 
 
 def _check_known(known: np.ndarray, where: str) -> None:

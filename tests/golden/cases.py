@@ -104,7 +104,41 @@ METRICS = [
     ("R2Score", {}),
     ("R2Score", {"class_aggregation": "variance_weighted_average"}),
     ("R2Score", {"class_aggregation": None, "num_regressors": 3}),
+    ("TruePositives", {}),
+    ("FalsePositives", {"thresholds": [0.7, 0.2]}),
+    ("FalseNegatives", {"thresholds": [0.0, 0.5, 1.0]}),
+    ("TrueNegatives", {"thresholds": 0.3}),
+    ("PrecisionAtRecall", {"recall": 0.6}),
+    ("RecallAtPrecision", {"precision": 0.5, "num_thresholds": 20, "class_id": 2}),
+    ("SensitivityAtSpecificity", {"specificity": 0.4, "num_thresholds": 5}),
+    ("SpecificityAtSensitivity", {"sensitivity": 1.0, "num_thresholds": 1}),
 ]
+
+FUNCTIONS = [  # (function, arguments, the class whose batches suit it)
+    ("losses", "mean_squared_error", {}, "MeanSquaredError"),
+    ("losses", "mean_absolute_error", {}, "MeanAbsoluteError"),
+    ("losses", "mean_absolute_percentage_error", {}, "MeanAbsolutePercentageError"),
+    ("losses", "mean_squared_logarithmic_error", {}, "MeanSquaredLogarithmicError"),
+    ("losses", "huber", {"delta": 0.3}, "Huber"),
+    ("losses", "log_cosh", {}, "LogCosh"),
+    ("losses", "cosine_similarity", {}, "CosineSimilarity"),
+    ("losses", "poisson", {}, "Poisson"),
+    ("losses", "kl_divergence", {}, "KLDivergence"),
+    ("losses", "hinge", {}, "Hinge"),
+    ("losses", "squared_hinge", {}, "SquaredHinge"),
+    ("losses", "categorical_hinge", {}, "CategoricalHinge"),
+    ("losses", "binary_crossentropy", {"label_smoothing": 0.2}, "BinaryCrossentropy"),
+    ("losses", "binary_focal_crossentropy", {"apply_class_balancing": True, "gamma": 1.5},
+     "BinaryFocalCrossentropy"),
+    ("losses", "categorical_crossentropy", {"label_smoothing": 0.2}, "CategoricalCrossentropy"),
+    ("losses", "categorical_focal_crossentropy", {"alpha": 0.4}, "CategoricalFocalCrossentropy"),
+    ("losses", "sparse_categorical_crossentropy", {}, "SparseCategoricalCrossentropy"),
+    ("metrics", "binary_accuracy", {"threshold": 0.3}, "BinaryAccuracy"),
+    ("metrics", "categorical_accuracy", {}, "CategoricalAccuracy"),
+    ("metrics", "sparse_categorical_accuracy", {}, "SparseCategoricalAccuracy"),
+    ("metrics", "top_k_categorical_accuracy", {"k": 2}, "TopKCategoricalAccuracy"),
+    ("metrics", "sparse_top_k_categorical_accuracy", {"k": 2}, "SparseTopKCategoricalAccuracy"),
+]  # fmt: skip
 
 REGULARIZERS = [
     ("L1", {}),
@@ -122,7 +156,8 @@ CONSTRAINTS = [
 ]
 
 HOT = ("Categorical", "TopK", "F1", "FBeta")
-MULTI = ("Binary", "AUC", "Precision", "Recall", "Hinge", "SquaredHinge")
+MULTI = ("Binary", "AUC", "Precision", "Recall", "Hinge", "SquaredHinge", "True", "False")
+MULTI += ("Sensitivity", "Specificity")
 
 
 def weights():

@@ -51,6 +51,14 @@ def metric_value(case):
     return np.asarray(keras.ops.convert_to_numpy(metric.result())).tolist()
 
 
+def function_values(case):
+    module, name, config, kind = case
+    y, p, _ = cases.batch((kind, config))
+    y, p = keras.ops.convert_to_tensor(y), keras.ops.convert_to_tensor(p)
+    values = getattr(getattr(keras, module), name)(y, p, **config)
+    return np.asarray(keras.ops.convert_to_numpy(values), np.float64).tolist()
+
+
 def main():
     found = {
         "optimizers": [optimizer_run(case) for case in cases.OPTIMIZERS],
@@ -60,6 +68,7 @@ def main():
         ],
         "losses": [loss_value(case) for case in cases.LOSSES],
         "metrics": [metric_value(case) for case in cases.METRICS],
+        "functions": [function_values(case) for case in cases.FUNCTIONS],
         "regularizers": [
             float(built(keras.regularizers, case)(keras.ops.convert_to_tensor(cases.matrix())))
             for case in cases.REGULARIZERS

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from nlstm.layers import (
+    ELU,
     LSTM,
     Activation,
     Dense,
     Dropout,
     Flatten,
+    Identity,
     LayerNormalization,
+    LeakyReLU,
     ReLU,
     Softmax,
     TimeDistributed,
@@ -49,6 +52,9 @@ def test_linear_is_no_work():
     bound = Bound(Activation(None), X)
     assert bound.outputs[0] is bound.inputs[0]
     assert Activation("linear").streamed() is None
+    bound = Bound(Identity(), X)
+    assert bound.outputs[0] is bound.inputs[0]
+    assert Identity.from_config(Identity(name="same").get_config()).name == "same"
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -101,10 +107,74 @@ def test_layers_with_names_of_their_own():
         (ReLU(), "relu"),
         (ReLU(6), "relu6"),
         (ReLU(negative_slope=0.2), "leaky_relu"),
+        (ELU(), "elu"),
     ):
         assert layer.activation == name
         assert type(layer).from_config(layer.get_config()).activation == name
-    with pytest.raises(ValueError, match="must be one of"):
-        ReLU(threshold=1.0)
     with pytest.raises(ValueError, match="axis must be -1"):
         Softmax(1)
+
+
+RECTIFIERS = [  # the layer, and what it makes of x
+    (ReLU(0.5, 0.1), lambda x: np.where(x > 0, np.minimum(x, 0.5), 0.1 * x)),
+    (ReLU(threshold=0.25), lambda x: np.where(x > 0.25, x, 0.0)),
+    (ReLU(1.0, 0.5, 0.25), lambda x: np.where(x > 0.25, np.minimum(x, 1.0), 0.5 * (x - 0.25))),
+    (LeakyReLU(), lambda x: np.where(x > 0, x, 0.3 * x)),
+    (ELU(0.7), lambda x: np.where(x > 0, x, 0.7 * np.expm1(x))),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("layer, function", RECTIFIERS, ids=lambda one: type(one).__name__)
+def test_rectifiers(layer, function, dtype):
+    layer = type(layer).from_config(layer.get_config())
+    bound = Bound(layer, X, masks=(np.ones((5, 4)),), dtype=dtype, padded=dtype == "float64")
+    np.testing.assert_allclose(bound.forward()[0], function(X), rtol=3e-6, atol=1e-6)
+    assert not bound.outputs[0].value[..., 3:].any()
+    assert bound.outputs[0].mask is bound.inputs[0].mask
+    if dtype == "float64":
+        Bound(layer, X).check_gradients()
+
+
+def test_rectifiers_on_several_threads():
+    x = np.random.default_rng(0).normal(size=(90, 20, 67))
+    bound = Bound(LeakyReLU(0.25), x)
+    np.testing.assert_array_equal(bound.forward()[0], np.where(x > 0, x, 0.25 * x))
+    (dx,), _ = bound.backward(np.ones_like(x))
+    np.testing.assert_array_equal(dx, np.where(x > 0, 1.0, 0.25))
+
+
+def test_rectifiers_are_not_skipped_by_streams():
+    with pytest.raises(TypeError, match="leaky_re_lu"):
+        LeakyReLU(name="leaky_re_lu").streamed()
+
+
+def test_rectifiers_of_what_is_not_finite():
+    x = np.array([[[-np.inf, np.inf, np.nan]]])
+    found = Bound(ReLU(threshold=1.0), x).forward()[0]
+    np.testing.assert_array_equal(found, [[[0.0, np.inf, np.nan]]])
+    found = Bound(ReLU(2.0, 0.5, 1.0), x).forward()[0]
+    np.testing.assert_array_equal(found, [[[-np.inf, 2.0, np.nan]]])
+
+
+def test_a_loss_is_not_fused_across_a_ramp():
+    y = np.random.default_rng(1).normal(size=(5, 4))
+    one = model_of(Dense(4), LeakyReLU(0.2), shape=(3,), loss="mse")
+    other = model_of(Dense(4, "leaky_relu"), shape=(3,), loss="mse")
+    other.set_weights(one.get_weights())
+    assert_close(gradients(one, X[:, 0], y), gradients(other, X[:, 0], y))
+
+
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        (lambda: ReLU(-1.0), "max_value"),
+        (lambda: ReLU(negative_slope=None), "negative_slope"),
+        (lambda: ReLU(threshold=np.nan), "threshold"),
+        (lambda: LeakyReLU(-0.1), "negative_slope"),
+        (lambda: ELU(-1.0), "alpha"),
+    ],
+)
+def test_wrong_numbers_are_named(call, name):
+    with pytest.raises(ValueError, match=f"{name} must be a finite number of at least 0; got"):
+        call()

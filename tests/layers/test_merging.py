@@ -5,6 +5,7 @@ import functools
 import numpy as np
 import pytest
 
+from nlstm import Input, layers
 from nlstm.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from tests.layers.binding import Bound
 
@@ -144,3 +145,11 @@ def test_errors_of_concatenate():
     with pytest.raises(TypeError, match="axis must be an integer"):
         Concatenate("last")
     assert Concatenate(2).output_shape((None, 3), (4, 2)) == (4, 5)
+
+
+def test_short_forms():
+    x, z = Input((4, 3)), Input((4, 3))
+    for name in ("add", "average", "concatenate", "maximum", "minimum", "multiply", "subtract"):
+        layer = getattr(layers, name)([x, z], name="made").node.layer
+        assert type(layer) is getattr(layers, name.title()) and layer.name == "made"
+    assert layers.concatenate([x, z], axis=1).node.layer.axis == 1

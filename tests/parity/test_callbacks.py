@@ -26,12 +26,12 @@ def reported(library, values):
     return Reported()
 
 
-def fits(agree, seed, callbacks, **arguments):
+def fits(agree, seed, callbacks, averaging=None, **arguments):
     """Fit both models with `callbacks(library)`; compare histories and weights."""
     found = []
     both = trained.pair(keras, seed)
     for library, model in zip((nlstm, keras), both):
-        model.compile(library.optimizers.SGD(0.125), "mse")
+        model.compile(library.optimizers.SGD(0.125, **averaging or {}), "mse")
         history = model.fit(
             trained.inputs(seed), trained.targets(seed), epochs=EPOCHS, shuffle=False, verbose=0,
             callbacks=callbacks(library), **arguments,
@@ -66,6 +66,26 @@ def test_reduce_lr_on_plateau(parity, data):
                 library.callbacks.ReduceLROnPlateau(**config),
             ],
         )
+
+
+@settings(EXAMPLES, max_examples=6)
+@given(st.booleans(), st.sampled_from([0.5, 0.875]), st.sampled_from([None, 3]), st.integers(0, 99))
+def test_swap_ema_weights(parity, swap_on_epoch, momentum, every, seed):
+    """Beside the weights at the end: the loss of validation, and what later callbacks see."""
+    averaging = {"use_ema": True, "ema_momentum": momentum, "ema_overwrite_frequency": every}
+    seen = {nlstm: [], keras: []}
+
+    def callbacks(library):
+        class Seen(library.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                seen[library].append(float(sum(w.sum() for w in self.model.get_weights())))
+
+        return [library.callbacks.SwapEMAWeights(swap_on_epoch), Seen()]
+
+    held = trained.inputs(seed + 1), trained.targets(seed + 1)
+    with parity.configuration("SwapEMAWeights") as agree:
+        fits(agree, seed, callbacks, averaging, validation_data=held)
+        agree("weights at the end of epochs", *seen.values())
 
 
 @EXAMPLES

@@ -18,6 +18,9 @@ thresholds = st.sampled_from([None, 0.25, [0.7, 0.2, 0.5]])
 weighings = st.sampled_from(["none", "rows", "each"])
 top = st.sampled_from([None, None, 2])
 averages = st.sampled_from([None, "micro", "macro", "weighted"])
+COUNTS = ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")
+POINTS = [("Precision", "Recall"), ("Recall", "Precision"),
+          ("Sensitivity", "Specificity"), ("Specificity", "Sensitivity")]  # fmt: skip
 METRICS = {
     "MeanSquaredError": (("real",), {}),
     "RootMeanSquaredError": (("real",), {}),
@@ -55,6 +58,12 @@ METRICS = {
                                 "class_id": st.sampled_from([None, 1])}),
     "Recall": (("binary",), {"thresholds": thresholds, "top_k": top,
                              "class_id": st.sampled_from([None, 1])}),
+    **{name: (("binary",), {"thresholds": st.sampled_from([None, [0.7, 0.2], [0.0, 0.5, 1.0]])})
+       for name in COUNTS},
+    **{f"{one}At{other}": (("binary",), {
+        other.lower(): st.sampled_from([0.1, 0.4, 0.8]), "class_id": st.sampled_from([None, 1]),
+        "num_thresholds": st.sampled_from([1, 2, 20, 200])})
+       for one, other in POINTS},
     "FBetaScore": (("onehot",), {"average": averages, "beta": st.sampled_from([0.5, 2.0]),
                                  "threshold": st.sampled_from([None, 0.375])}),
     "F1Score": (("onehot",), {"average": averages,
@@ -62,7 +71,8 @@ METRICS = {
 }  # fmt: skip
 FLAT = ("R2Score", "FBetaScore", "F1Score")  # of (rows, features) alone, in Keras
 # Those that take weights of rows where outputs have steps; the others want one for each step.
-MEANS = [name for name in METRICS if name not in (*FLAT, "AUC", "Precision", "Recall")]
+EACH = (*FLAT, "AUC", "Precision", "Recall", *COUNTS, *(f"{one}At{other}" for one, other in POINTS))
+MEANS = [name for name in METRICS if name not in EACH]
 
 
 @st.composite
@@ -100,7 +110,7 @@ def updated(metric, batches):
         for y, p, weight in part:
             # A copy, as Keras on PyTorch multiplies masks into weights of its own dtype.
             metric.update_state(y, p, sample_weight=None if weight is None else weight.copy())
-        results.append(as_array(metric.result()))
+        results.append(as_array(metric.result()).copy())  # may be a view
     return results
 
 

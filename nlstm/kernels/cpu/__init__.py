@@ -65,6 +65,8 @@ from nlstm.kernels.cpu.pooling import average_steps as average_steps
 from nlstm.kernels.cpu.pooling import average_steps_backward as average_steps_backward
 from nlstm.kernels.cpu.pooling import largest_steps as largest_steps
 from nlstm.kernels.cpu.pooling import largest_steps_backward as largest_steps_backward
+from nlstm.kernels.cpu.ramp import ramp_backward as ramp_backward
+from nlstm.kernels.cpu.ramp import ramp_forward as ramp_forward
 from nlstm.kernels.cpu.random import advance as advance
 from nlstm.kernels.cpu.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.random import dropout_mask as dropout_mask

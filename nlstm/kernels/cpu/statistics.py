@@ -24,10 +24,10 @@ def _weight_at(weight, t, n):
 
 
 @body
-def _bin_of_even(last, p):
-    """As `_bin` for -epsilon, 1 / last, 2 / last, ..., 1 + epsilon, in Keras's rounding."""
+def _bin_of_even(thresholds, last, p):
+    """As `_bin` for 0, 1 / last, ..., 1 in Keras's rounding; the ends may have an epsilon more."""
     if not p > 0.0:
-        return 1
+        return 1 if thresholds[0] < 0.0 else 0
     return max(int(math.ceil(p * last)), 1) if p < 1.0 else int(last)
 
 
@@ -58,7 +58,8 @@ def _among_top(p, features, k, count):
 def confusion(thresholds, even, only, top, by_label, y, p, features, weight, total):
     """Count predictions by label and by the thresholds that they exceed.
 
-    thresholds : ndarray(float64), ascending. even : bool. Whether they are AUC's usual ones.
+    thresholds : ndarray(float64), ascending.
+    even : bool. Whether they are 0 to 1 in equal steps, perhaps with an epsilon at the ends.
     only : int. The one feature that counts, or -1.
     top : int. 0, or how many of each row's largest predictions count.
     by_label : bool. Whether each feature has counts of its own.
@@ -76,7 +77,10 @@ def confusion(thresholds, even, only, top, by_label, y, p, features, weight, tot
                 found = 0
                 if top == 0 or _among_top(p[t, n], features, f, top):
                     value = p[t, n, f]
-                    found = _bin_of_even(last_bin, value) if even else _bin(thresholds, value)
+                    if even:
+                        found = _bin_of_even(thresholds, last_bin, value)
+                    else:
+                        found = _bin(thresholds, value)
                 place = 2 * found + (1 if y_t[n, f] != 0.0 else 0)
                 total[place + (size * f if by_label else 0)] += w
 

@@ -70,16 +70,18 @@ def repeat_static(static, group, index, first, out):
 def window_moments(series, starts, index, offsets, shift, scale):
     """Write (=) mean and standard deviation over each window's steps; a deviation of 0 becomes 1.
 
-    offsets (T, K): as in `gather_windows`. shift, scale (1, N, K). Sums are float64, in two passes.
+    offsets (T, K): as in `gather_windows`. shift, scale (1, N, K). Sums are float64, in two passes,
+    the first about the first value: the mean of equal values is their own value.
     """
     T, K = offsets.shape
     for n in range(index.size):
         start = starts[index[n]]
         for k in range(K):
+            first = np.float64(series[start + offsets[0, k]])
             total, squares = 0.0, 0.0
             for t in range(T):
-                total += np.float64(series[start + offsets[t, k]])
-            mean = total / T
+                total += np.float64(series[start + offsets[t, k]]) - first
+            mean = first + total / T
             for t in range(T):
                 squares += (np.float64(series[start + offsets[t, k]]) - mean) ** 2
             deviation = math.sqrt(squares / T)
