@@ -106,7 +106,9 @@ class Optimizer(Configured):
         self.state: tuple[np.ndarray, ...] = ()
         self._average = self._sums = np.zeros(0)
         self.average_shown = False
-        self._steps = np.zeros(1, np.int64)
+        self._steps = np.zeros(1, np.int64)  # one a batch
+        # What the kernels count by: groups of batches where gradients are accumulated.
+        self._groups = np.zeros(1, np.int64) if gradient_accumulation_steps else self._steps
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
         self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
