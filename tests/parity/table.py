@@ -1,15 +1,20 @@
 """Write docs/keras.md: what of Keras 3 nlstm has, from the signatures of both.
 
-Run from the repository root: python -m tests.parity.table > docs/keras.md
+Run from the repository root:
+
+    NLSTM_PARITY_REPORT=tests/parity/report.json make parity
+    python -m tests.parity.table > docs/keras.md
 
 A difference that the signatures show needs a text in `tests/parity/table_texts.py`, and every text
 needs its difference: otherwise the command fails and names them.
 """
 
 import inspect
+import json
 import os
 import sys
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
 
@@ -43,8 +48,10 @@ TOGETHER = (  # Keras's name, nlstm's
 HEAD = """# nlstm beside Keras 3
 
 Written by `python -m tests.parity.table > docs/keras.md` from the signatures of Keras {version} and
-of nlstm; a test compares the two. *Same* means: the same name and default.
+of nlstm; a test keeps it so. *Same* means: the same name and default. Whether the numbers are the same,
+the suite in `tests/parity` sees by running both; the last section lists what it compared.
 """
+REPORT = Path(__file__).with_name("report.json")
 
 
 class Texts:
@@ -222,10 +229,24 @@ def around():
     return lines
 
 
+def numbers():
+    """Return the section on what a run of the suite compared."""
+    lines = ["## What the suite compares", ""]
+    lines += ["Drawn configurations, with the weights copied over: outputs, states, gradients, histories.",
+              "The error is the largest difference, relative to the peer's largest element, at least 1.",
+              ""]  # fmt: skip
+    lines += head("Feature", "dtype", "Configurations", "Worst error")
+    for feature, kinds in json.loads(REPORT.read_text(encoding="utf-8")).items():
+        for dtype, found in kinds.items():
+            count, worst = str(found["configurations"]), f"{found['worst']:.1e}"
+            lines.append(row(feature, dtype, count, worst))
+    return lines
+
+
 def page():
     """Return the page; raise SystemExit where texts are missing or left over."""
     parts = [HEAD.format(version=keras.__version__).splitlines(), lstm(), training()]
-    parts += [group(*one) for one in GROUPS] + [around()]
+    parts += [group(*one) for one in GROUPS] + [around(), numbers()]
     TEXTS.check()
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 import nlstm
 from tests.parity import trained
 from tests.parity.batches import sample_weight
-from tests.parity.draws import FLAG, SEEDS, examples
+from tests.parity.draws import examples
 from tests.parity.peers import keras
 
+FLAG, SEEDS = st.booleans(), st.integers(0, 2**16)
 pytestmark = pytest.mark.usefixtures("float64")
 ROWS, HELD = 12, 7
 CLASSES = 3
