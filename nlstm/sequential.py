@@ -62,14 +62,17 @@ class Sequential(Model):
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"add expects a layer of nlstm.layers or a model; got {layer!r}.")
         inside = self._checked(layer)
-        name = self._free_name(layer)
+        previous, name = layer.name, self._free_name(layer)
         begin = self._input_with(layer)
         before = self._graph.outputs[0] if self._graph else begin
         connected = before is not None and not isinstance(layer, InputLayer)
+        layer.name = name  # errors tell it
         if connected:
-            self._apply(layer, before, keep=False)  # raises before anything changes
-
-        layer.name = name
+            try:
+                self._apply(layer, before, keep=False)  # raises before anything else changes
+            except Exception:
+                layer.name = previous
+                raise
         for one in inside:
             self._take(one)
         if isinstance(layer, Model) and self._dtype is None:

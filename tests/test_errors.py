@@ -310,7 +310,7 @@ def test_values_out_of_range(call, text):
             lambda: built().compile("adam", "mse", metrics=[3]),
             "A metric is a name or an nlstm.metrics.Metric; got 3.",
         ),
-        (lambda: Sequential([3]), "add expects a layer of nlstm.layers; got 3."),
+        (lambda: Sequential([3]), "add expects a layer of nlstm.layers or a model; got 3."),
         (lambda: nlstm.set_random_seed("a"), "seed must be an integer; got 'a'."),
     ],
 )

@@ -48,8 +48,8 @@ TOGETHER = (  # Keras's name, nlstm's
 HEAD = """# nlstm beside Keras 3
 
 Written by `python -m tests.parity.table > docs/keras.md` from the signatures of Keras {version} and
-of nlstm; a test keeps it so. *Same* means: the same name and default. Whether the numbers are the same,
-the suite in `tests/parity` sees by running both; the last section lists what it compared.
+of nlstm; a test keeps it so. *Same* means: the same name and default. Whether the numbers are the
+same, the suite in `tests/parity` sees by running both; the last section lists what it compared.
 """
 REPORT = Path(__file__).with_name("report.json")
 
@@ -232,9 +232,9 @@ def around():
 def numbers():
     """Return the section on what a run of the suite compared."""
     lines = ["## What the suite compares", ""]
-    lines += ["Drawn configurations, with the weights copied over: outputs, states, gradients, histories.",
-              "The error is the largest difference, relative to the peer's largest element, at least 1.",
-              ""]  # fmt: skip
+    lines += ["Drawn configurations, with the weights copied over: outputs, states, gradients,",
+              "histories. The error is the largest difference, relative to the peer's largest",
+              "element, at least 1.", ""]  # fmt: skip
     lines += head("Feature", "dtype", "Configurations", "Worst error")
     for feature, kinds in json.loads(REPORT.read_text(encoding="utf-8")).items():
         for dtype, found in kinds.items():

@@ -1,6 +1,11 @@
 """Why nlstm differs from Keras, or lacks something: patterns of names, and plain sentences."""
 
-OTHER_WORK = "not a part of LSTM networks"
+PREPARES = """
+    AugMix AutoContrast CategoryEncoding CenterCrop ContrastLimitedAdaptiveHistogramEqualization
+    CutMix Discretization Equalization HashedCrossing Hashing IntegerLookup MaxNumBoundingBoxes
+    MelSpectrogram MixUp Normalization Pipeline RandAugment Rescaling Resizing Solarization
+    STFTSpectrogram StringLookup TextVectorization
+""".split()
 ABSENT = {
     # layers
     "layers.*2D": "images",
@@ -20,7 +25,9 @@ ABSENT = {
     "layers.Wrapper": "Bidirectional and TimeDistributed are there",
     "layers.deserialize": "`nlstm.saving.deserialize_keras_object`",
     "layers.serialize": "`nlstm.saving.serialize_keras_object`",
-    "layers.*": OTHER_WORK,
+    "layers.InputSpec": "the inside of Keras's own machinery",
+    **{f"layers.{name}": "prepares data, which is done before the model" for name in PREPARES},
+    "layers.*": "no kernel yet",
     # the rest
     "optimizers.schedules.*serialize": "`nlstm.saving` has one pair for all",
     "*.deserialize": "`nlstm.saving` has one pair for all",
@@ -34,7 +41,6 @@ ABSENT = {
     "callbacks.RemoteMonitor": "sends data over the network",
     "callbacks.ProgbarLogger": "`fit(verbose=1)` draws the bar",
     "callbacks.OrbaxCheckpoint": "another library's format",
-    "callbacks.SwapEMAWeights": "not yet; `fit` ends with the averages in place, as in Keras",
     "initializers.*": "for spectrograms",
     "activations.*": "no kernel yet",
     # a model's methods
@@ -83,6 +89,9 @@ ARGUMENTS = {
 
 DIFFERS = {
     "Model.fit": "sample weights (rows,) work with masked sequences too",
+    "Model.get_weights": "in models with both branches and masks, layers may come in another order",
+    "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
+    "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
     "Model.predict": "without `batch_size` nlstm chooses one that suits the caches",
     **dict.fromkeys(
         ("metrics.RootMeanSquaredError", "metrics.AUC", "metrics.Precision", "metrics.Recall"),
