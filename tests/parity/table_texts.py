@@ -6,6 +6,9 @@ PREPARES = """
     MelSpectrogram MixUp Normalization Pipeline RandAugment Rescaling Resizing Solarization
     STFTSpectrogram StringLookup TextVectorization
 """.split()
+RANDOM = ("[Rr]andom*", "[Gg]lorot*", "[Hh]e*", "[Ll]ecun*", "[Oo]rthogonal", "[Tt]runcated*",
+          "[Vv]ariance*")  # fmt: skip
+OTHER_DRAWS = "other random numbers than Keras's, of the same distribution"
 ABSENT = {
     # layers
     "layers.*2D": "images",
@@ -90,6 +93,18 @@ ARGUMENTS = {
 DIFFERS = {
     "Model.fit": "sample weights (rows,) work with masked sequences too",
     "Model.get_weights": "in models with both branches and masks, layers may come in another order",
+    "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` are "
+    "accepted for old code, without effect",
+    "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
+    "layers.Softmax": "`axis` is -1",
+    **{f"layers.{name}": OTHER_DRAWS for name in ("*Dropout", "*Dropout1D", "GaussianNoise")},
+    **{f"initializers.{name}": OTHER_DRAWS for name in RANDOM},
+    "losses.Loss": "a subclass defines its gradient too",
+    "losses.get": "returns an object",
+    "regularizers.Regularizer": "a subclass defines its gradient too",
+    "activations.get": "returns a name",
+    "metrics.get": "needs the loss and the features as well",
+    "models.Model": "a model that is called becomes part of the new one, layer by layer",
     "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
     "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
     "Model.predict": "without `batch_size` nlstm chooses one that suits the caches",
@@ -98,6 +113,7 @@ DIFFERS = {
         "leaves masked steps out, which Keras does not",
     ),
     "callbacks.ModelCheckpoint": "writes nlstm's own format",
+    "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
     "callbacks.BackupAndRestore": "writes nlstm's own format",
     "utils.timeseries_dataset_from_array": "windows without a target are left out; Keras fails",
 }
