@@ -93,8 +93,8 @@ ARGUMENTS = {
 DIFFERS = {
     "Model.fit": "sample weights (rows,) work with masked sequences too",
     "Model.get_weights": "in models with both branches and masks, layers may come in another order",
-    "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` are "
-    "accepted for old code, without effect",
+    "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` "
+    "are accepted for old code, without effect",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
     "layers.Softmax": "`axis` is -1",
     **{f"layers.{name}": OTHER_DRAWS for name in ("*Dropout", "*Dropout1D", "GaussianNoise")},
