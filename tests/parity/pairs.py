@@ -19,13 +19,14 @@ SCRATCH = 1 << 17
 @contextmanager
 def keras_in(dtype):
     """Let Keras compute in `dtype`."""
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 def flat(values):

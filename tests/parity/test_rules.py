@@ -17,14 +17,7 @@ from tests.parity.peers import keras
 EXAMPLES = settings(max_examples=12, derandomize=True, deadline=None)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def float64():
-    before = keras.config.floatx(), keras.config.dtype_policy()
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    yield
-    keras.config.set_floatx(before[0])
-    keras.config.set_dtype_policy(before[1])
+pytestmark = pytest.mark.usefixtures("float64")
 
 
 class Rules:
@@ -225,7 +218,7 @@ def test_initializers_without_chance(parity):
                 getattr(library.initializers, name)(**config)(shape) for library in (nlstm, keras)
             )
             agree(name, ours, theirs)
-    with parity.configuration("initializer Orthogonal", tolerance=1e-6) as agree:  # Keras: float32
+    with parity.configuration("initializer Orthogonal") as agree:
         for gain in (1.0, 0.5):
             ours, theirs = (
                 np.asarray(library.initializers.Orthogonal(gain=gain, seed=1)(shape), np.float64)
@@ -274,7 +267,6 @@ def test_default_names():
     assert seen > 50
 
 
-@pytest.mark.usefixtures("float64")
 def test_accuracy_and_labels_of_auc(parity):
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 3, (2, 6, 4)).astype(float)
