@@ -1,33 +1,22 @@
 """What a model gives for data: predict."""
 
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
 from nlstm.batches import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.callbacks import CallbackList
+from nlstm.counts import checked_count
 from nlstm.loop import Loop, arranged
 from nlstm.plan import run
 from nlstm.progress import Progress, checked_verbose
 from nlstm.sources import Data
 
-__all__ = ["Predictor", "checked_batches", "checked_count"]
+__all__ = ["Predictor", "checked_batches"]
 
 PREDICT_ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
 PREDICT_ROWS = (32, 512)
-
-
-def checked_count(name: str, value: Any, least: int) -> int:
-    """Return an integer of at least `least`, or raise an error that names the argument."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}; got {number}.")
-    return number
 
 
 def checked_batches(name: str, value: Any) -> int | None:

@@ -8,9 +8,10 @@ from nlstm import optimizers
 from nlstm.batches import Feed, is_batches
 from nlstm.callbacks import CallbackList, History
 from nlstm.config import encode
+from nlstm.counts import checked_count
 from nlstm.goal import aims
 from nlstm.plan import run
-from nlstm.predicting import Predictor, checked_batches, checked_count
+from nlstm.predicting import Predictor, checked_batches
 from nlstm.progress import Progress, checked_verbose
 from nlstm.sources import Data, is_pair, split
 

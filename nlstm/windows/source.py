@@ -1,12 +1,12 @@
 """`Windows`: a data source that feeds fit from the series itself, however much windows overlap."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nlstm.counts import checked_count
 from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
 from nlstm.windows.side import Scaling, Side
 
@@ -96,10 +96,10 @@ class Windows:
         scaling: str | None = None,
         drop_nan: bool = False,
     ) -> None:
-        self.sequence_length = _at_least("sequence_length", sequence_length, 1)
-        self.horizon = _at_least("horizon", horizon, 0)
-        self.stride = _at_least("stride", stride, 1)
-        self.sampling_rate = _at_least("sampling_rate", sampling_rate, 1)
+        self.sequence_length = checked_count("sequence_length", sequence_length, 1)
+        self.horizon = checked_count("horizon", horizon, 0)
+        self.stride = checked_count("stride", stride, 1)
+        self.sampling_rate = checked_count("sampling_rate", sampling_rate, 1)
         if scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling
@@ -279,13 +279,3 @@ def _any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarr
     whole = max(0, size + 1 - ahead - steps)
     found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
     return found.reshape(-1)[: rows.size]
-
-
-def _at_least(name: str, value: Any, least: int) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}; got {number}.")
-    return number
