@@ -3,7 +3,7 @@
 import numpy as np
 
 from benchmarks import selection
-from nlstm.kernels.cpu.losses import FUNCTIONS
+from nlstm.kernels.cpu.losses.choice import FUNCTIONS
 
 # Those whose gradients the reference gives; the others share their kernels.
 NAMES = [

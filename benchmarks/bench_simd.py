@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from benchmarks import selection
-from nlstm.kernels.cpu import simd
+from nlstm.kernels.cpu.machine import simd
 
 NUMBERS = 1024
 SECONDS = 0.05
@@ -48,7 +48,7 @@ class Vector:
     param_names = ["word", "dtype"]
 
     def setup(self, word, dtype):
-        from nlstm.kernels.cpu.jit import lanes
+        from nlstm.kernels.cpu.machine.jit import lanes
 
         self.function, exact = WORDS[word]
         self.x = np.random.default_rng(0).normal(0, 2, NUMBERS).astype(dtype)

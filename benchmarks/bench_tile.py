@@ -6,7 +6,7 @@ import numba
 import numpy as np
 
 from benchmarks import selection
-from nlstm.kernels.cpu.tile import ROWS, VECTORS, tile
+from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, tile
 
 SECONDS = 0.05
 

@@ -14,10 +14,10 @@ from nlstm import optimizers as optimizers
 from nlstm import regularizers as regularizers
 from nlstm import saving as saving
 from nlstm import windows as windows
+from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
-from nlstm.seeds import set_random_seed as set_random_seed
 
 __all__ = [
     "Input",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.names import unknown_name
+from nlstm.arguments.names import unknown_name
 
 __all__ = [
     "elu", "exponential", "gelu", "gelu_tanh", "get", "hard_sigmoid", "hard_sigmoid_keras2",

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.config import Configured
-from nlstm.names import Registry
+from nlstm.arguments.config import Configured
+from nlstm.arguments.names import Registry
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
 

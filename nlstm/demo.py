@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.arguments.seeds import set_random_seed
 from nlstm.datasets import seattle_weather
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
-from nlstm.seeds import set_random_seed
 from nlstm.windows import windows
 
 __all__ = ["demo"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.config import Configured
-from nlstm.names import Registry, unknown_name
-from nlstm.seeds import SeedStream
+from nlstm.arguments.config import Configured
+from nlstm.arguments.names import Registry, unknown_name
+from nlstm.arguments.seeds import SeedStream
 
 __all__ = [
     "Constant",

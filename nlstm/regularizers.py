@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.config import Configured
-from nlstm.names import Registry
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.arguments.config import Configured
+from nlstm.arguments.names import Registry
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = [
     "L1",

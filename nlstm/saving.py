@@ -1,10 +1,10 @@
 """Files of models, and the names by which they know users' classes; as `keras.saving`."""
 
-from nlstm.config import deserialize as deserialize_keras_object
-from nlstm.config import register
-from nlstm.config import register as register_keras_serializable
-from nlstm.config import serialize as serialize_keras_object
-from nlstm.model_file import load_model, save_model
+from nlstm.arguments.config import deserialize as deserialize_keras_object
+from nlstm.arguments.config import register
+from nlstm.arguments.config import register as register_keras_serializable
+from nlstm.arguments.config import serialize as serialize_keras_object
+from nlstm.files.model_file import load_model, save_model
 
 __all__ = [
     "deserialize_keras_object",

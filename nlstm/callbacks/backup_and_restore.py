@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
-from nlstm.callbacks.callback import Callback, LastCallback
-from nlstm.training_state import restore_state, state_of
-from nlstm.weights_file import BACKUP, check_arrays, read_arrays, write_arrays
+from nlstm.files.arrays_file import BACKUP, check_arrays, read_arrays, write_arrays
+from nlstm.training.hooks import Callback, LastCallback
+from nlstm.training.state import restore_state, state_of
 
 __all__ = ["BackupAndRestore"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nlstm.callbacks.callback import Callback, Logs
+from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["CSVLogger"]
 

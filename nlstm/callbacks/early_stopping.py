@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.callbacks.callback import Logs
 from nlstm.callbacks.monitor import Monitor
+from nlstm.training.hooks import Logs
 
 __all__ = ["EarlyStopping"]
 

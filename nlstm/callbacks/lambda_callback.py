@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from nlstm.callbacks.callback import Callback
+from nlstm.training.hooks import Callback
 
 __all__ = ["LambdaCallback"]
 

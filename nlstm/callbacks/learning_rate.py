@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.callbacks.callback import Callback, Logs
 from nlstm.callbacks.monitor import Monitor
+from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
-from nlstm.callbacks.callback import Logs
 from nlstm.callbacks.monitor import Monitor
+from nlstm.training.hooks import Logs
 
 __all__ = ["ModelCheckpoint"]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.callbacks.callback import Callback
+from nlstm.training.hooks import Callback
 
 __all__ = ["Monitor"]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nlstm.callbacks.callback import Callback, Logs
+from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["SwapEMAWeights"]
 

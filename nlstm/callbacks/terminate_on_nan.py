@@ -2,7 +2,7 @@
 
 import math
 
-from nlstm.callbacks.callback import Callback, Logs
+from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["TerminateOnNaN"]
 

@@ -91,4 +91,4 @@ def describe() -> dict[str, str | int]:
 
     Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
     """
-    return importlib.import_module("nlstm.kernels.cpu.jit").describe()
+    return importlib.import_module("nlstm.kernels.cpu.machine.jit").describe()

@@ -5,7 +5,7 @@ from typing import Any
 from nlstm import activations
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.views import as_rows, shared
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Activation", "Identity", "Softmax"]
 

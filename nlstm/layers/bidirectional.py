@@ -7,7 +7,7 @@ import numpy as np
 
 from nlstm.layers.joins import concatenate, merge
 from nlstm.layers.layer import Layer, Shape, check_weight
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Bidirectional"]
 
@@ -102,6 +102,15 @@ class Bidirectional(Layer):
                     f"Bidirectional needs layers with the same {name}; got {values[0]} forwards "
                     f"and {values[1]} backwards."
                 )
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        """The layer as given, and those of both directions."""
+        return {
+            "layer": self.layer,
+            "forward_layer": self.forward_layer,
+            "backward_layer": self.backward_layer,
+        }
 
     def output_shape(self, shape: Shape, *states: Shape) -> Any:
         """Return the shape of the output, or of all outputs where there are several."""

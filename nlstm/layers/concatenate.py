@@ -9,7 +9,7 @@ import numpy as np
 from nlstm.layers.joins import concatenate
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Concatenate"]
 

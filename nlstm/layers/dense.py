@@ -7,8 +7,8 @@ import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
-from nlstm.parameters import Parameter
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Dense"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from nlstm.layers.layer import Layer, Shape, checked_rate
 from nlstm.layers.views import as_rows
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Dropout"]
 

@@ -7,8 +7,8 @@ import numpy as np
 from nlstm import constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
 from nlstm.layers.shapes import shown
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Embedding"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.views import as_rows, shared
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["GaussianNoise"]
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.graph import Node, Symbol
 from nlstm.layers.layer import Layer, Shape, checked_size
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.graph import Node, Symbol
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Input", "InputLayer"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["choose", "concatenate", "joined_mask", "merge"]
 

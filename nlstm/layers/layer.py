@@ -7,11 +7,11 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from nlstm.config import Configured
-from nlstm.graph import Node, Shape, Symbol, connect, flat_symbols
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan
-from nlstm.seeds import SeedStream
+from nlstm.arguments.config import Configured
+from nlstm.arguments.seeds import SeedStream
+from nlstm.plan.graph import Node, Shape, Symbol, connect, flat_symbols
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan
 
 __all__ = [
     "Layer",
@@ -181,6 +181,11 @@ class Layer(Configured):
     def built(self) -> bool:
         """Whether the weights exist."""
         return self.built_shape is not None
+
+    @property
+    def parts(self) -> "dict[str, Layer]":
+        """The layers that this one holds, by the names of its arguments."""
+        return {}
 
     def __call__(self, *inputs: Any, mask: Any = None, training: None = None, **others: Any) -> Any:
         """Put the layer behind what other layers return.

@@ -9,8 +9,8 @@ from nlstm import constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
 from nlstm.layers.views import as_rows
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["LayerNormalization"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
 from nlstm.layers.lstm_level import Level
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["LSTM"]
 

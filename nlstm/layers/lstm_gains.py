@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.parameters import Parameter
-from nlstm.plan import Plan
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Plan
 
 __all__ = ["Gains"]
 

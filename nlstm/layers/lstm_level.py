@@ -7,8 +7,8 @@ import numpy as np
 from nlstm.layers.layer import StreamedLayer
 from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
-from nlstm.parameters import Parameter
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["GATES", "Level"]
 

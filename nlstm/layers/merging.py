@@ -6,7 +6,7 @@ from typing import Any
 from nlstm.layers.joins import choose, joined_mask, merge
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Add", "Average", "Maximum", "Merge", "Minimum", "Multiply", "Subtract"]
 

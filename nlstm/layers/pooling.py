@@ -4,7 +4,7 @@ from typing import Any
 
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["GlobalAveragePooling1D", "GlobalMaxPooling1D"]
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.parameters import Parameter
-from nlstm.plan import Call, Plan
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Call, Plan
 
 __all__ = ["Projection"]
 

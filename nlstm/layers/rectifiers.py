@@ -8,7 +8,7 @@ import numpy as np
 from nlstm.layers.activation import Activation
 from nlstm.layers.layer import Layer, StreamedLayer
 from nlstm.layers.views import as_rows, shared
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["ELU", "LeakyReLU", "ReLU"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from nlstm.layers.layer import Layer, Shape, checked_size
 from nlstm.layers.shapes import checked_flat
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["RepeatVector"]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Flatten", "Reshape"]
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nlstm.layers.layer import Shape
-from nlstm.plan import Tensor
+from nlstm.plan.plan import Tensor
 
 __all__ = ["checked_flat", "checked_sequence", "sample_shape", "shown"]
 

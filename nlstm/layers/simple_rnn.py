@@ -9,8 +9,8 @@ from nlstm import activations, constraints, initializers, regularizers
 from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import as_rows
-from nlstm.parameters import Parameter
-from nlstm.plan import Call, Plan, Tensor
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["SimpleRNN"]
 

@@ -5,7 +5,7 @@ from typing import Any
 from nlstm.layers.layer import Layer, Shape, checked_rate
 from nlstm.layers.shapes import checked_sequence
 from nlstm.layers.views import shared
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["SpatialDropout1D"]
 

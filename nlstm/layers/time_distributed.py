@@ -7,7 +7,7 @@ import numpy as np
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import rows_as_steps, steps_as_rows
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["TimeDistributed"]
 
@@ -50,6 +50,11 @@ class TimeDistributed(Layer):
             dtype=dtype or layer.dtype,
             trainable=layer.trainable,
         )
+
+    @property
+    def parts(self) -> dict[str, Layer]:
+        """The layer that is applied."""
+        return {"layer": self.layer}
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (steps, features of the layer); raise if the layer does not take single steps."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.plan import Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["as_rows", "rows_as_steps", "shared", "steps_as_rows"]
 

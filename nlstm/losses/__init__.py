@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlstm.arguments.names import Registry
 from nlstm.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from nlstm.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from nlstm.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
@@ -44,7 +45,6 @@ from nlstm.losses.regression import MeanSquaredError as MeanSquaredError
 from nlstm.losses.regression import MeanSquaredLogarithmicError as MeanSquaredLogarithmicError
 from nlstm.losses.regression import Poisson as Poisson
 from nlstm.losses.regression import SquaredHinge as SquaredHinge
-from nlstm.names import Registry
 
 REGISTRY = Registry(
     "loss",

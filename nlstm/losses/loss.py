@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
-from nlstm.config import Configured
-from nlstm.names import unknown_name
+from nlstm.arguments.config import Configured
+from nlstm.arguments.names import unknown_name
 
 __all__ = ["Loss", "PlainLoss", "as_steps", "evaluate"]
 

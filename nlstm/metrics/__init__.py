@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from nlstm.arguments.names import Registry, unknown_name
 from nlstm.losses import Loss
 from nlstm.losses.functions import FUNCTIONS as LOSS_FUNCTIONS
 from nlstm.losses.functions import binary_crossentropy as binary_crossentropy
@@ -74,7 +75,6 @@ from nlstm.metrics.operating_points import PrecisionAtRecall as PrecisionAtRecal
 from nlstm.metrics.operating_points import RecallAtPrecision as RecallAtPrecision
 from nlstm.metrics.operating_points import SensitivityAtSpecificity as SensitivityAtSpecificity
 from nlstm.metrics.operating_points import SpecificityAtSensitivity as SpecificityAtSensitivity
-from nlstm.names import Registry, unknown_name
 
 REGISTRY = Registry(
     "metric",

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.names import unknown_name
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
-from nlstm.names import unknown_name
 
 __all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall", "Thresholds", "counts"]
 

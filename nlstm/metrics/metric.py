@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
-from nlstm.config import Configured
+from nlstm.arguments.config import Configured
 from nlstm.losses.loss import as_steps
-from nlstm.plan import Call, run
+from nlstm.plan.plan import Call, run
 
 __all__ = ["InNumpy", "KernelMetric", "Mean", "MeanMetricWrapper", "Metric", "Sum", "safe_ratio"]
 

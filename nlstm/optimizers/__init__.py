@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.names import Registry
+from nlstm.arguments.names import Registry
 from nlstm.optimizers import schedules as schedules
 from nlstm.optimizers.adaptive import Adam as Adam
 from nlstm.optimizers.adaptive import Adamax as Adamax

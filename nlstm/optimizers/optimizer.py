@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.config import Configured
+from nlstm.arguments.config import Configured
 from nlstm.optimizers.schedules import LearningRateSchedule
-from nlstm.parameters import Parameter, ParameterBuffer, aligned_zeros
-from nlstm.plan import Call, run
+from nlstm.plan.parameters import Parameter, ParameterBuffer, aligned_zeros
+from nlstm.plan.plan import Call, run
 
 __all__ = ["SMALLEST", "Optimizer", "checked_number"]
 

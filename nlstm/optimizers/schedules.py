@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from nlstm.config import Configured
+from nlstm.arguments.config import Configured
 
 __all__ = [
     "CosineDecay",

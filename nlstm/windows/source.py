@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.counts import checked_count
+from nlstm.arguments.checks import checked_count
 from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
 from nlstm.windows.side import Scaling, Side
 

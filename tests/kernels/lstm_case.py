@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from nlstm.kernels.cpu import layout
-from nlstm.kernels.cpu.jit import njit
-from nlstm.kernels.cpu.lstm import lstm
-from nlstm.kernels.cpu.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
-from nlstm.kernels.cpu.simd import splat, store
-from nlstm.kernels.cpu.tile import load_tile
-from nlstm.kernels.cpu.zoneout import draw, row_key, zone_c, zone_h, zoneout_key
+from nlstm.kernels.cpu.lstm.lstm import lstm
+from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
+from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zoneout_key
+from nlstm.kernels.cpu.machine.jit import njit
+from nlstm.kernels.cpu.machine.simd import splat, store
+from nlstm.kernels.cpu.products import layout
+from nlstm.kernels.cpu.products.tile import load_tile
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
 ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream

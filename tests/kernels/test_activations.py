@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.activations import INPUT_NAMES, MARKERS, NOT_ZERO_AT_ZERO
-from nlstm.kernels.cpu.pointwise import activation
+from nlstm.kernels.cpu.activations.emitters import INPUT_NAMES, MARKERS, NOT_ZERO_AT_ZERO
+from nlstm.kernels.cpu.activations.pointwise import activation
 from tests.reference.activations import ACTIVATIONS
 
 NAMES = [name for name in MARKERS if name != "softmax"]

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from nlstm.kernels.cpu import cache
+from nlstm.kernels.cpu.machine import cache
 
 GATHER = """
 import sys
 import numpy as np
-from nlstm.kernels.cpu.cache import cache_folder
-from nlstm.kernels.cpu.sequences import scatter_steps
+from nlstm.kernels.cpu.machine.cache import cache_folder
+from nlstm.kernels.cpu.data.sequences import scatter_steps
 value, out = np.arange(24.0).reshape(2, 3, 4), np.zeros((3, 2, 4))
 scatter_steps(value, 0, out)
 assert np.array_equal(out, value.swapaxes(0, 1))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from nlstm.kernels import load
-from nlstm.kernels.cpu.few_columns import has_few_columns
-from nlstm.kernels.cpu.jit import lanes
-from nlstm.kernels.cpu.layout import padded
+from nlstm.kernels.cpu.machine.jit import lanes
+from nlstm.kernels.cpu.products.few_columns import has_few_columns
+from nlstm.kernels.cpu.products.layout import padded
 from tests.reference.dense import dense_backward, dense_forward
 
 ACTIVATIONS = ["linear", "relu", "tanh", "sigmoid", "softmax"]

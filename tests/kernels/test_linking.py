@@ -6,8 +6,8 @@ import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import cpu_target
 
-from nlstm.kernels.cpu.jit import njit, njit_inner
-from nlstm.kernels.cpu.linking import LinkedLibrary
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner
+from nlstm.kernels.cpu.machine.linking import LinkedLibrary
 
 SHARE = 2.0
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.losses import FUNCTIONS, loss
+from nlstm.kernels.cpu.losses.choice import FUNCTIONS, loss
 from tests.reference import loss_values as values
 from tests.reference import losses as reference
 from tests.reference.dense import softmax

@@ -2,7 +2,7 @@
 
 import numba
 
-from nlstm.kernels.cpu import notice
+from nlstm.kernels.cpu.machine import notice
 
 
 def compiled(module):

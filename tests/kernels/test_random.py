@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.random import advance, dropout_apply, dropout_mask
+from nlstm.kernels.cpu.data.random import advance, dropout_apply, dropout_mask
 
 
 def mask(seed=1, step=0, stream=0, rate=0.5, features=50, rows=400, columns=64, dtype="float32"):

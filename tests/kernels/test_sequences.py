@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.sequences import gather_steps, scatter_steps
+from nlstm.kernels.cpu.data.sequences import gather_steps, scatter_steps
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 2), (400, 30, 20)], ids=["one thread", "more"])

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu import simd
-from nlstm.kernels.cpu.jit import lanes, njit
+from nlstm.kernels.cpu.machine import simd
+from nlstm.kernels.cpu.machine.jit import lanes, njit
 
 
 @njit

@@ -5,8 +5,8 @@ import math
 import numba
 import pytest
 
-from nlstm.kernels.cpu import threads as module
-from nlstm.kernels.cpu.threads import cgroup_share
+from nlstm.kernels.cpu.machine import threads as module
+from nlstm.kernels.cpu.machine.threads import cgroup_share
 
 
 @pytest.mark.parametrize(

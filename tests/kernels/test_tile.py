@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nlstm.kernels import load
-from nlstm.kernels.cpu.jit import lanes, njit
-from nlstm.kernels.cpu.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
+from nlstm.kernels.cpu.machine.jit import lanes, njit
+from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
 
 
 @njit

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.windows import (
+from nlstm.kernels.cpu.data.windows import (
     gather_windows,
     repeat_static,
     scale_windows,

@@ -3,8 +3,8 @@
 import numpy as np
 
 from nlstm import kernels
-from nlstm.parameters import ParameterBuffer
-from nlstm.plan import Plan, run
+from nlstm.plan.parameters import ParameterBuffer
+from nlstm.plan.plan import Plan, run
 from tests.reference.finite_differences import gradient
 
 

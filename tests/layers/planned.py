@@ -3,8 +3,8 @@
 import numpy as np
 
 from nlstm import kernels
-from nlstm.parameters import ParameterBuffer
-from nlstm.plan import Plan, Tensor, run
+from nlstm.plan.parameters import ParameterBuffer
+from nlstm.plan.plan import Plan, Tensor, run
 
 
 class Planned:

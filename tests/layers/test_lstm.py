@@ -151,7 +151,7 @@ def test_gradients_under_dropout_match_the_reference(name):
     model = model_of(LSTM(4, seed=11, return_sequences=True, **{name: 0.4}), shape=(7, 3))
     W, U, b = model.get_weights()
     y = np.random.default_rng(1).normal(size=(5, 7, 4))
-    from nlstm.kernels.cpu.random import dropout_mask
+    from nlstm.kernels.cpu.data.random import dropout_mask
 
     layer = model.layers[0]
     purpose, rows, features = {"dropout": (0, 5, 3), "recurrent_dropout": (1, 20, 4)}[name]

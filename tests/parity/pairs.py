@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 import nlstm
-from nlstm.plan import run
+from nlstm.plan.plan import run
 from tests.layers.binding import PoisonedPlan, seen
 from tests.parity.peers import keras, torch
 from tests.tolerances import agreement

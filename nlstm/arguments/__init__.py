@@ -1,0 +1,1 @@
+"""What constructors are given: configs, names, seeds and the checks of arguments."""

@@ -1,0 +1,1 @@
+"""From users' arrays to a batch."""

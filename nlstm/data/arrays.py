@@ -1,0 +1,295 @@
+"""A user's arrays: checked and converted once; errors say what came and what was expected."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.data.sources import Rows, Source, is_source
+
+__all__ = [
+    "as_input",
+    "as_lengths",
+    "as_target",
+    "as_weight",
+    "check_rank",
+    "checked_rows",
+    "class_weights",
+    "named",
+]
+
+CHUNK = 1 << 20  # elements looked at together when searching for NaN, so that no large copy is made
+LARGEST_LABEL = {4: 2**24, 8: 2**53}  # integers up to it are exact in floats of so many bytes
+
+
+def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Return one entry for each name from a list or dict of them; with one name, from `value`."""
+    if isinstance(value, Mapping):
+        missing = [name for name in names if name not in value]
+        if missing:
+            raise ValueError(
+                f"{what} is a dict of {', '.join(map(repr, value))}; expected {missing[0]!r} in it."
+            )
+        return [value[name] for name in names]
+    if len(names) == 1:
+        lone = isinstance(value, list | tuple) and len(value) == 1
+        return [value[0]] if lone and getattr(value[0], "ndim", 0) > 1 else [value]
+    if not isinstance(value, list | tuple) or len(value) != len(names):
+        came = f"{len(value)} of them" if isinstance(value, list | tuple) else type(value).__name__
+        raise ValueError(
+            f"{what} must be a list of {len(names)} arrays or a dict, for {', '.join(names)}; "
+            f"got {came}."
+        )
+    return list(value)
+
+
+def as_input(
+    x: Any,
+    shape: tuple[int | None, ...],
+    layer: str,
+    dtype: np.dtype,
+    name: str = "x",
+    index_limit: int | None = None,
+) -> Source:
+    """Return `x` as a source (M, T, F) of `dtype`.
+
+    Parameters
+    ----------
+    x : array_like or Source
+        (M, T, F), or (M, F) for a flat model.
+    shape : tuple
+        The sample the model was built for: (steps or None, features) or (features,).
+    layer : str
+        Who expects it, for errors.
+    dtype : dtype
+        float32 or float64.
+    name : str
+        What the user calls it.
+    index_limit : int, optional
+        `x` holds indices from 0 to below it.
+    """
+    given = is_source(x)
+    array: Any = x if given else _as_numbers(name, x)
+    found = array.shape
+    if given and len(shape) == 1 and found[1] == 1:
+        found = (found[0], found[2])
+    check_rank(found, len(shape), layer, shape)
+    if shape[-1] is not None and found[-1] != shape[-1]:
+        raise ValueError(
+            f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."
+        )
+    if len(shape) == 2 and shape[0] is not None and found[1] != shape[0]:
+        raise ValueError(
+            f"{layer} was built for {shape[0]} steps; {name} of shape {found} has "
+            f"{found[1]}. input_shape=(None, {shape[-1]}) takes any number."
+        )
+    if 0 in found:
+        raise ValueError(f"{name} is empty: its shape is {found}.")
+    if given:
+        return array
+    converted = _convert(name, array, dtype)
+    if index_limit is not None:
+        _check_indices(name, converted, index_limit, "indices", dtype)
+    return Rows(converted if len(shape) == 2 else converted[:, None, :])
+
+
+def check_rank(
+    found: tuple[int, ...], rank: int, layer: str, shape: tuple[int | None, ...] = ()
+) -> None:
+    """Raise unless `found` has a batch axis and `rank` more; say which axis is missing."""
+    axes = len(found)
+    if axes == rank + 1:
+        return
+    expected = "(batch, steps, features)" if rank == 2 else "(batch, features)"
+    text = f"{layer} expects x of shape {expected}; got {found}"
+    if axes == rank and axes and found == shape:
+        hint = ": the batch axis is missing. x[None] adds one."
+    elif axes == rank and axes:
+        hint = ": the features axis is missing. x[..., None] adds one."
+    elif axes == 1 and rank == 2:
+        hint = ": the batch and features axes are missing. x[None, :, None] adds both."
+    elif axes > rank + 1:
+        hint = f": {axes} axes, {axes - rank - 1} too many."
+    else:
+        hint = "."
+    raise ValueError(text + hint)
+
+
+def as_lengths(lengths: Any, x: Source, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `lengths` as int64, (M,): how many steps of each row count.
+
+    Parameters
+    ----------
+    lengths : array_like of int, shape (M,)
+        From 1 to the number of steps.
+    x : Source
+        The input that they measure.
+    shape : tuple
+        Its sample's.
+    """
+    rows, steps, _ = x.shape
+    if len(shape) != 2:
+        raise ValueError(f"lengths measure sequences; the input's samples have shape {shape}.")
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"lengths must be integers; got dtype {array.dtype}.")
+    if array.shape != (rows,):
+        raise ValueError(f"lengths has shape {array.shape}; expected {(rows,)}.")
+    outside = (array < 1) | (array > steps)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(f"lengths must lie in 1 to {steps}; row {row} has {array[row]}.")
+    return np.ascontiguousarray(array, np.int64)
+
+
+def class_weights(y: Any, weights: Any) -> np.ndarray:
+    """Return the weight of each row, or of each row and step, by its class.
+
+    Parameters
+    ----------
+    y : array_like, shape (M,), (M, C), (M, T, C)
+        Class indices where the last axis is one, else one column a class.
+    weights : mapping of int to float
+        Classes that are missing weigh 1.
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(
+            f"class_weight must be a dict of class to weight; got {type(weights).__name__}."
+        )
+    array = _as_numbers("y", y)
+    if array.ndim > 1:
+        array = array[..., 0] if array.shape[-1] == 1 else array.argmax(axis=-1)
+    labels = np.round(array).astype(np.int64)
+    found = np.ones(labels.shape)
+    for label, weight in weights.items():
+        found[labels == operator.index(label)] = weight
+    return found
+
+
+def as_target(
+    y: Any,
+    rows: int,
+    output: tuple[int, ...],
+    loss: Any,
+    dtype: np.dtype,
+    name: str = "y",
+) -> Source:
+    """Return `y` as a source (M, Ty, C) of `dtype`.
+
+    Parameters
+    ----------
+    y : array_like or Source
+        Of the shape of the outputs; an axis of one feature may be left out; an axis of one step
+        serves all steps. For class indices the features axis is 1 or left out.
+    rows : int
+        M, the rows of x.
+    output : tuple
+        Shape of one output: (steps, features) or (features,).
+    loss : Loss
+        What it expects of targets: see its `sparse`, `unit_range` and `target_features`.
+    dtype : dtype
+        float32 or float64.
+    name : str
+        What the user calls it.
+    """
+    given = is_source(y)
+    if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
+        y = y.flattened()
+    array: Any = y if given else _as_numbers(name, y)
+    shape = array.shape
+    if not shape or shape[0] != rows:
+        came = f"has {shape[0]}" if shape else "is a single number"
+        raise ValueError(f"x has {rows} rows, but {name} {came}.")
+    if given and len(output) == 1 and shape[1] == 1:
+        shape = (rows, shape[2])
+    width = loss.target_features(output[-1])
+    full = shape
+    if width == 1 and len(shape) == len(output):
+        full = (*shape, 1)  # the one feature was left out; so (M, 1) against steps is one step
+    steps = output[0] if len(output) == 2 else None
+    fits = len(full) == len(output) + 1 and full[-1] == width
+    if not fits or (steps is not None and full[1] not in (1, steps)):
+        wanted = (rows, *output[:-1], width)
+        kind = " of class indices" if loss.sparse else ""
+        raise ValueError(
+            f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
+            f"expected {name}{kind} of shape {wanted}."
+        )
+    if given:
+        return array
+    converted = _convert(name, array.reshape(full), dtype)
+    if loss.sparse:
+        ignored = getattr(loss, "ignore_class", None)
+        labels = converted if ignored is None else np.where(converted == ignored, 0, converted)
+        _check_indices(name, labels, output[-1], "class indices", dtype)
+    elif loss.unit_range:
+        _check_range(name, converted, 0.0, 1.0)
+    return Rows(converted if steps is not None else converted[:, None, :])
+
+
+def as_weight(
+    weight: Any, rows: int, steps: int | None, dtype: np.dtype, name: str = "sample_weight"
+) -> Source:
+    """Return sample weights, (M,) or (M, steps), as a source (M, Tw, 1) of `dtype`."""
+    array = _as_numbers(name, weight)
+    shapes = [(rows,), (rows, 1)] + ([] if steps is None else [(rows, steps)])
+    if array.shape not in shapes:
+        expected = f"{(rows,)}" + ("" if steps is None else f" or {(rows, steps)}")
+        raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
+    return Rows(_convert(name, array, dtype).reshape(rows, -1, 1))
+
+
+def checked_rows(x: Any) -> np.ndarray:
+    """Return `x` as an array of numbers whose shape may be read before a model is built."""
+    return _as_numbers("x", x)
+
+
+def _as_numbers(name: str, values: Any) -> np.ndarray:
+    if isinstance(values, dict | set | str | bytes) or hasattr(values, "__next__"):
+        raise TypeError(f"{name} must be an array of numbers; got {type(values).__name__}.")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is no array: its rows are of unlike length ({error}).") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    return array
+
+
+def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return a C-contiguous array of `dtype` whose values are all finite."""
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, dtype)
+    flat = converted.reshape(-1)
+    for start in range(0, flat.size, CHUNK):
+        finite = np.isfinite(flat[start : start + CHUNK])
+        if not finite.all():
+            place = np.unravel_index(start + int(np.argmin(finite)), array.shape)
+            value = array[place]
+            index = ", ".join(str(int(i)) for i in place)
+            reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
+            raise ValueError(
+                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}."
+            )
+    return converted
+
+
+def _check_indices(name: str, labels: np.ndarray, limit: int, kind: str, dtype: np.dtype) -> None:
+    if limit > LARGEST_LABEL[dtype.itemsize]:
+        raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
+    _check_range(name, labels, 0, limit - 1, steps=kind == "indices" or labels.ndim == 3)
+    broken = labels != np.floor(labels)
+    if broken.any():
+        row = int(np.argwhere(broken)[0, 0])
+        raise ValueError(f"{name} must hold {kind}, which are whole numbers; row {row} does not.")
+
+
+def _check_range(
+    name: str, values: np.ndarray, low: float, high: float, steps: bool = False
+) -> None:
+    outside = (values < low) | (values > high)
+    if outside.any():
+        place = tuple(np.argwhere(outside)[0])
+        where = f"row {int(place[0])}" + (f", step {int(place[1])}," if steps else "")
+        raise ValueError(f"{name} must lie in {low:g} to {high:g}; {where} has {values[place]:g}.")

@@ -1,0 +1,125 @@
+"""Sources: where batches are copied from, when they are needed.
+
+A source is any object with
+
+* ``shape``: (M, T, F), as if all rows were in memory; T = 1 for flat values;
+* ``part(rows)``: a source of the rows in a slice;
+* ``feed(ops, index, out)``: a list of calls that copy rows ``index`` to ``out`` of shape (T, N, S),
+  S >= F. It is asked for once per plan; the calls read ``index``, int64 of shape (N,), as it is
+  when they run. `out` has the model's dtype; columns of it past F are left alone.
+
+It has checked its numbers for NaN itself. One that also has ``flattened()``, with all steps side by
+side, can be the targets of a flat output. An object with sources ``x`` and ``y`` is both sides of a
+training set.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from nlstm.plan.plan import Call
+
+__all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "split"]
+
+
+class Source(Protocol):
+    """See the module."""
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(M, T, F)."""
+
+    def part(self, rows: slice) -> "Source":
+        """Return a source of some rows."""
+
+    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Call]:
+        """Return the calls that copy rows `index` to `out`."""
+
+
+class Rows:
+    """An array (M, T, F) as a source."""
+
+    __slots__ = ("array", "shape")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+        self.shape = array.shape
+
+    def part(self, rows: slice) -> "Rows":
+        """Return some rows, as a view."""
+        return Rows(self.array[rows])
+
+    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Call]:
+        """Return one call."""
+        return [(ops.gather_steps, (self.array, index, out))]
+
+
+def is_source(value: Any) -> bool:
+    """Whether `value` is a source."""
+    return hasattr(value, "feed") and hasattr(value, "part")
+
+
+def is_pair(value: Any) -> bool:
+    """Whether `value` holds sources x and y."""
+    return is_source(getattr(value, "x", None)) and hasattr(value, "y")
+
+
+@dataclass(slots=True)
+class Data:
+    """Checked data of a model, ready to be fed.
+
+    Attributes
+    ----------
+    samples : tuple of tuple
+        Shape of one sample of each input as the model knows it.
+    x : tuple of Source
+        One for each input.
+    lengths : tuple of ndarray(int64), shape (M,), or None
+        For each input, how many of its steps count.
+    y : tuple of Source or None
+        One for each output; of shape (M, Ty, C), where Ty is 1 or T. Empty for prediction.
+    weight : tuple of Source or None
+        One for each output; of shape (M, Tw, 1), where Tw is 1 or T.
+    key : tuple
+        All shapes, which together with the number of rows choose the plan.
+    """
+
+    samples: tuple[tuple[int | None, ...], ...]
+    x: tuple[Source, ...]
+    lengths: tuple[np.ndarray | None, ...] = ()
+    y: tuple[Source | None, ...] = ()
+    weight: tuple[Source | None, ...] = ()
+    key: tuple[Any, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        def steps(sources: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(None if one is None else one.shape[1:] for one in sources)
+
+        measured = tuple(one is not None for one in self.lengths)
+        self.key = (steps(self.x), measured, steps(self.y), steps(self.weight))
+
+    @property
+    def rows(self) -> int:
+        """M."""
+        return self.x[0].shape[0]
+
+    def part(self, rows: slice) -> "Data":
+        """Return some rows, as views."""
+
+        def parts(sources: tuple[Any, ...]) -> tuple[Any, ...]:
+            return tuple(None if one is None else one.part(rows) for one in sources)
+
+        lengths = tuple(None if one is None else one[rows] for one in self.lengths)
+        return Data(self.samples, parts(self.x), lengths, parts(self.y), parts(self.weight))
+
+
+def split(data: Data, share: float) -> tuple[Data, Data]:
+    """Return (first part, last part); the last holds `share` of the rows, as Keras cuts it."""
+    cut = int(data.rows * (1.0 - share))
+    if cut in (0, data.rows):
+        raise ValueError(
+            f"validation_split={share} of {data.rows} rows leaves no row for "
+            f"{'training' if cut == 0 else 'validation'}."
+        )
+    return data.part(slice(cut)), data.part(slice(cut, None))

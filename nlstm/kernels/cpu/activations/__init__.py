@@ -1,0 +1,1 @@
+"""Activations: inside other kernels, one by one, and by rows."""

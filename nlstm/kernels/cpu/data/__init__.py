@@ -1,0 +1,1 @@
+"""Arrays moved, masked, merged, pooled and drawn."""

@@ -1,0 +1,168 @@
+"""Two values made one, element by element: y = scale * (a + b), a - b, a b, max(a, b), min(a, b).
+
+A side with one step or one feature serves all of the other's.
+"""
+
+import numpy as np
+from numba import prange
+
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.products.gemm import share
+
+__all__ = ["MERGES", "merge_backward", "merge_forward", "sum_broadcast"]
+
+ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM = range(5)
+MERGES = dict(add=ADD, subtract=SUBTRACT, multiply=MULTIPLY, maximum=MAXIMUM, minimum=MINIMUM)
+SMALL_COPY = 1 << 17  # numbers that one thread writes before a second one is worth waking
+
+
+@njit_inner
+def merged(kind, a, b, scale):
+    """Return one element; NaN on either side stays NaN."""
+    if kind == ADD:
+        return (a + b) * scale
+    if kind == SUBTRACT:
+        return a - b
+    if kind == MULTIPLY:
+        return a * b
+    if kind == MAXIMUM:
+        return b if a < b or b != b else a
+    return b if b < a or b != b else a
+
+
+@njit_inner
+def slope(kind, a, b, scale, second):
+    """Return the derivative by one side; where both are the largest each gets half."""
+    one = scale / scale
+    if kind == ADD:
+        return scale
+    if kind == SUBTRACT:
+        return -one if second else one
+    if kind == MULTIPLY:
+        return a if second else b
+    if a == b:
+        return one / (one + one)
+    return one if (a < b) == (second == (kind == MAXIMUM)) else one - one
+
+
+@njit_inner
+def forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features, first, last):
+    T, N, S = y.shape
+    for t in range(first, last):
+        ta = t if a.shape[0] == T else 0
+        tb = (T - 1 - t if reverse else t) if b.shape[0] == T else 0
+        for n in range(N):
+            if a_features == b_features:
+                for k in range(features):
+                    y[t, n, k] = merged(kind, a[ta, n, k], b[tb, n, k], scale)
+            else:
+                ka, kb = min(1, a_features - 1), min(1, b_features - 1)
+                for k in range(features):
+                    y[t, n, k] = merged(kind, a[ta, n, k * ka], b[tb, n, k * kb], scale)
+            for k in range(features, S):
+                y[t, n, k] = 0
+
+
+@njit
+def forward_alone(kind, a, a_features, b, b_features, reverse, scale, y, features):
+    forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features,
+                  np.int64(0), y.shape[0])  # fmt: skip
+
+
+@njit_parallel
+def forward_parallel(kind, a, a_features, b, b_features, reverse, scale, y, features):
+    slices = thread_count()
+    for s in prange(slices):
+        first, last = share(y.shape[0], np.int64(s), slices)
+        forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features, first, last)
+
+
+def merge_forward(kind, a, a_features, b, b_features, reverse, scale, y, features):
+    """Merge two values.
+
+    Parameters
+    ----------
+    kind : str. One of MERGES.
+    a, b : ndarray, shapes (T or 1, N, >= a_features or b_features), which are `features` or 1.
+    reverse : bool. Take the steps of b from the last to the first.
+    scale : number of the arrays' dtype. Factor of a sum; else unused, and 1.
+    y : ndarray, shape (T, N, S). Overwritten (=), its padding with 0.
+    """
+    forward = forward_alone if y.size < SMALL_COPY else forward_parallel
+    forward(MERGES[kind], a, a_features, b, b_features, reverse, scale, y, features)
+
+
+@njit_inner
+def backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out,
+                   first, last):  # fmt: skip
+    T, N, S = out.shape
+    for t in range(first, last):
+        ta = t if a.shape[0] == T else 0
+        back = T - 1 - t if reverse else t
+        tb = back if b.shape[0] == T else 0
+        to = back if second else t
+        for n in range(N):
+            if a_features == b_features:
+                for k in range(features):
+                    part = slope(kind, a[ta, n, k], b[tb, n, k], scale, second)
+                    out[to, n, k] = dy[t, n, k] * part
+            else:
+                ka, kb = min(1, a_features - 1), min(1, b_features - 1)
+                for k in range(features):
+                    part = slope(kind, a[ta, n, k * ka], b[tb, n, k * kb], scale, second)
+                    out[to, n, k] = dy[t, n, k] * part
+            for k in range(features, S):
+                out[to, n, k] = 0
+
+
+@njit
+def backward_alone(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out):
+    backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out,
+                   np.int64(0), out.shape[0])  # fmt: skip
+
+
+@njit_parallel
+def backward_parallel(
+    kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out
+):
+    slices = thread_count()
+    for s in prange(slices):
+        first, last = share(out.shape[0], np.int64(s), slices)
+        backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, features, second,
+                       out, first, last)  # fmt: skip
+
+
+def merge_backward(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out):
+    """Compute the gradient of one side of `merge_forward`.
+
+    Parameters
+    ----------
+    kind, a, b, reverse, scale, features : as in the forward pass.
+    dy : ndarray, shape (T, N, S).
+    second : bool. Whether the side is b.
+    out : ndarray, shape (T, N, >= features). Overwritten (=), its padding with 0. For a side that
+        serves several steps or features, `sum_broadcast` adds them.
+    """
+    backward = backward_alone if out.size < SMALL_COPY else backward_parallel
+    backward(MERGES[kind], a, a_features, b, b_features, reverse, scale, dy, features, second, out)
+
+
+@njit
+def sum_broadcast(full, features, out, out_features):
+    """Add what one step or one feature served.
+
+    Parameters
+    ----------
+    full : ndarray, shape (T, N, >= features).
+    out : ndarray, shape (T or 1, N, S). Overwritten (=), its padding with 0; out_features is
+        `features` or 1.
+    """
+    for t in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[t, n, k] = 0
+    for t in range(full.shape[0]):
+        to = t if out.shape[0] == full.shape[0] else 0
+        for n in range(full.shape[1]):
+            for k in range(features):
+                out[to, n, k if out_features == features else 0] += full[t, n, k]

@@ -1,0 +1,1 @@
+"""Losses and the sums that metrics are made of."""

@@ -1,0 +1,1 @@
+"""The LSTM, over whole sequences and one step at a time."""

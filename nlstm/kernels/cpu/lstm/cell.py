@@ -1,0 +1,157 @@
+"""The cell of the LSTM and its gradient, on vectors of units: everything but the products.
+
+    c = f c' + i g        h = o act(c)
+
+with peephole weights and zoneout where they are given.
+"""
+
+from nlstm.kernels.cpu.activations.emitters import activate, derivative, only_units, restored, saved
+from nlstm.kernels.cpu.lstm.zoneout import draw, mean_of_draws, row_key, zone_c, zone_h
+from nlstm.kernels.cpu.machine.jit import njit_inner
+from nlstm.kernels.cpu.machine.simd import fma, load, splat, store, stream
+from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
+
+
+@njit_inner
+def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
+                gates, past_caches, H, L, mask, peephole, zoneout, zone_key):  # fmt: skip
+    """Finish rows first..last of one unit block: gates from z, then c and h.
+
+    `slots` are those of h and c before and after the step. Masked rows keep their state.
+    """
+    N, S = h.shape[1], h.shape[2]
+    before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
+    c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
+    for n in range(first, last):
+        if mask is not None and not mask[tx, n]:
+            h_new = load(h, before + n * S)
+            store(c, c_after + n * S, load(c, c_before + n * S))
+        else:
+            at = z_at + (n - first) * GATES * L
+            z_i, z_f = load(z, at), load(z, at + L)
+            z_g, z_o = load(z, at + 2 * L), load(z, at + 3 * L)
+            c_old = load(c, c_before + n * S)
+            if peephole is not None:
+                z_i = fma(load(peephole, block * PEEPHOLES * L), c_old, z_i)
+                z_f = fma(load(peephole, (block * PEEPHOLES + 1) * L), c_old, z_f)
+            i = activate(recurrent_activation, z_i)
+            f = activate(recurrent_activation, z_f)
+            g = activate(activation, z_g)
+            if peephole is None:
+                o = activate(recurrent_activation, z_o)
+            c_new = only_units(activation, fma(f, c_old, i * g), H - block * L)
+            squashed = activate(activation, c_new)
+            if zoneout is not None:
+                if gates is None:
+                    c_new = mean_of_draws(c, zoneout[3], c_old, c_new)
+                else:
+                    bits = draw(c, row_key(zone_key, t * N + n), block * L)
+                    c_new = zone_c(bits, zoneout[3], c_old, c_new)
+            if peephole is not None:
+                z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
+                o = activate(recurrent_activation, z_o)
+            h_new = only_units(activation, o * squashed, H - block * L)
+            if zoneout is not None:
+                h_old = load(h, before + n * S)
+                if gates is None:
+                    h_new = mean_of_draws(h, zoneout[4], h_old, h_new)
+                else:
+                    h_new = zone_h(bits, zoneout[4], h_old, h_new)
+            store(c, c_after + n * S, c_new)
+            if gates is not None:
+                i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
+                g, o = saved(activation, z_g, g), saved(recurrent_activation, z_o, o)
+                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
+                if past_caches:
+                    stream(gates, at, i)
+                    stream(gates, at + L, f)
+                    stream(gates, at + 2 * L, g)
+                    stream(gates, at + 3 * L, o)
+                else:
+                    store(gates, at, i)
+                    store(gates, at + L, f)
+                    store(gates, at + 2 * L, g)
+                    store(gates, at + 3 * L, o)
+        store(h, after + n * S, h_new)
+
+
+@njit_inner
+def mask_states(h, h_at, h_mask, n0, n1, k0, k1, out, at, L):
+    """Write what each gate sees of units k0..k1: out (n1 - n0, blocks of units, 4, L), at `at`."""
+    N, S = h_mask.shape[1], h_mask.shape[2]
+    for n in range(n0, n1):
+        for k in range(k0, k1, L):
+            value = load(h, h_at + n * S + k)
+            for gate in range(GATES):
+                kept = value * load(h_mask, (gate * N + n) * S + k)
+                store(out, at + GATES * ((n - n0) * (k1 - k0) + k - k0) + gate * L, kept)
+
+
+@njit_inner
+def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh,
+                  dc, dz, dz_at, dz_block, mask, peephole, zoneout, zone_key):  # fmt: skip
+    """Turn dh and dc of step t into dz and the dc of the step before, for rows first..last.
+
+    Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is
+    masked or an element was zoned out.
+    """
+    T, N, L = gates.shape[0], gates.shape[2], gates.shape[4]
+    S, Sy, Sd = c.shape[2], dy.shape[2], dh.shape[1]
+    width = GATES * L
+    has_dy = dy.shape[0] == T or t == T - 1
+    dy_step = t if dy.shape[0] == T else 0
+    for block in range(b0, b1):
+        for n in range(first, last):
+            dh_at, c_at = n * Sd + block * L, (t * N + n) * S + block * L
+            at = dz_at + block * dz_block + n * width
+            dh_n = load(dh, dh_at)
+            if has_dy:
+                dh_n = dh_n + load(dy, (dy_step * N + n) * Sy + block * L)
+            if mask is not None and not mask[tx, n]:
+                store(dh, dh_at, dh_n)
+                zero = splat(gates, 0.0)
+                for gate in range(GATES):
+                    store(dz, at + gate * L, zero)
+            else:
+                gate_at = ((t * gates.shape[1] + block) * N + n) * width
+                kept_i, kept_f = load(gates, gate_at), load(gates, gate_at + L)
+                kept_g, kept_o = load(gates, gate_at + 2 * L), load(gates, gate_at + 3 * L)
+                i, f = (
+                    restored(recurrent_activation, kept_i),
+                    restored(recurrent_activation, kept_f),
+                )
+                g, o = restored(activation, kept_g), restored(recurrent_activation, kept_o)
+                c_old = load(c, c_at)
+                if zoneout is None:
+                    c_new = load(c, c_at + N * S)
+                else:
+                    c_new = fma(f, c_old, i * g)
+                    zero = splat(gates, 0.0)
+                    bits = draw(gates, row_key(zone_key, t * N + n), block * L)
+                    store(dh, dh_at, zone_h(bits, zoneout[4], dh_n, zero))
+                    dh_n = zone_h(bits, zoneout[4], zero, dh_n)
+                act_c = activate(activation, c_new)
+                dz_o = dh_n * act_c * derivative(recurrent_activation, kept_o)
+                dc_n = load(dc, dh_at)
+                if peephole is not None:
+                    dc_n = fma(dz_o, load(peephole, (block * PEEPHOLES + 2) * L), dc_n)
+                if zoneout is not None:
+                    dc_past = zone_c(bits, zoneout[3], dc_n, zero)
+                    dc_n = zone_c(bits, zoneout[3], zero, dc_n)
+                slope = derivative(activation, saved(activation, c_new, act_c))
+                dc_n = fma(dh_n * o, slope, dc_n)
+                dz_i = dc_n * g * derivative(recurrent_activation, kept_i)
+                dz_f = dc_n * c_old * derivative(recurrent_activation, kept_f)
+                store(dz, at, dz_i)
+                store(dz, at + L, dz_f)
+                store(dz, at + 2 * L, dc_n * i * derivative(activation, kept_g))
+                store(dz, at + 3 * L, dz_o)
+                dc_n = dc_n * f
+                if peephole is not None:
+                    dc_n = fma(dz_i, load(peephole, block * PEEPHOLES * L), dc_n)
+                    dc_n = fma(dz_f, load(peephole, (block * PEEPHOLES + 1) * L), dc_n)
+                if zoneout is not None:
+                    dc_n = dc_n + dc_past
+                store(dc, dh_at, dc_n)
+                if mask is not None and zoneout is None:
+                    store(dh, dh_at, splat(gates, 0.0))

@@ -1,0 +1,1 @@
+"""How kernels are compiled, for which machine, and on how many threads."""

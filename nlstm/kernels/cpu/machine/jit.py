@@ -1,0 +1,183 @@
+"""How every CPU kernel is compiled, and for which machine.
+
+The vector width and the number of vector registers are read from the target that Numba compiles
+for, so ``NUMBA_CPU_NAME`` and ``NUMBA_CPU_FEATURES`` choose the code path just as a different
+machine would.
+"""
+
+import functools
+import os
+import threading
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+
+from nlstm.kernels.cpu.machine.cache import cache_folder, kernel_cache
+from nlstm.kernels.cpu.machine.linking import KernelCompiler
+
+
+@functools.cache
+def target_features() -> frozenset[str]:
+    """Return the names of the CPU features that Numba compiles for, such as ``avx512f``."""
+    codegen = cpu_target.target_context.codegen()
+    return frozenset(
+        name[1:] for name in codegen._get_host_cpu_features().split(",") if name.startswith("+")
+    )
+
+
+@functools.cache
+def vector_bytes() -> int:
+    """Return the width of a vector register in bytes."""
+    features = target_features()
+    if "avx512f" in features:
+        return 64
+    return 32 if "avx2" in features and "fma" in features else 16
+
+
+@functools.cache
+def vector_registers() -> int:
+    """Return the number of vector registers (AVX-512 and ARM have 32, the older x86 sets 16)."""
+    features = target_features()
+    return 32 if "avx512f" in features or "neon" in features else 16
+
+
+def lanes(dtype) -> int:
+    """Return how many numbers of `dtype` a vector register holds."""
+    return vector_bytes() // np.dtype(dtype).itemsize
+
+
+def njit(function=None, **options):
+    """Compile a kernel that is called from Python, and keep its code in nlstm's own cache."""
+    if function is None:
+        return functools.partial(njit, **options)
+    options = {"pipeline_class": KernelCompiler} | options
+    with kernel_cache():
+        # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
+        return numba.njit(function, cache=True, error_model="numpy", **options)
+
+
+_entry = threading.Lock()
+
+
+def njit_parallel(function):
+    """Compile a kernel with parallel loops.
+
+    Numba lets go of Python's lock in such loops, and its workqueue layer ends the process when two
+    Python threads are in them at once. Under that layer they wait for each other.
+    """
+    kernel = njit(function, parallel=True)
+    start_threads()
+    if numba.threading_layer() != "workqueue":
+        return kernel
+
+    @functools.wraps(function)
+    def guarded(*args):
+        with _entry:
+            return kernel(*args)
+
+    return guarded
+
+
+# For functions that only kernels call: no entry from Python and no cache file, which costs compile
+# time.
+njit_inner = functools.partial(
+    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
+)
+
+
+def start_threads():
+    """Start Numba's threads, whose waiting ends in sleep after about a tenth of a millisecond.
+
+    GNU OpenMP by itself spins for milliseconds, which on shared cores takes them from whoever has
+    work. A choice in the environment is left alone.
+    """
+    chosen = {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys()
+    if not chosen:
+        os.environ["GOMP_SPINCOUNT"] = "10000"
+    numba.get_num_threads()
+    if not chosen:
+        del os.environ["GOMP_SPINCOUNT"]
+
+
+@intrinsic
+def thread_count(typingctx):
+    """The number of threads a parallel loop gets; unlike numba.get_num_threads, it can be
+    cached.
+    """
+    start_threads()  # makes the symbol known
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(64)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(word, []), "get_num_threads"
+        )
+        return builder.call(function, [])
+
+    return types.int64(), codegen
+
+
+@njit_parallel
+def _start_threads(out):
+    for i in numba.prange(out.size):
+        out[i] = i
+
+
+def describe():
+    """Return what kernels are compiled for, and where compiled code is kept."""
+    _start_threads(np.zeros(2))  # the threading layer has no name before its first use
+    return {
+        "cpu": cpu_target.target_context.codegen()._get_host_cpu_name(),
+        "vector_bits": 8 * vector_bytes(),
+        "threads": numba.get_num_threads(),
+        "threading_layer": numba.threading_layer(),
+        "cache_folder": str(cache_folder()),
+    }
+
+
+# --- denormal numbers -----------------------------------------------------------------------------
+# Many CPUs need a hundred times as long for them. As zeros they change results by 1e-38 at most.
+
+FLUSH_BITS = 0x8040  # of the x86 control register: results to zero, operands as zero
+
+
+def _control_register(builder, instruction, slot):
+    name = f"llvm.x86.sse.{instruction}"
+    signature = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
+    function = cgutils.get_or_insert_function(builder.module, signature, name)
+    builder.call(function, [builder.bitcast(slot, ir.IntType(8).as_pointer())])
+
+
+@intrinsic
+def flush_denormals(typingctx):
+    """Take denormal numbers as zeros on this thread; return the mode before (x86 only)."""
+
+    def codegen(context, builder, signature, args):
+        word = ir.IntType(32)
+        if "sse2" not in target_features():
+            return word(0)
+        slot = cgutils.alloca_once(builder, word)
+        _control_register(builder, "stmxcsr", slot)
+        before = builder.load(slot)
+        builder.store(builder.or_(before, word(FLUSH_BITS)), slot)
+        _control_register(builder, "ldmxcsr", slot)
+        return before
+
+    return types.uint32(), codegen
+
+
+@intrinsic
+def restore_denormals(typingctx, mode):
+    """Go back to the mode that `flush_denormals` returned."""
+
+    def codegen(context, builder, signature, args):
+        if "sse2" in target_features():
+            slot = cgutils.alloca_once_value(builder, args[0])
+            _control_register(builder, "ldmxcsr", slot)
+        return context.get_dummy_value()
+
+    return types.void(types.uint32), codegen

@@ -1,0 +1,1 @@
+"""Layer normalisation, by itself and inside the LSTM."""

@@ -1,0 +1,237 @@
+"""The recurrence of the LSTM with layer normalisation (`lstm_normalised`).
+
+A group of rows is taken through a step in passes: the two products, into memory that stays in the
+nearest caches; the factors of all its rows; the gates and c; the factors of c; h.
+"""
+
+import numpy as np
+from numba import prange
+
+from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units, saved
+from nlstm.kernels.cpu.lstm.forward import any_row
+from nlstm.kernels.cpu.lstm.schedule import (
+    CACHED_BYTES,
+    MOST_SLICES,
+    PROCESSORS,
+    ROWS_PER_THREAD,
+    SMALL_WORK,
+)
+from nlstm.kernels.cpu.machine.jit import (
+    flush_denormals,
+    njit_inner,
+    njit_parallel,
+    restore_denormals,
+    thread_count,
+)
+from nlstm.kernels.cpu.machine.simd import (
+    fence,
+    fma,
+    is_aligned,
+    load,
+    splat,
+    store,
+    stream,
+    sum_lanes,
+)
+from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
+from nlstm.kernels.cpu.products.layout import GATES
+from nlstm.kernels.cpu.products.tile import VECTORS, tile
+
+EPSILON = 1e-5
+GROUP_ROWS = 24  # full register tiles of any size
+FACTORS = 4  # numbers kept of a row and step: factors of x W and h U; mean and factor of c
+
+
+@njit_inner
+def row_slices(N):
+    """Return into how many slices the rows are cut; never depends on the threads."""
+    return max(1, min(PROCESSORS, MOST_SLICES, N // ROWS_PER_THREAD))
+
+
+@njit_inner
+def is_alone(T, N, F, H):
+    """Whether the work is too small for a second thread."""
+    return thread_count() == 1 or T * N * (F + H) * GATES * H < SMALL_WORK
+
+
+@njit_inner
+def centre(source, source_at, out, out_at, K, k0, k1, B, H, L):
+    """Subtract from inputs k0..k1 of flat gate weights (B, K, 4, L) their mean over all columns."""
+    width = GATES * L
+    for k in range(k0, k1):
+        total = splat(out, 0.0)
+        for block in range(B):
+            for at in range((block * K + k) * width, (block * K + k + 1) * width, L):
+                total = total + load(source, source_at + at)
+        mean = splat(out, sum_lanes(total) / (GATES * H))
+        for block in range(B):
+            for at in range((block * K + k) * width, (block * K + k + 1) * width, L):
+                rest = load(source, source_at + at) - mean
+                store(out, out_at + at, first_lanes(rest, H - block * L))
+
+
+@njit_inner
+def multiply(n0, n1, a, a_at, a_row, W, W_at, K, out, out_at, B, L):
+    """Compute rows n0..n1 of a W, in blocks of GROUP_ROWS rows."""
+    width, count = GATES * L, tile_count(n1 - n0)
+    for block in range(B):
+        for index in range(count):
+            n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
+            place = (out, out_at + (block * GROUP_ROWS + n - n0) * width, width, L)
+            source = (a, a_at + n * a_row, a_row, 1, 0, W, W_at + block * K * width, L, width, 0,
+                      K, 1)  # fmt: skip
+            tile(end - n, VECTORS, place, None, (source,))
+
+
+@njit_inner
+def factor_of(z, at, B, H, L):
+    """Return what a row whose mean is 0 is multiplied by."""
+    squares, more, width = splat(z, 0.0), splat(z, 0.0), GATES * L
+    for block in range(B):
+        here = at + block * GROUP_ROWS * width
+        first, second = load(z, here), load(z, here + L)
+        third, fourth = load(z, here + 2 * L), load(z, here + 3 * L)
+        squares, more = fma(first, first, squares), fma(second, second, more)
+        squares, more = fma(third, third, squares), fma(fourth, fourth, more)
+    return 1.0 / np.sqrt(sum_lanes(squares + more) / (GATES * H) + EPSILON)
+
+
+@njit_inner
+def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gain_x, gain_h, c, gates,
+                past_caches, factors, at, H, L):  # fmt: skip
+    """Compute the gates and c of one row; o is left in place of z_o. Return the sum of c."""
+    B, N, S, width = b.shape[0], c.shape[1], c.shape[2], GATES * L
+    before, after = (t * N + n) * S, ((t + 1) * N + n) * S
+    of_x, of_h = splat(z, factors[at]), splat(z, factors[at + 1])
+    total = splat(z, 0.0)
+    for block in range(B):
+        w, x_at, h_at = block * width, zx + block * GROUP_ROWS * width, zh
+        h_at = zh + block * GROUP_ROWS * width
+        z_i = fma(load(z, x_at) * of_x, load(gain_x, w), load(b, w))
+        z_i = fma(load(z, h_at) * of_h, load(gain_h, w), z_i)
+        z_f = fma(load(z, x_at + L) * of_x, load(gain_x, w + L), load(b, w + L))
+        z_f = fma(load(z, h_at + L) * of_h, load(gain_h, w + L), z_f)
+        z_g = fma(load(z, x_at + 2 * L) * of_x, load(gain_x, w + 2 * L), load(b, w + 2 * L))
+        z_g = fma(load(z, h_at + 2 * L) * of_h, load(gain_h, w + 2 * L), z_g)
+        z_o = fma(load(z, x_at + 3 * L) * of_x, load(gain_x, w + 3 * L), load(b, w + 3 * L))
+        z_o = fma(load(z, h_at + 3 * L) * of_h, load(gain_h, w + 3 * L), z_o)
+        i, f = activate(recurrent_activation, z_i), activate(recurrent_activation, z_f)
+        g, o = activate(activation, z_g), activate(recurrent_activation, z_o)
+        c_new = fma(f, load(c, before + block * L), i * g)
+        c_new = only_units(activation, c_new, H - block * L)
+        total = total + c_new
+        store(c, after + block * L, c_new)
+        store(z, x_at + 3 * L, o)
+        if gates is not None:
+            i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
+            g, o = saved(activation, z_g, g), saved(recurrent_activation, z_o, o)
+            to = ((t * B + block) * N + n) * width
+            if past_caches:
+                stream(gates, to, i)
+                stream(gates, to + L, f)
+                stream(gates, to + 2 * L, g)
+                stream(gates, to + 3 * L, o)
+            else:
+                store(gates, to, i)
+                store(gates, to + L, f)
+                store(gates, to + 2 * L, g)
+                store(gates, to + 3 * L, o)
+    return sum_lanes(total)
+
+
+@njit_inner
+def spread_of(c, at, mean, B, H, L):
+    """Return what a row of c less its mean is multiplied by."""
+    squares, shift = splat(c, 0.0), splat(c, mean)
+    for block in range(B):
+        rest = first_lanes(load(c, at + block * L) - shift, H - block * L)
+        squares = fma(rest, rest, squares)
+    return 1.0 / np.sqrt(sum_lanes(squares) / H + EPSILON)
+
+
+@njit_inner
+def forward_group(activation, recurrent_activation, t, tx, n0, n1, x, W_at, U_at, b, gain_x, gain_h,
+                  gain_c, offset_c, h, c, gates, past_caches, factors, scratch, zx, zh, F, H, L,
+                  mask):  # fmt: skip
+    """Take rows n0..n1 through one step."""
+    B, N, Sx, S, width = b.shape[0], h.shape[1], x.shape[2], h.shape[2], GATES * L
+    if any_row(mask, tx, n0, n1):
+        multiply(n0, n1, x, tx * N * Sx, Sx, scratch, W_at, F, scratch, zx, B, L)
+        multiply(n0, n1, h, t * N * S, S, scratch, U_at, H, scratch, zh, B, L)
+    for n in range(n0, n1):
+        at, row = (t * N + n) * FACTORS, (n - n0) * width
+        if mask is None or mask[tx, n]:
+            factors[at] = factor_of(scratch, zx + row, B, H, L)
+            factors[at + 1] = factor_of(scratch, zh + row, B, H, L)
+    for n in range(n0, n1):
+        at, row = (t * N + n) * FACTORS, (n - n0) * width
+        if mask is None or mask[tx, n]:
+            total = gates_and_c(activation, recurrent_activation, t, n, scratch, zx + row, zh + row,
+                                b, gain_x, gain_h, c, gates, past_caches, factors, at, H,
+                                L)  # fmt: skip
+            factors[at + 2] = total / H
+        else:
+            before, after = (t * N + n) * S, ((t + 1) * N + n) * S
+            for k in range(0, B * L, L):
+                store(h, after + k, load(h, before + k))
+                store(c, after + k, load(c, before + k))
+    for n in range(n0, n1):
+        at, after = (t * N + n) * FACTORS, ((t + 1) * N + n) * S
+        if mask is None or mask[tx, n]:
+            factors[at + 3] = spread_of(c, after, factors[at + 2], B, H, L)
+    for n in range(n0, n1):
+        at, after, row = (t * N + n) * FACTORS, ((t + 1) * N + n) * S, (n - n0) * width
+        if mask is None or mask[tx, n]:
+            mean, scale = splat(c, factors[at + 2]), splat(c, factors[at + 3])
+            for block in range(B):
+                k = block * L
+                y = (load(c, after + k) - mean) * scale
+                y = activate(activation, fma(y, load(gain_c, k), load(offset_c, k)))
+                o = load(scratch, zx + row + block * GROUP_ROWS * width + 3 * L)
+                store(h, after + k, only_units(activation, o * y, H - k))
+
+
+@njit_inner
+def forward_slice(s, slices, activation, recurrent_activation, x, b, gain_x, gain_h, gain_c,
+                  offset_c, h, c, gates, factors, scratch, F, H, reverse, mask):  # fmt: skip
+    """Take one slice of the rows through all steps."""
+    T, N, B, L = x.shape[0], x.shape[1], b.shape[0], b.shape[2]
+    width = GATES * L
+    n0, n1 = share(N, s, slices)
+    W_at = np.int64(0)
+    U_at = B * F * width
+    zx = U_at + B * H * width + 2 * s * B * GROUP_ROWS * width
+    zh = zx + B * GROUP_ROWS * width
+    past_caches = False
+    if gates is not None:
+        past_caches = gates.size * gates.itemsize > CACHED_BYTES and is_aligned(gates)
+    mode = flush_denormals()
+    for t in range(T):
+        tx = T - 1 - t if reverse else t
+        for n in range(n0, n1, GROUP_ROWS):
+            forward_group(activation, recurrent_activation, t, tx, n, min(n + GROUP_ROWS, n1), x,
+                          W_at, U_at, b, gain_x, gain_h, gain_c, offset_c, h, c, gates, past_caches,
+                          factors, scratch, zx, zh, F, H, L, mask)  # fmt: skip
+    fence()
+    restore_denormals(mode)
+
+
+@njit_parallel
+def run_forward(activation, recurrent_activation, x, W, U, b, gain_x, gain_h, gain_c, offset_c, h,
+                c, gates, factors, scratch, reverse, mask):  # fmt: skip
+    """Centre the weights, which takes the mean out of every product, and run all steps."""
+    T, N = x.shape[0], x.shape[1]
+    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
+    zero, flat = np.int64(0), factors.reshape(-1)
+    centre(W.reshape(-1), zero, scratch, zero, F, zero, F, B, H, L)
+    centre(U.reshape(-1), zero, scratch, B * F * GATES * L, H, zero, H, B, H, L)
+    slices = min(row_slices(N), thread_count())
+    if slices == 1 or is_alone(T, N, F, H):
+        forward_slice(zero, np.int64(1), activation, recurrent_activation, x, b, gain_x, gain_h,
+                      gain_c, offset_c, h, c, gates, flat, scratch, F, H, reverse,
+                      mask)  # fmt: skip
+    else:
+        for s in prange(slices):
+            forward_slice(np.int64(s), slices, activation, recurrent_activation, x, b, gain_x,
+                          gain_h, gain_c, offset_c, h, c, gates, flat, scratch, F, H, reverse,
+                          mask)  # fmt: skip

@@ -1,0 +1,92 @@
+"""The LSTM with layer normalisation: every row of z and of c is normalised at every step.
+
+    z = N(x W) a_x + N(h' U) a_h + b    c = f c' + i g    h = o act(N(c) a_c + b_c)
+
+N takes the mean from a row of all gates' numbers (of c: of all units) and divides by the root of
+its variance + EPSILON. A row needs all of its units, so rows alone are split over threads.
+
+The mean of a row of x W is x times the mean of each row of W. So W and U are centred once, and the
+products need no mean. Nor does the backward pass need N(x W), see `lstm_normalised_backward`: what
+is kept of a step is its gates, and four numbers a row.
+
+Reference: Ba, Kiros & Hinton 2016, "Layer normalization", equations 20 to 22.
+"""
+
+import functools
+
+import numpy as np
+
+from nlstm.kernels.cpu.activations.emitters import MARKERS
+from nlstm.kernels.cpu.lstm.forward import mask_inputs
+from nlstm.kernels.cpu.lstm.schedule import chunk_steps
+from nlstm.kernels.cpu.machine.jit import lanes
+from nlstm.kernels.cpu.normalised.backward import (
+    gradient_size,
+    is_partial,
+    places,
+    run_backward,
+)
+from nlstm.kernels.cpu.normalised.forward import (
+    FACTORS,
+    GROUP_ROWS,
+    row_slices,
+    run_forward,
+)
+from nlstm.kernels.cpu.products.layout import GATES, blocks
+
+
+def normalised_factors_shape(T, N):
+    """Return the shape of the factors that a forward pass saves for the backward pass."""
+    return (T, N, FACTORS)
+
+
+def normalised_scratch_size(T, N, F, H, dtype):
+    """Return how many numbers of scratch memory the kernels of one layer need."""
+    L, B, itemsize = lanes(dtype), blocks(H, dtype), np.dtype(dtype).itemsize
+    slices, size = row_slices.py_func(N), gradient_size.py_func(F, H, B, L)
+    partial = is_partial.py_func(slices, size, itemsize)
+    rows = -(-N // slices) if partial else N
+    steps = chunk_steps.py_func(T, rows, B * GATES * L * itemsize, partial)
+    *_, backward = places.py_func(slices, rows, steps, partial, size, F, H, B, L)
+    return max((F + H + 2 * slices * GROUP_ROWS) * B * GATES * L, backward)
+
+
+def normalised_forward(activation, recurrent_activation, x, W, U, b, gains, h, c, kept, scratch,
+                       reverse, mask, x_mask, xm):  # fmt: skip
+    """Run an LSTM with layer normalisation; arguments as in `lstm_forward` where not named here.
+
+    Parameters
+    ----------
+    gains : (a_x, a_h, a_c, b_c), gate biases (B, 4, L) and bias panels (B, L).
+    h, c : states, shape (T + 1, N, S).
+    kept : (gates of `lstm_gates_shape` or None, factors of `normalised_factors_shape`).
+        Overwritten; hand them on to `normalised_backward`.
+    scratch : ndarray of `normalised_scratch_size` numbers.
+    """
+    if x_mask is not None:
+        mask_inputs(x, x_mask, xm)
+        x = xm
+    run_forward(activation, recurrent_activation, x, W, U, b, *gains, h, c, *kept, scratch, reverse,
+                mask)  # fmt: skip
+
+
+def normalised_backward(activation, recurrent_activation, x, W, U, gains, h, c, kept, dy, dh, dc,
+                        dW, dU, db, dgains, dx, scratch, reverse, mask, x_mask):  # fmt: skip
+    """Compute all gradients of `normalised_forward`, as `lstm_backward` does.
+
+    Parameters
+    ----------
+    dgains : shaped as gains. Overwritten.
+    """
+    run_backward(activation, recurrent_activation, x, W, U, *gains, h, c, *kept, dy, dh, dc, dW, dU,
+                 db, *dgains, dx, scratch, reverse, mask, x_mask)  # fmt: skip
+
+
+@functools.cache
+def lstm_normalised(activation, recurrent_activation):
+    """Return (normalised_forward, normalised_backward) for two activations, given by name."""
+    markers = MARKERS[activation], MARKERS[recurrent_activation]
+    return (
+        functools.partial(normalised_forward, *markers),
+        functools.partial(normalised_backward, *markers),
+    )

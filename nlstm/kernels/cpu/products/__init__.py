@@ -1,0 +1,1 @@
+"""Matrix products in register tiles, and the layouts that they read."""

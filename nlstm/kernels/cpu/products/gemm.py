@@ -1,0 +1,195 @@
+"""Matrix products cut into register tiles, and the transposes that feed them.
+
+Products here run on one thread's share; the kernels that call them split rows, columns or outputs
+over threads, never a sum. Their arrays are flat: one shape is one compilation.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from nlstm.kernels.cpu.machine.jit import njit_inner
+from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer
+from nlstm.kernels.cpu.products.layout import GATES
+from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, tile
+
+ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
+K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
+
+
+@njit_inner
+def tile_edge(first, last, index):
+    """Return where tile `index` begins when rows first..last are cut into tiles as even as can be.
+
+    A tile of two rows takes as long as one of four. The divisions do not depend on `index`, so that
+    they leave the loops over tiles.
+    """
+    rows = last - first
+    count = max(1, tile_count(rows))
+    size = rows // count
+    return first + index * size + min(index, rows - count * size)
+
+
+@njit_inner
+def share(total, index, count):
+    """Return the range of `total` items that slice `index` of `count` gets."""
+    return total * index // count, total * (index + 1) // count
+
+
+@njit_inner
+def tile_count(rows):
+    return (rows + ROWS - 1) // ROWS
+
+
+# --- transposes -----------------------------------------------------------------------------------
+
+
+@intrinsic
+def transpose_square(typingctx, out, out_offset, source, source_offset, source_row, rows):
+    """Transpose L x L numbers in registers, by swapping ever larger off-diagonal blocks.
+
+    The first `rows` rows of the source lie `source_row` apart, those after them count as zeros; the
+    rows of `out` lie one after the other.
+    """
+
+    def codegen(context, builder, signature, args):
+        emit = Emitter(builder, out.dtype)
+        word = ir.IntType(64)
+        target = element_pointer(context, builder, signature.args[0], *args[:2])
+        first = element_pointer(context, builder, signature.args[2], *args[2:4])
+        zeros = builder.bitcast(
+            cgutils.global_constant(builder, "nlstm_zeros", ir.Constant(emit.type, None)),
+            first.type,
+        )
+        vectors = []
+        for r in range(emit.width):
+            there = builder.gep(first, [builder.mul(word(r), args[4])])
+            exists = builder.icmp_signed(">", args[5], word(r))
+            vectors.append(emit.load(builder.select(exists, there, zeros)))
+        size = 1
+        while size < emit.width:
+            for low in (r for r in range(emit.width) if not r & size):
+                vectors[low], vectors[low + size] = swap_blocks(
+                    emit, vectors[low], vectors[low + size], size
+                )
+            size *= 2
+        for r, vector in enumerate(vectors):
+            emit.store(vector, builder.gep(target, [word(r * emit.width)]))
+        return context.get_dummy_value()
+
+    words = types.int64
+    return types.void(out, words, source, words, words, words), codegen
+
+
+def swap_blocks(emit, a, b, size):
+    """Exchange the odd blocks of `size` lanes of a with the even ones of b."""
+    lanes = range(emit.width)
+    first = [j + (emit.width - size if j & size else 0) for j in lanes]
+    second = [j + (emit.width if j & size else size) for j in lanes]
+    mask_type = ir.VectorType(ir.IntType(32), emit.width)
+    return (
+        emit.builder.shuffle_vector(a, b, ir.Constant(mask_type, first)),
+        emit.builder.shuffle_vector(a, b, ir.Constant(mask_type, second)),
+    )
+
+
+@njit_inner
+def transpose_panel(out, out_offset, weights, groups, inputs, width, v, L):
+    """Write panel v of the transpose of flat gate weights (B, K, 4L) or panels (V, K, L).
+
+    Row (group, column) of the panel holds inputs v * L ... of that column.
+    """
+    for group in range(groups):
+        for column in range(0, width, L):
+            source = (group * inputs + v * L) * width + column
+            target = out_offset + (group * width + column) * L
+            transpose_square(out, target, weights, source, width, inputs - v * L)
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+@njit_inner
+def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block,
+                           panels, panels_offset, H, L, gate, gates, accumulate):  # fmt: skip
+    """Compute out[n] = dz[n] P, for rows n0..n1 and panels v0..v1 of P.
+
+    The sum runs over `gates` gates from `gate` on, and over units. dz is in gate blocks: row n of
+    block B starts at dz_offset + B * dz_block + n * 4L. Lanes past the last unit are skipped. With
+    `accumulate`, out is added to.
+    """
+    full, tail = H // L, H % L
+    width = GATES * L
+    panel = (full + (tail > 0)) * width * L
+    k_blocks = max(1, K_BLOCK // width)
+    count = tile_count(n1 - n0)
+    for v in range(v0, v1, VECTORS):
+        vectors = min(VECTORS, v1 - v)
+        for first in range(0, max(full, 1), k_blocks):
+            m = min(k_blocks, full - first)
+            m_rest = GATES if first + k_blocks >= full else 0
+            a_first = dz_offset + first * dz_block + gate * L
+            b = panels_offset + v * panel + (first * width + gate * L) * L
+            b_rest = b + m * width * L
+            for index in range(count):
+                n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
+                a = a_first + n * width
+                a_rest = a + m * dz_block
+                place = (out, out_offset + n * out_row + v * L, out_row, L)
+                blocks = (dz, a, width, 1, dz_block, panels, b, panel, L, width * L, gates * L, m)
+                rest = (
+                    dz,
+                    a_rest,
+                    width,
+                    1,
+                    L,
+                    panels,
+                    b_rest,
+                    panel,
+                    L,
+                    L * L,
+                    tail,
+                    min(gates, m_rest),
+                )
+                if first == 0 and not accumulate:
+                    tile(end - n, vectors, place, None, (blocks, rest))
+                else:
+                    tile(end - n, vectors, place, place, (blocks, rest))
+
+
+@njit_inner
+def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
+                    dz_offset, dz_step, steps, N, L, accumulate, by_gate=None):  # fmt: skip
+    """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
+
+    One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
+    dz_offset + step * dz_step + n * 4L, and `vectors` of its vectors are used. The sum runs over
+    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to.
+    Where `by_gate` is not None, inputs differ from gate to gate: those of the next are L further.
+    """
+    width = GATES * L
+    step_block = max(1, ROW_BLOCK // N)
+    count = tile_count(k1 - k0)
+    for step in range(0, steps, step_block):
+        m = min(step_block, steps - step)
+        for n in range(0, N, ROW_BLOCK):
+            rows = min(ROW_BLOCK, N - n)
+            a = in_offset + step * in_step + n * in_row
+            b = dz_offset + step * dz_step + n * width
+            for index in range(count):
+                k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
+                place = (dW, dW_offset + k * width, width, L)
+                fresh = step == 0 and n == 0 and not accumulate
+                of_dz = (dz, b, L, width, dz_step, rows, m)
+                source = (inputs, a + k, 1, in_row, in_step) + of_dz
+                if by_gate is None:
+                    if fresh:
+                        tile(end - k, vectors, place, None, (source,))
+                    else:
+                        tile(end - k, vectors, place, place, (source,))
+                else:
+                    if fresh:
+                        gate_tile(end - k, VECTORS, place, None, (source,))
+                    else:
+                        gate_tile(end - k, VECTORS, place, place, (source,))

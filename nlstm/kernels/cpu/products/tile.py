@@ -1,0 +1,291 @@
+"""The register tile: the one inner loop under every matrix product.
+
+    C[r, v] = start[r, v] + sum over sources, j, k of A[r, j, k] * B[v, j, k]      r < rows, v <
+    vectors
+
+C and B are read and written a vector at a time, A one number at a time, spread over a vector. The
+``rows x vectors`` sums stay in registers (6 x 4 of the 32 of AVX-512 and ARM, 3 x 4 of the 16 of
+AVX2), because they are the phis of a loop that is written in LLVM IR. Strides say which product it
+is: A by rows or by columns, B in panels or in gate blocks. The order of the additions to one C
+element depends on neither the tile's shape nor its place, so every way to cut a product into tiles
+gives the same bits.
+
+In the gate tile A differs from vector to vector, C[r, v] = ... A[r, j, k + v L] * B[v, j, k], for
+what has a dropout mask a gate: four products with as many sums in registers as one. That v's
+numbers are a vector's width further is known to the compiler, or else the addresses of all sums'
+numbers take more registers than there are.
+"""
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.core.compiler import Compiler
+from numba.extending import intrinsic
+
+from nlstm.kernels.cpu.machine.jit import njit, start_threads, vector_registers
+from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer, scalar_ir
+
+VECTORS = 4
+ROWS = 6 if vector_registers() == 32 else 3  # + 4 vectors of B and a number of A must fit as well
+
+WORD = ir.IntType(64)
+PLACE_FIELDS = ("pointer", "row", "vector")
+A_FIELDS = ("a", "a_row", "a_k", "a_j")
+B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
+SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS)
+SOURCES = 2
+
+
+@intrinsic
+def tile(typingctx, rows, vectors, out, start, sources):
+    """Compute one tile; offsets and strides count elements.
+
+    Parameters
+    ----------
+    rows, vectors : 1 to ROWS, 1 to VECTORS.
+    out : (array, offset, row stride, vector stride) of C.
+    start : the same four of the values to start from, or None for zeros.
+    sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j
+        strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
+        other.
+    """
+    return call_tile(False, out, start, sources)
+
+
+@intrinsic
+def gate_tile(typingctx, rows, vectors, out, start, sources):
+    """As `tile`, but VECTORS vectors always, for each of which A begins a vector further.
+
+    `load_gate_tile` comes first.
+    """
+    return call_tile(True, out, start, sources)
+
+
+def call_tile(by_gate, out, start, sources):
+    """Return the signature of a tile and the generator of its call."""
+    dtype = out[0].dtype
+    b_first = len(A_FIELDS) + 1  # offset included
+
+    def codegen(context, builder, signature, args):
+        def place(type_, packed, count):
+            fields = [builder.extract_value(packed, i) for i in range(count)]
+            return [element_pointer(context, builder, type_[0], fields[0], fields[1]), *fields[2:]]
+
+        call = [args[0], args[1], *place(out, args[2], 4)]
+        if start is types.none:
+            zeros = cgutils.global_constant(
+                builder, "nlstm_zeros", ir.Constant(Emitter(builder, dtype).type, None)
+            )
+            call += [builder.bitcast(zeros, scalar_ir(dtype).as_pointer()), WORD(0), WORD(0)]
+        else:
+            call += place(start, args[3], 4)
+        for index, type_ in enumerate(sources):
+            packed = builder.extract_value(args[4], index)
+            fields = [builder.extract_value(packed, i) for i in range(len(type_))]
+            for first, last in ((0, b_first), (b_first, len(type_))):
+                pointer = element_pointer(
+                    context, builder, type_[first], fields[first], fields[first + 1]
+                )
+                call += [pointer, *fields[first + 2 : last]]
+        function_type, name = tile_signature(dtype, by_gate)
+        missing = function_type.args[len(call) :]
+        call += [ir.Constant(type_, None) if type_.is_pointer else WORD(0) for type_ in missing]
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        builder.call(function, call)
+        return context.get_dummy_value()
+
+    words = types.int64
+    out_type = types.Tuple((out[0], words, words, words))
+    start_type = start if start is types.none else types.Tuple((start[0], words, words, words))
+    source_types = types.Tuple(
+        [types.Tuple((s[0], *[words] * (b_first - 1), s[b_first], *[words] * 6)) for s in sources]
+    )
+    return types.void(words, words, out_type, start_type, source_types), codegen
+
+
+# --- the function behind it: compiled once for each dtype, known to its callers by its symbol -----
+# Were it part of every kernel that calls it, LLVM would compile its 24 shapes again in each of
+# them.
+
+
+_loaded = set()
+
+
+def load_tile(dtype):
+    """Compile the tile of one dtype, or read it from the cache, and make its symbol known."""
+    _load(np.dtype(dtype), False, tile_address)
+
+
+def load_gate_tile(dtype):
+    """As `load_tile`, for the gate tile: before kernels that call it are compiled or read."""
+    _load(np.dtype(dtype), True, gate_tile_address)
+
+
+def _load(dtype, by_gate, address):
+    if (dtype, by_gate) not in _loaded:
+        start_threads()  # cached kernels need the symbols of the threading layer as well
+        _, name = tile_signature(dtype.name, by_gate)
+        binding.add_symbol(name, address(np.empty(0, dtype)))
+        _loaded.add((dtype, by_gate))
+
+
+@njit(pipeline_class=Compiler)  # LLVM's second look at a whole kernel makes a tile longer
+def tile_address(array):
+    return _define_tile(array)
+
+
+@njit(pipeline_class=Compiler)
+def gate_tile_address(array):
+    return _define_gate_tile(array)
+
+
+def _definition(by_gate):
+    @intrinsic
+    def define(typingctx, array):
+        def codegen(context, builder, signature, args):
+            return builder.ptrtoint(define_tile(builder.module, array.dtype, by_gate), WORD)
+
+        return types.int64(array), codegen
+
+    return define
+
+
+_define_tile, _define_gate_tile = _definition(False), _definition(True)
+
+
+def tile_signature(dtype, by_gate):
+    pointer = scalar_ir(dtype).as_pointer()
+    place = [pointer, WORD, WORD]
+    source = [pointer if field in ("a", "b") else WORD for field in SOURCE_FIELDS]
+    arguments = [WORD, WORD, *place, *place, *source * SOURCES]
+    name = "nlstm_gate_tile" if by_gate else "nlstm_tile"
+    return ir.FunctionType(ir.VoidType(), arguments), f"{name}_{dtype}"
+
+
+def define_tile(module, dtype, by_gate):
+    """Define the IR function that picks the tile of a given shape."""
+    function_type, name = tile_signature(dtype, by_gate)
+    function = ir.Function(module, function_type, name + "_body")
+    function.linkage = "internal"
+    # Without this, LLVM cuts 512-bit vectors in two for the CPUs where it prefers 256 bits.
+    emit = Emitter(None, dtype)
+    bits = emit.width * emit.bytes * 8
+    set.add(function.attributes, f'"min-legal-vector-width"="{bits}"')
+    set.add(function.attributes, f'"prefer-vector-width"="{bits}"')
+
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    rows, vectors, *fields = function.args
+    shape = builder.add(builder.mul(rows, WORD(VECTORS + 1)), vectors)
+    switch = builder.switch(shape, unreachable_block(function))
+    for r in range(1, ROWS + 1):
+        for v in range(VECTORS if by_gate else 1, VECTORS + 1):
+            block = function.append_basic_block(f"tile_{r}x{v}")
+            switch.add_case(WORD(r * (VECTORS + 1) + v), block)
+            emit_tile(ir.IRBuilder(block), dtype, r, v, fields, by_gate)
+    return function
+
+
+def unreachable_block(function):
+    block = function.append_basic_block("unreachable")
+    ir.IRBuilder(block).unreachable()
+    return block
+
+
+def emit_tile(builder, dtype, rows, vectors, fields, by_gate):
+    emit = Emitter(builder, dtype)
+    cells = [(r, v) for r in range(rows) for v in range(vectors)]
+    out, start = (dict(zip(PLACE_FIELDS, fields[i : i + 3])) for i in (0, 3))
+
+    def at(place, r, v):
+        row = builder.mul(WORD(r), place["row"])
+        return builder.gep(
+            place["pointer"], [builder.add(row, builder.mul(WORD(v), place["vector"]))]
+        )
+
+    sums = [emit.load(at(start, r, v)) for r, v in cells]
+    for first in range(2 * len(PLACE_FIELDS), len(fields), len(SOURCE_FIELDS)):
+        source = dict(zip(SOURCE_FIELDS, fields[first : first + len(SOURCE_FIELDS)]))
+        sums = emit_source(emit, rows, vectors, sums, source, by_gate)
+    for (r, v), value in zip(cells, sums):
+        emit.store(value, at(out, r, v))
+    builder.ret_void()
+
+
+def emit_source(emit, rows, vectors, sums, source, by_gate):
+    """Add the products of one source to the sums: two nested loops around the multiply-adds."""
+    builder = emit.builder
+
+    def step(sums, a, b):
+        # The narrow side is held in registers, the other goes through one of them at a time: with
+        # 16 registers 3 numbers, with 32 registers 4 vectors.
+        def number(r, a=a):
+            return emit.broadcast(builder.gep(a, [builder.mul(WORD(r), source["a_row"])]))
+
+        def column(v):
+            return emit.load(builder.gep(b, [builder.mul(WORD(v), source["b_vector"])]))
+
+        result = list(sums)
+        if by_gate:
+            for v in range(vectors):
+                one, a_v = column(v), builder.gep(a, [WORD(v * emit.width)])
+                for r in range(rows):
+                    cell = r * vectors + v
+                    result[cell] = emit.fma(number(r, a_v), one, sums[cell])
+        elif rows < vectors:
+            numbers = [number(r) for r in range(rows)]
+            for v in range(vectors):
+                one = column(v)
+                for r in range(rows):
+                    result[r * vectors + v] = emit.fma(numbers[r], one, sums[r * vectors + v])
+        else:
+            columns = [column(v) for v in range(vectors)]
+            for r in range(rows):
+                one = number(r)
+                for v in range(vectors):
+                    result[r * vectors + v] = emit.fma(one, columns[v], sums[r * vectors + v])
+        return result
+
+    def inner(sums, a, b):
+        return emit_loop(builder, source["n"], sums, (a, source["a_k"]), (b, source["b_k"]), step)
+
+    return emit_loop(
+        builder,
+        source["m"],
+        sums,
+        (source["a"], source["a_j"]),
+        (source["b"], source["b_j"]),
+        inner,
+    )
+
+
+def emit_loop(builder, count, sums, a, b, body):
+    """Run ``sums = body(sums, a, b)`` `count` times; a and b are (pointer, stride) and move on."""
+    before = builder.block
+    head = builder.append_basic_block("head")
+    inside = builder.append_basic_block("body")
+    after = builder.append_basic_block("after")
+    builder.branch(head)
+
+    builder.position_at_end(head)
+    start = [WORD(0), a[0], b[0], *sums]
+    phis = [builder.phi(value.type) for value in start]
+    for phi, value in zip(phis, start, strict=True):
+        phi.add_incoming(value, before)
+    index, a_now, b_now, *sums_now = phis
+    builder.cbranch(builder.icmp_signed("<", index, count), inside, after)
+
+    builder.position_at_end(inside)
+    results = body(sums_now, a_now, b_now)
+    moved = [
+        builder.add(index, WORD(1)),
+        builder.gep(a_now, [a[1]]),
+        builder.gep(b_now, [b[1]]),
+        *results,
+    ]
+    for phi, value in zip(phis, moved, strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.branch(head)
+
+    builder.position_at_end(after)
+    return sums_now

@@ -1,0 +1,38 @@
+"""Models made anew, from a config or from another model."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from nlstm.arguments.config import deserialize, loads
+from nlstm.layers import InputLayer, Layer
+
+__all__ = ["clone_model", "model_from_json"]
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """Return a new model, with new weights, for what `to_json` returned."""
+    return deserialize(loads(json_string), custom_objects)
+
+
+def clone_model(model: Any, clone_function: Callable[[Layer], Layer] | None = None) -> Any:
+    """Return a model like `model` with layers and weights of its own.
+
+    Parameters
+    ----------
+    model : Sequential or Model
+    clone_function : callable, optional
+        Given each layer but those of `Input`, returns the one for the copy; by default made anew
+        from its config.
+    """
+    copy = clone_function or _copied
+    config = model.get_config()
+    layers = {layer.name: layer for layer in model.layers if not isinstance(layer, InputLayer)}
+    for entry in config["layers"]:
+        layer = layers.get(entry["config"]["name"])
+        if layer is not None:
+            entry["made"] = copy(layer)
+    return type(model).from_config(config)
+
+
+def _copied(layer: Layer) -> Layer:
+    return type(layer).from_config(layer.get_config())

@@ -1,0 +1,71 @@
+"""The plans of one model, kept by the shape of their batches."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlstm.plan.plan import Arena, Plan
+
+__all__ = ["PlanCache"]
+
+PLANS = 16
+
+
+class PlanCache:
+    """Build plans on demand, in one arena, and keep the ones used last.
+
+    Parameters
+    ----------
+    ops : namespace
+        The kernels.
+    dtype : dtype
+        The model's.
+    counter : ndarray(int64), shape (1,)
+        The model's count of training steps.
+    """
+
+    def __init__(self, ops: Any, dtype: np.dtype, counter: np.ndarray) -> None:
+        self._ops, self._dtype, self._counter = ops, dtype, counter
+        self._arena = Arena(dtype)
+        self._kept: OrderedDict[Any, Any] = OrderedDict()
+
+    def clear(self) -> None:
+        """Forget all plans; the arena stays."""
+        self._kept.clear()
+
+    def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
+        rows, steps, training, scratch_size = shape
+        return Plan(
+            self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
+        )
+
+    def measure(
+        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+    ) -> tuple[int, int]:
+        """Return the elements that a plan takes of the arena, and those of scratch among them."""
+        plan = self._plan(None, rows, steps, training, 0)
+        bind(plan)
+        scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
+        return plan.size + scratch, plan.scratch_size
+
+    def get(
+        self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+    ) -> Any:
+        """Return what `bind` made for `key`, from before if it is still there.
+
+        `bind` is called twice: once to measure, once with the arena's memory.
+        """
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+
+        size, scratch_size = self.measure(rows, steps, training, bind)
+        if size > self._arena.block.size:
+            self._kept.clear()  # their views would keep the old block alive
+            self._arena.reserve(size)
+        made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
+        while len(self._kept) > PLANS:
+            self._kept.popitem(last=False)
+        return made

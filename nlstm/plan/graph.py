@@ -1,0 +1,261 @@
+"""Graphs of layers: a symbol stands for a value, a node for the call of a layer that makes it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nlstm.plan.plan import Plan, Tensor
+
+__all__ = ["Graph", "Node", "Shape", "Symbol", "connect", "flat_symbols", "node_of"]
+
+Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
+
+
+class Symbol:
+    """A value that a model will compute.
+
+    Attributes
+    ----------
+    sample : tuple
+        Shape of one sample, without the batch axis.
+    node : Node
+        The call that makes it.
+    index : int
+        Its place among the node's outputs.
+    batch_size : int or None
+    """
+
+    def __init__(self, sample: Shape, node: "Node", index: int, batch_size: int | None) -> None:
+        self.sample, self.node, self.index, self.batch_size = sample, node, index, batch_size
+
+    @property
+    def shape(self) -> Shape:
+        """Shape with the batch axis, as in Keras."""
+        return (self.batch_size, *self.sample)
+
+    @property
+    def name(self) -> str:
+        """Name of the layer that makes it."""
+        return self.node.layer.name
+
+    def __repr__(self) -> str:
+        return f"<Symbol {self.name!r} of shape {self.shape}>"
+
+
+class Node:
+    """One call of a layer.
+
+    Attributes
+    ----------
+    layer : Layer
+    inputs, outputs : tuple of Symbol
+    mask : Symbol or None
+        The mask that the caller gave; else that of the first input counts.
+    """
+
+    def __init__(
+        self,
+        layer: Any,
+        inputs: Sequence[Symbol],
+        shapes: Iterable[Shape],
+        mask: Symbol | None = None,
+        batch_size: int | None = None,
+    ) -> None:
+        self.layer, self.inputs, self.mask = layer, tuple(inputs), mask
+        size = inputs[0].batch_size if inputs else batch_size
+        self.outputs = tuple(Symbol(shape, self, i, size) for i, shape in enumerate(shapes))
+
+    @property
+    def sources(self) -> tuple[Symbol, ...]:
+        """All symbols that must be there first."""
+        return self.inputs if self.mask is None else (*self.inputs, self.mask)
+
+
+def _shapes(layer: Any, samples: Sequence[Shape]) -> list[Shape]:
+    """Return the shapes of all outputs of a layer."""
+    found = layer.output_shape(*samples)
+    return list(found) if found and isinstance(found[0], tuple | list) else [found]
+
+
+def node_of(layer: Any, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Node:
+    """Return a call of `layer`; raise a ValueError if the shapes do not fit."""
+    return Node(layer, symbols, _shapes(layer, [symbol.sample for symbol in symbols]), mask)
+
+
+def connect(layer: Any, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Any:
+    """Call `layer` on `symbols`, and let it know; return its one symbol or a tuple of them."""
+    for symbol in symbols if mask is None else (*symbols, mask):
+        if not isinstance(symbol, Symbol):
+            raise TypeError(
+                f"{layer.name} is called on what Input or another layer returned; got "
+                f"{type(symbol).__name__}. Arrays go to a model's predict."
+            )
+    if not symbols:
+        raise TypeError(f"{layer.name} needs an input to be called on.")
+    node = node_of(layer, symbols, mask)
+    layer.nodes.append(node)
+    return node.outputs if len(node.outputs) > 1 else node.outputs[0]
+
+
+def flat_symbols(values: Iterable[Any]) -> list[Any]:
+    """Return what is in `values` and in lists and tuples in it, in order; None is left out."""
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            found += flat_symbols(value)
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+class Graph:
+    """The calls between some inputs and outputs.
+
+    Parameters
+    ----------
+    inputs, outputs : sequence of Symbol
+        An input may be any symbol; what comes before it is left out.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In an order in which they can run.
+    limits : list of int or None
+        For each input, the least `index_limit` of the layers that take it.
+    layers : list of Layer
+        Each once, in Keras's order: by the longest way to an output, then as they were found.
+
+    Raises
+    ------
+    ValueError
+        An output needs an `Input` that is not among `inputs`.
+    """
+
+    def __init__(self, inputs: Sequence[Symbol], outputs: Sequence[Symbol]) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.nodes: list[Node] = []
+        self._found: dict[Any, int] = {}  # layer -> when it was first seen
+        self._walk()
+        self.layers = self._in_order()
+        self.limits = [self._limit(symbol) for symbol in self.inputs]
+
+    def _limit(self, symbol: Symbol) -> int | None:
+        found = [node.layer.index_limit for node in self.nodes if symbol in node.inputs]
+        return min((limit for limit in found if limit is not None), default=None)
+
+    def _walk(self) -> None:
+        """Collect the nodes depth first, without recursion: graphs may be deep."""
+        done: set[Node] = set()
+        given = set(self.inputs)
+        for output in self.outputs:
+            waiting = [(output, False)]
+            while waiting:
+                symbol, expanded = waiting.pop()
+                node = symbol.node
+                if symbol in given:
+                    if not node.inputs:
+                        self._found.setdefault(node.layer, len(self._found))
+                    continue
+                if node in done:
+                    continue
+                if expanded:
+                    done.add(node)
+                    self.nodes.append(node)
+                    continue
+                if not node.inputs:
+                    names = [one.name for one in self.inputs]
+                    raise ValueError(
+                        f"Graph disconnected: {symbol.name!r} is not reachable from inputs {names}."
+                    )
+                self._found.setdefault(node.layer, len(self._found))
+                waiting.append((symbol, True))
+                waiting += [(source, False) for source in reversed(node.sources)]
+
+    def _in_order(self) -> list[Any]:
+        depths: dict[Any, int] = {}  # of nodes
+        layers: dict[Any, int] = {}
+        for symbol in self.inputs:
+            if not symbol.node.inputs:  # an Input stays, even if nothing uses it
+                self._found.setdefault(symbol.node.layer, -1)
+                layers[symbol.node.layer] = 0
+        for node in reversed(self.nodes):
+            depth = max(depths.get(node, 0), layers.get(node.layer, 0))
+            layers[node.layer] = depths[node] = depth
+            for source in node.sources:
+                depths[source.node] = max(depths.get(source.node, 0), depth + 1)
+        for symbol in self.inputs:
+            if not symbol.node.inputs:
+                layers[symbol.node.layer] = depths.get(symbol.node, 0)
+        return sorted(layers, key=lambda layer: (-layers[layer], self._found[layer]))
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each call takes what the one before it made."""
+        if len(self.inputs) != 1 or len(self.outputs) != 1:
+            return False
+        before = self.inputs[0]
+        for node in self.nodes:
+            if node.sources != (before,) or len(node.outputs) != 1:
+                return False
+            before = node.outputs[0]
+        return before is self.outputs[0]
+
+    def users(self, symbol: Symbol) -> int:
+        """Return how many calls and outputs take `symbol`."""
+        calls = sum(node.sources.count(symbol) for node in self.nodes)
+        return calls + self.outputs.count(symbol)
+
+    def shapes(self, samples: Sequence[Shape]) -> dict[Symbol, Shape]:
+        """Return the shape of every symbol for inputs of shapes `samples`."""
+        found = dict(zip(self.inputs, samples, strict=True))
+        for node in self.nodes:
+            made = _shapes(node.layer, [found[symbol] for symbol in node.inputs])
+            found.update(zip(node.outputs, made, strict=True))
+        return found
+
+    def output_shapes(self, samples: Sequence[Shape]) -> list[Shape]:
+        """Return the shapes of the outputs for inputs of shapes `samples`."""
+        shapes = self.shapes(samples)
+        return [shapes[symbol] for symbol in self.outputs]
+
+    def bind(
+        self, plan: Plan, inputs: Sequence[Tensor], fused: Iterable[Node] = ()
+    ) -> list[Tensor]:
+        """Append all calls to `plan`; return the outputs.
+
+        `fused` are the calls whose activation the loss takes over.
+        """
+        values = dict(zip(self.inputs, inputs, strict=True))
+        fused = set(fused)
+        for node in self.nodes:
+            plan.fused = node.layer if node in fused else None
+            made = _bind_node(plan, node, values)
+            values.update(zip(node.outputs, made, strict=True))
+        plan.fused = None
+        return [values[symbol] for symbol in self.outputs]
+
+    def call_on(self, symbols: Sequence[Symbol], keep: bool = True) -> list[Symbol]:
+        """Call every layer again, on other inputs; return the outputs.
+
+        Only if `keep` do the layers know of these calls.
+        """
+        values: dict[Symbol, Symbol] = dict(zip(self.inputs, symbols, strict=True))
+        for node in self.nodes:
+            mask = None if node.mask is None else values[node.mask]
+            made = node_of(node.layer, [values[symbol] for symbol in node.inputs], mask)
+            if keep:
+                node.layer.nodes.append(made)
+            values.update(zip(node.outputs, made.outputs, strict=True))
+        return [values[symbol] for symbol in self.outputs]
+
+
+def _bind_node(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple[Tensor, ...]:
+    inputs = [values[symbol] for symbol in node.inputs]
+    if node.mask is None:
+        made = node.layer.bind(plan, *inputs)
+    else:
+        first, given = inputs[0], values[node.mask]
+        own, first.mask = first.mask, plan.mask(first.steps, first.rows)
+        plan.call(plan.ops.mask_from_values, given.value, given.sequence, first.mask)
+        made = node.layer.bind(plan, *inputs)
+        first.mask = own  # for the others that take this value
+    return made if isinstance(made, tuple) else (made,)

@@ -1,0 +1,1 @@
+"""What training aims at, and the loop that gets there."""

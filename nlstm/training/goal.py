@@ -1,0 +1,270 @@
+"""What training aims at: losses and metrics of every output, as `compile` was told and as totals.
+
+Nesting and names are Keras's.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from nlstm import losses
+from nlstm import metrics as metric_names
+from nlstm.metrics import Metric
+from nlstm.plan.plan import Plan, Tensor
+
+__all__ = ["Aim", "Goal", "aims"]
+
+MEANS = ("sum_over_batch_size", "mean")
+
+
+@dataclass
+class Aim:
+    """What one output is measured by.
+
+    Attributes
+    ----------
+    name : str
+        The output's.
+    loss : Loss or None
+    share : float
+        The loss's weight in the sum over outputs.
+    metrics, weighted_metrics : list
+        Identifiers; the latter get the sample weights.
+    """
+
+    name: str
+    loss: losses.Loss | None
+    share: float = 1.0
+    metrics: list[Any] = field(default_factory=list)
+    weighted_metrics: list[Any] = field(default_factory=list)
+
+    @property
+    def needs_target(self) -> bool:
+        """Whether the output is compared with anything."""
+        return bool(self.loss or self.metrics or self.weighted_metrics)
+
+    def resolved(self, features: int) -> tuple[list[Metric], list[Metric]]:
+        """Return the metrics, then the weighted ones, for an output of `features`."""
+        return self._found(self.metrics, features), self._found(self.weighted_metrics, features)
+
+    def _found(self, identifiers: list[Any], features: int) -> list[Metric]:
+        loss = self.loss or losses.MeanSquaredError()
+        return [metric_names.get(one, loss, features) for one in identifiers]
+
+
+def aims(
+    names: Sequence[str], loss: Any, loss_weights: Any, metric: Any, weighted: Any
+) -> list[Aim]:
+    """Return what `compile` was told, one entry for each output.
+
+    Raises
+    ------
+    ValueError, TypeError
+        A name is unknown, or a list or dict does not fit the outputs.
+    """
+    found = _spread("loss", loss, names)
+    shares = _spread("loss_weights", loss_weights, names)
+    for share in shares:
+        if share is not None and (
+            isinstance(share, bool) or not isinstance(share, int | float | np.number)
+        ):
+            raise TypeError(f"loss_weights must be numbers; got {share!r}.")
+    several = _spread_lists("metrics", metric, names), _spread_lists("weighted", weighted, names)
+    for identifier in (one for part in several for entry in part for one in entry):
+        metric_names.check(identifier)
+    made = [
+        Aim(name, None if one is None else losses.get(one), 1.0 if share is None else float(share))
+        for name, one, share in zip(names, found, shares, strict=True)
+    ]
+    for aim, plain, heavy in zip(made, *several, strict=True):
+        aim.metrics, aim.weighted_metrics = plain, heavy
+    return made
+
+
+def _spread(what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Return one entry for each output; what is no list or dict serves all."""
+    if isinstance(value, Mapping):
+        _check_names(what, value, names)
+        return [value.get(name) for name in names]
+    if isinstance(value, list | tuple):
+        if len(value) != len(names):
+            raise ValueError(
+                f"{what} has {len(value)} entries; the model has {len(names)} outputs: "
+                f"{', '.join(names)}."
+            )
+        return list(value)
+    return [value] * len(names)
+
+
+def _spread_lists(what: str, value: Any, names: Sequence[str]) -> list[list[Any]]:
+    """Return a list of metrics for each output."""
+    if len(names) == 1:
+        if isinstance(value, Mapping):
+            _check_names(what, value, names)
+            value = list(value.values())
+        return [_flat(value)]
+    if value is not None and not isinstance(value, Mapping | list | tuple):
+        raise ValueError(
+            f"{what} of a model with several outputs is a list or dict with an entry for each: "
+            f"{', '.join(names)}; got {value!r}."
+        )
+    return [_flat(one) for one in _spread(what, value or None, names)]
+
+
+def _check_names(what: str, value: Iterable[str], names: Sequence[str]) -> None:
+    for name in value:
+        if name not in names:
+            raise ValueError(f"{what} names {name!r}; the outputs are {', '.join(names)}.")
+
+
+def _flat(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    if not isinstance(value, list | tuple):
+        return [value]
+    return [one for entry in value for one in _flat(entry)]
+
+
+class Goal:
+    """Losses and metrics with their running totals.
+
+    Parameters
+    ----------
+    aims : sequence of Aim
+    features : sequence of int
+        Features of each output.
+
+    Attributes
+    ----------
+    totals : ndarray(float64)
+        What kernels add to: (sum over batches of batch mean * rows, rows) for each loss, then the
+        totals of each metric.
+    """
+
+    def __init__(self, aims: Sequence[Aim], features: Sequence[int]) -> None:
+        self.aims = list(aims)
+        self._metrics = [aim.resolved(width) for aim, width in zip(aims, features, strict=True)]
+        flat = [metric for pair in self._metrics for part in pair for metric in part]
+        self.totals = np.zeros(2 + 2 * len(self.aims) + sum(metric.size for metric in flat))
+        self._penalty = self.totals[:2]
+        self._losses = self.totals[2 : 2 + 2 * len(self.aims)].reshape(-1, 2)
+        self._states: dict[int, np.ndarray] = {}  # by id: an object may serve one output only
+        self._named: list[tuple[str, Metric, np.ndarray]] = []
+        self._parts: list[list[list[tuple[Metric, np.ndarray]]]] = []
+        self._take_metrics(2 + 2 * len(self.aims))
+
+    def _take_metrics(self, start: int) -> None:
+        """Give each metric its totals and its name in the logs."""
+        several = len(self.aims) > 1
+        names: dict[str, int] = {}
+        self._parts = [[[], []] for _ in self.aims]
+        for heavy in (0, 1):
+            for aim, pair, part in zip(self.aims, self._metrics, self._parts, strict=True):
+                for metric in pair[heavy]:
+                    state = self.totals[start : start + metric.size]
+                    start += metric.size
+                    part[heavy].append((metric, state))
+                    prefix = f"{aim.name}_" if several else ""
+                    name = prefix + metric.name
+                    if name in names and heavy:
+                        name = f"{prefix}weighted_{metric.name}"
+                    names[name] = number = names.get(name, -1) + 1
+                    name = f"{name}_{number}" if number else name
+                    self._named.append((name, metric, state))
+        if several:
+            self._named.sort(key=lambda entry: entry[0])  # as Keras's evaluate returns them
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Return copies of the running sums."""
+        return {"totals": self.totals.copy()}
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Put the running sums back."""
+        self.totals[:] = state["totals"]
+
+    def reset(self) -> None:
+        """Start the means anew."""
+        self.totals[:] = 0.0
+
+    def logs(self) -> dict[str, float]:
+        """Return the running means by name, the loss first."""
+        means = [total / rows if rows else 0.0 for total, rows in self._losses.tolist()]
+        total, rows = self._penalty.tolist()
+        loss = total / rows if rows else 0.0
+        for aim, mean in zip(self.aims, means, strict=True):
+            loss += mean if aim.share == 1.0 else aim.share * mean
+        logs = {"loss": loss}
+        with_loss = [
+            (aim.name, mean) for aim, mean in zip(self.aims, means, strict=True) if aim.loss
+        ]
+        if len(with_loss) > 1:
+            logs |= {f"{name}_loss": mean for name, mean in with_loss}
+        return logs | {name: metric.result(state) for name, metric, state in self._named}
+
+    def add_penalty(self, value: np.ndarray, rows: int) -> None:
+        """Count the penalty of a batch."""
+        self._penalty += (value[0] * rows, rows)
+
+    def bind(
+        self,
+        plan: Plan,
+        targets: Sequence[np.ndarray | None],
+        outputs: Sequence[Tensor],
+        weights: Sequence[np.ndarray | None],
+        activations: Sequence[str | None],
+    ) -> None:
+        """Append the calls of losses and metrics.
+
+        `activations` are those whose gradient a loss may take over.
+        """
+        parts = zip(self.aims, self._losses, self._parts, strict=True)
+        given = zip(targets, outputs, weights, activations, strict=True)
+        for (aim, total, lists), (y, output, weight, activation) in zip(parts, given, strict=True):
+            if y is None:
+                continue
+            score = _Score(plan, y, output, weight)
+            if aim.loss is not None:
+                score.loss(aim.loss, aim.share, activation, total)
+            for heavy, part in enumerate(lists):
+                for metric, state in part:
+                    score.metric(metric, bool(heavy), state)
+
+
+class _Score:
+    """The calls that compare one output with its targets."""
+
+    def __init__(self, plan: Plan, y: np.ndarray, output: Tensor, weight: Any) -> None:
+        self.plan, self.y, self.output, self.weight = plan, y, output, weight
+        self._masked: dict[tuple[bool, bool], np.ndarray] = {}
+
+    def loss(self, loss: losses.Loss, share: float, activation: Any, total: np.ndarray) -> None:
+        """Append the loss, and its gradient in training."""
+        plan, output = self.plan, self.output
+        function: Callable[..., Any] = loss.function(plan.ops, activation, output.sequence)
+        gradient = plan.input_gradient(output)
+        weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
+        plan.call(function, self.y, output.value, output.features, weight, gradient, total)
+        if gradient is not None and share != 1.0:
+            plan.call(np.multiply, gradient, plan.dtype.type(share), gradient)
+
+    def metric(self, metric: Metric, heavy: bool, state: np.ndarray) -> None:
+        """Append a metric; only a `heavy` one gets the sample weights, all get the mask."""
+        plan, output = self.plan, self.output
+        weight = self._weight(heavy, False)
+        arguments = (plan.ops, self.y, output.value, output.features, weight, state)
+        for function, values in metric.calls(*arguments, output.sequence):
+            plan.call(function, *values)
+
+    def _weight(self, heavy: bool, scaled: bool) -> np.ndarray | None:
+        """Return the weights of rows and steps that count, or None where all count the same."""
+        own = self.weight if heavy else None
+        mask = self.output.mask
+        if mask is None:
+            return own
+        key = (own is not None, scaled)
+        if key not in self._masked:
+            self._masked[key] = out = self.plan.array((*mask.shape, 1))
+            self.plan.call(self.plan.ops.weights_from_mask, mask, own, scaled, out)
+        return self._masked[key]

@@ -1,0 +1,43 @@
+"""What fit returns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nlstm.training.hooks import Callback, Logs
+
+__all__ = ["History"]
+
+
+class History(Callback):
+    """The logs of every epoch.
+
+    Attributes
+    ----------
+    history : dict of str to list of float
+        One list per loss and metric.
+    epoch : list of int
+        The epochs, counted from 0.
+    """
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Start the list of epochs; as in Keras, an object used again keeps its `history`."""
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Append the logs."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the lists."""
+        return {"history": self.history, "epoch": self.epoch}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Put the lists back."""
+        self.history = {name: list(values) for name, values in state["history"].items()}
+        self.epoch = list(state["epoch"])

@@ -1,0 +1,157 @@
+"""Optimizers on a buffer: ten steps as Keras takes them, state out and in, errors."""
+
+import numpy as np
+import pytest
+
+from nlstm import kernels, optimizers
+from nlstm.layers import LSTM, Dense
+from nlstm.models import Sequential
+from nlstm.optimizers import schedules
+from nlstm.plan.parameters import Parameter, ParameterBuffer
+from nlstm.plan.plan import run
+from tests.golden import cases, rules
+
+OPS = kernels.load("cpu", "float64")
+IDS = [str(case) for case in cases.OPTIMIZERS]
+
+
+def made(case):
+    config = dict(case[1])
+    if isinstance(config["learning_rate"], list):
+        name, arguments = config["learning_rate"]
+        config["learning_rate"] = getattr(schedules, name)(**arguments)
+    optimizer = getattr(optimizers, case[0])(**config)
+    if config.get("weight_decay"):
+        optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
+def buffer():
+    """Return a buffer of the cases' weights, packed with padding."""
+    values, _ = cases.weights()
+    parameters = [
+        Parameter(
+            name,
+            value.shape,
+            lambda value=value: value,
+            lambda array: np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, 4)]),
+            lambda packed: packed[..., :4],
+        )
+        for name, value in zip(("kernel", "bias"), values)
+    ]
+    return ParameterBuffer(parameters, np.dtype("float64"))
+
+
+def steps(optimizer, home, gradients):
+    calls = optimizer.bind(OPS, home)
+    for step in gradients:
+        for parameter, gradient in zip(home.parameters, step):
+            parameter.gradient[...] = parameter.pack(gradient)
+        run(calls)
+
+
+@pytest.mark.parametrize("case, wanted", rules("optimizers"), ids=IDS)
+def test_ten_steps_of_keras(case, wanted):
+    optimizer, home = made(case), buffer()
+    steps(optimizer, home, cases.weights()[1])
+    assert optimizer.iterations == 10 // case[1].get("gradient_accumulation_steps", 1)
+    clipped = any("clip" in name for name in case[1])  # Keras's limits are float32
+    limit = {"rtol": 1e-6} if clipped else {"rtol": 1e-9, "atol": 1e-12}
+    for found, value in zip(home.get(), wanted):
+        np.testing.assert_allclose(found.ravel(), value, **limit)
+    optimizer.finalize()
+    for found, value in zip(home.get(), wanted[2:]):
+        np.testing.assert_allclose(found.ravel(), value, **limit)
+    for parameter in home.parameters:
+        assert (parameter.packed[..., 4:] == 0).all()
+
+
+@pytest.mark.parametrize("case", cases.OPTIMIZERS, ids=IDS)
+def test_it_goes_on_where_it_stopped(case):
+    whole, home = made(case), buffer()
+    gradients = cases.weights()[1]
+    steps(whole, home, gradients[:4])
+    kept, weights = whole.variables(), home.get()
+    steps(whole, home, gradients[4:])
+    for before in (True, False):  # state given before the model is built, or after
+        again, other = made(case), buffer()
+        other.set(weights)
+        if not before:
+            again.bind(OPS, other)
+        again.set_variables(kept)
+        steps(again, other, gradients[4:])
+        np.testing.assert_array_equal(other.value, home.value)
+        for name, value in again.variables().items():
+            np.testing.assert_array_equal(value, whole.variables()[name])
+
+
+def test_state_that_does_not_fit_changes_nothing():
+    optimizer = optimizers.Adam()
+    home = buffer()
+    steps(optimizer, home, cases.weights()[1][:2])
+    before = optimizer.variables()
+    broken = {**before, "momentum/0": np.zeros((2, 2))}
+    with pytest.raises(ValueError, match="'momentum/0' has shape .* got"):
+        optimizer.set_variables(broken)
+    del broken["momentum/0"]
+    with pytest.raises(ValueError, match="only the optimizer has 'momentum/0'"):
+        optimizer.set_variables(broken)
+    for name, value in optimizer.variables().items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_an_epsilon_of_zero_leaves_the_padding_alone():
+    for name in ("Adam", "RMSprop", "Nadam", "Adamax", "Adadelta"):
+        home = buffer()
+        steps(getattr(optimizers, name)(epsilon=0.0), home, cases.weights()[1][:2])
+        for parameter in home.parameters:
+            assert (parameter.packed[..., 4:] == 0).all()
+
+
+def test_large_buffers_take_the_parallel_form(monkeypatch):
+    case = ("Adam", {"learning_rate": 0.01, "clipnorm": 0.5})
+    gradients = cases.weights()[1]
+    found = []
+    for threshold in (10**6, 1):
+        monkeypatch.setattr("nlstm.optimizers.optimizer.PARALLEL_PARAMETERS", threshold)
+        home = buffer()
+        steps(made(case), home, gradients)
+        found.append(home.value.copy())
+    np.testing.assert_array_equal(*found)
+
+
+def test_fit_ends_with_the_averages():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 5, 2)), rng.normal(size=(12, 1))
+    model = Sequential([LSTM(3), Dense(1)], dtype="float64")
+    optimizer = optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, "mse")
+    model.fit(x, y, epochs=3, verbose=0)
+    averages = [value for name, value in optimizer.variables().items() if "average/" in name]
+    for weight, average in zip(model.get_weights(), averages):
+        np.testing.assert_array_equal(weight, average)
+
+
+def test_names_and_classes():
+    assert isinstance(optimizers.get("AdamW"), optimizers.AdamW)
+    assert optimizers.get("rmsprop").name == "rmsprop"
+    assert optimizers.get(optimizers.Lion).learning_rate == 0.001
+
+
+@pytest.mark.parametrize(
+    "call, error, text",
+    [
+        (lambda: optimizers.Adam(clipnorm=1.0, clipvalue=1.0), ValueError, "Only one kind of clip"),
+        (lambda: optimizers.Adam(ema_momentum=2.0), ValueError, "ema_momentum must be from 0 to 1"),
+        (
+            lambda: optimizers.Adam(gradient_accumulation_steps=1),
+            ValueError,
+            "gradient_accumulation_steps must be at least 2; got 1",
+        ),
+        (lambda: optimizers.AdamW(weight_decay=None), TypeError, "weight_decay must be a number"),
+        (lambda: optimizers.Lion(beta_1=0.0), ValueError, "beta_1 must be above 0"),
+    ],
+)
+def test_errors(call, error, text):
+    with pytest.raises(error, match=text):
+        call()
