@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from nlstm.kernels.cpu.losses.choice import FUNCTIONS
 
 # Those whose gradients the reference gives; the others share their kernels.

@@ -5,7 +5,7 @@ import time
 import numba
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from nlstm.kernels.cpu.machine import simd
 
 NUMBERS = 1024

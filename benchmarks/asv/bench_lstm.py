@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID, Shape
 
 CHECKED_ROWS = [0, -1]  # of a batch: rows are independent, so two show what all of them do

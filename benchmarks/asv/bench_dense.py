@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID
 
 
