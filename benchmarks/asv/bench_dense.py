@@ -1,4 +1,4 @@
-"""The dense kernels: the heads of the grid, and products that are large for themselves."""
+"""The dense kernels (kernels/cpu/dense): the heads of the grid, and products that are large for themselves."""
 
 import numpy as np
 

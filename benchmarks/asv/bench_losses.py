@@ -1,4 +1,4 @@
-"""The losses with their gradients, and the metrics."""
+"""The losses (kernels/cpu/losses) with their gradients, and the metrics."""
 
 import numpy as np
 

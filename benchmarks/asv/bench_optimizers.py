@@ -1,45 +1,60 @@
-"""The optimizers' one pass over all weights, at the sizes of the grid's models."""
+"""The optimizers' one pass over all weights (kernels/cpu/optimizers), at the sizes of the grid.
+
+Models of a million weights or more are updated by all threads.
+"""
 
 import numpy as np
 
-from benchmarks.asv.cases import selection
+from benchmarks.asv.cases import check_finite, run_all, selection, weight_buffer
 from benchmarks.grid import GRID
 
+CHECKED = 50  # weights
+
+# Settings in the order in which tests/reference takes them.
+BETAS = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999}
+ADAM = BETAS | {"epsilon": 1e-7}
+ROOT_MEAN = {"learning_rate": 0.001, "rho": 0.9}
 RULES = {
-    "adam_update": (2, [0.001, 0.9, 0.999, 1e-7]),
-    "sgd_update": (1, [0.01, 0.9, 0.0]),
+    "Adam": ("Adam", ADAM),
+    "Adam, amsgrad": ("Adam", ADAM | {"amsgrad": True}),
+    "Nadam": ("Nadam", ADAM),
+    "Adamax": ("Adamax", ADAM),
+    "RMSprop": ("RMSprop", ROOT_MEAN),
+    "RMSprop, all": (
+        "RMSprop",
+        ROOT_MEAN | {"momentum": 0.9, "epsilon": 1e-7, "centered": True},
+    ),
+    "SGD": ("SGD", {"learning_rate": 0.01}),
+    "SGD, momentum": ("SGD", {"learning_rate": 0.01, "momentum": 0.9}),
+    "SGD, nesterov": ("SGD", {"learning_rate": 0.01, "momentum": 0.9, "nesterov": True}),
+    "Lion": ("Lion", BETAS),
+    "Adagrad": (
+        "Adagrad",
+        {"learning_rate": 0.001, "initial_accumulator_value": 0.1, "epsilon": 1e-7},
+    ),
+    "Adadelta": ("Adadelta", {"learning_rate": 1.0, "rho": 0.9, "epsilon": 1e-7}),
 }
 
 
 class Update:
-    params = [selection(GRID, ["seed", "wide"]), list(RULES), ["serial", "parallel"]]
-    param_names = ["shape", "rule", "form"]
+    """The update alone; `bench_gradients.py` has what may stand around it."""
 
-    def setup(self, name, rule, form):
+    params = [selection(GRID, ["seed", "wide"]), list(RULES)]
+    param_names = ["shape", "rule"]
+
+    def setup(self, name, rule):
+        from nlstm import optimizers
         from nlstm.kernels import load
+        from tests.reference import optimizers as reference
 
-        moments, settings = RULES[rule]
-        size = GRID[name].parameters
-        ops = load("cpu", "float32")
-        self.update = getattr(ops, rule + ("_parallel" if form == "parallel" else ""))
-        rng = np.random.default_rng(0)
-        value, gradient = rng.standard_normal((2, size), np.float32)
-        states = [np.zeros(size, np.float32) for _ in range(moments)]
-        if rule == "adam_update":
-            states.append(None)  # no AMSGrad
-        self.arguments = (value, gradient, *states, np.array(settings), np.zeros(1, np.int64))
-        self.check(rule)
-
-    def check(self, rule):
-        """Compare the first weights after one step with the reference."""
-        from tests.reference import optimizers
-
-        value, gradient, settings = self.arguments[0], self.arguments[1], self.arguments[-2]
-        wanted = value[:50].astype(float)
-        known = {"adam_update": optimizers.Adam, "sgd_update": optimizers.SGD}[rule](*settings)
-        known.update(wanted, gradient[:50])
+        kind, settings = RULES[rule]
+        buffer = weight_buffer(GRID[name].parameters)
+        self.calls = getattr(optimizers, kind)(**settings).bind(load("cpu", "float32"), buffer)
+        wanted = buffer.value[:CHECKED].astype(float)
+        getattr(reference, kind)(*settings.values()).update(wanted, buffer.gradient[:CHECKED])
         self.time_update()
-        np.testing.assert_allclose(value[:50], wanted, rtol=1e-4, atol=1e-6)
+        check_finite([buffer.value], rule)
+        np.testing.assert_allclose(buffer.value[:CHECKED], wanted, rtol=1e-4, atol=1e-5)
 
     def time_update(self, *parameters):
-        self.update(*self.arguments)
+        run_all(self.calls)

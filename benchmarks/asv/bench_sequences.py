@@ -1,4 +1,4 @@
-"""Batches in and out: a shuffled batch of the user's rows, and outputs back to the user's order."""
+"""Batches in and out (kernels/cpu/data, sequences): a shuffled batch of rows, outputs back in order."""
 
 import numpy as np
 

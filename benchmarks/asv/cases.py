@@ -5,6 +5,9 @@ a few minutes on two cores; `.ci/run` sets it. Times are then for no one to comp
 """
 
 import os
+from abc import ABC, abstractmethod
+
+import numpy as np
 
 QUICK = os.environ.get("NLSTM_BENCH_QUICK", "0") not in ("", "0")
 
@@ -12,3 +15,77 @@ QUICK = os.environ.get("NLSTM_BENCH_QUICK", "0") not in ("", "0")
 def selection(everything, quick):
     """Return the parameters of a benchmark: all of them, or those that are enough for a check."""
     return list(quick if QUICK else everything)
+
+
+def normal(*shape, seed=0):
+    """Draw float32 numbers, the same on every call."""
+    return np.random.default_rng(seed).standard_normal(shape, np.float32)
+
+
+def coins(*shape):
+    """Draw zeros and ones, as a mask has them."""
+    return np.random.default_rng(0).integers(0, 2, shape).astype(np.uint8)
+
+
+def check_finite(arrays, about):
+    """Raise an error where what was computed is not a number."""
+    for array in arrays:
+        if not np.isfinite(array).all():
+            raise AssertionError(f"{about}: NaN or infinite numbers")
+
+
+def run_all(calls):
+    """Run bound calls, as a training step does."""
+    for function, arguments in calls:
+        function(*arguments)
+
+
+def weight_buffer(size):
+    """Put `size` weights in four arrays of a flat buffer, and gradients beside them."""
+    from nlstm.plan.parameters import Parameter, ParameterBuffer
+
+    def same(array):
+        return array
+
+    parts = [normal(len(part)) for part in np.array_split(np.empty(size), 4)]
+    parameters = [Parameter("weights", part.shape, part.copy, same, same) for part in parts]
+    buffer = ParameterBuffer(parameters, np.dtype("float32"))
+    for number, parameter in enumerate(parameters):
+        parameter.gradient[:] = normal(parameter.size, seed=number + 1)
+    return buffer
+
+
+class LayerTimes(ABC):
+    """The two passes of a layer, by the calls that it binds into a plan, on all threads.
+
+    A set-up calls `bind`. This class is abstract so that asv does not take it for a benchmark.
+    """
+
+    timeout = 300
+
+    @abstractmethod
+    def setup(self, *parameters): ...
+
+    def bind(self, layer, *inputs, **options):
+        """Bind and compile a layer; run it once, in memory that is NaN where nothing was written.
+
+        Inputs are (N, T, F) or (N, F); options are those of the tests' `Bound`.
+        """
+        from tests.layers.binding import Bound
+
+        bound = Bound(layer, *inputs, dtype="float32", **options)
+        for parameter in layer.parameters:  # of a size that keeps a recurrence in bounds
+            weights = parameter.get()
+            parameter.set(weights / np.sqrt(len(weights)))
+        outputs = bound.forward()
+        gradients, of_weights = bound.backward(*map(np.ones_like, outputs))
+        check_finite([*outputs, *gradients, *of_weights], layer.name)
+        # Where a gradient is changed in place it shrinks from run to run, but what is tiny counts
+        # as zero, and zeros take no more time.
+        self.forward, self.backward = bound.plan.forward, bound.calls_back[1]
+
+    def time_forward(self, *parameters):
+        run_all(self.forward)
+
+    def time_backward(self, *parameters):
+        run_all(self.backward)
