@@ -1,4 +1,4 @@
-"""The dense kernels (kernels/cpu/dense): the heads of the grid, and products that are large for themselves."""
+"""Dense layers (kernels/cpu/dense): the heads of the grid, and products large for themselves."""
 
 import numpy as np
 

@@ -6,6 +6,7 @@ from benchmarks.asv.cases import LayerTimes, normal, selection
 from benchmarks.grid import GRID
 
 RATE = 0.3
+LAYERS = ["GaussianNoise", "SpatialDropout1D"]
 
 
 class Dropout:

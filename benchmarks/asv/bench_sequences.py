@@ -1,4 +1,4 @@
-"""Batches in and out (kernels/cpu/data, sequences): a shuffled batch of rows, outputs back in order."""
+"""Batches in and out (kernels/cpu/data, sequences): shuffled rows, and outputs in users' order."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""exp, sigmoid, tanh (kernels/cpu/machine, simd): nanoseconds for one vector, on numbers in the first-level cache."""
+"""exp, sigmoid, tanh (kernels/cpu/machine): ns for one vector, on numbers in the nearest cache."""
 
 import time
 

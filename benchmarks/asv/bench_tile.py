@@ -1,4 +1,4 @@
-"""The register tile (kernels/cpu/products): GFLOP/s by its shape and its sum's length, all in the nearest cache."""
+"""The register tile (kernels/cpu/products): GFLOP/s by shape and length, in the nearest cache."""
 
 import time
 
