@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).resolve().parents[1])  # run as a file, it finds only its folder
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # a file finds its own folder only
 
 from benchmarks.peers.costs import main
 
