@@ -69,7 +69,8 @@ class LayerTimes(ABC):
     def bind(self, layer, *inputs, **options):
         """Bind and compile a layer; run it once, in memory that is NaN where nothing was written.
 
-        Inputs are (N, T, F) or (N, F); options are those of the tests' `Bound`.
+        Inputs are (N, T, F) or (N, F); options are those of the tests' `Bound`. Some gradients are
+        changed in place and shrink from run to run: kernels take tiny numbers as zeros.
         """
         from tests.layers.binding import Bound
 
@@ -77,12 +78,18 @@ class LayerTimes(ABC):
         for parameter in layer.parameters:  # of a size that keeps a recurrence in bounds
             weights = parameter.get()
             parameter.set(weights / np.sqrt(len(weights)))
-        outputs = bound.forward()
-        gradients, of_weights = bound.backward(*map(np.ones_like, outputs))
-        check_finite([*outputs, *gradients, *of_weights], layer.name)
-        # Where a gradient is changed in place it shrinks from run to run, but what is tiny counts
-        # as zero, and zeros take no more time.
-        self.forward, self.backward = bound.plan.forward, bound.calls_back[1]
+        plan, outputs = bound.plan, bound.outputs
+        slopes = [plan.input_gradient(y) for y in outputs]
+        self.forward, self.backward = plan.forward, plan.backward()
+        run_all(self.forward)
+        for y, slope in zip(outputs, slopes):
+            slope.fill(0)
+            slope[..., : y.features] = 1
+        run_all(self.backward)
+        found = [y.value[..., : y.features] for y in outputs]
+        found += [x.gradient[..., : x.features] for x in bound.inputs]
+        weights = [parameter.get_gradient() for parameter in layer.parameters]
+        check_finite([*found, *weights], layer.name)
 
     def time_forward(self, *parameters):
         run_all(self.forward)
