@@ -7,8 +7,8 @@ SHAPES = ["seed", "weather", "forecast2", "hydro", "speech"]
 OPTIONS = {
     "plain": {},
     "every step": {"return_sequences": True},
-    "recurrent dropout": {"recurrent_dropout": 0.2},
-    "zoneout": {"zoneout": 0.1},
+    "dropout": {"dropout": 0.2},
+    "backwards": {"go_backwards": True},
     "mask": {},
 }
 
