@@ -29,11 +29,13 @@ class PlanCache:
     def __init__(self, ops: Any, dtype: np.dtype, counter: np.ndarray) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
         self._arena = Arena(dtype)
+        self.generation = 0  # grows when plans are forgotten: those in somebody's hands are dead
         self._kept: OrderedDict[Any, Any] = OrderedDict()
 
     def clear(self) -> None:
         """Forget all plans; the arena stays."""
         self._kept.clear()
+        self.generation += 1
 
     def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
@@ -63,7 +65,7 @@ class PlanCache:
 
         size, scratch_size = self.measure(rows, steps, training, bind)
         if size > self._arena.block.size:
-            self._kept.clear()  # their views would keep the old block alive
+            self.clear()  # their views would keep the old block alive
             self._arena.reserve(size)
         made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
         while len(self._kept) > PLANS:

@@ -207,6 +207,11 @@ class ParameterBuffer:
         for parameter, value in zip(self.parameters, values, strict=True):
             parameter.set(value)
 
+    def start_of(self, parameter: Parameter) -> int:
+        """Return where one of `parameters` starts in the flat arrays."""
+        places = (place for place, one in enumerate(self.parameters) if one is parameter)
+        return self._windows[next(places)][0].start
+
     def ranges(self) -> list[tuple[int, int]]:
         """Return where each parameter starts and stops in the flat arrays."""
         return [(window.start, window.stop) for window, _ in self._windows]

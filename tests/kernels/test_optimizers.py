@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nlstm.kernels import cpu
-from nlstm.kernels.cpu.optimizers.descent import descent as optimizers
+from nlstm.kernels.cpu.optimizers import descent as optimizers
 from nlstm.kernels.cpu.optimizers.descent import gradients as around
 from tests.reference import optimizers as reference
 
