@@ -46,6 +46,7 @@ from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table
+from nlstm.kernels.cpu.machine.jit import describe as describe
 from nlstm.kernels.cpu.machine.jit import lanes as lanes
 from nlstm.kernels.cpu.machine.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.machine.threads import enter as enter
@@ -95,3 +96,4 @@ from nlstm.kernels.cpu.products.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.products.tile import load_tile as load_tile
 from nlstm.kernels.cpu.rnn.backward import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cpu.rnn.rnn import rnn as rnn
+from nlstm.kernels.cpu.words import Words as Words
