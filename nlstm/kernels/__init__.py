@@ -47,6 +47,8 @@ float64. Beside them it has the device's words: see `nlstm.kernels.operations.Op
   ``weights_from_mask(mask, weight, scaled, out)``
 * ``loss(name, settings, reduction)``, ``statistic(name, *constants)`` ->
   ``function(y, p, features, weight, dp, total)``
+* ``class_weights(y, ignored, weight, scaled, out)`` for losses that leave out a class;
+  ``count_penalty(value, rows, total)``
 * ``sgd_update``, ``rmsprop_update``, ``adam_update``, ``nadam_update``, ``adamax_update``,
   ``lion_update``, ``adagrad_update``, ``adadelta_update`` and their ``_parallel`` forms
 * ``clip_norm`` (and ``_parallel``), ``clip_value``, ``decay_weights``, ``average_weights``,

@@ -30,7 +30,8 @@ class Array(Protocol):
     def dtype(self) -> np.dtype: ...
     @property
     def size(self) -> int: ...
-    def reshape(self, *shape: Any) -> Any:
+    @property
+    def reshape(self) -> Callable[..., Any]:
         """Return the same memory under another shape."""
 
     def __getitem__(self, key: Any, /) -> Any:

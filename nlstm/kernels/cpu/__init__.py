@@ -40,6 +40,8 @@ from nlstm.kernels.cpu.dense.embedding import pack_rows as pack_rows
 from nlstm.kernels.cpu.dense.embedding import unpack_rows as unpack_rows
 from nlstm.kernels.cpu.losses.choice import loss as loss
 from nlstm.kernels.cpu.losses.choice import statistic as statistic
+from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
+from nlstm.kernels.cpu.losses.sums import count_penalty as count_penalty
 from nlstm.kernels.cpu.lstm.lstm import lstm as lstm
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
