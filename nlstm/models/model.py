@@ -26,6 +26,7 @@ from nlstm.plan.graph import Shape, Symbol, flat_symbols
 from nlstm.plan.parameters import Parameter
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
+from nlstm.training.goal import Goal
 from nlstm.training.history import History
 from nlstm.training.predict import predict, predict_on_batch
 from nlstm.training.training import Training
@@ -86,7 +87,7 @@ class Model(Configured):
         """Return what binds the network, for inputs of these shapes; weights are made."""
         network, binder = self.design.keep(*samples), self._binder
         if binder is None:
-            binder = Binder(network, Weights(network), np.zeros(1, np.int64))
+            binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
         elif binder.network is not network or binder.weights.moved:
             weights = Weights(network, former=binder.weights)
             binder = Binder(network, weights, binder.counter)
@@ -266,14 +267,18 @@ class Model(Configured):
         """The metrics that `compile` chose; none before the input is known."""
         if self.design.graph is None:
             return []
-        return self.training.goal(self.design.network("metrics").output_features).metrics
+        return self._goal().metrics
 
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, by name; none before the input is known."""
         if self.design.graph is None or not self.training.aims:
             return []
-        return list(self.training.goal(self.design.network("metrics").output_features).logs())
+        return list(self._goal().logs())
+
+    def _goal(self) -> Goal:
+        network = self.design.network("metrics")
+        return self.training.goal(network.output_features, network.ops)
 
     # Weights
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
+from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.network.network import Network
@@ -16,7 +17,7 @@ from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.graph import Node
 from nlstm.plan.parameters import ParameterBuffer
-from nlstm.plan.plan import Call, Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 
@@ -37,15 +38,15 @@ class Scoring(Protocol):
     def bind(
         self,
         plan: Plan,
-        targets: Sequence[np.ndarray | None],
+        targets: Sequence[Array | None],
         outputs: Sequence[Tensor],
-        weights: Sequence[np.ndarray | None],
+        weights: Sequence[Array | None],
         activations: Sequence[str | None],
     ) -> None:
         """Append the calls of losses and metrics."""
 
-    def add_penalty(self, value: np.ndarray, rows: int) -> None:
-        """Count the penalty of a batch."""
+    def penalty_count(self, plan: Plan) -> Call:
+        """Return the call that counts the penalty of a batch."""
 
 
 class Trained(Protocol):
@@ -54,7 +55,7 @@ class Trained(Protocol):
     optimizer: Optimizer | None
     frozen: tuple[Layer, ...]
 
-    def goal(self, features: Sequence[int]) -> Any:
+    def goal(self, features: Sequence[int], ops: Operations) -> Any:
         """Return new totals, for outputs of so many features."""
 
 
@@ -79,11 +80,11 @@ class Bench:
             self.plans.clear()
             self.training, self._goal = training, None
 
-    def goal(self, features: Sequence[int]) -> Any:
-        """Return the totals of losses and metrics, for outputs of so many features."""
+    def goal(self, network: Network) -> Any:
+        """Return the totals of losses and metrics, for the outputs of a network."""
         if self._goal is None:
             assert self.training is not None
-            self._goal = self.training.goal(features)
+            self._goal = self.training.goal(network.output_features, network.ops)
         return self._goal
 
 
@@ -94,11 +95,11 @@ class Binder:
     ----------
     network : Network
     weights : Weights
-    counter : ndarray(int64), shape (1,)
+    counter : Cell of int64, size 1
         The training steps so far, which choose dropout's masks.
     """
 
-    def __init__(self, network: Network, weights: Weights, counter: np.ndarray) -> None:
+    def __init__(self, network: Network, weights: Weights, counter: Cell) -> None:
         self.network, self.weights, self.counter = network, weights, counter
         self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
@@ -120,7 +121,7 @@ class Binder:
         return self._benches[-1]
 
     def _plan_cache(self) -> PlanCache:
-        return PlanCache(self.network.ops, self.network.dtype, self.counter)
+        return PlanCache(self.network.ops, self.network.dtype, self.counter.device)
 
     def forget(self) -> None:
         """Forget all plans: bound calls hold what has changed, such as the keys of seeds."""
@@ -150,13 +151,15 @@ class Binder:
             if goal is not None and plan.penalised:
                 value = plan.penalty_value
                 step.calls = [
-                    (value.fill, (0.0,)),
+                    (plan.ops.fill, (value, 0.0)),
                     *step.calls,
-                    (goal.add_penalty, (value, plan.rows)),
+                    goal.penalty_count(plan),
                 ]
             # Here all gradients are there: what reduces them over machines goes between.
             if training is not None:
                 step.calls = [*step.calls, *self._update(training), *plan.constraints]
+                assert training.optimizer is not None
+                step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
             return step
 
         steps, trains = data.x[0].shape[1], training is not None
@@ -215,7 +218,8 @@ class Binder:
             goal.bind(plan, targets, outputs, weights, activations)
             for parameter in self.weights.trained(frozen).values():
                 parameter.bind_rules(plan)
-        return Step(np.zeros(plan.rows, np.int64), inputs, outputs, targets, weights, [])
+        index = plan.ops.cell(np.int64, plan.rows)
+        return Step(index, inputs, outputs, targets, weights, [], plan.beforehand)
 
     def _fusions(self, training: bool, goal: Scoring | None) -> tuple[list[str | None], list[Node]]:
         """Return the activation of each output that its loss may take over, and the calls of them.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
+from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph, Shape
 
@@ -41,9 +42,9 @@ class Network:
     dtype: np.dtype
 
     @cached_property
-    def ops(self) -> Any:
+    def ops(self) -> Operations:
         """The kernels, loaded when first needed."""
-        return kernels.load("cpu", self.dtype.name)
+        return kernels.load(None, self.dtype)
 
     @property
     def layers(self) -> list[Layer]:

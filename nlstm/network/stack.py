@@ -228,10 +228,12 @@ class Stack:
 
     def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
         """Return the shape of one sample of `x`, for any number of steps and for that of `x`."""
+        if is_pair(x):
+            x = x.x
         if isinstance(x, dict) and len(x) == 1:
             x = next(iter(x.values()))
         label, layers = self.input_names[0], self.layers
-        found = x.shape if is_source(x) else checked_rows(x.x if is_pair(x) else x).shape
+        found = x.shape if is_source(x) else checked_rows(x).shape
         before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
         if any(layer.needs_sequence for layer in before):
             check_rank(found, 2, label)

@@ -9,7 +9,7 @@ import numpy as np
 from nlstm.layers.layer import StreamedLayer, checked_size
 from nlstm.network.network import Network
 from nlstm.network.weights import Weights
-from nlstm.plan.parameters import Parameter, ParameterBuffer, aligned_zeros
+from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Stream", "open_stream"]
 
@@ -49,8 +49,7 @@ class Stream:
             raise ValueError("The model has no layer that computes anything.")
         self._ops, self._batch_size, self._lanes = ops, batch_size, ops.lanes(dtype)
         table, (x, state_size, work_size) = self._table(home)
-        self._work = aligned_zeros(work_size, dtype)
-        self._state = aligned_zeros(state_size, dtype)
+        self._work, self._state = ops.zeros(work_size), ops.zeros(state_size)
         self._shape = (batch_size, self._layers[0].features)
         self._x = self._work[x : x + math.prod(self._shape)].reshape(self._shape)
         first, width = table[-1, -2:]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.layers.layer import check_weight
 from nlstm.network.network import Network
@@ -37,7 +38,7 @@ class Weights:
             _build_layer(node, network)
         self.network = network
         self.named = _by_name(network.labels)
-        self.homes = _housed(list(self.named.values()), network.dtype, former)
+        self.homes = _housed(list(self.named.values()), network.ops, former)
         self._frozen: tuple[Layer, ...] = ()
         self._mirror: tuple[ParameterBuffer, list[Call], list[Call]] | None = None
 
@@ -62,7 +63,7 @@ class Weights:
             return self.homes[0], [], []
         if self._mirror is None or tuple(frozen) != self._frozen:
             self._frozen = tuple(frozen)
-            self._mirror = ParameterBuffer.mirror(own, self.network.dtype)
+            self._mirror = ParameterBuffer.mirror(own, self.network.ops)
         return self._mirror
 
     def get(self) -> list[np.ndarray]:
@@ -98,7 +99,7 @@ class Weights:
     def first_non_finite(self) -> str | None:
         """Return "layer/weight" for the first that holds NaN or infinity, or None."""
         for name, parameter in self.named.items():
-            if not np.isfinite(parameter.get()).all():
+            if not parameter.is_finite():
                 return name
         return None
 
@@ -131,13 +132,13 @@ def _build_layer(node: Node, network: Network) -> None:
 
 
 def _housed(
-    parameters: list[Parameter], dtype: np.dtype, former: Weights | None
+    parameters: list[Parameter], ops: Operations, former: Weights | None
 ) -> list[ParameterBuffer]:
     """Give new weights a buffer; those of layers that other models built stay in theirs."""
     if former is not None and all(one.home in (None, former.homes[0]) for one in parameters):
-        return [ParameterBuffer(parameters, dtype)]
+        return [ParameterBuffer(parameters, ops)]
     fresh = [one for one in parameters if one.home is None]
     if fresh:
-        ParameterBuffer(fresh, dtype)
+        ParameterBuffer(fresh, ops)
     homes = {id(one.home): one.home for one in parameters if one.home is not None}
-    return list(homes.values()) or [ParameterBuffer([], dtype)]
+    return list(homes.values()) or [ParameterBuffer([], ops)]

@@ -96,14 +96,12 @@ def read_validation(design: Design, training: Training, given: Any, lengths: Any
 def samples_of_first(
     design: Design, training: Training, feed: Feed, action: str, class_weight: Any = None
 ) -> Sequence[Shape]:
-    """Return the shapes of one sample, from the first batch where nothing else tells them."""
+    """Return the shapes of one sample in the first batch, which is checked."""
     first = feed.peek()
     if first is None:
         raise ValueError(
             "x gave no batch." if action == "fit" else "The data to evaluate gave no batch."
         )
-    if design.graph is not None:
-        return ()
     x, y, weight = unpacked(first)
     reader = Reader(design.network_for(x), training.aims)
     return reader.data(x, y, weight, action, None, class_weight).samples

@@ -11,11 +11,10 @@ from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.network.binder import Bench
 from nlstm.network.network import Network
-from nlstm.plan.plan import Call
 
 __all__ = ["Ready", "Steps", "array_feed", "raw_feed"]
 
-Ready = tuple[Step, list[Call]]
+Ready = Callable[[], None]  # runs a step whose rows are chosen
 StepOf = Callable[[int, Data], Step]
 
 
@@ -40,20 +39,21 @@ class Steps:
     def __init__(self, step_of: StepOf, network: Network, bench: Bench, data: Data) -> None:
         self._step_of, self._network, self._bench, self.data = step_of, network, bench, data
         self.lengths = _lengths_of(network, data)
-        self._ready: dict[int, Ready] = {}
+        self._ready: dict[int, tuple[Step, Ready]] = {}
         self._generation = -1
 
     def __call__(self, index: np.ndarray) -> Ready:
-        """Return the step and its calls for some rows; their index is written."""
+        """Return what runs the step on some rows."""
         ready = self._ready.get(index.size)
         if ready is None or self._generation != self._bench.plans.generation:
             step = self._step_of(index.size, self.data)
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            ready = self._ready[index.size] = step, step.calls_on(self._network.ops, self.data)
-        ready[0].index[:] = _arranged(index, self.lengths)
-        return ready
+            ready = self._ready[index.size] = step, step.program(self._network.ops, self.data)
+        step, run = ready
+        step.take(_arranged(index, self.lengths))
+        return run
 
 
 def array_feed(

@@ -10,7 +10,6 @@ from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpa
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.network import Network
-from nlstm.plan.plan import run
 from nlstm.training.arguments import check_batches, check_rest, checked_batches
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
@@ -108,12 +107,9 @@ def _predict(
         return binder.step(bench, rows, data)
 
     steps_of = Steps(step_of, binder.network, bench, data)
-    step, _ = steps_of(np.arange(rows))
-    results = [
-        np.empty((data.rows, output.steps, output.features), binder.network.dtype)
-        for output in step.outputs
-    ]
-    scatter = binder.network.ops.scatter_steps
+    ops, step = binder.network.ops, step_of(rows, data)
+    found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
+    moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
     if hooks is not None:
         before = hooks.batch_hook("on_predict_batch_begin")
@@ -125,14 +121,15 @@ def _predict(
     try:
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
-            step, calls = steps_of(place)
+            run = steps_of(place)
+            step = step_of(place.size, data)
             if before is not None:
                 before(batch, {})
-            run(calls)
-            for output, result in zip(step.outputs, results, strict=True):
-                scatter(output.value, start, result)
-                if steps_of.lengths is not None:
-                    result[step.index] = result[place]
+            run()
+            for output, result in zip(step.outputs, found, strict=True):
+                ops.scatter_steps(output.value, start, result)
+            if steps_of.lengths is not None:
+                moved.append((step.index.host.copy(), place))
             if after is not None:
                 after(batch, {})
             if draw is not None:
@@ -142,6 +139,10 @@ def _predict(
             progress.close()
     if hooks is not None:
         hooks.call("on_predict_end", {})
+    results = [ops.to_host(result) for result in found]
+    for index, place in moved:
+        for result in results:
+            result[index] = result[place]
     return [
         result if output.sequence else result[:, 0]
         for output, result in zip(step.outputs, results, strict=True)

@@ -11,7 +11,6 @@ from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.network.binder import Bench, Binder
-from nlstm.plan.plan import run
 from nlstm.training.feeds import Ready, Steps, array_feed
 from nlstm.training.goal import Goal
 from nlstm.training.hooks import CallbackList
@@ -49,7 +48,7 @@ class Run:
         self, binder: Binder, bench: Bench, training: Training, hooks: CallbackList
     ) -> None:
         self.binder, self.training, self.hooks = binder, training, hooks
-        self.goal: Goal = bench.goal(binder.network.output_features)
+        self.goal: Goal = bench.goal(binder.network)
         self.resume = (0, 0)
         self._bench = bench
         hooks.begin(self)
@@ -184,9 +183,9 @@ class Run:
             return cls(binder, bench, training, NO_HOOKS)._batch(data, updates)
 
     def _batch(self, data: Data, updates: bool) -> dict[str, float]:
-        _, calls = self._whole(data, updates)
+        run = self._whole(data, updates)
         self.goal.reset()
-        run(calls)
+        run()
         logs = self.goal.logs()
         if updates and not math.isfinite(logs["loss"]):
             self.warn_of_loss(logs["loss"])
@@ -204,10 +203,10 @@ class Run:
         count = first
         if first and hooks.stopped:
             return first
-        for _, calls in feed.epoch(first):
+        for run in feed.epoch(first):
             if before is not None:
                 before(count, {})
-            run(calls)
+            run()
             if after is not None:
                 after(count, self.logs())
             if draw is not None:

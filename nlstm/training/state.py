@@ -25,8 +25,9 @@ LAYER_IN_LAYER = re.compile(r"(/(?:forward_|backward_)?layer)/0(?=/)")
 
 def state_of(binder: Binder, training: Training) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the numbers that JSON holds and the arrays, in Keras's shapes."""
+    binder.counter.pull()
     numbers: dict[str, Any] = {
-        "steps": int(binder.counter[0]),
+        "steps": int(binder.counter.host[0]),
         "epochs_shuffled": training.epochs_shuffled,
         "seeds": {name: list(stream.words) for name, stream in _streams(binder, training)},
     }
@@ -78,7 +79,8 @@ def restore_state(
     for name, words in seeds.items():
         streams[name].words = (int(words[0]), int(words[1]))
     binder.forget()  # bound calls hold the keys of the old seeds
-    binder.counter[0] = numbers["steps"]
+    binder.counter.host[0] = numbers["steps"]
+    binder.counter.push()
     training.epochs_shuffled = int(numbers["epochs_shuffled"])
     for path, layer in _stateful(binder):
         places = [f"{STATES}/{path}/{number}" for number in range(len(arrays))]

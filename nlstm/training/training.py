@@ -8,6 +8,7 @@ import numpy as np
 from nlstm import losses, optimizers
 from nlstm.arguments.config import encode
 from nlstm.arguments.seeds import SeedStream
+from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.training.goal import Aim, Goal, aims
 
@@ -88,9 +89,9 @@ class Training:
         if not any(aim.loss for aim in self.aims):
             raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
 
-    def goal(self, features: Sequence[int]) -> Goal:
+    def goal(self, features: Sequence[int], ops: Operations) -> Goal:
         """Return new totals for outputs of so many features."""
-        return Goal(self.aims, features)
+        return Goal(self.aims, features, ops)
 
     def order(self, rows: int) -> np.ndarray:
         """Return a new random order of rows, or of batches."""

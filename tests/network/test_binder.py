@@ -8,7 +8,6 @@ from nlstm.layers import LSTM, Dense, InputLayer
 from nlstm.network.binder import Binder
 from nlstm.network.stack import Stack
 from nlstm.network.weights import Weights
-from nlstm.plan.plan import run
 from nlstm.training.training import Training
 
 
@@ -17,7 +16,7 @@ def binder_of(*members):
     for member in (InputLayer((5, 3)), *members):
         stack.add(member)
     network = stack.network("This")
-    return Binder(network, Weights(network), np.zeros(1, np.int64))
+    return Binder(network, Weights(network), network.ops.cell(np.int64, 1))
 
 
 def training_of(binder, **options):
@@ -41,8 +40,8 @@ def data_of(rows=6, seed=0):
 
 def predicted(binder, bench, data):
     step = binder.step(bench, data.rows, data)
-    step.index[:] = np.arange(data.rows)
-    run(step.calls_on(binder.network.ops, data))
+    step.take(np.arange(data.rows))
+    step.program(binder.network.ops, data)()
     return step.outputs[0].value[0, :, :1].copy()
 
 
@@ -59,14 +58,14 @@ def test_a_new_training_and_forget_bind_anew():
     training = training_of(binder)
     with binder.bench(training) as bench:
         step = binder.step(bench, 6, data)
-        goal = bench.goal([1])
+        goal = bench.goal(binder.network)
     with binder.bench(training) as again:
         assert again is bench and binder.step(again, 6, data) is step
-        assert again.goal([1]) is goal
+        assert again.goal(binder.network) is goal
         binder.forget()
         assert binder.step(again, 6, data) is not step
     with binder.bench(training_of(binder)) as again:
-        assert again is bench and again.goal([1]) is not goal
+        assert again is bench and again.goal(binder.network) is not goal
 
 
 def test_calls_that_overlap_write_other_memory():
@@ -86,11 +85,11 @@ def test_training_updates_after_the_backward_pass():
     training = training_of(binder)
     before = binder.weights.get()
     with binder.bench(training) as bench:
-        goal = bench.goal(binder.network.output_features)
+        goal = bench.goal(binder.network)
         for updates in (None, training):
             step = binder.step(bench, 6, data, goal, updates)
-            step.index[:] = np.arange(6)
-            run(step.calls_on(binder.network.ops, data))
+            step.take(np.arange(6))
+            step.program(binder.network.ops, data)()
             changed = [
                 not np.array_equal(one, other)
                 for one, other in zip(before, binder.weights.get(), strict=True)
