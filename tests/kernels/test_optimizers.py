@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from nlstm.kernels import cpu
-from nlstm.kernels.cpu.optimizers.descent import descent as optimizers
-from nlstm.kernels.cpu.optimizers.descent import gradients as around
+from nlstm.kernels.cpu.optimizers import descent as optimizers
+from nlstm.kernels.cpu.optimizers import gradients as around
 from tests.reference import optimizers as reference
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}

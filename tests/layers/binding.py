@@ -27,7 +27,7 @@ class Bound:
         shapes = [x.shape[1:] for x in inputs]
         self.shape = layer.output_shape(*shapes)
         layer.build(self.ops, *shapes, self.dtype)
-        self.buffer = ParameterBuffer(layer.parameters, self.dtype)
+        self.buffer = ParameterBuffer(layer.parameters, self.ops)
         rng = np.random.default_rng(3)
         for parameter in layer.parameters:
             parameter.set(rng.normal(0.0, 0.5, parameter.shape))

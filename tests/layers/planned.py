@@ -24,7 +24,7 @@ class Planned:
         if not layer.built:
             shapes = [(T, F), *[state.shape[1:] for state in states]]
             layer.build(ops, *shapes, self.dtype)
-            ParameterBuffer(layer.parameters, self.dtype)
+            ParameterBuffer(layer.parameters, ops)
         self.layer, self.ops = layer, ops
         rng = np.random.default_rng(5)
         for parameter in layer.parameters:

@@ -74,12 +74,12 @@ class Ours:
         """Bind for `arrays`, and run forward; return the outputs."""
         steps = max(a.shape[1] if a.ndim == 3 else 1 for a in arrays)
         self.plan = plan = PoisonedPlan(
-            self.model.ops, None, self.dtype, len(arrays[0]), steps, True,
+            self.model.binder.network.ops, None, self.dtype, len(arrays[0]), steps, True,
             np.zeros(1, np.int64), SCRATCH,
         )  # fmt: skip
         plan.scored = True
         self.inputs = [self._tensor(a) for a in arrays]
-        self.outputs = self.model._graph.bind(plan, self.inputs)
+        self.outputs = self.model.design.graph.bind(plan, self.inputs)
         for parameter in self.parameters:
             parameter.bind_rules(plan)
         run(plan.forward)
@@ -90,7 +90,7 @@ class Ours:
         differentiable = x.dtype.kind == "f"
         width = x.shape[-1]
         if differentiable:
-            width = self.model.ops.padded(width, self.dtype)
+            width = self.model.binder.network.ops.padded(width, self.dtype)
         value = np.zeros((*major.shape[:2], width), self.dtype)
         value[..., : x.shape[-1]] = major
         tensor = self.plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=differentiable)
@@ -103,7 +103,7 @@ class Ours:
 
         Of an LSTM's masks for the four gates the rows follow one another.
         """
-        draw = self.model.ops.dropout_mask
+        draw = self.model.binder.network.ops.dropout_mask
         drawn = [arguments for function, arguments in self.plan.forward if function is draw]
         return [out[:, :features] for *_, features, out in drawn]
 
