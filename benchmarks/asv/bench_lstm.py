@@ -1,8 +1,8 @@
-"""The LSTM kernels, one layer at a time: forward in training, backward, forward in prediction."""
+"""The LSTM (kernels/cpu/lstm), one layer: forward in training, backward, forward in prediction."""
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID, Shape
 
 CHECKED_ROWS = [0, -1]  # of a batch: rows are independent, so two show what all of them do
@@ -59,7 +59,8 @@ class Layer:
         S = ops.padded(H, dtype)
         self.h_mask = self._widened(dropped(4, N, H), S) if recurrent_dropout else None
         self.xm = np.empty_like(self.x) if dropout else None
-        self.hm = np.empty((T, 4, N, S), dtype) if recurrent_dropout else None
+        size = ops.lstm_masked_size(N, H, dtype)
+        self.hm = np.empty(size, dtype) if recurrent_dropout else None
 
         self.h, self.c = np.zeros((2, T + 1, N, S), dtype)
         self.gates = np.empty(ops.lstm_gates_shape(T, N, H, dtype), dtype)

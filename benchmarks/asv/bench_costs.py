@@ -1,8 +1,8 @@
-"""A training step with each option of the layers and the trainer; `costs.py` gives the ratios."""
+"""A training step with each option of layers and of `fit`; `peers/costs.py` gives the ratios."""
 
-from benchmarks import selection
-from benchmarks.costs import LIMITS, nlstm_steps
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID
+from benchmarks.machine.options import LIMITS, nlstm_steps
 
 
 class Costs:

@@ -1,14 +1,14 @@
 """A digest of weights after a seeded fit of models that use every layer and kind of option.
 
 Run before and after a change that should leave results alone, on one machine: equal lines, equal
-bits. ``python benchmarks/bits.py``
+bits. ``python benchmarks/machine/bits.py``
 """
 
 import hashlib
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # from any folder
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # from any folder
 
 import numpy as np
 

@@ -14,7 +14,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.markdown import table
+from benchmarks.peers.processes import TITLES, report, thread_environment
+
+ROOT = Path(__file__).resolve().parents[2]
 
 IMPORT = """
 import time
@@ -67,8 +70,6 @@ def _model(library):
 
 def measure(options) -> dict:
     """Measure every start-up figure; `{name: {"seconds": [...]}}`, or "not run" with a reason."""
-    from benchmarks.compare import TITLES, report, thread_environment
-
     base = thread_environment(options.threads)
     # Peers were installed with compiled modules; without this nlstm would be compiled every time.
     base.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -116,7 +117,8 @@ def measure(options) -> dict:
 def versions(options) -> dict[str, str]:
     """Give the versions of what is measured, as each interpreter knows them."""
     code = (
-        "import json; from benchmarks.contenders import versions_of as v; print(json.dumps(v({})))"
+        "import json; from benchmarks.peers.processes import versions_of as found; "
+        "print(json.dumps(found({})))"
     )
     asked = [(sys.executable, ("nlstm", "numba", "numpy"))]
     if options.peers:
@@ -130,8 +132,6 @@ def versions(options) -> dict[str, str]:
 
 def startup_table(results: dict) -> str:
     """Lay the measurements out, and say what did not run."""
-    from benchmarks.markdown import table
-
     rows = [["start-up", "s"]]
     for name, found in results.items():
         seconds = found["seconds"]

@@ -1,8 +1,8 @@
 """One library, one shape, one process: builds the model, then trains or predicts when told to.
 
-`python -m benchmarks.contenders NAME SHAPE` reads lines of JSON ({"do": "train", "seconds": 2}) and
-answers each with one ({"ms": 1.7}). In between it is idle, so several of them can take turns on the
-same cores. `compare.py` runs them.
+`python -m benchmarks.peers.contenders NAME SHAPE` reads lines of JSON ({"do": "train", "seconds":
+2}) and answers each with one ({"ms": 1.7}). In between it is idle, so several of them can take
+turns on the same cores. `compare.py` runs them.
 
 All train the same network on the same float32 data: LSTM layers under Dense(1), mean squared
 error, Adam at 0.001. nlstm goes through its public `fit` and `predict` with their defaults. A peer
@@ -20,13 +20,7 @@ import sys
 import time
 
 from benchmarks.grid import GRID, Shape
-
-TITLES = {
-    "nlstm": "nlstm",
-    "torch": "PyTorch",
-    "keras-jax": "Keras on JAX",
-    "keras-tensorflow": "Keras on TensorFlow",
-}
+from benchmarks.peers.processes import TITLES, stay_on_cores, versions_of
 
 
 class Nlstm:
@@ -34,21 +28,14 @@ class Nlstm:
 
     def __init__(self, shape: Shape, threads: int):
         import nlstm
-        from nlstm.layers import LSTM, Dense, Input
-        from nlstm.models import Sequential
+        from benchmarks.machine.models import compiled_model
 
         nlstm.set_num_threads(threads)
-        nlstm.set_random_seed(0)
         self.how = {"train": "fit", "predict": "predict"}
         self.versions = versions_of("nlstm", "numba", "numpy")
         self.shape = shape
         self.x, self.y = shape.data()
-        layers = [Input((shape.T, shape.F))]
-        for layer in range(shape.layers):
-            inner = layer < shape.layers - 1
-            layers.append(LSTM(shape.H, return_sequences=inner or shape.every_step))
-        self.model = Sequential([*layers, Dense(1)])
-        self.model.compile(optimizer="adam", loss="mean_squared_error")
+        self.model = compiled_model(shape)
         self.train(1)
         self.predict(1)
 
@@ -223,25 +210,6 @@ def _seconds_per_step(run, seconds):
     start = time.perf_counter()
     steps = run(more)
     return (time.perf_counter() - start) / steps
-
-
-def stay_on_cores(count):
-    """Bind this process to so many cores: some libraries size their pools by that alone."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
-
-
-def versions_of(*projects):
-    """Give the versions of those projects that are installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    found = {}
-    for project in projects:
-        try:
-            found[project] = version(project)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def main():

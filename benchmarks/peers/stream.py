@@ -15,28 +15,27 @@ from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.machine.models import STREAMED, streamed_model
+from benchmarks.markdown import table
+from benchmarks.peers.processes import (
+    TITLES,
+    report,
+    stay_on_cores,
+    thread_environment,
+    versions_of,
+)
 
-SIZES = [(1, 8), (8, 32), (32, 128)]  # F, H
+ROOT = Path(__file__).resolve().parents[2]
+
 STEPS = 100_000
 WARM_STEPS = 2_000
 INPUTS = 64  # that are taken in turn
 
 
-def nlstm_model(F, H):
-    """Build one LSTM layer for sequences of any length."""
-    import nlstm
-    from nlstm.layers import LSTM, Input
-    from nlstm.models import Sequential
-
-    nlstm.set_random_seed(0)
-    return Sequential([Input((None, F)), LSTM(H)])
-
-
 def nlstm_step(F, H):
     import nlstm
 
-    model = nlstm_model(F, H)
+    model = streamed_model(F, H)
     if not hasattr(model, "stream"):
         raise ModuleNotFoundError("this nlstm has no stream")
     nlstm.set_num_threads(1)
@@ -83,10 +82,8 @@ def measured_steps(step, inputs, count):
 
 def measure(options) -> dict:
     """Measure every size; `{"F,H": {name: {"p50": [us], "p99": [us], "versions": {}}}}`."""
-    from benchmarks.compare import report, thread_environment
-
     results = {}
-    for F, H in SIZES:
+    for F, H in STREAMED:
         of_size = results[f"{F},{H}"] = {}
         for turn in range(options.rounds):
             for name in ["nlstm", *(peer for peer in options.peers if peer in STEP_MAKERS)]:
@@ -94,7 +91,7 @@ def measure(options) -> dict:
                 if "not run" in found:
                     continue
                 python = sys.executable if name == "nlstm" else options.peer_python
-                command = [python, "-m", "benchmarks.stream", name, str(F), str(H)]
+                command = [python, "-m", "benchmarks.peers.stream", name, str(F), str(H)]
                 done = subprocess.run(
                     [*command, "--steps", str(options.steps)],
                     cwd=ROOT,
@@ -115,9 +112,6 @@ def measure(options) -> dict:
 
 def stream_table(results: dict) -> str:
     """Lay the measurements out, and say what did not run."""
-    from benchmarks.contenders import TITLES
-    from benchmarks.markdown import table
-
     names = [name for name in STEP_MAKERS if any(name in of_size for of_size in results.values())]
     head = [f"{rank} us: {TITLES[name]}" for name in names for rank in ("p50", "p99")]
     rows, reasons = [["one step F,H", *head, "ratio of p50"]], {}
@@ -146,8 +140,6 @@ def main():
     parser.add_argument("H", type=int)
     parser.add_argument("--steps", type=int, default=STEPS)
     options = parser.parse_args()
-    from benchmarks.contenders import stay_on_cores, versions_of
-
     stay_on_cores(1)
     step, inputs = STEP_MAKERS[options.name](options.F, options.H)
     measured_steps(step, inputs, WARM_STEPS)

@@ -4,15 +4,15 @@ import os
 
 import numpy as np
 
-from benchmarks import QUICK, selection
+from benchmarks.asv.cases import QUICK, selection
 from benchmarks.grid import GRID
-from benchmarks.memory import fit_bytes, measured_bytes
+from benchmarks.machine.memory import fit_bytes, measured_bytes
 
 LARGE = ["forecast2", "hydro", "hydrowide", "speech", "wide"]  # below, a few pages decide
 
 
 class Peak:
-    """Peak memory of a fit over the formula of `benchmarks/memory.py`."""
+    """Peak memory of a fit over the formula of `benchmarks/machine/memory.py`."""
 
     timeout = 300
     params = [selection(LARGE, ["forecast2"])]

@@ -1,11 +1,11 @@
-"""exp, sigmoid and tanh: nanoseconds for one vector, on numbers in the first-level cache."""
+"""exp, sigmoid, tanh (kernels/cpu/machine): ns for one vector, on numbers in the nearest cache."""
 
 import time
 
 import numba
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from nlstm.kernels.cpu.machine import simd
 
 NUMBERS = 1024

@@ -1,11 +1,12 @@
-"""Dropout: drawing a mask, and a mask's product with values."""
+"""Numbers drawn in a step (kernels/cpu/data, random): masks, their product with values, noise."""
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import LayerTimes, normal, selection
 from benchmarks.grid import GRID
 
 RATE = 0.3
+LAYERS = ["GaussianNoise", "SpatialDropout1D"]
 
 
 class Dropout:
@@ -40,3 +41,19 @@ class Dropout:
 
     def time_apply(self, *parameters):
         self.apply(*self.key, self.x, self.out)
+
+
+class Noise(LayerTimes):
+    """A layer that adds noise to the input of a shape, or drops whole features of it."""
+
+    params = [
+        selection(["seed", "weather", "speech"], ["seed"]),
+        ["GaussianNoise", "SpatialDropout1D"],
+    ]
+    param_names = ["shape", "layer"]
+
+    def setup(self, name, layer):
+        from nlstm import layers
+
+        shape = GRID[name]
+        self.bind(getattr(layers, layer)(RATE), normal(shape.N, shape.T, shape.F))

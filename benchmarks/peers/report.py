@@ -3,7 +3,7 @@
     python benchmarks/compare.py --json grid.json
     python benchmarks/compare.py --stream --json stream.json
     python benchmarks/compare.py --startup --json startup.json
-    python -m benchmarks.report grid.json stream.json startup.json
+    python -m benchmarks.peers.report grid.json stream.json startup.json
 
 Writes benchmarks/results/<date>-<cpu>-<isa>.md, one file for each day, processor and kind of vector
 instructions, and fills the README's table from the first run of the grid; --no-readme leaves it.
@@ -16,11 +16,11 @@ import statistics
 from pathlib import Path
 
 from benchmarks import markdown
-from benchmarks.compare import text_of
-from benchmarks.contenders import TITLES
 from benchmarks.grid import GRID
+from benchmarks.peers.compare import text_of
+from benchmarks.peers.processes import TITLES
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
 README = ROOT / "README.md"
 

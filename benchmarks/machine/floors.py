@@ -1,9 +1,9 @@
 """Two floors under a training step: its operations, and its bytes.
 
     python benchmarks/compare.py --peers none --json table.json
-    python -m benchmarks.floors --json table.json           # beside measured times
-    python -m benchmarks.floors --json table.json --write   # into docs/performance.md as well
-    python -m benchmarks.floors                             # the floors alone
+    python -m benchmarks.machine.floors --json table.json           # beside measured times
+    python -m benchmarks.machine.floors --json table.json --write   # into docs/performance.md too
+    python -m benchmarks.machine.floors                             # the floors alone
 
 No step is faster than its operations at the rate of FMA, nor than its bytes at the bandwidth of the
 level they live in. Operations are the matrix products' of `grid.py`; the rate is that of `peak.py`.
@@ -30,10 +30,10 @@ from pathlib import Path
 
 from benchmarks import markdown
 from benchmarks.grid import GRID, Shape
-from benchmarks.memory import GATES, NUMBER, fit_bytes, in_vectors
-from benchmarks.peak import bandwidth, isa, peak_gflops, vector_floats
+from benchmarks.machine.memory import GATES, NUMBER, fit_bytes, in_vectors
+from benchmarks.machine.peak import bandwidth, isa, peak_gflops, vector_floats
 
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
 WEIGHT_PASSES = 10  # two reads, one write of the gradient, Adam's seven
 
 

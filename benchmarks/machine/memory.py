@@ -1,6 +1,6 @@
 """How much memory a fit holds: the least there can be, and what it takes.
 
-    python -m benchmarks.memory [--shapes hydro,hydrowide] [--batches 2]
+    python -m benchmarks.machine.memory [--shapes hydro,hydrowide] [--batches 2]
 
 The least is the data, the weights with their gradients and Adam's two moments, and what the forward
 pass of one batch must save for the backward pass. Units are counted in whole vectors (Hp):
@@ -20,9 +20,10 @@ import sys
 from pathlib import Path
 
 from benchmarks.grid import GRID, Shape
+from benchmarks.machine.models import compiled_model
 from benchmarks.markdown import table
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 NUMBER = 4  # bytes: float32
 GATES = 4
 COPIES = 4  # of the weights: themselves, their gradients, Adam's two moments
@@ -56,7 +57,7 @@ def fit_bytes(shape: Shape, batches: int, lanes: int) -> int:
 
 def measured_bytes(shape: Shape, batches: int) -> int:
     """Run a fit in a fresh process; give the bytes by which its peak grew."""
-    command = [sys.executable, "-m", "benchmarks.memory", "--fit", shape.name]
+    command = [sys.executable, "-m", "benchmarks.machine.memory", "--fit", shape.name]
     command += ["--batches", str(batches)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -65,8 +66,6 @@ def measured_bytes(shape: Shape, batches: int) -> int:
 def _growth_in_this_process(shape, batches):
     import resource
     from dataclasses import replace
-
-    from benchmarks.bench_fit import compiled_model
 
     def fit(shape):
         x, y = shape.data(batches)

@@ -1,7 +1,7 @@
 """What this machine really does: multiply-adds in registers, and bytes moved at any footprint.
 
-    python benchmarks/peak.py [--threads 1,2] [--json]
-    python benchmarks/peak.py --bandwidth [--threads 2]
+    python benchmarks/machine/peak.py [--threads 1,2] [--json]
+    python benchmarks/machine/peak.py --bandwidth [--threads 2]
 
 Honours NUMBA_CPU_FEATURES: with AVX2 chosen there, the peak is AVX2's.
 """

@@ -4,24 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID, Shape
-
-
-def compiled_model(shape: Shape):
-    """Build the model of a shape, as a user would."""
-    import nlstm
-    from nlstm.layers import LSTM, Dense, Input
-    from nlstm.models import Sequential
-
-    nlstm.set_random_seed(0)
-    layers = [Input((shape.T, shape.F))]
-    for layer in range(shape.layers):
-        inner = layer < shape.layers - 1
-        layers.append(LSTM(shape.H, return_sequences=inner or shape.every_step))
-    model = Sequential([*layers, Dense(1)])
-    model.compile(optimizer="adam", loss="mean_squared_error")
-    return model
+from benchmarks.machine.models import compiled_model
 
 
 class _Trained:

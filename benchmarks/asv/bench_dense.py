@@ -1,8 +1,8 @@
-"""The dense kernels: the heads of the grid, and products that are large for themselves."""
+"""Dense layers (kernels/cpu/dense): the heads of the grid, and products large for themselves."""
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID
 
 

@@ -1,8 +1,8 @@
-"""The losses with their gradients, and the metrics."""
+"""The losses (kernels/cpu/losses) with their gradients, and the metrics."""
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from nlstm.kernels.cpu.losses.choice import FUNCTIONS
 
 # Those whose gradients the reference gives; the others share their kernels.

@@ -1,11 +1,11 @@
-"""The register tile: GFLOP/s by its shape and its sum's length, all in the nearest cache."""
+"""The register tile (kernels/cpu/products): GFLOP/s by shape and length, in the nearest cache."""
 
 import time
 
 import numba
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, tile
 
 SECONDS = 0.05
@@ -23,7 +23,7 @@ def products(rows, vectors, C, A, B, L, repeats):
 
 
 class Tile:
-    """Higher is better here; the limit is one thread of `benchmarks/peak.py`."""
+    """Higher is better here; the limit is one thread of `benchmarks/machine/peak.py`."""
 
     params = [
         selection(sorted({1, ROWS // 2, ROWS}), [ROWS]),

@@ -1,8 +1,8 @@
-"""Batches in and out: a shuffled batch of the user's rows, and outputs back to the user's order."""
+"""Batches in and out (kernels/cpu/data, sequences): shuffled rows, and outputs in users' order."""
 
 import numpy as np
 
-from benchmarks import selection
+from benchmarks.asv.cases import selection
 from benchmarks.grid import GRID
 
 

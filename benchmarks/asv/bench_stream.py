@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from benchmarks.stream import SIZES, nlstm_model
+from benchmarks.machine.models import STREAMED, streamed_model
 
 CHECKED_STEPS = 10
 
 
 class Step:
-    params = [[f"{F},{H}" for F, H in SIZES]]
+    params = [[f"{F},{H}" for F, H in STREAMED]]
     param_names = ["F,H"]
 
     def setup(self, sizes):
         F, H = map(int, sizes.split(","))
-        model = nlstm_model(F, H)
+        model = streamed_model(F, H)
         if not hasattr(model, "stream"):  # commits before there was one
             raise NotImplementedError("this nlstm has no stream")
         x = np.random.default_rng(0).standard_normal((1, CHECKED_STEPS, F), np.float32)
