@@ -52,7 +52,8 @@ class Planned:
         return inputs, begun, self.layer.bind(plan, inputs, *begun)
 
     def _gradient(self, T, N, F, training):
-        return np.full((T, N, self.ops.padded(F, self.dtype)), np.nan) if training else None
+        shape = T, N, self.ops.padded(F, self.dtype)
+        return np.full(shape, np.nan, self.dtype) if training else None
 
     def forward(self):
         """Return the outputs, batch first."""
