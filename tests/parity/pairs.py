@@ -74,7 +74,8 @@ class Ours:
         steps = max(a.shape[1] if a.ndim == 3 else 1 for a in arrays)
         self.plan, (self.inputs, self.outputs) = poisoned_plan(
             lambda plan: self._bind(plan, arrays),
-            self.model.ops, self.dtype, len(arrays[0]), steps, True, np.zeros(1, np.int64),
+            self.model.ops, self.dtype, len(arrays[0]), steps, True,
+            self.model.ops.zeros(1, np.int64),
         )  # fmt: skip
         self.plan.run_forward()
         return [seen(y, y.value) for y in self.outputs]
