@@ -79,7 +79,7 @@ class Ours:
             len(arrays[0]),
             steps,
             True,
-            np.zeros(1, np.int64),
+            self.model.binder.network.ops.zeros(1, np.int64),
         )
         self.plan.run_forward()
         return [seen(y, y.value) for y in self.outputs]
