@@ -49,7 +49,7 @@ class Regularizer(Configured):
                 gradient += parameter.pack(np.asarray(self.gradient(value)))
 
         given = (parameter.packed, parameter.gradient, plan.penalty_value)
-        plan.penalty(*plan.ops.host(add, given, given[1:], *given))
+        plan.penalties.append(plan.ops.host(add, given, given[1:], *given))
 
 
 class L1L2(Regularizer):

@@ -35,6 +35,8 @@ float64. Beside them it has the device's words: see `nlstm.kernels.operations.Op
 * ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``,
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``project_recurrence(projection, recurrent_kernel, outputs, product)`` and its backward form,
+  for an LSTM with a projection
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
   normalised_backward``, ``normalised_scratch_size(T, N, F, H, dtype)``,
   ``normalised_factors_shape(T, N)``: with layer normalisation

@@ -123,7 +123,7 @@ class Parameter:
             self.regularizer.bind(plan, self)
         if self.constraint is not None and plan.training:
             packed = self.packed
-            plan.constrain(*plan.ops.host(self._constrain, (packed,), (packed,), packed))
+            plan.constraints.append(plan.ops.host(self._constrain, (packed,), (packed,), packed))
 
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""

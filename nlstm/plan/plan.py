@@ -130,8 +130,10 @@ class Plan:
         Whether losses are computed: False for prediction.
     penalised : bool
         Whether `penalty_value` is used.
-    penalties, constraints : list of Call
-        See `penalty` and `constrain`.
+    penalties : list of Call
+        See `penalty`.
+    constraints : list of Call
+        What runs after the optimizer's calls, on the new weights.
     """
 
     def __init__(
@@ -266,10 +268,6 @@ class Plan:
         that writes to the `input_gradient` of the tensor.
         """
         self.penalties.append((function, arguments))
-
-    def constrain(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Append a call that runs after the optimizer's, on the new weights."""
-        self.constraints.append((function, arguments))
 
     def call_back(self, outputs: Tensor | tuple[Tensor, ...], *calls: Call) -> None:
         """Give the backward calls of the layer that made `outputs`, in the order they run."""

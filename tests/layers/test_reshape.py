@@ -5,6 +5,7 @@ import pytest
 
 from nlstm.layers import Flatten, RepeatVector, Reshape
 from tests.layers.binding import Bound
+from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 6))
 MASK = np.ones((5, 4))
@@ -40,10 +41,18 @@ def test_flat_values_get_steps():
     np.testing.assert_array_equal(bound.forward()[0], X[:, 0].reshape(5, 3, 2))
 
 
-def test_large_values_are_reshaped_by_several_threads():
-    x = np.random.default_rng(0).normal(size=(40, 60, 90))
-    bound = Bound(Flatten(), x)
-    np.testing.assert_array_equal(bound.forward()[0], x.reshape(40, -1))
+def test_large_values_are_reshaped_by_several_threads(threads):
+    x, slope = np.random.default_rng(0).normal(size=(2, 40, 60, 90))
+
+    def run():
+        bound = Bound(Flatten(), x)
+        (y,) = bound.forward()
+        (dx,), _ = bound.backward(slope.reshape(40, -1))
+        return y, dx
+
+    y, dx = same_bits(threads, run, "data.rearrange.reshape_parallel")
+    np.testing.assert_array_equal(y, x.reshape(40, -1))
+    np.testing.assert_array_equal(dx, slope)
 
 
 def test_shapes_with_any_number_of_steps():
