@@ -15,6 +15,19 @@ import numba  # noqa: E402, it reads the number of threads once
 import pytest  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device", default=None, help="where models compute; opaque: see tests/opaque/device.py"
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--device") == "opaque":
+        from tests.opaque import device
+
+        device.choose()
+
+
 @pytest.fixture
 def threads():
     """Give the numbers of threads to compare, two at least, and set the number back afterwards."""

@@ -36,8 +36,9 @@ def save_model(
         The file is there and `overwrite` is false.
     """
     check_overwrite(filepath, overwrite)
-    weights = {name: one.get() for name, one in model._parameters_by_name().items()}
-    numbers, arrays = state_of(model)
+    binder = model.binder
+    weights = {name: one.get() for name, one in binder.weights.named.items()}
+    numbers, arrays = state_of(binder, model.training)
     config = {
         "model": serialize(model),
         "compile": model.get_compile_config(),
@@ -79,7 +80,7 @@ def load_model(
         _fill(filepath, model, arrays)
         if compiled is not None:
             model.compile(**compiled)
-        restore_state(model, config["training"], arrays, optimizer=compiled is not None)
+        restore_state(model.binder, model.training, config["training"], arrays)
     except Exception as error:
         text = str(error)
         place = "" if text.startswith(str(filepath)) else f"{filepath} cannot be loaded: "
@@ -88,7 +89,7 @@ def load_model(
 
 
 def _fill(path: Any, model: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    parameters = model._parameters_by_name()
+    parameters = model.binder.weights.named
     weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
     check_arrays(path, weights, {name: one.shape for name, one in parameters.items()})
     for name, parameter in parameters.items():

@@ -107,11 +107,14 @@ class LastCallback(Callback):
     ----------
     companions : list of Callback
         All callbacks of the run.
+    run : Run
+        What is running.
     batch_hooks : tuple of str
         The batch hooks that it wants to come after.
     """
 
     companions: list[Callback] = []  # replaced as a whole, never changed
+    run: Any = None
     batch_hooks: tuple[str, ...] = ()
 
     def after(self, hook: str, *arguments: Any) -> None:
@@ -172,12 +175,23 @@ class CallbackList:
                 raise TypeError(
                     f"callbacks must be nlstm.callbacks.Callback objects; got {callback!r}."
                 )
+        self._model = model
         self._last = [one for one in self.callbacks if isinstance(one, LastCallback)]
         for callback in self._last:
             callback.companions = self.callbacks
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
+
+    def begin(self, run: Any) -> None:
+        """Tell the callbacks that look at it what is going to run."""
+        for callback in self._last:
+            callback.run = run
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has set the model's `stop_training`."""
+        return self._model.stop_training
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of every callback, in order."""

@@ -2,9 +2,15 @@
 
 import numpy as np
 
+from nlstm import kernels
 from nlstm.plan.plan import Arena, Plan, run
 
-__all__ = ["PoisonedPlan", "poisoned_plan"]
+__all__ = ["PoisonedPlan", "host", "poisoned_plan"]
+
+
+def host(array):
+    """Return what a device's array or a host's holds."""
+    return array if isinstance(array, np.ndarray) else kernels.load().to_host(array)
 
 
 class PoisonedPlan(Plan):
@@ -21,20 +27,21 @@ class PoisonedPlan(Plan):
     def array(self, shape):
         found = super().array(shape)
         self.buffers.append(found)
-        found.fill(np.nan)
+        self.ops.fill(found, np.nan)
         return found
 
     def scratch(self, size):
         found = super().scratch(size)
         assert found.size == size, "the scratch is smaller than what was asked for"
         self.scratches.append(found)
-        found.fill(np.nan)
+        self.ops.fill(found, np.nan)
         return found
 
     def run_forward(self):
         """Run the forward pass: nothing is left in any buffer from the run before."""
+        run(self.beforehand)
         for buffer in self.buffers:
-            buffer.fill(np.nan)
+            self.ops.fill(buffer, np.nan)
         self._run(self.forward)
 
     def run_backward(self, calls=None):
@@ -44,7 +51,7 @@ class PoisonedPlan(Plan):
     def _run(self, calls):
         for call in calls:
             for scratch in self.scratches:
-                scratch.fill(np.nan)
+                self.ops.fill(scratch, np.nan)
             run([call])
 
 
@@ -56,8 +63,8 @@ def poisoned_plan(bind, ops, dtype, rows, steps, training, counter, arena=True):
     if not arena:
         return measured, found
     size = measured.size + PoisonedPlan(ops, None, *shape, measured.scratch_size).size
-    memory = Arena(dtype)
-    memory.reserve(size)
+    memory = Arena(ops)
+    memory.reserve(size, measured.mask_size)
     plan = PoisonedPlan(ops, memory, *shape, measured.scratch_size)
     found = bind(plan)
     assert plan.size == size, "a layer takes other buffers when it is bound again"

@@ -78,7 +78,7 @@ def test_layers_come_in_keras_order_with_unique_names():
     assert model.output_shape == [(None, 1), (None, 2)]
     x = Input((3,))
     model = Model(x, Dense(1)(Dense(2)(Dense(3)(x))))
-    assert [one.name for one in model._layers] == ["dense", "dense_1", "dense_2"]
+    assert [one.name for one in model.design.layers] == ["dense", "dense_1", "dense_2"]
     with says(ValueError, "The name 'd' is used twice in the model; names are unique."):
         Model(x, Dense(1, name="d")(Dense(1, name="d")(x)))
 

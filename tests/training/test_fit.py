@@ -341,7 +341,8 @@ def test_an_interrupt_inside_a_step_leaves_the_last_whole_step(monkeypatch):
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    step = next(iter(model._plan_cache()._kept.values()))
+    with model.binder.bench(model.training) as bench:
+        step = next(iter(bench.plans._kept.values()))
     step.calls[-2] = (interrupted, ())  # the last call before the update
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, Y, batch_size=32, shuffle=False, verbose=0)
