@@ -10,8 +10,15 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 
 from nlstm.kernels import cpu
+from nlstm.kernels.cpu.lstm.schedule import schedule
 
 PREFIX = cpu.__name__ + "."
+
+
+@numba.njit
+def lstm_slices(T, N, F, H, threads):
+    """Return (row slices, unit slices) of the LSTM, as its kernels choose them."""
+    return schedule(T, N, F, H, threads)
 
 
 @functools.cache

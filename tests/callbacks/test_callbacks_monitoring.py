@@ -168,7 +168,9 @@ def test_errors_of_a_schedule_are_those_of_its_author(model):
     def broken(epoch, rate):
         return rate + "1"
 
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(
+        TypeError, match=r"^unsupported operand type\(s\) for \+: 'float' and 'str'$"
+    ):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(broken)])
     with pytest.raises(ValueError, match="schedule must return a number; it returned None"):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: None)])

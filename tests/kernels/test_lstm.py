@@ -1,6 +1,5 @@
 """The LSTM kernels against the float64 reference, in every option and at awkward shapes."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -8,7 +7,7 @@ from nlstm.kernels.cpu.lstm import schedule as schedules
 from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.reference.lstm import lstm_backward, lstm_forward
-from tests.schedules import same_bits
+from tests.schedules import lstm_slices, same_bits
 
 SHAPES = [
     (1, 1, 1, 1),
@@ -94,17 +93,12 @@ SCHEDULES = {
 }
 
 
-@numba.njit
-def chosen(T, N, F, H, threads, B, L, itemsize):
-    slices = schedules.partial_slices(N, F, H, B, L, itemsize) > 0
-    return schedules.schedule(T, N, F, H, threads), slices, schedules.is_projected(F, H)
-
-
 def schedule_of(shape, dtype, threads):
     """Return what `SCHEDULES` says after the shape, from the kernels' own functions."""
     (N, T, F, H), L = shape, layout.lanes(dtype)
     itemsize = np.dtype(dtype).itemsize
-    return chosen(T, N, F, H, threads, layout.blocks(H, dtype), L, itemsize)
+    partial = schedules.partial_slices.py_func(N, F, H, layout.blocks(H, dtype), L, itemsize)
+    return lstm_slices(T, N, F, H, threads), partial > 0, schedules.is_projected.py_func(F, H)
 
 
 def test_shapes_that_take_one_thread_are_known_as_such():

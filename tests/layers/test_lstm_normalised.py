@@ -44,6 +44,7 @@ def reference(x, states, mask, reverse, W, U, b, gain_x, gain_h, gain_c, offset_
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_outputs_and_gradients(reverse):
+    rng = np.random.default_rng(1)
     options = {"return_sequences": True, "return_state": True, "go_backwards": reverse}
     planned = Planned(LSTM(H, layer_norm=True, **options), X, MASK, STATES)
     names = [one.name for one in planned.layer.parameters]
@@ -56,14 +57,14 @@ def test_outputs_and_gradients(reverse):
         return reference(x, (h, c), MASK, reverse, *weights)
 
     assert_close(planned.forward(), outputs(values))
-    slopes = [RNG.normal(size=one.shape) for one in outputs(values)]
+    slopes = [rng.normal(size=one.shape) for one in outputs(values)]
     inputs, weights = planned.backward(slopes)
 
     def loss(values):
         return sum((slope * one).sum() for slope, one in zip(slopes, outputs(values)))
 
     for (name, value), derivative in zip(values.items(), [*inputs, *weights], strict=True):
-        way = RNG.normal(size=value.shape)
+        way = rng.normal(size=value.shape)
         ends = [loss(values | {name: value + step * way}) for step in (1e-6, -1e-6)]
         wanted = (ends[0] - ends[1]) / 2e-6
         assert (derivative * way).sum() == pytest.approx(wanted, rel=1e-6), name
@@ -141,7 +142,7 @@ def test_same_bits_at_any_number_of_threads(name, dtype, threads):
 
 def test_it_cannot_stream():
     planned = Planned(LSTM(H, layer_norm=True), X, MASK, STATES)
-    with pytest.raises(TypeError, match="layer_norm"):
+    with pytest.raises(TypeError, match="^lstm has layer_norm, which no stream computes yet"):
         planned.layer.streamed()
 
 

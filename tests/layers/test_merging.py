@@ -169,7 +169,7 @@ def test_masks_of_concatenated_features():
 def test_errors_of_concatenate():
     with pytest.raises(ValueError, match=r"differ in axis -1 alone; got \(None, 4, 3\)"):
         Concatenate().output_shape((4, 3), (5, 3))
-    with pytest.raises(ValueError, match="as many axes"):
+    with pytest.raises(ValueError, match="concatenate expects inputs of as many axes; got"):
         Concatenate().output_shape((4, 3), (3,))
     with pytest.raises(ValueError, match="axis must be one of"):
         Concatenate(0).output_shape((4, 3), (4, 3))
