@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.asv.cases import check_finite, run_all, selection, weight_buffer
+from benchmarks.asv.cases import check_finite, run_all, selection, update_calls, weight_buffer
 from benchmarks.grid import GRID
 
 OPTIONS = {
@@ -23,12 +23,11 @@ class Around:
     param_names = ["shape", "option"]
 
     def setup(self, name, option):
-        from nlstm.kernels import load
         from nlstm.optimizers import SGD
 
         buffer = weight_buffer(GRID[name].parameters)
         before = buffer.value.copy()
-        self.calls = SGD(0.001, **OPTIONS[option]).bind(load("cpu", "float32"), buffer)
+        self.calls = update_calls(SGD(0.001, **OPTIONS[option]), buffer)
         for _ in range(2):  # of accumulated gradients the second one takes the step
             self.time_step()
         check_finite([buffer.value], option)

@@ -5,7 +5,7 @@ Models of a million weights or more are updated by all threads.
 
 import numpy as np
 
-from benchmarks.asv.cases import check_finite, run_all, selection, weight_buffer
+from benchmarks.asv.cases import check_finite, run_all, selection, update_calls, weight_buffer
 from benchmarks.grid import GRID
 
 CHECKED = 50  # weights
@@ -44,12 +44,11 @@ class Update:
 
     def setup(self, name, rule):
         from nlstm import optimizers
-        from nlstm.kernels import load
         from tests.reference import optimizers as reference
 
         kind, settings = RULES[rule]
         buffer = weight_buffer(GRID[name].parameters)
-        self.calls = getattr(optimizers, kind)(**settings).bind(load("cpu", "float32"), buffer)
+        self.calls = update_calls(getattr(optimizers, kind)(**settings), buffer)
         wanted = buffer.value[:CHECKED].astype(float)
         getattr(reference, kind)(*settings.values()).update(wanted, buffer.gradient[:CHECKED])
         self.time_update()

@@ -42,6 +42,7 @@ def run_all(calls):
 
 def weight_buffer(size):
     """Put `size` weights in four arrays of a flat buffer, and gradients beside them."""
+    from nlstm.kernels import load
     from nlstm.plan.parameters import Parameter, ParameterBuffer
 
     def same(array):
@@ -49,10 +50,16 @@ def weight_buffer(size):
 
     parts = [normal(len(part)) for part in np.array_split(np.empty(size), 4)]
     parameters = [Parameter("weights", part.shape, part.copy, same, same) for part in parts]
-    buffer = ParameterBuffer(parameters, np.dtype("float32"))
+    buffer = ParameterBuffer(parameters, load("cpu", "float32"))
     for number, parameter in enumerate(parameters):
         parameter.gradient[:] = normal(parameter.size, seed=number + 1)
     return buffer
+
+
+def update_calls(optimizer, buffer):
+    """Return all calls of a step of an optimizer."""
+    calls = optimizer.bind(buffer.ops, buffer)
+    return [*optimizer.beforehand, *calls]
 
 
 class LayerTimes(ABC):

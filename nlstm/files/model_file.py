@@ -2,19 +2,39 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.files.arrays_file import MODEL, check_arrays, check_overwrite, read_arrays, write_arrays
+from nlstm.network.binder import Binder
 from nlstm.training.state import restore_state, state_of
+from nlstm.training.training import Training
 
 __all__ = ["load_model", "save_model"]
 
 
+class Storable(Protocol):
+    """A model, as far as files know it."""
+
+    @property
+    def binder(self) -> Binder:
+        """Its network and weights."""
+
+    @property
+    def training(self) -> Training:
+        """What compile chose."""
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Choose how it is trained."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes a model like it."""
+
+
 def save_model(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, **_unused: Any
+    model: Storable, filepath: str | os.PathLike[str], overwrite: bool = True, **_unused: Any
 ) -> None:
     """Write a model to one safetensors file, whole or not at all.
 
@@ -41,7 +61,7 @@ def save_model(
     numbers, arrays = state_of(binder, model.training)
     config = {
         "model": serialize(model),
-        "compile": model.get_compile_config(),
+        "compile": model.training.get_config(),
         "training": numbers,
     }
     write_arrays(filepath, MODEL, weights | arrays, {"config": dumps(config)})
@@ -75,7 +95,7 @@ def load_model(
     metadata, arrays = read_arrays(filepath, MODEL)
     try:
         config = loads(metadata["config"])
-        model = deserialize(config["model"], custom_objects)
+        model: Storable = deserialize(config["model"], custom_objects)
         compiled = deserialize(config["compile"], custom_objects) if compile else None
         _fill(filepath, model, arrays)
         if compiled is not None:
@@ -88,7 +108,7 @@ def load_model(
     return model
 
 
-def _fill(path: Any, model: Any, arrays: Mapping[str, np.ndarray]) -> None:
+def _fill(path: Any, model: Storable, arrays: Mapping[str, np.ndarray]) -> None:
     parameters = model.binder.weights.named
     weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
     check_arrays(path, weights, {name: one.shape for name, one in parameters.items()})

@@ -40,7 +40,7 @@ class Sequential(Model):
         for layer in layers or ():
             self.add(layer)
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Layer | Model | Symbol) -> None:
         """Append a layer, or a model of one input and one output.
 
         Raises

@@ -232,7 +232,7 @@ class Binder:
         for aim, symbol in zip(goal.aims if goal else (), graph.outputs, strict=goal is not None):
             layer = symbol.node.layer
             free = layer.fuses_loss and graph.users(symbol) == 1 and symbol.node in graph.nodes
-            activation = layer.activation if free and aim.loss is not None else None
+            activation = getattr(layer, "activation", None) if free and aim.loss else None
             activations.append(activation)
             if training and aim.loss is not None and aim.loss.fuses(activation):
                 fused.append(symbol.node)

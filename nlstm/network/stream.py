@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import StreamedLayer, checked_size
 from nlstm.network.network import Network
 from nlstm.network.weights import Weights
@@ -22,8 +23,7 @@ class Stream:
 
     Parameters
     ----------
-    ops : namespace
-        The kernels.
+    ops : Operations
     home : ParameterBuffer
         The model's weights.
     layers : sequence of StreamedLayer, or of lists of them
@@ -42,7 +42,11 @@ class Stream:
     """
 
     def __init__(
-        self, ops: Any, home: ParameterBuffer, layers: Sequence[Any], batch_size: int
+        self,
+        ops: Operations,
+        home: ParameterBuffer,
+        layers: Sequence[StreamedLayer | list[StreamedLayer]],
+        batch_size: int,
     ) -> None:
         self._layers, dtype = _flat(layers), home.value.dtype
         if not self._layers:
@@ -187,7 +191,7 @@ def open_stream(name: str, network: Network, weights: Weights, batch_size: int) 
     return Stream(network.ops, weights.homes[0], found, size)
 
 
-def _flat(layers: Sequence[Any]) -> list[StreamedLayer]:
+def _flat(layers: Sequence[StreamedLayer | list[StreamedLayer]]) -> list[StreamedLayer]:
     """Return the layers with lists among them opened."""
     found: list[StreamedLayer] = []
     for layer in layers:

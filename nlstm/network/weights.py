@@ -124,10 +124,10 @@ def _build_layer(node: Node, network: Network) -> None:
                 f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
             )
     takes_features = layer.parameters and layer.index_limit is None  # not so many indices
-    if takes_features and layer.built_shape[-1] != shapes[0][-1]:
+    built = layer.built_shape or (None,)
+    if takes_features and built[-1] != shapes[0][-1]:
         raise ValueError(
-            f"{layer.name} was built for {layer.built_shape[-1]} features; it is called on "
-            f"{shapes[0][-1]}."
+            f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
         )
 
 

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Callback", "CallbackList", "LastCallback", "Logs"]
+__all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
 
 Logs = dict[str, float] | None  # one dict for all callbacks in turn, so that one may add to it
+
+
+class Watched(Protocol):
+    """A model, as far as a list of callbacks knows it."""
+
+    stop_training: bool
 
 
 class Callback:
@@ -30,11 +36,11 @@ class Callback:
     strings, lists and arrays, and `set_state`, which takes it; then `BackupAndRestore` keeps it.
     """
 
-    model: Any = None
+    model: Any = None  # whatever a user's callback asks of it
     params: dict[str, Any] = {}  # replaced as a whole, never changed
     idle_hooks: tuple[Callable[..., Any], ...] = ()
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Watched) -> None:
         """Tell the callback its model."""
         self.model = model
 
@@ -168,7 +174,7 @@ class CallbackList:
         One of them is no Callback.
     """
 
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Any, model: Watched | None, params: dict[str, Any]) -> None:
         self.callbacks: list[Callback] = list(_flat(callbacks))
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
@@ -180,7 +186,8 @@ class CallbackList:
         for callback in self._last:
             callback.companions = self.callbacks
         for callback in self.callbacks:
-            callback.set_model(model)
+            if model is not None:
+                callback.set_model(model)
             callback.set_params(params)
 
     def begin(self, run: Any) -> None:
@@ -191,7 +198,7 @@ class CallbackList:
     @property
     def stopped(self) -> bool:
         """Whether somebody has set the model's `stop_training`."""
-        return self._model.stop_training
+        return self._model is not None and self._model.stop_training
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of every callback, in order."""
