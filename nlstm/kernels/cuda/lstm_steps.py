@@ -1,0 +1,290 @@
+"""An LSTM of any number of units: one launch a time step.
+
+z = x W + b of all steps waits in the gates' place. A block takes a tile of rows x units; a thread
+has four rows of one unit with its four gates, so that the cell is finished where the product is.
+The sum over the units of the step before is split among groups of a block's threads and added in
+the groups' order. Backward, dh = dz U^T of a tile is made likewise, then the cell.
+"""
+
+from functools import cache
+
+import numpy as np
+
+from nlstm.kernels.cuda.activations import activation as scalar_functions
+from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
+
+GATES = 4
+VECTOR = 4
+# Threads by rows (each has four), units of a tile, groups, and what a group sums at a time.
+FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS = (1, 2, 4) if SIMULATED else (8, 16, 4)
+FORWARD_SUMMED_BYTES = 8 if SIMULATED else 64
+BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS = (1, 1, 16) if SIMULATED else (4, 8, 16)
+BACKWARD_SUMMED_BYTES = 8 if SIMULATED else 32
+
+
+def forward_grid(N: int, H: int) -> tuple[int, int]:
+    """Return the blocks of a forward step: units, rows."""
+    return -(-H // FORWARD_UNITS), -(-N // (FORWARD_ROWS * VECTOR))
+
+
+def backward_grid(N: int, H: int) -> tuple[int, int]:
+    """Return the blocks of a backward step: units, rows."""
+    return -(-H // (BACKWARD_UNITS * VECTOR)), -(-N // (BACKWARD_ROWS * VECTOR))
+
+
+@cache
+def step_forward(dtype, keep=True, masked=False,
+                 activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+    """Compile one forward step.
+
+    Returns a `Kernel` of (t, U, gates, h, c, mask)
+    -----------------------------------------
+    t : int. The step.
+    U : (1, H, H, 4).
+    gates : (T, N, 4 H). z = x W + b; = the gates after their activations, if `keep`.
+    h, c : (T + 1, N, H). Slot t is read; = slot t + 1.
+    mask : (T, N) of uint8. Read if `masked`: 0 repeats the state of the step before.
+    """
+    number = np.dtype(dtype)
+    zero = number.type(0)
+    a, _ = scalar_functions(activation, dtype)
+    s, _ = scalar_functions(recurrent_activation, dtype)
+    row_threads, units, groups = FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS
+    summed = FORWARD_SUMMED_BYTES // number.itemsize
+    group_threads = row_threads * units
+    rows = row_threads * VECTOR
+    tile_h = (groups, summed, row_threads + 1, VECTOR)
+    tile_u = (groups, summed, units, GATES)
+    tile_sums = (groups, group_threads, GATES)
+    h_loads = rows * summed // group_threads
+    u_loads = units * GATES * summed // group_threads
+    u_row = units * GATES
+
+    def kernel(t, U, gates, h, c, mask):
+        N, H = h.shape[1], h.shape[2]
+        thread = cuda.threadIdx.x
+        group, place = thread // group_threads, thread % group_threads
+        row, unit = place // units, place % units
+        first_row, first_unit = cuda.blockIdx.y * rows, cuda.blockIdx.x * units
+        hs = cuda.shared.array(tile_h, number, alignment=16)
+        us = cuda.shared.array(tile_u, number, alignment=16)
+        sums = cuda.shared.array(tile_sums, number, alignment=16)
+        h_ahead = cuda.local.array(h_loads, number)
+        u_ahead = cuda.local.array(u_loads, number)
+        total = cuda.local.array((VECTOR, GATES), number)
+        z = cuda.local.array(GATES, number)
+
+        # The row and unit that this thread finishes, and what it needs for it.
+        n, j = first_row + row * VECTOR + group, first_unit + unit
+        inside = n < N and j < H
+        before, cell = zero, zero
+        for q in range(GATES):
+            z[q] = zero
+        if inside:
+            for q in range(GATES):
+                z[q] = gates[t, n, j * GATES + q]
+            cell = c[t, n, j]
+            if masked:
+                before = h[t, n, j]
+
+        for r in range(VECTOR):
+            for q in range(GATES):
+                total[r, q] = zero
+        rounds = (H + groups * summed - 1) // (groups * summed)
+        for turn in range(rounds + 1):
+            if turn < rounds:
+                k0 = (turn * groups + group) * summed
+                for load in range(h_loads):
+                    at = place + load * group_threads
+                    k, r = k0 + at % summed, first_row + at // summed
+                    value = zero
+                    if k < H and r < N:
+                        value = h[t, r, k]
+                    h_ahead[load] = value
+                for load in range(u_loads):
+                    at = place + load * group_threads
+                    k, column = k0 + at // u_row, at % u_row
+                    value = zero
+                    if k < H and first_unit + column // GATES < H:
+                        value = U[0, k, first_unit + column // GATES, column % GATES]
+                    u_ahead[load] = value
+            if turn > 0:
+                for k in range(summed):
+                    for r in range(VECTOR):
+                        for q in range(GATES):
+                            total[r, q] += hs[group, k, row, r] * us[group, k, unit, q]
+            cuda.syncthreads()
+            if turn < rounds:
+                for load in range(h_loads):
+                    at = place + load * group_threads
+                    r = at // summed
+                    hs[group, at % summed, r // VECTOR, r % VECTOR] = h_ahead[load]
+                for load in range(u_loads):
+                    at = place + load * group_threads
+                    column = at % u_row
+                    us[group, at // u_row, column // GATES, column % GATES] = u_ahead[load]
+            cuda.syncthreads()
+
+        # Group r finishes the r-th row of every thread.
+        for r in range(VECTOR):
+            for q in range(GATES):
+                sums[group, place, q] = total[r, q]
+            cuda.syncthreads()
+            if group == r:
+                for other in range(groups):
+                    for q in range(GATES):
+                        z[q] += sums[other, place, q]
+            cuda.syncthreads()
+        if inside:
+            i, f, g, o = s(z[0]), s(z[1]), a(z[2]), s(z[3])
+            new = f * cell + i * g
+            hidden = o * a(new)
+            if masked:
+                if mask[t, n] == 0:
+                    new, hidden = cell, before
+            h[t + 1, n, j] = hidden
+            c[t + 1, n, j] = new
+            if keep:
+                gates[t, n, j * GATES] = i
+                gates[t, n, j * GATES + 1] = f
+                gates[t, n, j * GATES + 2] = g
+                gates[t, n, j * GATES + 3] = o
+
+    return Kernel(kernel, groups * group_threads)
+
+
+@cache
+def step_backward(dtype, sequences=True, masked=False,
+                  activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+    """Compile one backward step.
+
+    Returns a `Kernel` of (t, U, gates, c, dout, dh, dc, mask)
+    ----------------------------------------------------
+    t : int. The step; -1 makes dh that of the initial state and nothing else.
+    gates : (T, N, 4 H). Slot t as the forward pass left it, slot t + 1 dz; slot t = dz.
+    c : (T + 1, N, H). Of the forward pass.
+    dout : (T, N, H). Gradient of every output; read if `sequences`.
+    dh, dc : (N, H). Gradients of the last state, carried on: = those of the state before step t
+        (of dh without what comes through the product with U, which step t - 1 adds).
+    """
+    number = np.dtype(dtype)
+    zero = number.type(0)
+    a, a_slope = scalar_functions(activation, dtype)
+    _, s_slope = scalar_functions(recurrent_activation, dtype)
+    row_threads, unit_threads, groups = BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS
+    summed = BACKWARD_SUMMED_BYTES // number.itemsize
+    group_threads = row_threads * unit_threads
+    rows, units = row_threads * VECTOR, unit_threads * VECTOR
+    tile_z = (groups, summed, row_threads + 1, VECTOR)
+    tile_u = (groups, summed, unit_threads + 1, VECTOR)
+    tile_sums = (groups, group_threads, VECTOR)
+    z_loads, u_loads = rows * summed // group_threads, units * summed // group_threads
+    outputs = group_threads * VECTOR
+
+    def kernel(t, U, gates, c, dout, dh, dc, mask):
+        T, N, H = gates.shape[0], dh.shape[0], dh.shape[1]
+        width = H * GATES
+        thread = cuda.threadIdx.x
+        group, place = thread // group_threads, thread % group_threads
+        row, unit = place // unit_threads, place % unit_threads
+        first_row, first_unit = cuda.blockIdx.y * rows, cuda.blockIdx.x * units
+        zs = cuda.shared.array(tile_z, number, alignment=16)
+        us = cuda.shared.array(tile_u, number, alignment=16)
+        sums = cuda.shared.array(tile_sums, number, alignment=16)
+        z_ahead = cuda.local.array(z_loads, number)
+        u_ahead = cuda.local.array(u_loads, number)
+        total = cuda.local.array((VECTOR, VECTOR), number)
+
+        # The cell that this thread finishes: row `mine` of a thread's four, unit `column` of them.
+        mine, cell = thread // outputs, thread % outputs
+        owner, column = cell // VECTOR, cell % VECTOR
+        n = first_row + owner // unit_threads * VECTOR + mine
+        j = first_unit + owner % unit_threads * VECTOR + column
+        inside = n < N and j < H
+        present = True
+        if masked and inside and t + 1 < T:
+            present = mask[t + 1, n] != 0
+        dhidden, dcell, c_now, c_before = zero, zero, zero, zero
+        i, f, g, o = zero, zero, zero, zero
+        if inside:
+            if t + 1 == T or (masked and not present):
+                dhidden = dh[n, j]
+            if t >= 0:
+                dcell, c_now, c_before = dc[n, j], c[t + 1, n, j], c[t, n, j]
+                i, f = gates[t, n, j * GATES], gates[t, n, j * GATES + 1]
+                g, o = gates[t, n, j * GATES + 2], gates[t, n, j * GATES + 3]
+
+        for r in range(VECTOR):
+            for q in range(VECTOR):
+                total[r, q] = zero
+        rounds = (width + groups * summed - 1) // (groups * summed)
+        if t + 1 == T:
+            rounds = 0
+        for turn in range(rounds + 1):
+            if turn < rounds:
+                k0 = (turn * groups + group) * summed
+                for load in range(z_loads):
+                    at = place + load * group_threads
+                    k, r = k0 + at % summed, first_row + at // summed
+                    value = zero
+                    if k < width and r < N:
+                        value = gates[t + 1, r, k]
+                    z_ahead[load] = value
+                for load in range(u_loads):
+                    at = place + load * group_threads
+                    k, r = k0 + at % summed, first_unit + at // summed
+                    value = zero
+                    if k < width and r < H:
+                        value = U[0, r, k // GATES, k % GATES]
+                    u_ahead[load] = value
+            if turn > 0:
+                for k in range(summed):
+                    for r in range(VECTOR):
+                        for q in range(VECTOR):
+                            total[r, q] += zs[group, k, row, r] * us[group, k, unit, q]
+            cuda.syncthreads()
+            if turn < rounds:
+                for load in range(z_loads):
+                    at = place + load * group_threads
+                    r = at // summed
+                    zs[group, at % summed, r // VECTOR, r % VECTOR] = z_ahead[load]
+                for load in range(u_loads):
+                    at = place + load * group_threads
+                    r = at // summed
+                    us[group, at % summed, r // VECTOR, r % VECTOR] = u_ahead[load]
+            cuda.syncthreads()
+
+        for r in range(VECTOR):
+            for q in range(VECTOR):
+                sums[group, place, q] = total[r, q]
+            cuda.syncthreads()
+            if mine == r:
+                for other in range(groups):
+                    dhidden += sums[other, owner, column]
+            cuda.syncthreads()
+        if inside:
+            if t >= 0:
+                if sequences:
+                    dhidden += dout[t, n, j]
+                di, df, dg, do = zero, zero, zero, zero
+                here = True
+                if masked:
+                    here = mask[t, n] != 0
+                    dh[n, j] = dhidden
+                if here:
+                    y = a(c_now)
+                    do = dhidden * y * s_slope(o)
+                    dcell += dhidden * o * a_slope(y)
+                    di = dcell * g * s_slope(i)
+                    df = dcell * c_before * s_slope(f)
+                    dg = dcell * i * a_slope(g)
+                    dcell *= f
+                dc[n, j] = dcell
+                gates[t, n, j * GATES] = di
+                gates[t, n, j * GATES + 1] = df
+                gates[t, n, j * GATES + 2] = dg
+                gates[t, n, j * GATES + 3] = do
+            else:
+                dh[n, j] = dhidden
+
+    return Kernel(kernel, groups * group_threads)
