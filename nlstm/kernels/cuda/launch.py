@@ -83,9 +83,12 @@ def allow_shared_bytes(compiled, size: int) -> None:
     from cuda.bindings import driver
 
     attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    function = compiled._codelibrary.get_cufunc()
-    number = cuda.get_current_device().id
-    (error,) = driver.cuKernelSetAttribute(attribute, size, function.handle, driver.CUdevice(number))
+    handle = compiled._codelibrary.get_cufunc().handle
+    if isinstance(handle, driver.CUfunction):
+        (error,) = driver.cuFuncSetAttribute(handle, attribute, size)
+    else:
+        device = driver.CUdevice(cuda.get_current_device().id)
+        (error,) = driver.cuKernelSetAttribute(attribute, size, handle, device)
     _check(error)
 
 
@@ -108,7 +111,8 @@ class Graph:
         from cuda.bindings import driver
 
         self._driver = driver
-        self._stream = driver.CUstream(int(stream().handle))
+        handle = stream().handle
+        self._stream = driver.CUstream(int(getattr(handle, "value", handle)))
         relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
         _check(driver.cuStreamBeginCapture(self._stream, relaxed)[0])
         try:

@@ -12,14 +12,17 @@ import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
+from nlstm.kernels.cuda.tile_sum import VECTOR, tile_sum
 
 GATES = 4
-VECTOR = 4
 # Threads by rows (each has four), units of a tile, groups, and what a group sums at a time.
-FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS = (1, 2, 4) if SIMULATED else (8, 16, 4)
-FORWARD_SUMMED_BYTES = 8 if SIMULATED else 64
-BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS = (1, 1, 16) if SIMULATED else (4, 8, 16)
-BACKWARD_SUMMED_BYTES = 8 if SIMULATED else 32
+FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS = (4, 1, 4) if SIMULATED else (8, 16, 4)
+BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS = (2, 2, 16) if SIMULATED else (4, 8, 16)
+
+
+def terms_of_tile(most_bytes: int, dtype) -> int:
+    """Return how many terms of the sum a group takes at a time: fewer of wide numbers."""
+    return 4 if SIMULATED else most_bytes // np.dtype(dtype).itemsize
 
 
 def forward_grid(N: int, H: int) -> tuple[int, int]:
@@ -50,7 +53,8 @@ def step_forward(dtype, keep=True, masked=False,
     a, _ = scalar_functions(activation, dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
     row_threads, units, groups = FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS
-    summed = FORWARD_SUMMED_BYTES // number.itemsize
+    summed = terms_of_tile(64, dtype)
+    multiply = tile_sum(summed)
     group_threads = row_threads * units
     rows = row_threads * VECTOR
     tile_h = (groups, summed, row_threads + 1, VECTOR)
@@ -59,6 +63,7 @@ def step_forward(dtype, keep=True, masked=False,
     h_loads = rows * summed // group_threads
     u_loads = units * GATES * summed // group_threads
     u_row = units * GATES
+    step_h, step_u = group_threads // summed, group_threads // u_row
 
     def kernel(t, U, gates, h, c, mask):
         N, H = h.shape[1], h.shape[2]
@@ -73,6 +78,9 @@ def step_forward(dtype, keep=True, masked=False,
         u_ahead = cuda.local.array(u_loads, number)
         total = cuda.local.array((VECTOR, GATES), number)
         z = cuda.local.array(GATES, number)
+        # A thread reads one column of h and one of U.
+        row_h, column_h = place // summed, place % summed
+        row_u, column_u = place // u_row, place % u_row
 
         # The row and unit that this thread finishes, and what it needs for it.
         n, j = first_row + row * VECTOR + group, first_unit + unit
@@ -95,34 +103,27 @@ def step_forward(dtype, keep=True, masked=False,
             if turn < rounds:
                 k0 = (turn * groups + group) * summed
                 for load in range(h_loads):
-                    at = place + load * group_threads
-                    k, r = k0 + at % summed, first_row + at // summed
+                    k, r = k0 + column_h, first_row + row_h + load * step_h
                     value = zero
                     if k < H and r < N:
                         value = h[t, r, k]
                     h_ahead[load] = value
                 for load in range(u_loads):
-                    at = place + load * group_threads
-                    k, column = k0 + at // u_row, at % u_row
+                    k = k0 + row_u + load * step_u
                     value = zero
-                    if k < H and first_unit + column // GATES < H:
-                        value = U[0, k, first_unit + column // GATES, column % GATES]
+                    if k < H and first_unit + column_u // GATES < H:
+                        value = U[0, k, first_unit + column_u // GATES, column_u % GATES]
                     u_ahead[load] = value
             if turn > 0:
-                for k in range(summed):
-                    for r in range(VECTOR):
-                        for q in range(GATES):
-                            total[r, q] += hs[group, k, row, r] * us[group, k, unit, q]
+                multiply(hs, us, group, row, unit, total)
             cuda.syncthreads()
             if turn < rounds:
                 for load in range(h_loads):
-                    at = place + load * group_threads
-                    r = at // summed
-                    hs[group, at % summed, r // VECTOR, r % VECTOR] = h_ahead[load]
+                    r = row_h + load * step_h
+                    hs[group, column_h, r // VECTOR, r % VECTOR] = h_ahead[load]
                 for load in range(u_loads):
-                    at = place + load * group_threads
-                    column = at % u_row
-                    us[group, at // u_row, column // GATES, column % GATES] = u_ahead[load]
+                    k = row_u + load * step_u
+                    us[group, k, column_u // GATES, column_u % GATES] = u_ahead[load]
             cuda.syncthreads()
 
         # Group r finishes the r-th row of every thread.
@@ -172,7 +173,8 @@ def step_backward(dtype, sequences=True, masked=False,
     a, a_slope = scalar_functions(activation, dtype)
     _, s_slope = scalar_functions(recurrent_activation, dtype)
     row_threads, unit_threads, groups = BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS
-    summed = BACKWARD_SUMMED_BYTES // number.itemsize
+    summed = terms_of_tile(32, dtype)
+    multiply = tile_sum(summed)
     group_threads = row_threads * unit_threads
     rows, units = row_threads * VECTOR, unit_threads * VECTOR
     tile_z = (groups, summed, row_threads + 1, VECTOR)
@@ -180,6 +182,7 @@ def step_backward(dtype, sequences=True, masked=False,
     tile_sums = (groups, group_threads, VECTOR)
     z_loads, u_loads = rows * summed // group_threads, units * summed // group_threads
     outputs = group_threads * VECTOR
+    step = group_threads // summed
 
     def kernel(t, U, gates, c, dout, dh, dc, mask):
         T, N, H = gates.shape[0], dh.shape[0], dh.shape[1]
@@ -194,6 +197,8 @@ def step_backward(dtype, sequences=True, masked=False,
         z_ahead = cuda.local.array(z_loads, number)
         u_ahead = cuda.local.array(u_loads, number)
         total = cuda.local.array((VECTOR, VECTOR), number)
+        # A thread reads one column of dz and of U.
+        row_z, column_z = place // summed, place % summed
 
         # The cell that this thread finishes: row `mine` of a thread's four, unit `column` of them.
         mine, cell = thread // outputs, thread % outputs
@@ -224,34 +229,27 @@ def step_backward(dtype, sequences=True, masked=False,
             if turn < rounds:
                 k0 = (turn * groups + group) * summed
                 for load in range(z_loads):
-                    at = place + load * group_threads
-                    k, r = k0 + at % summed, first_row + at // summed
+                    k, r = k0 + column_z, first_row + row_z + load * step
                     value = zero
                     if k < width and r < N:
                         value = gates[t + 1, r, k]
                     z_ahead[load] = value
                 for load in range(u_loads):
-                    at = place + load * group_threads
-                    k, r = k0 + at % summed, first_unit + at // summed
+                    k, r = k0 + column_z, first_unit + row_z + load * step
                     value = zero
                     if k < width and r < H:
                         value = U[0, r, k // GATES, k % GATES]
                     u_ahead[load] = value
             if turn > 0:
-                for k in range(summed):
-                    for r in range(VECTOR):
-                        for q in range(VECTOR):
-                            total[r, q] += zs[group, k, row, r] * us[group, k, unit, q]
+                multiply(zs, us, group, row, unit, total)
             cuda.syncthreads()
             if turn < rounds:
                 for load in range(z_loads):
-                    at = place + load * group_threads
-                    r = at // summed
-                    zs[group, at % summed, r // VECTOR, r % VECTOR] = z_ahead[load]
+                    r = row_z + load * step
+                    zs[group, column_z, r // VECTOR, r % VECTOR] = z_ahead[load]
                 for load in range(u_loads):
-                    at = place + load * group_threads
-                    r = at // summed
-                    us[group, at % summed, r // VECTOR, r % VECTOR] = u_ahead[load]
+                    r = row_z + load * step
+                    us[group, column_z, r // VECTOR, r % VECTOR] = u_ahead[load]
             cuda.syncthreads()
 
         for r in range(VECTOR):

@@ -10,10 +10,10 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
+from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
+from nlstm.kernels.cuda.tile_sum import VECTOR, tile_sum
 
-VECTOR = 4
-EDGE = 2 if SIMULATED else 16  # threads along a side of a tile
+EDGE = 4 if SIMULATED else 16  # threads along a side of a tile
 SUMMED = 4 if SIMULATED else 16
 TILE = EDGE * VECTOR
 BLOCKS_WANTED = 264  # two for each multiprocessor of a large device
@@ -31,22 +31,13 @@ def part_count(M: int, C: int, R: int) -> int:
     return max(1, min(BLOCKS_WANTED // (across * down), R // LEAST_SUMMED))
 
 
-def _loop(real):
-    """Return the summing of one tile in shared memory, which all forms share."""
-    zero = real(0)
+def _clear(total):
+    for r in range(VECTOR):
+        for q in range(VECTOR):
+            total[r, q] = 0
 
-    def clear(total):
-        for r in range(VECTOR):
-            for q in range(VECTOR):
-                total[r, q] = zero
 
-    def multiply(left, right, row, column, total):
-        for k in range(SUMMED):
-            for r in range(VECTOR):
-                for q in range(VECTOR):
-                    total[r, q] += left[k, row, r] * right[k, column, q]
-
-    return cuda.jit(device=True)(clear), cuda.jit(device=True)(multiply)
+clear = device_function(_clear)
 
 
 @cache
@@ -62,10 +53,10 @@ def product(dtype, biased=False, transposed=False):
     """
     number = np.dtype(dtype)
     zero = number.type(0)
-    clear, multiply = _loop(number.type)
     threads = EDGE * EDGE
+    multiply = tile_sum(SUMMED)
     loads = TILE * SUMMED // threads
-    tile = (SUMMED, EDGE + 1, VECTOR)
+    tile = (1, SUMMED, EDGE + 1, VECTOR)
 
     def kernel(A, B, b, out):
         R, K, C = A.shape[0], A.shape[1], out.shape[1]
@@ -99,16 +90,16 @@ def product(dtype, biased=False, transposed=False):
                             value = B[k, r]
                     right_ahead[load] = value
             if turn > 0:
-                multiply(left, right, row, column, total)
+                multiply(left, right, 0, row, column, total)
             cuda.syncthreads()
             if turn < rounds:
                 for load in range(loads):
                     at = thread + load * threads
                     k, r = at % SUMMED, at // SUMMED
-                    left[k, r // VECTOR, r % VECTOR] = left_ahead[load]
+                    left[0, k, r // VECTOR, r % VECTOR] = left_ahead[load]
                     if not transposed:
                         k, r = at // TILE, at % TILE
-                    right[k, r // VECTOR, r % VECTOR] = right_ahead[load]
+                    right[0, k, r // VECTOR, r % VECTOR] = right_ahead[load]
             cuda.syncthreads()
         for q in range(VECTOR):
             j = first_column + column * VECTOR + q
@@ -137,10 +128,10 @@ def gradient_parts(dtype):
     """
     number = np.dtype(dtype)
     zero, one = number.type(0), number.type(1)
-    clear, multiply = _loop(number.type)
     threads = EDGE * EDGE
+    multiply = tile_sum(SUMMED)
     loads = TILE * SUMMED // threads
-    tile = (SUMMED, EDGE + 1, VECTOR)
+    tile = (1, SUMMED, EDGE + 1, VECTOR)
 
     def kernel(x, h, dz, parts):
         R, F, H, C = x.shape[0], x.shape[1], h.shape[1], dz.shape[1]
@@ -178,14 +169,14 @@ def gradient_parts(dtype):
                     left_ahead[load] = value
                     right_ahead[load] = other
             if turn > 0:
-                multiply(left, right, row, column, total)
+                multiply(left, right, 0, row, column, total)
             cuda.syncthreads()
             if turn < rounds:
                 for load in range(loads):
                     at = thread + load * threads
                     k, r = at // TILE, at % TILE
-                    left[k, r // VECTOR, r % VECTOR] = left_ahead[load]
-                    right[k, r // VECTOR, r % VECTOR] = right_ahead[load]
+                    left[0, k, r // VECTOR, r % VECTOR] = left_ahead[load]
+                    right[0, k, r // VECTOR, r % VECTOR] = right_ahead[load]
             cuda.syncthreads()
         for r in range(VECTOR):
             n = first_row + row * VECTOR + r
