@@ -10,7 +10,7 @@ import numpy as np
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
 
 THREADS = 4 if SIMULATED else 128
-COLUMNS, LANES = (2, 2) if SIMULATED else (32, 8)
+COLUMNS, LANES = (2, 2) if SIMULATED else (32, 16)
 
 
 @cache

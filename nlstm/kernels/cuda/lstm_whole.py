@@ -1,12 +1,15 @@
 """An LSTM of few units: one block takes a few rows through all time steps.
 
-A thread keeps one gate's column of weights, a part of it in registers and the rest in shared
-memory, so that a step reads no weights from memory. Two barriers a step: the gates of a step are
-made by 4 H threads, its cells by rows x H threads, which keep c in a register.
+A thread keeps 4 x 4 blocks of weights, a part of them in registers and the rest in shared memory,
+so that a step reads no weights from memory. A sum is shared out: forward, four threads make the
+four gates of a unit, each from every fourth group of four inputs; backward, 16 threads make dh of
+four units, each from every 16th unit's dz. What a thread reads from shared memory in a step is so
+a quarter of what it would read with a column of its own. The parts are added in order by one
+thread for each cell, which keeps c in a register. Two barriers a step.
 
 Inputs of few features are read here, z = x W + h U + b, and otherwise z = x W + b of all steps
-waits in the gates' place. Backward mirrors it: dz replaces the gates, and products make the
-gradients of weights from it.
+waits in the gates' place. Backward, dz replaces the gates, and products make the gradients of
+weights from it.
 """
 
 from functools import cache
@@ -20,36 +23,51 @@ GATES = 4
 VECTOR = 4
 MOST_ROWS = 4
 MOST_INLINE_FEATURES = 16
+FORWARD_PARTS, BACKWARD_PARTS = 4, 16
+# Weights of a thread at a time: four inputs by four gates, or four units by four gates.
+BLOCK = 16
 # Registers that are not weights: addresses, sums, what is read ahead.
-OTHER_REGISTERS = 64
+OTHER_REGISTERS = 56
 
 
-def padded(count: int) -> int:
-    """Return the next multiple of four."""
-    return -(-count // VECTOR) * VECTOR
+def padded(count: int, multiple: int = VECTOR) -> int:
+    """Return the next multiple."""
+    return -(-count // multiple) * multiple
 
 
-def groups_in_registers(K: int, H: int, dtype) -> int:
-    """Return how many fours of a column's K weights stay in registers."""
+def forward_blocks(H: int, features: int = 0) -> int:
+    """Return how many blocks of weights a thread of the forward pass has."""
+    return -(-(padded(features) + padded(H)) // (VECTOR * FORWARD_PARTS))
+
+
+def backward_blocks(H: int) -> int:
+    """Return how many blocks of weights a thread of the backward pass has."""
+    return -(-H // BACKWARD_PARTS)
+
+
+def blocks_held(blocks: int, H: int, rows: int, dtype) -> int:
+    """Return how many blocks of a thread's weights stay in registers."""
+    if SIMULATED:
+        return min(blocks, 1)
     size = np.dtype(dtype).itemsize // 4
-    free = (registers_of(GATES * H) - OTHER_REGISTERS) // size
-    return max(1, min(K, free) // VECTOR) if not SIMULATED else min(1, K // VECTOR)
+    free = registers_of(GATES * padded(H)) - OTHER_REGISTERS - 4 * size * max(0, rows - 2)
+    return min(blocks, max(0, free // (BLOCK * size)))
 
 
-def shared_bytes(K: int, H: int, dtype) -> int:
+def shared_bytes(blocks: int, H: int, rows: int, dtype) -> int:
     """Return the dynamic shared memory of a block: the weights that registers do not hold."""
-    groups = K // VECTOR - groups_in_registers(K, H, dtype)
-    return groups * VECTOR * GATES * H * np.dtype(dtype).itemsize
+    rest = blocks - blocks_held(blocks, H, rows, dtype)
+    return rest * BLOCK * GATES * padded(H) * np.dtype(dtype).itemsize
 
 
-def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024) -> bool:
+def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024, rows: int = 2) -> bool:
     """Whether the whole form can run: threads of a block, and its shared memory."""
-    if GATES * H > 1024:
+    if GATES * padded(H) > 1024:
         return False
     size = np.dtype(dtype).itemsize
-    K = padded(features) + padded(H)
-    static = size * MOST_ROWS * (2 * GATES * (H + VECTOR) + K)
-    return max(shared_bytes(K, H, dtype), shared_bytes(padded(H), H, dtype)) + static <= limit
+    blocks = max(forward_blocks(H, features), backward_blocks(H))
+    static = size * rows * (padded(H, 16) + 16 + (BACKWARD_PARTS + GATES) * (padded(H) + 8))
+    return static <= 48 * 1024 and shared_bytes(blocks, H, rows, dtype) + static <= limit
 
 
 def rows_of_block(N: int, processors: int = 132) -> int:
@@ -79,44 +97,51 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     a, _ = scalar_functions(activation, dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
     F, FP, HP = features, padded(features), padded(H)
-    FG, V = FP // VECTOR, (FP + HP) // VECTOR
-    held = groups_in_registers(FP + HP, H, dtype)
-    threads = GATES * H
-    chains = VECTOR // rows if rows < VECTOR else 1
+    FG, parts_count = FP // VECTOR, FORWARD_PARTS
+    blocks = forward_blocks(H, features)
+    held = blocks_held(blocks, H, rows, dtype)
+    threads = GATES * HP
     zero = real(0)
     inline = features > 0
-    shared_x = (rows, V, VECTOR)
-    shared_z = (rows, H, GATES)
     number = np.dtype(dtype)
-    held_numbers, sums = held * VECTOR, rows * chains
+    width = blocks * parts_count * VECTOR
+    shape_v = (rows, blocks * parts_count, VECTOR)
+    # The stride keeps four parts of two units in different banks.
+    shape_parts = (rows, parts_count, HP + (2 - HP) % 8, GATES)
+    held_numbers = max(held, 1) * BLOCK
 
     def kernel(x, W, U, b, gates, h, c, mask):
         thread = cuda.threadIdx.x
-        unit, gate = thread // GATES, thread % GATES
+        unit, part = thread // parts_count, thread % parts_count
         first = cuda.blockIdx.x * rows
         T, N = h.shape[0] - 1, h.shape[1]
-        v = cuda.shared.array(shared_x, number, alignment=16)
-        z = cuda.shared.array(shared_z, number, alignment=16)
+        v = cuda.shared.array(shape_v, number, alignment=16)
+        parts = cuda.shared.array(shape_parts, number, alignment=16)
         rest = cuda.shared.array(0, number, alignment=16)
         w = cuda.local.array(held_numbers, number)
-        total = cuda.local.array(sums, number)
-        ahead = cuda.local.array(rows, number)
+        total = cuda.local.array((rows, GATES), number)
+        z = cuda.local.array(GATES, number)
+        ahead = cuda.local.array(GATES, number)
 
-        for place in range(V * VECTOR):
-            value = zero
-            if place < FP:
-                if inline and place < F:
-                    value = W[0, place, unit, gate]
-            elif place - FP < H:
-                value = U[0, place - FP, unit, gate]
-            if place < held_numbers:
-                w[place] = value
-            else:
-                group = place // VECTOR - held
-                rest[(group * threads + thread) * VECTOR + place % VECTOR] = value
+        for block in range(blocks):
+            for j in range(VECTOR):
+                k = (block * parts_count + part) * VECTOR + j
+                for q in range(GATES):
+                    value = zero
+                    if unit < H:
+                        if k < FP:
+                            if inline and k < F:
+                                value = W[0, k, unit, q]
+                        elif k - FP < H:
+                            value = U[0, k - FP, unit, q]
+                    if block < held:
+                        w[(block * VECTOR + j) * GATES + q] = value
+                    else:
+                        at = ((block - held) * VECTOR + j) * threads + thread
+                        rest[at * GATES + q] = value
 
-        for place in range(thread, rows * V * VECTOR, threads):
-            row, k = place // (V * VECTOR), place % (V * VECTOR)
+        for place in range(thread, rows * width, threads):
+            row, k = place // width, place % width
             n = min(first + row, N - 1)
             value = zero
             if k < FP:
@@ -127,78 +152,78 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
             v[row, k // VECTOR, k % VECTOR] = value
 
         is_cell = thread < rows * H
-        cell_row, cell_unit = thread // H, thread % H
-        cell_n = min(first + cell_row, N - 1)
-        is_row = is_cell and first + cell_row < N
+        row, u = thread // H, thread % H
+        n = min(first + row, N - 1)
+        is_row = is_cell and first + row < N
         cell, hidden = zero, zero
+        for q in range(GATES):
+            ahead[q] = zero
         if is_cell:
-            cell = c[0, cell_n, cell_unit]
-            hidden = h[0, cell_n, cell_unit]
-        bias = zero
+            cell, hidden = c[0, n, u], h[0, n, u]
+            for q in range(GATES):
+                if inline:
+                    ahead[q] = b[0, u, q]
+                else:
+                    ahead[q] = gates[0, n, u * GATES + q]
         is_input, input_row, input_k, input_n = False, 0, 0, 0
         if inline:
-            bias = b[0, unit, gate]
             is_input = thread < rows * F
             input_row, input_k = thread // F, thread % F
             input_n = min(first + input_row, N - 1)
-        else:
-            for r in range(rows):
-                ahead[r] = gates[0, min(first + r, N - 1), thread]
         x_ahead = zero
 
         for t in range(T):
             cuda.syncthreads()
-            for k in range(sums):
-                total[k] = zero
-            if inline:
-                for r in range(rows):
-                    total[r * chains] = bias
-                if is_input and t + 1 < T:
-                    x_ahead = x[t + 1, input_n, input_k]
-            else:
-                for r in range(rows):
-                    total[r * chains] = ahead[r]
-                if t + 1 < T:
-                    for r in range(rows):
-                        ahead[r] = gates[t + 1, min(first + r, N - 1), thread]
-            for group in range(held):
-                for r in range(rows):
-                    for k in range(VECTOR):
-                        total[r * chains + k % chains] += w[group * VECTOR + k] * v[r, group, k]
-            for group in range(held, V):
-                at = ((group - held) * threads + thread) * VECTOR
-                for r in range(rows):
-                    for k in range(VECTOR):
-                        total[r * chains + k % chains] += rest[at + k] * v[r, group, k]
+            if inline and is_input and t + 1 < T:
+                x_ahead = x[t + 1, input_n, input_k]
             for r in range(rows):
-                value = total[r * chains]
-                for k in range(1, chains):
-                    value += total[r * chains + k]
-                if gate == 2:
-                    value = a(value)
-                else:
-                    value = s(value)
-                z[r, unit, gate] = value
-                if keep and first + r < N:
-                    gates[t, first + r, thread] = value
+                for q in range(GATES):
+                    total[r, q] = zero
+            for block in range(held):
+                for r in range(rows):
+                    for j in range(VECTOR):
+                        value = v[r, block * parts_count + part, j]
+                        for q in range(GATES):
+                            total[r, q] += w[(block * VECTOR + j) * GATES + q] * value
+            for block in range(held, blocks):
+                for j in range(VECTOR):
+                    at = (((block - held) * VECTOR + j) * threads + thread) * GATES
+                    for r in range(rows):
+                        value = v[r, block * parts_count + part, j]
+                        for q in range(GATES):
+                            total[r, q] += rest[at + q] * value
+            for r in range(rows):
+                for q in range(GATES):
+                    parts[r, part, unit, q] = total[r, q]
             cuda.syncthreads()
             if is_cell:
+                for q in range(GATES):
+                    z[q] = ahead[q]
+                    if not inline and t + 1 < T:
+                        ahead[q] = gates[t + 1, n, u * GATES + q]
+                for other in range(parts_count):
+                    for q in range(GATES):
+                        z[q] += parts[row, other, u, q]
+                i, f, g, o = s(z[0]), s(z[1]), a(z[2]), s(z[3])
                 present = True
                 if masked:
-                    present = mask[t, cell_n] != 0
+                    present = mask[t, n] != 0
                 if present:
-                    cell = z[cell_row, cell_unit, 1] * cell
-                    cell += z[cell_row, cell_unit, 0] * z[cell_row, cell_unit, 2]
-                    hidden = z[cell_row, cell_unit, 3] * a(cell)
-                v[cell_row, FG + cell_unit // VECTOR, cell_unit % VECTOR] = hidden
+                    cell = f * cell + i * g
+                    hidden = o * a(cell)
+                v[row, FG + u // VECTOR, u % VECTOR] = hidden
                 if is_row:
-                    h[t + 1, cell_n, cell_unit] = hidden
+                    h[t + 1, n, u] = hidden
                     if keep:
-                        c[t + 1, cell_n, cell_unit] = cell
+                        c[t + 1, n, u] = cell
+                        gates[t, n, u * GATES] = i
+                        gates[t, n, u * GATES + 1] = f
+                        gates[t, n, u * GATES + 2] = g
+                        gates[t, n, u * GATES + 3] = o
             if is_input:
                 v[input_row, input_k // VECTOR, input_k % VECTOR] = x_ahead
 
-    return Kernel(kernel, threads, shared_bytes(FP + HP, H, dtype))
+    return Kernel(kernel, threads, shared_bytes(blocks, H, rows, dtype))
 
 
 @cache
@@ -218,41 +243,48 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     a, a_slope = scalar_functions(activation, dtype)
     _, s_slope = scalar_functions(recurrent_activation, dtype)
     HP = padded(H)
-    V = HP // VECTOR
-    held = groups_in_registers(HP, H, dtype)
-    threads = GATES * H
-    chains = VECTOR // rows if rows < VECTOR else 1
+    parts_count = BACKWARD_PARTS
+    blocks = backward_blocks(H)
+    held = blocks_held(blocks, H, rows, dtype)
+    threads = GATES * HP
     zero = real(0)
-    # One four more than needed: the four gates lie in different banks.
-    shared_dz = (rows, GATES, V + 1, VECTOR)
-    shared_parts = (rows, H, GATES)
     number = np.dtype(dtype)
-    held_numbers, sums = held * VECTOR, rows * chains
-    stride = (V + 1) * VECTOR
+    shape_dz = (rows, blocks * parts_count, GATES)
+    # The stride keeps eight parts in different banks.
+    stride = rows * HP
+    shape_parts = (parts_count, (stride + (4 - stride) % 32) // VECTOR, VECTOR)
+    held_numbers = max(held, 1) * BLOCK
+    dz_size = rows * blocks * parts_count * GATES
+    dz_width = blocks * parts_count * GATES
 
     def kernel(gates, c, dout, dh, dc, U, mask):
         thread = cuda.threadIdx.x
-        unit, gate = thread // GATES, thread % GATES
+        four, part = thread // parts_count, thread % parts_count
         first = cuda.blockIdx.x * rows
         T, N = gates.shape[0], gates.shape[1]
-        dz = cuda.shared.array(shared_dz, number, alignment=16)
-        parts = cuda.shared.array(shared_parts, number, alignment=16)
+        dz = cuda.shared.array(shape_dz, number, alignment=16)
+        parts = cuda.shared.array(shape_parts, number, alignment=16)
         rest = cuda.shared.array(0, number, alignment=16)
         w = cuda.local.array(held_numbers, number)
-        total = cuda.local.array(sums, number)
+        total = cuda.local.array((rows, VECTOR), number)
 
-        for place in range(V * VECTOR):
-            value = zero
-            if place < H:
-                value = U[0, unit, place, gate]
-            if place < held_numbers:
-                w[place] = value
-            else:
-                group = place // VECTOR - held
-                rest[(group * threads + thread) * VECTOR + place % VECTOR] = value
-        for place in range(thread, rows * GATES * stride, threads):
-            row, k = place // (GATES * stride), place % (GATES * stride)
-            dz[row, k // stride, k % stride // VECTOR, k % VECTOR] = zero
+        # Weights of unit `four * 4 + k` for dz of unit j, gate q.
+        for block in range(blocks):
+            j = block * parts_count + part
+            for q in range(GATES):
+                for k in range(VECTOR):
+                    value = zero
+                    if j < H and four * VECTOR + k < H:
+                        value = U[0, four * VECTOR + k, j, q]
+                    if block < held:
+                        w[(block * GATES + q) * VECTOR + k] = value
+                    else:
+                        at = ((block - held) * GATES + q) * threads + thread
+                        rest[at * VECTOR + k] = value
+        for place in range(thread, dz_size, threads):
+            k = place % dz_width
+            dz[place // dz_width, k // GATES, k % GATES] = zero
+        cuda.syncthreads()
 
         is_cell = thread < rows * H
         cell_row, u = thread // H, thread % H
@@ -286,11 +318,10 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                     df = dcell * c_before * s_slope(f)
                     dg = dcell * i * a_slope(g)
                     dcell *= f
-                group, k = u // VECTOR, u % VECTOR
-                dz[cell_row, 0, group, k] = di
-                dz[cell_row, 1, group, k] = df
-                dz[cell_row, 2, group, k] = dg
-                dz[cell_row, 3, group, k] = do
+                dz[cell_row, u, 0] = di
+                dz[cell_row, u, 1] = df
+                dz[cell_row, u, 2] = dg
+                dz[cell_row, u, 3] = do
                 if is_row:
                     gates[t, n, u * GATES] = di
                     gates[t, n, u * GATES + 1] = df
@@ -304,31 +335,36 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                 g, o = gates[t - 1, n, u * GATES + 2], gates[t - 1, n, u * GATES + 3]
                 if sequences:
                     dy = dout[t - 1, n, u]
-            for k in range(sums):
-                total[k] = zero
-            for group in range(held):
-                for r in range(rows):
-                    for k in range(VECTOR):
-                        total[r * chains + k % chains] += (
-                            w[group * VECTOR + k] * dz[r, gate, group, k]
-                        )
-            for group in range(held, V):
-                at = ((group - held) * threads + thread) * VECTOR
-                for r in range(rows):
-                    for k in range(VECTOR):
-                        total[r * chains + k % chains] += rest[at + k] * dz[r, gate, group, k]
             for r in range(rows):
-                value = total[r * chains]
-                for k in range(1, chains):
-                    value += total[r * chains + k]
-                parts[r, unit, gate] = value
+                for k in range(VECTOR):
+                    total[r, k] = zero
+            for block in range(held):
+                for r in range(rows):
+                    for q in range(GATES):
+                        value = dz[r, block * parts_count + part, q]
+                        for k in range(VECTOR):
+                            total[r, k] += w[(block * GATES + q) * VECTOR + k] * value
+            for block in range(held, blocks):
+                for q in range(GATES):
+                    at = (((block - held) * GATES + q) * threads + thread) * VECTOR
+                    for r in range(rows):
+                        value = dz[r, block * parts_count + part, q]
+                        for k in range(VECTOR):
+                            total[r, k] += rest[at + k] * value
+            for r in range(rows):
+                for k in range(VECTOR):
+                    parts[part, (r * HP) // VECTOR + four, k] = total[r, k]
             cuda.syncthreads()
             if is_cell and present:
-                dhidden = (parts[cell_row, u, 0] + parts[cell_row, u, 1]) + (
-                    parts[cell_row, u, 2] + parts[cell_row, u, 3]
-                )
+                at = cell_row * HP + u
+                group, k = at // VECTOR, at % VECTOR
+                dhidden = zero
+                for other in range(0, parts_count, 4):
+                    dhidden += (parts[other, group, k] + parts[other + 1, group, k]) + (
+                        parts[other + 2, group, k] + parts[other + 3, group, k]
+                    )
         if is_row:
             dh[n, u] = dhidden
             dc[n, u] = dcell
 
-    return Kernel(kernel, threads, shared_bytes(HP, H, dtype))
+    return Kernel(kernel, threads, shared_bytes(blocks, H, rows, dtype))
