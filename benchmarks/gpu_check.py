@@ -70,10 +70,7 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
     flat = gates.reshape(T * N, 4 * H)
     inline = inline and form == "whole"
     if not inline:
-        products.product(dtype, biased=True)(
-            products.tiles(T * N, 4 * H), d_x.reshape(T * N, F), d_W.reshape(F, 4 * H),
-            d_b.reshape(4 * H), flat,
-        )  # fmt: skip
+        products.multiply(d_x.reshape(T * N, F), d_W.reshape(F, 4 * H), d_b.reshape(4 * H), flat, True)
     if form == "whole":
         forward = lstm_whole.whole_forward(dtype, H, rows, F if inline else 0, True, masked, **options)
         forward(-(-N // rows), d_x, d_W, d_U, d_b, gates, h, c, mask)
@@ -89,14 +86,14 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
             backward(grid, t, d_U, gates, c, d_dout, dh, dc, mask)
     M, count = F + H + 1, products.part_count(F + H + 1, 4 * H, T * N)
     parts, gradient = empty((count, M, 4 * H), dtype), empty(M * 4 * H, dtype)
-    products.gradient_parts(dtype)(
-        (*products.tiles(M, 4 * H), count), d_x.reshape(T * N, F), h[:T].reshape(T * N, H), flat, parts
+    products.multiply_transposed(
+        d_x.reshape(T * N, F), h[:T].reshape(T * N, H), flat, parts
     )
     add = products.sum_parts(dtype)
     add(-(-gradient.size // add.threads), parts.reshape(count, -1), gradient)
     dx = empty((T, N, F), dtype)
-    products.product(dtype, transposed=True)(
-        products.tiles(T * N, F), flat, d_W.reshape(F, 4 * H), d_b.reshape(4 * H), dx.reshape(T * N, F)
+    products.multiply(
+        flat, d_W.reshape(F, 4 * H), d_b.reshape(4 * H), dx.reshape(T * N, F), False, True
     )
     gradient = from_units(gradient.to_host().reshape(M, 4 * H))
     return {
@@ -509,8 +506,7 @@ def part_products(options):
         rng = np.random.default_rng(0)
         A, B, b = (rng.random(s, dtype=np.float32) for s in ((R, K), (K, C), (C,)))
         a, w, bias, out = to_device(A), to_device(B), to_device(b), empty((R, C), real)
-        multiply = products.product(real, biased=True)
-        entry = {"own": time_own([(multiply, products.tiles(R, C), a, w, bias, out)], 0.1)}
+        entry = {"own": time_own([(products.multiply, a, w, bias, out, True)], 0.1)}
         M = K + 1
         count = products.part_count(M, C, R)
         nothing = to_device(np.zeros((R, 1)), real)
@@ -518,7 +514,7 @@ def part_products(options):
         add = products.sum_parts(real)
         entry["own TN"] = time_own(
             [
-                (products.gradient_parts(real), (*products.tiles(M + 1, C), count), nothing, a, out, parts),
+                (products.multiply_transposed, nothing, a, out, parts),
                 (add, -(-total.size // add.threads), parts.reshape(count, -1), total),
             ],
             0.1,

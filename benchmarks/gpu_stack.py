@@ -128,11 +128,11 @@ class Stack:
         for level in self.levels:
             H = level.H
             if not level.inline:
-                multiply = products.product(self.dtype, biased=True)
                 gates = level.gates.reshape(T * N, GATES * H)
                 calls.append((
-                    multiply, products.tiles(T * N, GATES * H), level.x.reshape(T * N, level.F),
+                    products.multiply, level.x.reshape(T * N, level.F),
                     level.W.reshape(level.F, GATES * H), level.b.reshape(GATES * H), gates,
+                    True,
                 ))  # fmt: skip
             if level.form == "whole":
                 run = lstm_whole.whole_forward(
@@ -183,7 +183,7 @@ class Stack:
             dz = level.gates.reshape(T * N, width)
             M, count = level.F + H + 1, level.parts.shape[0]
             calls.append((
-                products.gradient_parts(real), (*products.tiles(M, width), count),
+                products.multiply_transposed,
                 level.x.reshape(T * N, level.F), level.h[:T].reshape(T * N, H), dz, level.parts,
             ))  # fmt: skip
             add = products.sum_parts(real)
@@ -194,9 +194,9 @@ class Stack:
             if index > 0:
                 below = self.levels[index - 1]
                 calls.append((
-                    products.product(real, transposed=True), products.tiles(T * N, level.F), dz,
+                    products.multiply, dz,
                     level.W.reshape(level.F, width), level.b.reshape(width),
-                    below.dout.reshape(T * N, level.F),
+                    below.dout.reshape(T * N, level.F), False, True,
                 ))  # fmt: skip
         return calls
 

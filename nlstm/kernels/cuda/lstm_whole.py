@@ -273,9 +273,9 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
             j = block * parts_count + part
             for q in range(GATES):
                 for k in range(VECTOR):
-                    value = zero
-                    if j < H and four * VECTOR + k < H:
-                        value = U[0, four * VECTOR + k, j, q]
+                    # Read something in any case: branches would keep the loop from unrolling.
+                    value = U[0, min(four * VECTOR + k, H - 1), min(j, H - 1), q]
+                    value = value if j < H and four * VECTOR + k < H else zero
                     if block < held:
                         w[(block * GATES + q) * VECTOR + k] = value
                     else:

@@ -10,14 +10,13 @@ from tests.reference.activations import ACTIVATIONS
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("R, K, C", [(1, 1, 1), (9, 5, 10), (8, 8, 8)])
+@pytest.mark.parametrize("R, K, C", [(1, 1, 1), (9, 5, 10), (16, 8, 33), (50, 3, 17)])
 def test_product(R, K, C, transposed):
     rng = np.random.default_rng(0)
     A, B, b = rng.random((R, K)), rng.random((K, C)), rng.random(C)
     out = empty((R, C), np.float64)
-    multiply = products.product(np.dtype("float64"), biased=True, transposed=transposed)
     given = to_device(B.T.copy() if transposed else B)
-    multiply(products.tiles(R, C), to_device(A), given, to_device(b), out)
+    products.multiply(to_device(A), given, to_device(b), out, True, transposed)
     np.testing.assert_allclose(out.to_host(), A @ B + b, rtol=1e-14)
 
 
@@ -28,9 +27,8 @@ def test_gradient_parts(parts):
     x, h, dz = rng.random((R, F)), rng.random((R, H)), rng.random((R, C))
     M = F + H + 1
     scratch, out = empty((parts, M, C), np.float64), empty(M * C, np.float64)
-    multiply, add = products.gradient_parts(np.dtype("float64")), products.sum_parts(np.dtype("float64"))
-    grid = (*products.tiles(M, C), parts)
-    multiply(grid, to_device(x), to_device(h), to_device(dz), scratch)
+    add = products.sum_parts(np.dtype("float64"))
+    products.multiply_transposed(to_device(x), to_device(h), to_device(dz), scratch)
     add(-(-M * C // add.threads), scratch.reshape(parts, M * C), out)
     expected = np.concatenate([x, h, np.ones((R, 1))], axis=1).T @ dz
     np.testing.assert_allclose(out.to_host().reshape(M, C), expected, rtol=1e-13)

@@ -64,13 +64,18 @@ def cases():
                 lstm_steps.step_backward(dtype, True, masked),
                 (integer, four, three, three, three, two, two, mask),
             )
-        for transposed in (False, True):
+        for rows, columns in ((1, 1), (1, 2), (2, 1), (2, 2)):
+            for transposed in (False, True):
+                yield (
+                    f"product {name} {rows}x{columns} transposed={transposed}",
+                    products.product(dtype, rows, columns, not transposed, transposed),
+                    (two, two, one, two),
+                )
             yield (
-                f"product {name} transposed={transposed}",
-                products.product(dtype, not transposed, transposed),
-                (two, two, one, two),
+                f"gradient_parts {name} {rows}x{columns}",
+                products.gradient_parts(dtype, rows, columns),
+                (two, two, two, three),
             )
-        yield f"gradient_parts {name}", products.gradient_parts(dtype), (two, two, two, three)
         yield f"sum_parts {name}", products.sum_parts(dtype), (two, one)
         yield f"dense_forward {name}", dense.dense_forward(dtype), (two, three, two, two)
         yield (
