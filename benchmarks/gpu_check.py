@@ -420,7 +420,7 @@ def part_shapes(options):
         for form in ("whole", "steps"):
             found[form] = attempt(lambda form=form, shape=shape: time_forms(shape, form))
         if not options.dry:
-            for mode in ("fp32", "tf32", "bf16"):
+            for mode in options.modes.split(","):
                 for graphed in (False, True):
                     name = f"torch {mode}{' graph' if graphed else ''}"
                     found[name] = attempt(
@@ -450,7 +450,7 @@ def time_forms(shape, form):
 def part_pieces(options):
     """Time every kernel of a step by itself, so that what is slow has a name."""
     found = {}
-    wanted = [("weather", "whole"), ("hydro", "whole"), ("long", "whole"), ("hydrowide", "steps"),
+    wanted = [("seed", "whole"), ("forecast2", "whole"), ("weather", "whole"), ("hydro", "whole"), ("long", "whole"), ("hydrowide", "steps"),
               ("speech", "steps"), ("wide", "steps")]  # fmt: skip
     if options.dry:
         wanted = [("tiny", "steps")]
@@ -460,8 +460,7 @@ def part_pieces(options):
         shape = (DRY_SHAPES if options.dry else GRID)[name]
         stack = Stack(shape.N, shape.T, shape.F, shape.H, shape.layers, shape.every_step, form=form)
         groups: dict = {}
-        calls = stack.step()
-        for call in calls:
+        for call in stack.step():
             kernel = call[0]
             label = getattr(getattr(kernel, "function", kernel), "__qualname__", str(kernel))
             groups.setdefault(label.split(".")[0], []).append(call)
@@ -705,6 +704,7 @@ def main():
     parser.add_argument("--dry", action="store_true")
     parser.add_argument("--cpu", action="store_true")
     parser.add_argument("--parts", default="")
+    parser.add_argument("--modes", default="fp32,tf32,bf16", help="of PyTorch")
     options = parser.parse_args()
     if options.cpu:
         return time_cpu(options.seconds)

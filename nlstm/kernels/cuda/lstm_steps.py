@@ -1,7 +1,7 @@
 """An LSTM of any number of units: one launch a time step.
 
 z = x W + b of all steps waits in the gates' place. A block takes a tile of rows x units; a thread
-has four rows of one unit with its four gates, so that the cell is finished where the product is.
+has eight rows of one unit with its four gates (backward four rows by four units), so that the cell is finished where the product is.
 The sum over the units of the step before is split among groups of a block's threads and added in
 the groups' order. Backward, dh = dz U^T of a tile is made likewise, then the cell.
 """
@@ -15,8 +15,9 @@ from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
 from nlstm.kernels.cuda.tile_sum import VECTOR, tile_sum
 
 GATES = 4
-# Threads by rows (each has four), units of a tile, groups, and what a group sums at a time.
-FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS = (4, 1, 4) if SIMULATED else (8, 16, 4)
+# Threads by rows, threads by units, groups.
+FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS = (4, 1, 8) if SIMULATED else (4, 16, 8)
+FORWARD_FOURS = 2  # fours of rows of a thread; there are as many groups as rows
 BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS = (2, 2, 16) if SIMULATED else (4, 8, 16)
 
 
@@ -27,7 +28,7 @@ def terms_of_tile(most_bytes: int, dtype) -> int:
 
 def forward_grid(N: int, H: int) -> tuple[int, int]:
     """Return the blocks of a forward step: units, rows."""
-    return -(-H // FORWARD_UNITS), -(-N // (FORWARD_ROWS * VECTOR))
+    return -(-H // FORWARD_UNITS), -(-N // (FORWARD_ROWS * FORWARD_FOURS * VECTOR))
 
 
 def backward_grid(N: int, H: int) -> tuple[int, int]:
@@ -53,11 +54,13 @@ def step_forward(dtype, keep=True, masked=False,
     a, _ = scalar_functions(activation, dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
     row_threads, units, groups = FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS
-    summed = terms_of_tile(64, dtype)
-    multiply = tile_sum(summed)
+    summed = terms_of_tile(32, dtype)
+    multiply = tile_sum(summed, FORWARD_FOURS, 1, row_threads)
     group_threads = row_threads * units
-    rows = row_threads * VECTOR
-    tile_h = (groups, summed, row_threads + 1, VECTOR)
+    thread_rows = VECTOR * FORWARD_FOURS
+    rows = row_threads * thread_rows
+    results = (thread_rows, GATES)
+    tile_h = (groups, summed, row_threads * FORWARD_FOURS + 1, VECTOR)
     tile_u = (groups, summed, units, GATES)
     tile_sums = (groups, group_threads, GATES)
     h_loads = rows * summed // group_threads
@@ -76,14 +79,15 @@ def step_forward(dtype, keep=True, masked=False,
         sums = cuda.shared.array(tile_sums, number, alignment=16)
         h_ahead = cuda.local.array(h_loads, number)
         u_ahead = cuda.local.array(u_loads, number)
-        total = cuda.local.array((VECTOR, GATES), number)
+        total = cuda.local.array(results, number)
         z = cuda.local.array(GATES, number)
         # A thread reads one column of h and one of U.
         row_h, column_h = place // summed, place % summed
         row_u, column_u = place // u_row, place % u_row
 
         # The row and unit that this thread finishes, and what it needs for it.
-        n, j = first_row + row * VECTOR + group, first_unit + unit
+        n = first_row + (group // VECTOR * row_threads + row) * VECTOR + group % VECTOR
+        j = first_unit + unit
         inside = n < N and j < H
         before, cell = zero, zero
         for q in range(GATES):
@@ -95,7 +99,7 @@ def step_forward(dtype, keep=True, masked=False,
             if masked:
                 before = h[t, n, j]
 
-        for r in range(VECTOR):
+        for r in range(thread_rows):
             for q in range(GATES):
                 total[r, q] = zero
         rounds = (H + groups * summed - 1) // (groups * summed)
@@ -127,7 +131,7 @@ def step_forward(dtype, keep=True, masked=False,
             cuda.syncthreads()
 
         # Group r finishes the r-th row of every thread.
-        for r in range(VECTOR):
+        for r in range(thread_rows):
             for q in range(GATES):
                 sums[group, place, q] = total[r, q]
             cuda.syncthreads()
