@@ -420,7 +420,7 @@ def part_shapes(options):
         for form in ("whole", "steps"):
             found[form] = attempt(lambda form=form, shape=shape: time_forms(shape, form))
         if not options.dry:
-            for mode in options.modes.split(","):
+            for mode in filter(None, options.modes.split(",")):
                 for graphed in (False, True):
                     name = f"torch {mode}{' graph' if graphed else ''}"
                     found[name] = attempt(

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import device_function
+from nlstm.kernels.cuda.launch import device_function, quick_exponential_and_ratio
 
 
 def tanh(real):
@@ -18,7 +18,8 @@ def tanh(real):
 
 def sigmoid(real):
     one = real(1)
-    return lambda z: one / (one + math.exp(-z)), lambda y: y * (one - y)
+    exponential, ratio = quick_exponential_and_ratio(real)
+    return lambda z: ratio(one, one + exponential(-z)), lambda y: y * (one - y)
 
 
 def linear(real):

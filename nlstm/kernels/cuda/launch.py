@@ -4,6 +4,8 @@ A `Kernel` is compiled once, for the types of its first arguments. `Graph` recor
 one stream and replays them with one call of the driver.
 """
 
+import math
+
 import numpy as np
 
 if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for what NumPy 2.5 dropped
@@ -35,6 +37,21 @@ def synchronize() -> None:
 def device_function(function):
     """Compile a function that kernels call."""
     return cuda.jit(device=True)(function)
+
+
+def quick_exponential_and_ratio(dtype):
+    """Return exp and division for where an error of a few units in the last place will do.
+
+    float32 has instructions for both; float64 and the simulator take the usual ones.
+    """
+    if SIMULATED or np.dtype(dtype) != np.float32:
+        return device_function(lambda z: math.exp(z)), device_function(lambda a, b: a / b)
+    from numba.cuda import libdevice
+
+    return (
+        device_function(lambda z: libdevice.fast_expf(z)),
+        device_function(lambda a, b: libdevice.fast_fdividef(a, b)),
+    )
 
 
 def registers_of(threads: int) -> int:

@@ -109,6 +109,8 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     # The stride keeps four parts of two units in different banks.
     shape_parts = (rows, parts_count, HP + (2 - HP) % 8, GATES)
     held_numbers = max(held, 1) * BLOCK
+    # Unsigned, or four loads would not become one: an index might be negative.
+    next_1, next_2, next_3 = np.uint64(1), np.uint64(2), np.uint64(3)
 
     def kernel(x, W, U, b, gates, h, c, mask):
         thread = cuda.threadIdx.x
@@ -186,12 +188,15 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                         for q in range(GATES):
                             total[r, q] += w[(block * VECTOR + j) * GATES + q] * value
             for block in range(held, blocks):
+                group = np.uint64(block * parts_count + part)
                 for j in range(VECTOR):
-                    at = (((block - held) * VECTOR + j) * threads + thread) * GATES
+                    at = np.uint64((((block - held) * VECTOR + j) * threads + thread) * GATES)
                     for r in range(rows):
-                        value = v[r, block * parts_count + part, j]
-                        for q in range(GATES):
-                            total[r, q] += rest[at + q] * value
+                        value = v[r, group, j]
+                        total[r, 0] += rest[at] * value
+                        total[r, 1] += rest[at + next_1] * value
+                        total[r, 2] += rest[at + next_2] * value
+                        total[r, 3] += rest[at + next_3] * value
             for r in range(rows):
                 for q in range(GATES):
                     parts[r, part, unit, q] = total[r, q]
@@ -254,6 +259,8 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     stride = rows * HP
     shape_parts = (parts_count, (stride + (4 - stride) % 32) // VECTOR, VECTOR)
     held_numbers = max(held, 1) * BLOCK
+    # Unsigned, or four loads would not become one: an index might be negative.
+    next_1, next_2, next_3 = np.uint64(1), np.uint64(2), np.uint64(3)
     dz_size = rows * blocks * parts_count * GATES
     dz_width = blocks * parts_count * GATES
 
@@ -345,12 +352,15 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                         for k in range(VECTOR):
                             total[r, k] += w[(block * GATES + q) * VECTOR + k] * value
             for block in range(held, blocks):
+                j = np.uint64(block * parts_count + part)
                 for q in range(GATES):
-                    at = (((block - held) * GATES + q) * threads + thread) * VECTOR
+                    at = np.uint64((((block - held) * GATES + q) * threads + thread) * VECTOR)
                     for r in range(rows):
-                        value = dz[r, block * parts_count + part, q]
-                        for k in range(VECTOR):
-                            total[r, k] += rest[at + k] * value
+                        value = dz[r, j, q]
+                        total[r, 0] += rest[at] * value
+                        total[r, 1] += rest[at + next_1] * value
+                        total[r, 2] += rest[at + next_2] * value
+                        total[r, 3] += rest[at + next_3] * value
             for r in range(rows):
                 for k in range(VECTOR):
                     parts[part, (r * HP) // VECTOR + four, k] = total[r, k]
