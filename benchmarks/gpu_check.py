@@ -59,7 +59,10 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
     expected = reference.lstm_backward(trace, dout.transpose(1, 0, 2))
 
     d_x, d_U = to_device(x), to_device(to_units(U).reshape(1, H, H, 4))
-    d_W, d_b = to_device(to_units(W).reshape(1, F, H, 4)), to_device(to_units(b[None]).reshape(1, H, 4))
+    d_W, d_b = (
+        to_device(to_units(W).reshape(1, F, H, 4)),
+        to_device(to_units(b[None]).reshape(1, H, 4)),
+    )
     h, c = zeros((T + 1, N, H), dtype), zeros((T + 1, N, H), dtype)
     h[0].write(h0)
     c[0].write(c0)
@@ -70,9 +73,13 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
     flat = gates.reshape(T * N, 4 * H)
     inline = inline and form == "whole"
     if not inline:
-        products.multiply(d_x.reshape(T * N, F), d_W.reshape(F, 4 * H), d_b.reshape(4 * H), flat, True)
+        products.multiply(
+            d_x.reshape(T * N, F), d_W.reshape(F, 4 * H), d_b.reshape(4 * H), flat, True
+        )
     if form == "whole":
-        forward = lstm_whole.whole_forward(dtype, H, rows, F if inline else 0, True, masked, **options)
+        forward = lstm_whole.whole_forward(
+            dtype, H, rows, F if inline else 0, True, masked, **options
+        )
         forward(-(-N // rows), d_x, d_W, d_U, d_b, gates, h, c, mask)
         backward = lstm_whole.whole_backward(dtype, H, rows, True, masked, **options)
         backward(-(-N // rows), gates, c, d_dout, dh, dc, d_U, mask)
@@ -86,9 +93,7 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
             backward(grid, t, d_U, gates, c, d_dout, dh, dc, mask)
     M, count = F + H + 1, products.part_count(F + H + 1, 4 * H, T * N)
     parts, gradient = empty((count, M, 4 * H), dtype), empty(M * 4 * H, dtype)
-    products.multiply_transposed(
-        d_x.reshape(T * N, F), h[:T].reshape(T * N, H), flat, parts
-    )
+    products.multiply_transposed(d_x.reshape(T * N, F), h[:T].reshape(T * N, H), flat, parts)
     add = products.sum_parts(dtype)
     add(-(-gradient.size // add.threads), parts.reshape(count, -1), gradient)
     dx = empty((T, N, F), dtype)
@@ -424,7 +429,9 @@ def part_shapes(options):
                 for graphed in (False, True):
                     name = f"torch {mode}{' graph' if graphed else ''}"
                     found[name] = attempt(
-                        lambda shape=shape, mode=mode, graphed=graphed: time_torch(shape, mode, graphed)
+                        lambda shape=shape, mode=mode, graphed=graphed: time_torch(
+                            shape, mode, graphed
+                        )
                     )
         write(options)
         say(f"{shape.name}: " + summary(found))
@@ -438,9 +445,7 @@ def time_forms(shape, form):
 
     if form == "whole" and not lstm_whole.fits(shape.H, np.dtype("float32"), 16):
         return None
-    stack = Stack(
-        shape.N, shape.T, shape.F, shape.H, shape.layers, shape.every_step, form=form
-    )
+    stack = Stack(shape.N, shape.T, shape.F, shape.H, shape.layers, shape.every_step, form=form)
     return {
         "forward": time_own(stack.forward(keep=False)),
         "train": time_own(stack.step()),
@@ -524,7 +529,10 @@ def part_products(options):
             torch.backends.cuda.matmul.allow_tf32 = False
             ta, tw = torch.from_numpy(A).cuda(), torch.from_numpy(B).cuda()
             tz = ta @ tw
-            for label, call in (("cublas", lambda: torch.mm(ta, tw, out=tz)), ("cublas TN", lambda: ta.T @ tz)):
+            for label, call in (
+                ("cublas", lambda: torch.mm(ta, tw, out=tz)),
+                ("cublas TN", lambda: ta.T @ tz),
+            ):
                 entry[label] = time_calls(call, torch.cuda.synchronize, torch_event, 0.1)
         gflop = 2.0 * R * K * C / 1e9
         found[f"{R}x{K}x{C}"] = {
@@ -548,15 +556,21 @@ def part_latencies(options):
     found = {}
     for nodes in (1, 100):
         ready = Graph([(clear, array)] * nodes)
-        found[f"graph of {nodes}, us"] = 1e3 * time_calls(ready.replay, synchronize, own_event, 0.1)["wall_ms"]
-    found["launch from Python, us"] = 1e3 * time_calls(lambda: clear(array), synchronize, own_event, 0.1)["wall_ms"]
+        found[f"graph of {nodes}, us"] = (
+            1e3 * time_calls(ready.replay, synchronize, own_event, 0.1)["wall_ms"]
+        )
+    found["launch from Python, us"] = (
+        1e3 * time_calls(lambda: clear(array), synchronize, own_event, 0.1)["wall_ms"]
+    )
     ready = Graph([(clear, array)])
 
     def there_and_back():
         ready.replay()
         array.to_host()
 
-    found["graph of 1 and read-back, us"] = 1e3 * time_calls(there_and_back, synchronize, own_event, 0.1)["wall_ms"]
+    found["graph of 1 and read-back, us"] = (
+        1e3 * time_calls(there_and_back, synchronize, own_event, 0.1)["wall_ms"]
+    )
     say(str(found))
     return found
 
@@ -579,7 +593,9 @@ def part_names(options):
             loss().backward()
             torch.cuda.synchronize()
         events = sorted(record.key_averages(), key=lambda e: -e.device_time_total)[:4]
-        found[shape.name] = [f"{e.device_time_total:.0f} us x{e.count} {e.key[:110]}" for e in events]
+        found[shape.name] = [
+            f"{e.device_time_total:.0f} us x{e.count} {e.key[:110]}" for e in events
+        ]
     return found
 
 
@@ -641,7 +657,10 @@ def attempt(function):
     try:
         return function()
     except Exception as error:  # noqa: BLE001
-        return {"error": f"{type(error).__name__}: {error}"[:600], "trace": traceback.format_exc()[-1200:]}
+        return {
+            "error": f"{type(error).__name__}: {error}"[:600],
+            "trace": traceback.format_exc()[-1200:],
+        }
 
 
 def without_traces(found):

@@ -67,7 +67,9 @@ class Stack:
             part, slope = self.weights[at : at + count], self.gradient[at : at + count]
             at += count
             split = K * GATES * H, (K + H) * GATES * H
-            whole = lstm_whole.fits(H, real, K if K <= 16 else 0) if form is None else form == "whole"
+            whole = (
+                lstm_whole.fits(H, real, K if K <= 16 else 0) if form is None else form == "whole"
+            )
             parts = products.part_count(K + H + 1, GATES * H, T * N)
             level = Level(
                 F=K, H=H, form="whole" if whole else "steps",

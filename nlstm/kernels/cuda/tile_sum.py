@@ -13,7 +13,9 @@ VECTOR = 4
 
 
 @cache
-def tile_sum(summed: int, left_fours: int = 1, right_fours: int = 1, rows: int = 0, columns: int = 0):
+def tile_sum(
+    summed: int, left_fours: int = 1, right_fours: int = 1, rows: int = 0, columns: int = 0
+):
     """Compile total += left^T right over the 4, 8 or 16 terms of a tile.
 
     A thread's results are fours of rows, `rows` fours apart, by fours of columns.

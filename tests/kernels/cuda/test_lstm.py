@@ -11,7 +11,8 @@ TOLERANCES = {"float32": 2e-6, "float64": 1e-13}
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(
-    "form, rows, inline", [("whole", 1, True), ("whole", 2, False), ("whole", 4, True), ("steps", 1, 0)]
+    "form, rows, inline",
+    [("whole", 1, True), ("whole", 2, False), ("whole", 4, True), ("steps", 1, 0)],
 )
 def test_forward_and_backward(form, rows, inline, masked, dtype):
     errors = lstm_errors(

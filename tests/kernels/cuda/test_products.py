@@ -40,4 +40,6 @@ def test_activation(name):
     expected, slope = ACTIVATIONS[name]
     for z in (-3.7, -0.6, -1e-3, 0.2, 1.9, 7.5):
         np.testing.assert_allclose(forward(z), expected(np.array(z)), rtol=1e-13)
-        np.testing.assert_allclose(derivative(forward(z)), slope(np.array(z)), rtol=1e-10, atol=1e-13)
+        np.testing.assert_allclose(
+            derivative(forward(z)), slope(np.array(z)), rtol=1e-10, atol=1e-13
+        )

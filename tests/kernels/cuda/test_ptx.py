@@ -39,7 +39,15 @@ def cases():
     for real in (np.float32, np.float64):
         dtype, name = np.dtype(real), np.dtype(real).name
         one, two, three, four = (array(n, real) for n in (1, 2, 3, 4))
-        shapes = ((50, 1, 10), (25, 1, 1), (32, 2, 7), (64, 1, 8), (128, 2, 5), (128, 1, 0), (128, 4, 0))
+        shapes = (
+            (50, 1, 10),
+            (25, 1, 1),
+            (32, 2, 7),
+            (64, 1, 8),
+            (128, 2, 5),
+            (128, 1, 0),
+            (128, 4, 0),
+        )
         for H, rows, F in shapes:
             if not lstm_whole.fits(H, real, F, rows=rows):
                 continue
