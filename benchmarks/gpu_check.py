@@ -527,13 +527,7 @@ def part_products(options):
             import torch
 
             torch.backends.cuda.matmul.allow_tf32 = False
-            ta, tw = torch.from_numpy(A).cuda(), torch.from_numpy(B).cuda()
-            tz = ta @ tw
-            for label, call in (
-                ("cublas", lambda: torch.mm(ta, tw, out=tz)),
-                ("cublas TN", lambda: ta.T @ tz),
-            ):
-                entry[label] = time_calls(call, torch.cuda.synchronize, torch_event, 0.1)
+            entry |= time_cublas(torch.from_numpy(A).cuda(), torch.from_numpy(B).cuda())
         gflop = 2.0 * R * K * C / 1e9
         found[f"{R}x{K}x{C}"] = {
             k: {"ms": v["events_ms"], "tflops": gflop / max(v["events_ms"], 1e-9)}
@@ -541,6 +535,18 @@ def part_products(options):
         }
     say(str(found))
     return found
+
+
+def time_cublas(A, B):
+    """Time PyTorch's products of A and B, and of A transposed and the result."""
+    import torch
+
+    out = A @ B
+    calls = {"cublas": lambda: torch.mm(A, B, out=out), "cublas TN": lambda: A.T @ out}
+    return {
+        label: time_calls(call, torch.cuda.synchronize, torch_event, 0.1)
+        for label, call in calls.items()
+    }
 
 
 def part_latencies(options):

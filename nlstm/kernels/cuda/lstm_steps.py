@@ -1,9 +1,10 @@
 """An LSTM of any number of units: one launch a time step.
 
-z = x W + b of all steps waits in the gates' place. A block takes a tile of rows x units; a thread
-has eight rows of one unit with its four gates (backward four rows by four units), so that the cell is finished where the product is.
-The sum over the units of the step before is split among groups of a block's threads and added in
-the groups' order. Backward, dh = dz U^T of a tile is made likewise, then the cell.
+z = x W + b of all steps waits in the gates' place. A block takes a tile of rows x units; forward, a
+thread has eight rows of one unit with its four gates, so that the cell is finished where the
+product is. The sum over the units of the step before is split among groups of a block's threads and
+added in the groups' order. Backward, dh = dz U^T is made likewise, four rows by four units a
+thread, then the cell.
 """
 
 from functools import cache

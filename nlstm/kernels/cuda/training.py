@@ -79,7 +79,8 @@ def adam_rate(dtype, beta_1=0.9, beta_2=0.999):
 def adam_update(dtype, beta_1=0.9, beta_2=0.999, epsilon=1e-7):
     """Compile Adam as Keras computes it; its grid is ceil(size / UPDATE_THREADS) blocks.
 
-    Returns a `Kernel` of (rate, gradient, m, v, weights): (1,) and four of (size,); += the last three.
+    Returns a `Kernel` of (rate, gradient, m, v, weights): (1,) and four of (size,). Updates the
+    last three.
     """
     number = np.dtype(dtype)
     real = number.type

@@ -1,6 +1,7 @@
 """Every kernel compiled for sm_80 and sm_90 without a GPU: registers, spills, float64 arithmetic.
 
-Wants numba-cuda, nvidia-nvvm, nvidia-cuda-nvrtc and ptxas (nvidia-cuda-nvcc), and NLSTM_PTX_TESTS=1.
+Wants numba-cuda, nvidia-nvvm, nvidia-cuda-nvrtc and ptxas (nvidia-cuda-nvcc), all of one CUDA
+version, and NLSTM_PTX_TESTS=1.
 """
 
 import os
