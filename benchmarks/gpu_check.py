@@ -337,7 +337,7 @@ def part_versions(options):
         found["capability"] = list(device.compute_capability)
         found["processors"] = int(device.MULTIPROCESSOR_COUNT)
         found["driver"] = subprocess.run(
-            ["nvidia-smi", "--query-gpu=driver_version,memory.total,clocks.sm", "--format=csv,noheader"],
+            ["nvidia-smi", "--query-gpu=driver_version,memory.total", "--format=csv,noheader"],
             capture_output=True, text=True,
         ).stdout.strip()  # fmt: skip
         try:
@@ -455,8 +455,8 @@ def time_forms(shape, form):
 def part_pieces(options):
     """Time every kernel of a step by itself, so that what is slow has a name."""
     found = {}
-    wanted = [("seed", "whole"), ("forecast2", "whole"), ("weather", "whole"), ("hydro", "whole"), ("long", "whole"), ("hydrowide", "steps"),
-              ("speech", "steps"), ("wide", "steps")]  # fmt: skip
+    wanted = [(name, "whole") for name in ("seed", "forecast2", "weather", "hydro", "long")]
+    wanted += [(name, "steps") for name in ("hydrowide", "speech", "wide")]
     if options.dry:
         wanted = [("tiny", "steps")]
     for name, form in wanted:
