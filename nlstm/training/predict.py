@@ -107,7 +107,7 @@ def _predict(
         return binder.step(bench, rows, data)
 
     steps_of = Steps(step_of, binder.network, bench, data)
-    ops, step = binder.network.ops, step_of(rows, data)
+    ops, (step, _) = binder.network.ops, steps_of.bound(rows)
     found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
@@ -121,8 +121,8 @@ def _predict(
     try:
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
+            step, _ = steps_of.bound(place.size)
             run = steps_of(place)
-            step = step_of(place.size, data)
             if before is not None:
                 before(batch, {})
             run()
