@@ -39,7 +39,6 @@ class Activation(Layer):
     activation: str
     fuses_loss = True
     _ramp: Ramp | None = None
-    supports_masking = True
 
     def __init__(
         self,

@@ -17,7 +17,6 @@ class Merge(Layer):
     A value with one step, one feature, or no steps serves all steps or features of the others.
     """
 
-    supports_masking = True
     kind = "add"
     only_two = False
 

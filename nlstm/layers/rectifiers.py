@@ -3,8 +3,7 @@
 import math
 from typing import Any
 
-import numpy as np
-
+from nlstm.arguments.checks import checked_number
 from nlstm.layers.activation import Activation
 
 __all__ = ["ELU", "LeakyReLU", "ReLU"]
@@ -34,10 +33,10 @@ class ReLU(Activation):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        limit = math.inf if max_value is None else _at_least_0("max_value", max_value)
+        limit = math.inf if max_value is None else checked_number("max_value", max_value, 0)
         self.max_value = max_value
-        self.negative_slope = _at_least_0("negative_slope", negative_slope)
-        self.threshold = _at_least_0("threshold", threshold)
+        self.negative_slope = checked_number("negative_slope", negative_slope, 0)
+        self.threshold = checked_number("threshold", threshold, 0)
         ramp = self.negative_slope, self.threshold, limit
         known = {(0.0, 0.0, math.inf): "relu", (0.0, 0.0, 6.0): "relu6"}
         known[0.2, 0.0, math.inf] = "leaky_relu"
@@ -64,7 +63,7 @@ class LeakyReLU(Activation):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        self.negative_slope = _at_least_0("negative_slope", negative_slope)
+        self.negative_slope = checked_number("negative_slope", negative_slope, 0)
         super().__init__("linear", name=name, input_shape=input_shape, dtype=dtype)
         self._then((self.negative_slope, 0.0, math.inf))
 
@@ -88,12 +87,6 @@ class ELU(Activation):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        self.alpha = _at_least_0("alpha", alpha)
+        self.alpha = checked_number("alpha", alpha, 0)
         super().__init__("elu", name=name, input_shape=input_shape, dtype=dtype)
         self._then(None if self.alpha == 1.0 else (self.alpha, 0.0, math.inf))
-
-
-def _at_least_0(name: str, value: Any) -> float:
-    if value is None or not np.isreal(value) or not 0.0 <= value < math.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0; got {value!r}.")
-    return float(value)

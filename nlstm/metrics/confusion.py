@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.arguments.names import unknown_name
 from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
@@ -181,9 +182,7 @@ class AUC(KernelMetric):
         self.label_weights, self.from_logits = label_weights, bool(from_logits)
         self.thresholds = None if thresholds is None else sorted(map(float, thresholds))
         if self.thresholds is None:
-            if num_thresholds < 2:
-                raise ValueError(f"num_thresholds must be at least 2; got {num_thresholds}.")
-            self.num_thresholds = int(num_thresholds)
+            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         else:
             self.num_thresholds = len(self.thresholds) + 2
@@ -287,11 +286,10 @@ class FBetaScore(KernelMetric):
         super().__init__(dtype, name)
         if average not in (None, "micro", "macro", "weighted"):
             raise unknown_name("average", average, ("micro", "macro", "weighted"))
-        if not beta > 0.0:
-            raise ValueError(f"beta must be above 0; got {beta!r}.")
-        if threshold is not None and not 0.0 < threshold <= 1.0:
-            raise ValueError(f"threshold must be above 0 and at most 1; got {threshold!r}.")
-        self.average, self.beta, self.threshold = average, float(beta), threshold
+        self.average, self.beta = average, checked_number("beta", beta, above=0)
+        if threshold is not None:
+            checked_number("threshold", threshold, above=0, at_most=1)
+        self.threshold = threshold
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""

@@ -125,7 +125,7 @@ def test_names():
 @pytest.mark.parametrize(
     "call, error, text",
     [
-        (lambda: L1(-0.1), ValueError, "l1 must be a number of at least 0; got -0.1"),
+        (lambda: L1(-0.1), ValueError, "l1 must be at least 0; got -0.1"),
         (lambda: regularizers.get("l3"), ValueError, "Unknown regularizer 'l3'"),
         (lambda: regularizers.get(abs), TypeError, "does not differentiate Python code"),
         (lambda: constraints.get("norm"), ValueError, "Unknown constraint 'norm'"),
