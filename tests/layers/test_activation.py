@@ -17,11 +17,11 @@ from nlstm.layers import (
     Softmax,
     TimeDistributed,
 )
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
 from tests.layers.gradients import assert_close, gradients, model_of
 from tests.reference.activations import ACTIVATIONS
 from tests.reference.dense import dense_forward, softmax
-from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 NAMES = ["relu", "tanh", "sigmoid", "softmax"]
