@@ -1,10 +1,10 @@
 """Penalties on weights or outputs that the loss grows by, by Keras's names and formulas."""
 
-import math
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.arguments.names import Registry
 from nlstm.plan.parameters import Parameter
@@ -61,7 +61,10 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _checked("l1", l1, 0.0), _checked("l2", l2, 0.0)
+        self.l1, self.l2 = (
+            checked_number("l1", 0.0 if l1 is None else l1, 0),
+            checked_number("l2", 0.0 if l2 is None else l2, 0),
+        )
 
     def __call__(self, x: np.ndarray) -> float:
         """Return the penalty on `x`."""
@@ -92,7 +95,7 @@ class L1(L1L2):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        super().__init__(_checked("l1", l1, 0.01), 0.0)
+        super().__init__(checked_number("l1", 0.01 if l1 is None else l1, 0), 0.0)
 
 
 class L2(L1L2):
@@ -104,7 +107,7 @@ class L2(L1L2):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        super().__init__(0.0, _checked("l2", l2, 0.01))
+        super().__init__(0.0, checked_number("l2", 0.01 if l2 is None else l2, 0))
 
 
 class OrthogonalRegularizer(Regularizer):
@@ -119,7 +122,10 @@ class OrthogonalRegularizer(Regularizer):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise ValueError(f"mode must be 'rows' or 'columns'; got {mode!r}.")
-        self.factor, self.mode = _checked("factor", factor, 0.01), mode
+        self.factor, self.mode = (
+            checked_number("factor", 0.01 if factor is None else factor, 0),
+            mode,
+        )
 
     def _parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         if x.ndim != 2:
@@ -207,11 +213,3 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
 
     given = (y.value, gradient, plan.penalty_value)
     plan.host(add, given, given[1:], *given)
-
-
-def _checked(name: str, value: Any, default: float) -> float:
-    value = default if value is None else value
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
-    return float(value)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Cell
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer, Waiting, checked_number
+from nlstm.optimizers.optimizer import SMALLEST, Optimizer, Waiting
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]
 

@@ -1,32 +1,22 @@
 """The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.arguments.config import Configured
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
-__all__ = ["SMALLEST", "Optimizer", "Waiting", "checked_number"]
+__all__ = ["SMALLEST", "Optimizer", "Waiting"]
 
 # For an epsilon of 0: padding, whose gradients are 0, must not become 0 / 0.
 SMALLEST = 1.2e-38
 CHUNK = 16384  # elements of a sum of squares that one thread takes at a time
-
-
-def checked_number(name: str, value: Any, low: float, high: float = math.inf) -> float:
-    """Return a finite number from `low` to below `high`, or raise an error that names it."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number; got {value!r}.")
-    if not (low <= value < high and math.isfinite(value)):
-        limits = f"at least {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
-        raise ValueError(f"{name} must be {limits}; got {value}.")
-    return float(value)
 
 
 class Waiting:
@@ -103,10 +93,11 @@ class Optimizer(Configured):
             raise ValueError(f"Only one kind of clipping may be chosen; got {', '.join(given)}.")
         if weight_decay is not None:
             checked_number("weight_decay", weight_decay, 0.0)
-        if not 0.0 <= checked_number("ema_momentum", ema_momentum, 0.0) <= 1.0:
-            raise ValueError(f"ema_momentum must be from 0 to 1; got {ema_momentum}.")
-        _check_count("ema_overwrite_frequency", ema_overwrite_frequency, 1)
-        _check_count("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        checked_number("ema_momentum", ema_momentum, 0.0, at_most=1.0)
+        if ema_overwrite_frequency is not None:
+            checked_integer("ema_overwrite_frequency", ema_overwrite_frequency, 1)
+        if gradient_accumulation_steps is not None:
+            checked_integer("gradient_accumulation_steps", gradient_accumulation_steps, 2)
         self.weight_decay, self.name = weight_decay, name or type(self).__name__.lower()
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum = bool(use_ema), float(ema_momentum)
@@ -391,15 +382,6 @@ class Optimizer(Configured):
         if self.gradient_accumulation_steps and self._sums is not None:
             found["accumulated"] = self._sums
         return found
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer; got {value!r}.")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}; got {value}.")
 
 
 def _chunks(buffer: ParameterBuffer, chosen: list[bool] | None = None) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -70,7 +70,7 @@ def predict(
     if batch_size is None:
         rows = _rows_at_a_time(network, data)
     else:
-        rows = checked_count("batch_size", batch_size, 1)
+        rows = checked_integer("batch_size", batch_size, 1)
     rows = min(rows, data.rows)
     if steps is not None and steps * rows < data.rows:
         data = data.part(slice(steps * rows))

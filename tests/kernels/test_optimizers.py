@@ -6,8 +6,8 @@ import pytest
 from nlstm.kernels import cpu
 from nlstm.kernels.cpu.optimizers import descent as optimizers
 from nlstm.kernels.cpu.optimizers import gradients as around
+from tests.kernels.schedules import same_bits
 from tests.reference import optimizers as reference
-from tests.schedules import same_bits
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 STEPS = 5
