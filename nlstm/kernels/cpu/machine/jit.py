@@ -19,6 +19,7 @@ from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.machine.cache import cache_folder, kernel_cache
 from nlstm.kernels.cpu.machine.linking import KernelCompiler
+from nlstm.kernels.cpu.machine.pruning import PruningCompiler
 
 
 @functools.cache
@@ -86,8 +87,9 @@ def njit_parallel(function):
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
 # time.
 njit_inner = functools.partial(
-    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    pipeline_class=PruningCompiler,
+)  # fmt: skip
 
 
 def start_threads():
