@@ -18,20 +18,19 @@ from numba import prange
 from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
 from nlstm.kernels.cpu.lstm.products import (
     Part,
+    Sums,
     add_partial,
     backward_product,
     gradient_share,
     inputs_share,
-    partial_sums,
     transpose_slice,
-    whole_sums,
 )
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
+    Sizes,
     chunk_steps,
     partial_slices,
     schedule,
-    sizes_of,
 )
 from nlstm.kernels.cpu.lstm.zoneout import zones_of
 from nlstm.kernels.cpu.machine.jit import (
@@ -116,12 +115,6 @@ def prefetch_step(t, n0, n1, c, gates):
 
 
 @njit_inner
-def masked_states(s, masks, L):
-    """Return where slice s has its masked states."""
-    return Panels(masks.hm, s * ROW_BLOCK * GATES * L)
-
-
-@njit_inner
 def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gradients, dz, panels,
                      H, reverse, masks, peephole, zoneout):  # fmt: skip
     """Take one slice back through a chunk (rows), or through one phase of it (units)."""
@@ -132,7 +125,7 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
     b0, b1 = share(B, s // split.row_slices, split.unit_slices)
     by_units = split.unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
-    hm, zones = masked_states(s, masks, L), zones_of(zoneout)
+    hm, zones = Panels(masks.hm, s * ROW_BLOCK * GATES * L), zones_of(zoneout)
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
         here = Blocks(dz.array, dz.at + (t - t0) * dz.step, dz.step, dz.block)
@@ -157,11 +150,15 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
 
 
 @njit_inner
-def backward_slice(s, phase, split, activation, recurrent_activation, x, weights, work, gradients,
-                   scratch, reverse, masks, zoneout):  # fmt: skip
+def backward_slice(s, phase, split, activation, recurrent_activation, x, of_weights, of_work,
+                   all_gradients, scratch, reverse, of_masks, zoneout):  # fmt: skip
     """Do one slice of one phase."""
-    sizes, dx = sizes_of(x, weights), gradients.dx
-    T, N, F, H, B, L = sizes
+    weights, work, masks = Weights(*of_weights), Work(*of_work), Masks(*of_masks)
+    gradients = Gradients(*all_gradients)
+    W, U, _, peephole = of_weights
+    _, _, _, dW, dU, db, dx, dp = all_gradients
+    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    sizes = Sizes(T, N, F, H, B, L)
     partial, row_slices, unit_slices = split
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
@@ -172,14 +169,14 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
     W_panels = Panels(scratch, U_panels.at + B * B * width * L)
     sums = W_panels.at + V * B * width * L
     size = B * (F + H + 1) * width
-    if gradients.dp is not None:
-        size += gradients.dp.size
+    if dp is not None:
+        size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
-        transpose_slice(s, slices, weights.U, weights.W, scratch, U_panels.at, W_panels.at, V)
+        transpose_slice(s, slices, U, W, scratch, U_panels.at, W_panels.at, V)
     elif stage == ADD:
         add_partial(s, slices, scratch, sums, size, gradients)
     else:
@@ -190,18 +187,28 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
             dz = place_dz(work.gates, scratch, chunk, steps, rows, n0 if partial else 0, t0)
             if stage != GRADIENT:
                 recurrence_slice(s, split, (t0, t1, step), activation, recurrent_activation, work,
-                                 gradients, dz, U_panels, H, reverse, masks, weights.peephole,
+                                 gradients, dz, U_panels, H, reverse, masks, peephole,
                                  zoneout)  # fmt: skip
             if stage != RECURRENCE:
                 own = Part(n0, n1, t0, t1)
                 inputs_share(own, dx, masks, dz, W_panels, product, sizes, reverse)
                 if partial:
-                    part, to = own, partial_sums(gradients, scratch, sums + s * size)
+                    part, to_W, to_U, to_b = own, scratch, scratch, scratch
+                    W_at = sums + s * size
+                    U_at = W_at + B * F * width
+                    b_at = U_at + B * H * width
+                    p_at = b_at + B * width
                     first, last = 0, B * (F + H + 1)
                 else:
-                    part, to = Part(np.int64(0), N, t0, t1), whole_sums(gradients)
+                    part = Part(np.int64(0), N, t0, t1)
+                    to_W, to_U, to_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
+                    W_at = U_at = b_at = p_at = 0
                     first, last = share(B * (F + H + 1), s, slices)
-                hm = masked_states(s, masks, L)
+                to_p = None
+                if dp is not None:
+                    to_p = Panels(scratch if partial else dp.reshape(-1), p_at)
+                to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
+                hm = Panels(masks.hm, s * ROW_BLOCK * width)
                 gradient_share(first, last, part, x, work, masks, hm, scratch, dz, sizes, to,
                                reverse)  # fmt: skip
             if not partial or t0 == 0:
@@ -212,12 +219,10 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
 
 @njit_parallel
 def run_backward(
-    activation, recurrent_activation, x, of_weights, of_work, all_gradients, scratch, reverse,
-    of_masks, zoneout,
-):  # fmt: skip
-    weights, work, masks = Weights(*of_weights), Work(*of_work), Masks(*of_masks)
-    gradients = Gradients(*all_gradients)
-    T, N, F, H, B, L = sizes_of(x, weights)
+    activation, recurrent_activation, x, weights, work, gradients, scratch, reverse, masks, zoneout
+):
+    W, U, _, _ = weights
+    T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
     row_slices, unit_slices = schedule(T, N, F, H, threads)
     alone = row_slices * unit_slices == 1

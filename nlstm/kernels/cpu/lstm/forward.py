@@ -34,7 +34,6 @@ from nlstm.kernels.cpu.machine.simd import fence, is_aligned
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
-from nlstm.kernels.shared.bundles import Masks, Weights, Work
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -231,11 +230,10 @@ def mask_inputs_by_gate(x, x_mask, xm):
 
 @njit_parallel
 def run_forward(
-    activation, recurrent_activation, x, of_weights, of_work, scratch, reverse, of_masks, zoneout
+    activation, recurrent_activation, x, weights, work, scratch, reverse, masks, zoneout
 ):
-    weights, work, masks = Weights(*of_weights), Work(*of_work), Masks(*of_masks)
-    T, N = x.shape[0], x.shape[1]
-    F, H = weights.W.shape[1], weights.U.shape[1]
+    W, U, _, _ = weights
+    T, N, F, H = x.shape[0], x.shape[1], W.shape[1], U.shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
     slices, split = row_slices * unit_slices, (steps, row_slices, unit_slices)

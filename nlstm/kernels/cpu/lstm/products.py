@@ -55,29 +55,6 @@ class Sums(NamedTuple):
 
 
 @njit_inner
-def whole_sums(gradients):
-    """Return the gradients themselves."""
-    zero = np.int64(0)
-    dW, dU = Panels(gradients.dW.reshape(-1), zero), Panels(gradients.dU.reshape(-1), zero)
-    db = Panels(gradients.db.reshape(-1), zero)
-    if gradients.dp is None:
-        return Sums(dW, dU, db, None)
-    return Sums(dW, dU, db, Panels(gradients.dp.reshape(-1), zero))
-
-
-@njit_inner
-def partial_sums(gradients, scratch, at):
-    """Return those of one slice, one behind the other."""
-    U = at + gradients.dW.size
-    b = U + gradients.dU.size
-    p = b + gradients.db.size
-    dW, dU, db = Panels(scratch, at), Panels(scratch, U), Panels(scratch, b)
-    if gradients.dp is None:
-        return Sums(dW, dU, db, None)
-    return Sums(dW, dU, db, Panels(scratch, p))
-
-
-@njit_inner
 def next_run(mask, t, n, last):
     """Return the next rows to compute, from n on: gaps shorter than a tile belong to it."""
     if mask is None:

@@ -49,13 +49,6 @@ class Sizes(NamedTuple):
     L: Any
 
 
-@njit_inner
-def sizes_of(x, weights):
-    """Return the sizes of an LSTM's run over x (T, N, ...)."""
-    B, H, _, L = weights.U.shape
-    return Sizes(x.shape[0], x.shape[1], weights.W.shape[1], H, B, L)
-
-
 def lstm_gates_shape(T, N, H, dtype):
     """Return the shape of the gates that a forward pass saves for the backward pass."""
     return (T, blocks(H, dtype), N, GATES, lanes(dtype))

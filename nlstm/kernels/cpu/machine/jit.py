@@ -59,7 +59,8 @@ def njit(function=None, **options):
     options = {"pipeline_class": KernelCompiler} | options
     with kernel_cache():
         # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
-        return numba.njit(function, cache=True, error_model="numpy", **options)
+        # No NRT: arrays are the caller's, so their references need not be counted at every call.
+        return numba.njit(function, cache=True, error_model="numpy", _nrt=False, **options)
 
 
 _entry = threading.Lock()
@@ -85,9 +86,9 @@ def njit_parallel(function):
 
 
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
-# time.
+# time. A kernel that counts references cannot call one that returns an array.
 njit_inner = functools.partial(
-    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True,
+    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False,
     pipeline_class=PruningCompiler,
 )  # fmt: skip
 

@@ -157,6 +157,9 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
     gate, gates : the sum runs over so many gates from `gate` on, and over units; lanes past the
         last unit are skipped.
     """
+    to, to_at, to_row = out
+    a_array, dz_at, _, dz_block = dz
+    b_array, b_at = panels
     full, tail = H // L, H % L
     width = GATES * L
     panel = (full + (tail > 0)) * width * L
@@ -167,18 +170,18 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
         for first in range(0, max(full, 1), k_blocks):
             m = min(k_blocks, full - first)
             m_rest = GATES if first + k_blocks >= full else 0
-            a_first = dz.at + first * dz.block + gate * L
-            b = panels.at + v * panel + (first * width + gate * L) * L
+            a_first = dz_at + first * dz_block + gate * L
+            b = b_at + v * panel + (first * width + gate * L) * L
             b_rest = b + m * width * L
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 a = a_first + n * width
-                a_rest = a + m * dz.block
-                place = (out.array, out.at + n * out.row + v * L, out.row, L)
-                blocks = (dz.array, a, width, 1, dz.block,
-                          panels.array, b, panel, L, width * L, gates * L, m)  # fmt: skip
-                rest = (dz.array, a_rest, width, 1, L,
-                        panels.array, b_rest, panel, L, L * L, tail, min(gates, m_rest))  # fmt: skip
+                a_rest = a + m * dz_block
+                place = (to, to_at + n * to_row + v * L, to_row, L)
+                blocks = (a_array, a, width, 1, dz_block,
+                          b_array, b, panel, L, width * L, gates * L, m)  # fmt: skip
+                rest = (a_array, a_rest, width, 1, L,
+                        b_array, b_rest, panel, L, L * L, tail, min(gates, m_rest))  # fmt: skip
                 if first == 0 and not accumulate:
                     tile(end - n, vectors, place, None, (blocks, rest))
                 else:
@@ -202,6 +205,9 @@ def weight_gradient(
     -----
     The sum runs over steps, then rows, whatever the number of threads.
     """
+    to, to_at = dW
+    a_array, in_at, in_row, in_step = inputs
+    b_array, dz_at, dz_step, _ = dz
     width = GATES * L
     step_block = max(1, ROW_BLOCK // rows)
     count = tile_count(k1 - k0)
@@ -209,14 +215,14 @@ def weight_gradient(
         m = min(step_block, steps - step)
         for n in range(0, rows, ROW_BLOCK):
             piece = min(ROW_BLOCK, rows - n)
-            a = inputs.at + step * inputs.step + n * inputs.row
-            b = dz.at + step * dz.step + n * width
+            a = in_at + step * in_step + n * in_row
+            b = dz_at + step * dz_step + n * width
             for index in range(count):
                 k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
-                place = (dW.array, dW.at + k * width, width, L)
+                place = (to, to_at + k * width, width, L)
                 fresh = step == 0 and n == 0 and not accumulate
-                of_dz = (dz.array, b, L, width, dz.step, piece, m)
-                source = (inputs.array, a + k, 1, inputs.row, inputs.step) + of_dz
+                of_dz = (b_array, b, L, width, dz_step, piece, m)
+                source = (a_array, a + k, 1, in_row, in_step) + of_dz
                 if by_gate is None:
                     if fresh:
                         tile(end - k, vectors, place, None, (source,))
