@@ -65,14 +65,14 @@ def set_num_threads(threads: int) -> None:
     """
     from nlstm import kernels
 
-    kernels.load("cpu").set_num_threads(threads)
+    kernels.load().set_num_threads(threads)
 
 
 def get_num_threads() -> int:
     """Return how many threads the kernels use at most."""
     from nlstm import kernels
 
-    return kernels.load("cpu").get_num_threads()
+    return kernels.load().get_num_threads()
 
 
 def warmup() -> None:
@@ -87,7 +87,7 @@ def warmup() -> None:
 
     from nlstm import kernels
 
-    kernels.load("cpu").announce_compilation()
+    kernels.load().announce_compilation()
     start = time.perf_counter()
     rng = np.random.default_rng(0)
     for sequences in (True, False):

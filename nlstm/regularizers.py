@@ -40,15 +40,16 @@ class Regularizer(Configured):
 
     def bind(self, plan: Plan, parameter: Parameter) -> None:
         """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
-        total, training = plan.penalty_value, plan.training
+        training = plan.training
 
-        def add() -> None:
-            value = parameter.get()
+        def add(packed: np.ndarray, gradient: np.ndarray, total: np.ndarray) -> None:
+            value = parameter.unpack(packed)
             total[0] += float(self(value))
             if training:
-                parameter.gradient += parameter.pack(np.asarray(self.gradient(value)))
+                gradient += parameter.pack(np.asarray(self.gradient(value)))
 
-        plan.penalty(add)
+        given = (parameter.packed, parameter.gradient, plan.penalty_value)
+        plan.penalties.append(plan.ops.host(add, given, given[1:], *given))
 
 
 class L1L2(Regularizer):
@@ -188,23 +189,24 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
         return
     gradient = plan.input_gradient(y)
     if gradient is not None:
-        plan.call(gradient.fill, 0.0)
+        plan.call(plan.ops.fill, gradient, 0.0)
     share = 1.0 / y.rows
-    if isinstance(regularizer, L1L2) and y.value.flags.c_contiguous:
+    if isinstance(regularizer, L1L2):
         wanted = y.value.reshape(-1)[:0] if gradient is None else gradient
         regularizer.bind_array(plan, plan.call, y.value, wanted, share)
         return
-    total, features = plan.penalty_value, y.features
+    rows, steps, features, sequence = y.rows, y.steps, y.features, y.sequence
 
-    def add() -> None:
-        value = y.value[:, :, :features].swapaxes(0, 1)
-        value = np.ascontiguousarray(value if y.sequence else value[:, 0])
+    def add(output: np.ndarray, gradient: np.ndarray | None, total: np.ndarray) -> None:
+        value = output[:, :, :features].swapaxes(0, 1)
+        value = np.ascontiguousarray(value if sequence else value[:, 0])
         total[0] += float(regularizer(value)) * share
         if gradient is not None:
-            slopes = np.asarray(regularizer.gradient(value)).reshape(y.rows, y.steps, features)
+            slopes = np.asarray(regularizer.gradient(value)).reshape(rows, steps, features)
             gradient[:, :, :features] = share * slopes.swapaxes(0, 1)
 
-    plan.call(add)
+    given = (y.value, gradient, plan.penalty_value)
+    plan.host(add, given, given[1:], *given)
 
 
 def _checked(name: str, value: Any, default: float) -> float:

@@ -4,6 +4,19 @@ import numba
 import pytest
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--device", default=None, help="where models compute; opaque: see tests/opaque/device.py"
+    )
+
+
+def pytest_configure(config):
+    if config.getoption("--device") == "opaque":
+        from tests.opaque import device
+
+        device.choose()
+
+
 @pytest.fixture
 def threads():
     """Give the numbers of threads to compare, and set the number back afterwards."""

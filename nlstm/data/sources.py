@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nlstm.plan.plan import Call
+from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "split"]
 
@@ -33,26 +33,29 @@ class Source(Protocol):
     def part(self, rows: slice) -> "Source":
         """Return a source of some rows."""
 
-    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Call]:
+    def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return the calls that copy rows `index` to `out`."""
 
 
 class Rows:
-    """An array (M, T, F) as a source."""
+    """An array (M, T, F) as a source; a device gets it once."""
 
-    __slots__ = ("array", "shape")
+    __slots__ = ("_there", "array", "shape")
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
         self.shape = array.shape
+        self._there: tuple[Operations, Array] | None = None
 
     def part(self, rows: slice) -> "Rows":
         """Return some rows, as a view."""
         return Rows(self.array[rows])
 
-    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Call]:
+    def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""
-        return [(ops.gather_steps, (self.array, index, out))]
+        if self._there is None or self._there[0] is not ops:
+            self._there = ops, ops.to_device(self.array)
+        return [(ops.gather_steps, (self._there[1], index, out))]
 
 
 def is_source(value: Any) -> bool:

@@ -1,12 +1,12 @@
 """One batch of one shape, ready to run: gather rows, go forward, in training back and update."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from nlstm.data.sources import Data
+from nlstm.kernels.operations import Array, Cell, Operations
 from nlstm.plan.plan import Call, Tensor
 
 __all__ = ["Step"]
@@ -18,32 +18,51 @@ class Step:
 
     Attributes
     ----------
-    index : ndarray(int64), shape (N,)
-        The rows of the data that the next run takes; write it before running.
+    index : Cell of int64, size N
+        The rows of the data that the next run takes: see `take`.
     inputs, outputs : sequence of Tensor
-    targets, weights : sequence of ndarray or None
+    targets, weights : sequence of Array or None
         Where targets (Ty, N, C) and sample weights (Tw, N, 1) go.
     calls : list of Call
         Everything after the gathering.
+    beforehand : list of Call
+        What the host does first.
     """
 
-    index: np.ndarray
+    index: Cell
     inputs: Sequence[Tensor]
     outputs: Sequence[Tensor]
-    targets: Sequence[np.ndarray | None]
-    weights: Sequence[np.ndarray | None]
+    targets: Sequence[Array | None]
+    weights: Sequence[Array | None]
     calls: list[Call]
+    beforehand: list[Call] = field(default_factory=list)
 
-    def calls_on(self, ops: Any, data: Data) -> list[Call]:
-        """Return all calls for batches taken from `data`."""
+    @property
+    def rows(self) -> int:
+        """N."""
+        return self.index.host.size
+
+    def take(self, rows: np.ndarray) -> None:
+        """Choose the rows of the data that the next run takes."""
+        self.index.host[:] = rows
+        self.index.push()
+
+    def program(self, ops: Operations, data: Data) -> Callable[[], None]:
+        """Return what runs the step on the rows of `data` that were chosen by `take`."""
+        return ops.program(self.beforehand, self.gathering(ops, data), self.calls)
+
+    def gathering(self, ops: Operations, data: Data) -> list[Call]:
+        """Return the calls that fetch a batch from `data`."""
         calls: list[Call] = []
+        index = self.index.device
         for source, tensor in zip(data.x, self.inputs, strict=True):
-            calls += source.feed(ops, self.index, tensor.value)
+            calls += source.feed(ops, index, tensor.value)
         for lengths, tensor in zip(data.lengths, self.inputs, strict=False):
             if lengths is not None:
-                calls.append((ops.mask_from_lengths, (lengths, self.index, tensor.mask)))
+                measured = ops.to_device(lengths)
+                calls.append((ops.mask_from_lengths, (measured, index, tensor.mask)))
         for sources, arrays in ((data.y, self.targets), (data.weight, self.weights)):
             for given, array in zip(sources, arrays, strict=False):
                 if given is not None and array is not None:
-                    calls += given.feed(ops, self.index, array)
-        return calls + self.calls
+                    calls += given.feed(ops, index, array)
+        return calls

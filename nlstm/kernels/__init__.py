@@ -26,7 +26,8 @@ panels         (V, K, L)      ``V = ceil(O / L)`` panels of L columns (dense wei
 
 Lanes past the last feature are zero in every array and gradient, and stay zero.
 
-Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or float64
+Kernels are attributes of what ``load(device, dtype)`` returns, for arrays of that dtype, float32 or
+float64. Beside them it has the device's words: see `nlstm.kernels.operations.Operations`.
 
 * ``lanes(dtype)``, ``padded(features, dtype)`` (the S of an output), ``pack_gates(kernel)``,
   ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``,
@@ -34,6 +35,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``,
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``project_recurrence(projection, recurrent_kernel, outputs, product)`` and its backward form,
+  for an LSTM with a projection
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
   normalised_backward``, ``normalised_scratch_size(T, N, F, H, dtype)``,
   ``normalised_factors_shape(T, N)``: with layer normalisation
@@ -46,6 +49,8 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
   ``weights_from_mask(mask, weight, scaled, out)``
 * ``loss(name, settings, reduction)``, ``statistic(name, *constants)`` ->
   ``function(y, p, features, weight, dp, total)``
+* ``class_weights(y, ignored, weight, scaled, out)`` for losses that leave out a class;
+  ``count_penalty(value, rows, total)``
 * ``sgd_update``, ``rmsprop_update``, ``adam_update``, ``nadam_update``, ``adamax_update``,
   ``lion_update``, ``adagrad_update``, ``adadelta_update`` and their ``_parallel`` forms
 * ``clip_norm`` (and ``_parallel``), ``clip_value``, ``decay_weights``, ``average_weights``,
@@ -62,28 +67,13 @@ Operations of ``load(device, dtype)``, all arrays of that dtype, float32 or floa
 * ``value_mask``, ``keep_steps``: masks of steps
 * ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
   ``scale_windows``: windows of a series, which are never all in memory
+* ``enter()``, ``get_num_threads()``, ``set_num_threads(threads)``, ``announce_compilation()``,
+  ``describe()``: the machine; call the first in a Python thread before it runs kernels
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
 """
 
-import importlib
-from types import ModuleType
-
-DEVICES = ("cpu",)
-
-
-def load(device: str, dtype: str = "float32") -> ModuleType:
-    """Return the operations of a device, ready for arrays of one dtype.
-
-    Raises
-    ------
-    ValueError
-        Unknown device.
-    """
-    if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}; got {device!r}.")
-    operations = importlib.import_module(f"nlstm.kernels.{device}")
-    operations.load_tile(dtype)
-    return operations
+from nlstm.kernels.operations import default_device as default_device
+from nlstm.kernels.operations import load as load
 
 
 def describe() -> dict[str, str | int]:
@@ -91,4 +81,4 @@ def describe() -> dict[str, str | int]:
 
     Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
     """
-    return importlib.import_module("nlstm.kernels.cpu.machine.jit").describe()
+    return load().describe()

@@ -50,7 +50,7 @@ class Activation(Layer):
         ops, features = plan.ops, x.features
         shape = (x.steps, x.rows, ops.padded(features, plan.dtype))
         value, given = plan.array(shape), x.value
-        if self.activation in getattr(ops, "INPUT_NAMES", ()):
+        if self.activation in ops.INPUT_NAMES:
             # The derivative needs x, and the kernel reads it in whole vectors.
             forward, backward = ops.activation(self.activation)
             if given.shape != shape:

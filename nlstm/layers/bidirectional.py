@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.layers.joins import concatenate, merge
 from nlstm.layers.layer import Layer, Shape, check_weight
 from nlstm.plan.plan import Plan, Tensor
@@ -134,7 +135,7 @@ class Bidirectional(Layer):
             )
         return (merged, *rest) if rest else merged
 
-    def build(self, ops: Any, shape: Shape, *states_and_dtype: Any) -> None:
+    def build(self, ops: Operations, shape: Shape, *states_and_dtype: Any) -> None:
         """Make the weights of both layers."""
         states, dtype = states_and_dtype[:-1], states_and_dtype[-1]
         half = len(states) // 2

@@ -4,8 +4,6 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from nlstm.layers.joins import concatenate
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
@@ -101,7 +99,7 @@ def concatenate_steps(plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
             back = (y.gradient[part], 0, features, False, dx, 0, dx.shape[2])
             calls.append((ops.copy_columns, back))
         if y.mask is not None:
-            plan.call(np.copyto, y.mask[part], 1 if x.mask is None else x.mask)
+            plan.call(ops.copy, y.mask[part], 1 if x.mask is None else x.mask)
         start += x.steps
     if calls:
         plan.call_back(y, *calls)

@@ -1,12 +1,13 @@
 """The fully connected layer, applied to each step of a sequence on its own."""
 
-import math
 from typing import Any
 
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
+from nlstm.layers.views import as_rows
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor
 
@@ -81,7 +82,7 @@ class Dense(Layer):
             )
         return (*shape[:-1], self.units)
 
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+    def build(self, ops: Operations, shape: Shape, dtype: np.dtype) -> None:
         """Make kernel and bias."""
         features = shape[-1]
         assert features is not None
@@ -90,8 +91,7 @@ class Dense(Layer):
             "kernel",
             (features, units),
             lambda: self.kernel_initializer((features, units), generator=self.seeds.generator(0)),
-            ops.pack_columns,
-            lambda packed: ops.unpack_columns(packed, units),
+            *ops.unit_matrix(units),
             self.kernel_regularizer,
             self.kernel_constraint,
         )
@@ -101,8 +101,7 @@ class Dense(Layer):
                 "bias",
                 (units,),
                 lambda: self.bias_initializer((units,), generator=self.seeds.generator(1)),
-                lambda bias: ops.pack_columns(bias[None])[:, 0],
-                lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+                *ops.unit_vector(units),
                 self.bias_regularizer,
                 self.bias_constraint,
             )
@@ -129,34 +128,29 @@ class Dense(Layer):
         y = plan.tensor(value, self.units, x.sequence, gradient=True)
         y.mask = x.mask
         bias = self.bias if self.use_bias else None
-        x_rows, y_rows = _rows(x.value), _rows(z)
+        x_rows, y_rows = as_rows(x.value), as_rows(z)
         scratch = plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype))
         weights = (self.kernel.packed, bias and bias.packed)
         plan.call(forward, x_rows, *weights, y_rows, scratch, self.units)
         activate, derive = ops.activation(self.activation) if apart else (None, None)
         if activate is not None:  # the derivative needs what comes before the activation
-            plan.call(activate, y_rows, _rows(value), self.units)
+            plan.call(activate, y_rows, as_rows(value), self.units)
         if plan.training:
             arguments = (
                 x_rows,
                 self.kernel.packed,
                 y_rows,
-                _rows(y.gradient),
+                as_rows(y.gradient),
                 plan.gradient(self.kernel),
                 bias and plan.gradient(bias),
-                _rows(plan.input_gradient(x)),
+                as_rows(plan.input_gradient(x)),
                 scratch,
                 self.units,
             )
             calls: list[Call] = [(backward, arguments)]
             if derive is not None:
-                dy = _rows(y.gradient)
-                calls.insert(0, (derive, (y_rows, _rows(value), dy, dy, self.units)))
+                dy = as_rows(y.gradient)
+                calls.insert(0, (derive, (y_rows, as_rows(value), dy, dy, self.units)))
             plan.call_back(y, *calls)
         regularizers.bind_activity(self.activity_regularizer, plan, y)
         return y
-
-
-def _rows(array: Any) -> Any:
-    """Return (T, N, S) seen as (T * N, S); None stays None."""
-    return None if array is None else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
 from nlstm.layers.shapes import shown
 from nlstm.plan.parameters import Parameter
@@ -78,7 +79,7 @@ class Embedding(Layer):
             )
         return (shape[0], self.output_dim)
 
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+    def build(self, ops: Operations, shape: Shape, dtype: np.dtype) -> None:
         """Make the table."""
         if self.input_dim - 1 > 2 ** (np.finfo(dtype).nmant + 1):
             raise ValueError(
@@ -96,8 +97,7 @@ class Embedding(Layer):
             "embeddings",
             table,
             initial,
-            ops.pack_rows,
-            lambda packed: ops.unpack_rows(packed, self.output_dim),
+            *ops.row_matrix(self.output_dim),
             self.embeddings_regularizer,
             self.embeddings_constraint,
         )

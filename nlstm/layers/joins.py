@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from nlstm.kernels.operations import Array
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["choose", "concatenate", "joined_mask", "merge"]
@@ -35,30 +34,30 @@ def merge(
     return y
 
 
-def choose(plan: Plan, mask: np.ndarray, a: Tensor, b: Tensor | float) -> Tensor:
+def choose(plan: Plan, mask: Array, a: Tensor, b: Tensor | float) -> Tensor:
     """Append the choice of `a` where a step counts, and of `b` where it does not."""
-    features, where = a.features, mask.view(np.bool_)[..., None]
-    value = plan.array((a.steps, a.rows, plan.ops.padded(features, plan.dtype)))
+    ops, features = plan.ops, a.features
+    value = plan.array((a.steps, a.rows, ops.padded(features, plan.dtype)))
     other = b if isinstance(b, Tensor) else None
     wanted = a.gradient is not None or (other is not None and other.gradient is not None)
     y = plan.tensor(value, features, a.sequence, gradient=wanted)
     seen = value[..., :features]
-    plan.call(value.fill, 0)
-    plan.call(np.copyto, seen, b if other is None else other.value[..., :features])
-    plan.call(np.copyto, seen, a.value[..., :features], "no", where)
+    plan.call(ops.fill, value, 0)
+    plan.call(ops.copy, seen, b if other is None else other.value[..., :features])
+    plan.forward.append(ops.either(seen, a.value[..., :features], mask))
     calls: list[Call] = []
     da = plan.input_gradient(a)
     if da is not None:
-        calls += [(da.fill, (0,)), (np.copyto, (da, y.gradient, "no", where))]
+        calls += [(ops.fill, (da, 0)), ops.either(da, y.gradient, mask)]
     db = None if other is None else plan.input_gradient(other)
     if db is not None:
-        calls += [(np.copyto, (db, y.gradient)), (np.copyto, (db, 0, "same_kind", where))]
+        calls += [(ops.copy, (db, y.gradient)), ops.either(db, 0, mask)]
     if calls:
         plan.call_back(y, *calls)
     return y
 
 
-def joined_mask(plan: Plan, masks: Sequence[np.ndarray | None]) -> np.ndarray | None:
+def joined_mask(plan: Plan, masks: Sequence[Array | None]) -> Array | None:
     """Return the mask of steps that count in some mask; None if one is missing, as in Keras."""
     found = [mask for mask in masks if mask is not None]
     if len(found) < len(masks):
@@ -66,8 +65,8 @@ def joined_mask(plan: Plan, masks: Sequence[np.ndarray | None]) -> np.ndarray | 
     result = found[0]
     for mask in found[1:]:
         if mask is not result:
-            joined = plan.mask(*np.broadcast_shapes(result.shape, mask.shape))
-            plan.call(np.bitwise_or, result, mask, joined)
+            joined = plan.mask(max(result.shape[0], mask.shape[0]), mask.shape[1])
+            plan.call(plan.ops.join, result, mask, joined)
             result = joined
     return result
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nlstm.arguments.config import Configured
 from nlstm.arguments.seeds import SeedStream
+from nlstm.kernels.operations import Operations
 from nlstm.plan.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
@@ -242,7 +243,7 @@ class Layer(Configured):
         """
         raise NotImplementedError
 
-    def build(self, ops: Any, *shapes_and_dtype: Any) -> None:
+    def build(self, ops: Operations, *shapes_and_dtype: Any) -> None:
         """Make `parameters` for inputs of some shapes; the last argument is the dtype."""
         self.built_shape = shapes_and_dtype[0]
 

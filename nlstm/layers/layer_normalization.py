@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
 from nlstm.layers.views import as_rows
@@ -82,7 +83,7 @@ class LayerNormalization(Layer):
             )
         return shape
 
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+    def build(self, ops: Operations, shape: Shape, dtype: np.dtype) -> None:
         """Make gamma and beta."""
         features = shape[-1]
         assert features is not None
@@ -92,8 +93,7 @@ class LayerNormalization(Layer):
                 name,
                 (features,),
                 lambda: initializer((features,), generator=self.seeds.generator(purpose)),
-                lambda vector: ops.pack_rows(vector[None])[0],
-                lambda packed: ops.unpack_rows(packed[None], features)[0],
+                *ops.row_vector(features),
                 getattr(self, f"{name}_regularizer"),
                 getattr(self, f"{name}_constraint"),
             )
@@ -101,7 +101,9 @@ class LayerNormalization(Layer):
         self.gamma = make("gamma", self.gamma_initializer, 0) if self.scale else None
         self.beta = make("beta", self.beta_initializer, 1) if self.center else None
         self.parameters = [one for one in (self.gamma, self.beta) if one is not None]
-        self._ones, self._zeros = np.ones(features, dtype), np.zeros(features, dtype)
+        self._ones, self._zeros = (
+            ops.to_device(np.full(features, value, dtype)) for value in (1.0, 0.0)
+        )
         super().build(ops, shape, dtype)
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:

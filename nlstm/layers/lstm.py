@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.kernels.operations import Operations
+from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
 from nlstm.layers.lstm_level import Level
 from nlstm.plan.parameters import Parameter
@@ -171,7 +173,7 @@ class LSTM(Layer):
         self.layer_norm = self._checked_norm(layer_norm)
         self.proj_size = self._checked_projection(proj_size)
         self._levels: list[Level] = []
-        self._states: list[tuple[np.ndarray, np.ndarray] | None] = [None] * self.num_layers
+        self.kept_states = KeptStates(self, self.units)
         super().__init__(
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
@@ -223,7 +225,7 @@ class LSTM(Layer):
         y = (shape[0], self.outputs) if self.return_sequences else (self.outputs,)
         return (y, *wanted) if self.return_state else y
 
-    def build(self, ops: Any, shape: Shape, *others: Any) -> None:
+    def build(self, ops: Operations, shape: Shape, *others: Any) -> None:
         """Make the weights of every level; `others` are the shapes of states, and the dtype."""
         features = shape[-1]
         assert features is not None
@@ -285,49 +287,17 @@ class LSTM(Layer):
     @property
     def states(self) -> list[np.ndarray] | None:
         """Copies of h and c of each level, (batch, units), or None after a reset."""
-        if self._states[0] is None:
-            return None
-        pairs = [pair for pair in self._states if pair is not None]
-        return [state[:, : self.units].copy() for pair in pairs for state in pair]
+        return self.kept_states.get()
 
     def reset_state(self) -> None:
         """Forget the states of a stateful layer: the next batch starts from zeros, at any size."""
-        self._states = [None] * self.num_layers
+        self.kept_states.set(None)
 
     reset_states = reset_state
 
     def set_states(self, states: Sequence[np.ndarray] | None) -> None:
         """Go on from what `states` returned."""
-        self.reset_state()
-        if states is not None:
-            arrays = [np.array(state) for state in states]
-            self._states = list(zip(arrays[::STATES], arrays[1::STATES], strict=True))
-
-    def take_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
-        """Copy the states of a level into slot 0, shape (rows, S)."""
-        kept = self._states[number]
-        if kept is None or kept[0].shape[1] != h.shape[1]:
-            h.fill(0)
-            c.fill(0)
-        if kept is None:
-            return
-        rows, width = kept[0].shape
-        if rows != len(h):
-            raise ValueError(
-                f"{self.name} is stateful: a batch of {len(h)} rows cannot go on from states of "
-                f"{rows}; call reset_state() to start anew."
-            )
-        np.copyto(h[:, :width], kept[0])
-        np.copyto(c[:, :width], kept[1])
-
-    def keep_states(self, number: int, h: np.ndarray, c: np.ndarray) -> None:
-        """Copy the last states of a level out of the plan."""
-        kept = self._states[number]
-        if kept is None or kept[0].shape != h.shape:
-            self._states[number] = (h.copy(), c.copy())
-        else:
-            np.copyto(kept[0], h)
-            np.copyto(kept[1], c)
+        self.kept_states.set(states)
 
 
 def _checked_pair(name: str, value: Any) -> tuple[float, float]:

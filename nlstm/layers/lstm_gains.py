@@ -1,9 +1,8 @@
 """The weights of an LSTM's layer normalisation (`layer_norm`)."""
 
-from typing import Any
-
 import numpy as np
 
+from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 
@@ -13,14 +12,13 @@ __all__ = ["Gains"]
 class Gains:
     """Gains of x W and h U, one a gate and unit; gain and offset of c, one a unit."""
 
-    def __init__(self, units: int, gates: int, suffix: str, ops: Any) -> None:
+    def __init__(self, units: int, gates: int, suffix: str, ops: Operations) -> None:
         def of_gates(name: str) -> Parameter:
             return Parameter(
                 name + suffix,
                 (gates * units,),
                 lambda: np.ones(gates * units),
-                lambda gain: ops.pack_gates(gain[None])[:, 0],
-                lambda packed: ops.unpack_gates(packed[:, None], units)[0],
+                *ops.gate_vector(units),
             )
 
         def of_units(name: str, value: float) -> Parameter:
@@ -28,8 +26,7 @@ class Gains:
                 name + suffix,
                 (units,),
                 lambda: np.full(units, value),
-                lambda gain: ops.pack_columns(gain[None])[:, 0],
-                lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+                *ops.unit_vector(units),
             )
 
         self.parameters = [
@@ -40,10 +37,10 @@ class Gains:
         ]
 
     @property
-    def packed(self) -> tuple[np.ndarray, ...]:
+    def packed(self) -> tuple[Array, ...]:
         """The values in the kernels' layout."""
         return tuple(one.packed for one in self.parameters)
 
-    def gradients(self, plan: Plan) -> tuple[np.ndarray, ...]:
+    def gradients(self, plan: Plan) -> tuple[Array, ...]:
         """Return where their gradients go."""
         return tuple(plan.gradient(one) for one in self.parameters)

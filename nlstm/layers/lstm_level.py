@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Array, Operations
 from nlstm.layers.layer import StreamedLayer
 from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
@@ -29,16 +30,10 @@ class Level:
         From 0; part of the names of weights, except for 0.
     """
 
-    def __init__(self, layer: Any, number: int, ops: Any, features: int, dtype: np.dtype) -> None:
+    def __init__(self, layer: Any, number: int, ops: Operations, features: int, dtype: Any) -> None:
         self.layer, self.number = layer, number
         units, width = layer.units, GATES * layer.units
         suffix = f"_{number}" if number else ""
-
-        def unpack(packed: np.ndarray) -> np.ndarray:
-            return ops.unpack_gates(packed, units)
-
-        def pack_bias(bias: np.ndarray) -> np.ndarray:
-            return ops.pack_gates(bias[None])[:, 0]
 
         def weights(name: str, rows: int, purpose: int) -> Parameter:
             shape, initializer = (rows, width), getattr(layer, _ARGUMENTS[name])
@@ -47,8 +42,7 @@ class Level:
                 name + suffix,
                 shape,
                 lambda: initializer(shape, generator=generator(PURPOSES * number + purpose)),
-                ops.pack_gates,
-                unpack,
+                *ops.gate_matrix(units),
                 **layer.rules_of(name),
             )
 
@@ -62,21 +56,19 @@ class Level:
                 "bias" + suffix,
                 (width,),
                 self._initial_bias,
-                pack_bias,
-                lambda b: unpack(b[:, None])[0],
+                *ops.gate_vector(units),
                 **layer.rules_of("bias"),
             )
             self.parameters.append(self.bias)
         else:
-            self.no_bias = pack_bias(np.zeros(width, dtype))
+            self.no_bias = ops.to_device(ops.gate_vector(units).pack(np.zeros(width, dtype)))
         if layer.peephole:
             shape = (PEEPHOLES * units,)
             self.peephole = Parameter(
                 "peephole" + suffix,
                 shape,
                 lambda: np.zeros(shape),
-                ops.pack_peephole,
-                lambda packed: ops.unpack_peephole(packed, units),
+                *ops.peephole_vector(units),
             )
             self.parameters.append(self.peephole)
         self.gains: Gains | None = None
@@ -132,9 +124,8 @@ class Level:
         """
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        slots = steps + 1 if plan.training or sequences or self.gains is not None else 2
+        slots, last = ops.slots(steps, plan.training or sequences or self.gains is not None)
         h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
-        last = steps if slots > 2 else steps % 2
         gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
         gates = plan.array(gates_shape) if plan.training else None
         plain = self.gains is None
@@ -160,10 +151,10 @@ class Level:
             for state, first in zip(initial, (h[0], c[0]), strict=True):
                 _copy_state(plan, state.value[0], first, units)
         elif layer.stateful:
-            plan.call(layer.take_states, self.number, h[0], c[0])
+            layer.kept_states.bind_begin(plan, self.number, h[0], c[0])
         else:
-            plan.call(h[0].fill, 0)
-            plan.call(c[0].fill, 0)
+            plan.call(ops.fill, h[0], 0)
+            plan.call(ops.fill, c[0], 0)
         kernels = ops.lstm if self.gains is None else ops.lstm_normalised
         forward, backward = kernels(layer.activation, layer.recurrent_activation)
         recurrent_kernel = self.recurrent_kernel.packed
@@ -184,7 +175,7 @@ class Level:
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
         if layer.stateful:
-            plan.call(layer.keep_states, self.number, h[last], c[last])
+            layer.kept_states.bind_end(plan, self.number, h[last], c[last])
         order = _mask_order(steps, sequences, layer.go_backwards)
         if zeroed:
             plan.call(ops.zero_masked_steps, shown, x.mask, *order, value)
@@ -199,16 +190,16 @@ class Level:
         if states:
             last_dh, dc = (one.gradient[0] for one in outputs[1:])  # type: ignore[index]
         else:
-            calls.append((dc.fill, (0,)))
+            calls.append((ops.fill, (dc, 0)))
         if self.projection is not None:
             if states:
-                calls.append((np.add, (dy[-1], last_dh, dy[-1])))
+                calls.append((ops.add, (dy[-1], last_dh, dy[-1])))
             dy, back = self.projection.bind_back(plan, shown, value, dy)
             calls.append(back)
         if states and self.projection is None:
             dh = last_dh
         else:
-            calls.append((dh.fill, (0,)))
+            calls.append((ops.fill, (dh, 0)))
         db = plan.array(bias.shape) if self.bias is None else plan.gradient(self.bias)
         dp = None if self.peephole is None else plan.gradient(self.peephole)
         dW = plan.gradient(self.kernel)
@@ -231,11 +222,11 @@ class Level:
         for state, gradient in zip(initial, (dh, dc), strict=False):
             wanted = plan.input_gradient(state)
             if wanted is not None:
-                calls.append((np.copyto, (wanted[0], gradient)))
+                calls.append((ops.copy, (wanted[0], gradient)))
         plan.call_back(outputs, *calls)
         return outputs
 
-    def _input_masks(self, plan: Plan, x: Tensor) -> tuple[np.ndarray | None, np.ndarray | None]:
+    def _input_masks(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array | None]:
         """Return the dropout mask of the inputs and a buffer for the masked inputs.
 
         With dropout of the state too, there is one for each gate, as in Keras.
@@ -246,15 +237,13 @@ class Level:
         by_gate = layer.recurrent_dropout > 0.0
         mask = plan.array((*((GATES,) if by_gate else ()), x.rows, x.features))
         self._draw(plan, DROPOUT, layer.dropout, x.features, mask.reshape(-1, x.features))
-        steps, rows, width = x.value.shape
         if not by_gate:
-            return mask, plan.array((steps, rows, width))
-        L = plan.ops.lanes(plan.dtype)
-        return mask, plan.array((steps, rows, -(-x.features // L) * GATES, L))
+            return mask, plan.array(x.value.shape)
+        return mask, plan.array(plan.ops.gate_inputs_shape(x.steps, x.rows, x.features))
 
     def _recurrent_masks(
         self, plan: Plan, rows: int, width: int
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+    ) -> tuple[Array | None, Array | None]:
         """Return the dropout masks of the state, one per gate, and scratch for masked states."""
         layer = self.layer
         if not plan.training or layer.recurrent_dropout == 0.0:
@@ -264,7 +253,7 @@ class Level:
         self._draw(plan, RECURRENT_DROPOUT, layer.recurrent_dropout, layer.units, flat)
         return mask, plan.array((plan.ops.lstm_masked_size(rows, layer.units, plan.dtype),))
 
-    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
+    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: Array) -> None:
         stream = PURPOSES * self.number + purpose
         key = (self.layer.seeds.key(stream), plan.random_counter(), stream)
         plan.call(plan.ops.dropout_mask, *key, rate, features, out)
@@ -274,17 +263,18 @@ class Level:
         if not any(rates):
             return None
         stream = PURPOSES * self.number + ZONEOUT
-        counter = plan.random_counter() if plan.training else np.zeros(1, np.int64)
+        counter = plan.random_counter() if plan.training else plan.ops.zeros(1, np.int64)
         return (self.layer.seeds.key(stream), counter, stream, *rates)
 
 
-def _copy_state(plan: Plan, state: np.ndarray, first: np.ndarray, units: int) -> None:
+def _copy_state(plan: Plan, state: Array, first: Array, units: int) -> None:
     """Append the copy of a state (N, S) into slot 0, whose padding must be zero."""
+    copy = plan.ops.copy
     if state.shape == first.shape:
-        plan.call(np.copyto, first, state)
+        plan.call(copy, first, state)
     else:
-        plan.call(first.fill, 0)
-        plan.call(np.copyto, first[:, :units], state[:, :units])
+        plan.call(plan.ops.fill, first, 0)
+        plan.call(copy, first[..., :units], state[..., :units])
 
 
 def _mask_order(steps: int, sequences: bool, backwards: bool) -> tuple[int, int]:

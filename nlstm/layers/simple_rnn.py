@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.kernels.operations import Array, Operations
+from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import as_rows
@@ -116,7 +118,7 @@ class SimpleRNN(Layer):
         self.unroll = bool(unroll)
         self.seed = seed
         self.zero_output_for_mask = bool(zero_output_for_mask)
-        self._kept: np.ndarray | None = None
+        self.kept_states = KeptStates(self, self.units)
         super().__init__(
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
@@ -132,7 +134,7 @@ class SimpleRNN(Layer):
         output: Shape = (steps, self.units) if self.return_sequences else (self.units,)
         return (output, (self.units,)) if self.return_state else output
 
-    def build(self, ops: Any, shape: Shape, *states_and_dtype: Any) -> None:
+    def build(self, ops: Operations, shape: Shape, *states_and_dtype: Any) -> None:
         """Make kernel, recurrent_kernel and bias."""
         features, units, dtype = shape[-1], self.units, states_and_dtype[-1]
         assert features is not None
@@ -142,14 +144,10 @@ class SimpleRNN(Layer):
                 name,
                 (rows, units),
                 lambda: initializer((rows, units), generator=self.seeds.generator(purpose)),
-                ops.pack_columns,
-                lambda packed: ops.unpack_columns(packed, units),
+                *ops.unit_matrix(units),
                 getattr(self, name.replace("_kernel", "") + "_regularizer"),
                 getattr(self, name.replace("_kernel", "") + "_constraint"),
             )
-
-        def pack_bias(bias: np.ndarray) -> np.ndarray:
-            return ops.pack_columns(bias[None])[:, 0]
 
         self.kernel = make("kernel", features, self.kernel_initializer, 0)
         self.recurrent_kernel = make("recurrent_kernel", units, self.recurrent_initializer, 1)
@@ -159,14 +157,13 @@ class SimpleRNN(Layer):
                 "bias",
                 (units,),
                 lambda: self.bias_initializer((units,), generator=self.seeds.generator(2)),
-                pack_bias,
-                lambda packed: ops.unpack_columns(packed[:, None], units)[0],
+                *ops.unit_vector(units),
                 self.bias_regularizer,
                 self.bias_constraint,
             )
             self.parameters.append(self.bias)
         else:
-            self._no_bias = pack_bias(np.zeros(units, dtype))
+            self._no_bias = ops.to_device(ops.unit_vector(units).pack(np.zeros(units, dtype)))
         super().build(ops, shape, dtype)
 
     def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
@@ -176,56 +173,42 @@ class SimpleRNN(Layer):
     @property
     def states(self) -> list[np.ndarray] | None:
         """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
-        return None if self._kept is None else [self._kept[:, : self.units].copy()]
+        return self.kept_states.get()
 
     def reset_state(self) -> None:
         """Forget the states of the last batch: the next one starts from zeros, at any size."""
-        self._kept = None
+        self.kept_states.set(None)
 
     reset_states = reset_state
 
     def set_states(self, states: Sequence[np.ndarray] | None) -> None:
         """Go on from what `states` returned."""
-        self._kept = None if states is None else np.array(states[0])
-
-    def _begin(self, state: np.ndarray) -> None:
-        state.fill(0)
-        if self._kept is None:
-            return
-        rows, width = self._kept.shape
-        if rows != len(state):
-            raise ValueError(
-                f"{self.name} is stateful: a batch of {len(state)} rows cannot go on from states "
-                f"of {rows}; call reset_state() to start anew."
-            )
-        state[:, :width] = self._kept
-
-    def _keep(self, state: np.ndarray) -> None:
-        self._kept = state.copy()
+        self.kept_states.set(states)
 
     def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
         """Append the dropout masks, the initial state and one call forward; back the same."""
         ops, dtype, units = plan.ops, plan.dtype, self.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        slots = steps + 1 if plan.training or self.return_sequences else 2
+        slots, at = ops.slots(steps, plan.training or self.return_sequences)
         h = plan.array((slots, rows, width))
-        at = steps if slots > 2 else steps % 2
         last = h[at : at + 1]
         if states:
             plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
+        elif self.stateful:
+            self.kept_states.bind_begin(plan, 0, h[0])
         else:
-            plan.call(*((self._begin, h[0]) if self.stateful else (h[0].fill, 0)))
+            plan.call(ops.fill, h[0], 0)
         x_mask, seen = self._input_mask(plan, x)
         h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
         forward, backward = ops.rnn(self.activation)
         weights = (self.kernel.packed, self.recurrent_kernel.packed)
         bias = self.bias.packed if self.use_bias else self._no_bias
         options = (self.go_backwards, x.mask, h_mask, hm)
-        keeps_input = plan.training and self.activation in getattr(ops, "INPUT_NAMES", ())
+        keeps_input = plan.training and self.activation in ops.INPUT_NAMES
         z = plan.array((steps, rows, width)) if keeps_input else None
         plan.call(forward, seen, *weights, bias, h, z, *options)
         if self.stateful:
-            plan.call(self._keep, last[0])
+            self.kept_states.bind_end(plan, 0, last[0])
         y, clear = self._output(plan, x, h[1:] if self.return_sequences else last)
         state = plan.tensor(last, units, False, gradient=True)
         outputs = (y, state) if self.return_state else (y,)
@@ -236,7 +219,7 @@ class SimpleRNN(Layer):
                 dh = state.gradient[0]
             else:
                 dh = plan.array((rows, width))
-                calls.append((dh.fill, (0,)))
+                calls.append((ops.fill, (dh, 0)))
             dz = plan.array((steps, rows, width)) if z is None else z
             dW, dU = plan.gradient(self.kernel), plan.gradient(self.recurrent_kernel)
             db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
@@ -248,13 +231,13 @@ class SimpleRNN(Layer):
                 calls.append((ops.merge_forward, _product(dx, x_mask, x.features, dx)))
             dh0 = plan.input_gradient(states[0]) if states else None
             if dh0 is not None:
-                calls.append((np.copyto, (dh0[0], dh)))
+                calls.append((ops.copy, (dh0[0], dh)))
             plan.call_back(outputs, *calls)
         for one in outputs:
             regularizers.bind_activity(self.activity_regularizer, plan, one)
         return outputs if self.return_state else y
 
-    def _output(self, plan: Plan, x: Tensor, value: np.ndarray) -> tuple[Tensor, list[Call]]:
+    def _output(self, plan: Plan, x: Tensor, value: Array) -> tuple[Tensor, list[Call]]:
         """Return the output, and the calls that its gradient needs first."""
         ops, units = plan.ops, self.units
         if not self.zero_output_for_mask or x.mask is None:
@@ -269,7 +252,7 @@ class SimpleRNN(Layer):
         plan.call(ops.keep_steps, value, *rest, y.value)
         return y, [(ops.keep_steps, (y.gradient, *rest, y.gradient))]
 
-    def _input_mask(self, plan: Plan, x: Tensor) -> tuple[np.ndarray | None, np.ndarray]:
+    def _input_mask(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array]:
         """Return the dropout mask of the inputs, and the inputs as the kernel shall see them."""
         if not plan.training or self.dropout == 0.0:
             return None, x.value
@@ -281,20 +264,20 @@ class SimpleRNN(Layer):
 
     def _recurrent_mask(
         self, plan: Plan, steps: int, rows: int, width: int
-    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+    ) -> tuple[Array | None, Array | None]:
         """Return the dropout mask of the state, and a buffer for masked states."""
         if not plan.training or self.recurrent_dropout == 0.0:
             return None, None
         mask = plan.array((rows, width))
-        self._draw(plan, RECURRENT_DROPOUT, self.recurrent_dropout, self.units, mask[None])
+        self._draw(plan, RECURRENT_DROPOUT, self.recurrent_dropout, self.units, mask)
         return mask, plan.array((steps, rows, width))
 
-    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: np.ndarray) -> None:
+    def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: Array) -> None:
         key = (self.seeds.key(purpose), plan.random_counter(), purpose)
         plan.call(plan.ops.dropout_mask, *key, rate, features, as_rows(out))
 
 
-def _product(x: np.ndarray, mask: np.ndarray, features: int, out: np.ndarray) -> tuple[Any, ...]:
+def _product(x: Array, mask: Array, features: int, out: Array) -> tuple[Any, ...]:
     """Return the arguments of `merge_forward` for the product with one mask for all steps."""
     one = x.dtype.type(1)
     return ("multiply", x, features, mask, features, False, one, out, features)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import rows_as_steps, steps_as_rows
@@ -70,7 +71,7 @@ class TimeDistributed(Layer):
             )
         return (steps, made[0])
 
-    def build(self, ops: Any, shape: Shape, dtype: np.dtype) -> None:
+    def build(self, ops: Operations, shape: Shape, dtype: np.dtype) -> None:
         """Make the layer's weights."""
         self.layer.build(ops, shape[1:], dtype)
         self.parameters = self.layer.parameters

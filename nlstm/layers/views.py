@@ -3,8 +3,7 @@
 import math
 from typing import Any
 
-import numpy as np
-
+from nlstm.kernels.operations import Array
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["as_rows", "rows_as_steps", "shared", "steps_as_rows"]
@@ -15,7 +14,7 @@ def as_rows(array: Any) -> Any:
     return None if array is None else array.reshape(math.prod(array.shape[:-1]), array.shape[-1])
 
 
-def shared(plan: Plan, x: Tensor, value: np.ndarray, mask: np.ndarray | None) -> Tensor:
+def shared(plan: Plan, x: Tensor, value: Array, mask: Array | None) -> Tensor:
     """Return an output whose gradient lies where that of `x` does.
 
     For layers that hand the gradient back as it came, or change it in place: give their calls to

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-import numpy as np
-
-from nlstm.losses.loss import Function, Loss
+from nlstm.kernels.operations import Array
+from nlstm.losses.loss import Loss
+from nlstm.plan.plan import Plan
 
 __all__ = [
     "BinaryCrossentropy",
@@ -224,35 +224,29 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         ignored = math.nan if self.ignore_class is None else float(self.ignore_class)
         return (1.0, 0.0, ignored, 0.0)
 
-    def function(
+    def bind(
         self,
-        ops: Any,
+        plan: Plan,
+        y: Array,
+        p: Array,
+        features: int,
+        weight: Array | None,
+        dp: Array | None,
+        total: Array,
         activation: str | None = None,
         sequence: bool | None = None,
         reduction: str | None = None,
-    ) -> Function:
-        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        kernel = super().function(ops, activation, sequence, reduction)
-        if self.ignore_class is None:
-            return kernel
+    ) -> None:
+        """Append the loss, before it the weights of what is not of `ignore_class`."""
         reduction = reduction or self.reduction
-        ignored, means, metric = (
-            self.ignore_class,
-            reduction in ("mean", _MEAN),
-            reduction == "metric",
-        )
-
-        def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
-            if metric and weight is None:  # as in Keras: ignored rows count, with a loss of 0
-                return kernel(y, p, features, None, dp, total)
-            counts = (y[:, :, :1] != ignored).astype(p.dtype)
-            if means and counts.any():
-                counts *= counts.size / counts.sum()
-            if weight is not None:
-                counts = counts * weight
-            kernel(y, p, features, np.ascontiguousarray(counts), dp, total)
-
-        return function
+        # As in Keras: in a metric without weights ignored rows count, with a loss of 0.
+        if self.ignore_class is not None and (reduction != "metric" or weight is not None):
+            steps = max(y.shape[0], 1 if weight is None else weight.shape[0])
+            counts = plan.array((steps, y.shape[1], 1))
+            given = (y, float(self.ignore_class), weight, reduction in MEANS, counts)
+            plan.call(plan.ops.class_weights, *given)
+            weight = counts
+        super().bind(plan, y, p, features, weight, dp, total, activation, sequence, reduction)
 
 
-_MEAN = "sum_over_batch_size"
+MEANS = ("sum_over_batch_size", "mean")

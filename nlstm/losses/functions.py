@@ -5,43 +5,51 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import kernels
+from nlstm.kernels.operations import Array
 from nlstm.losses import crossentropy as entropies
 from nlstm.losses import regression
-from nlstm.losses.loss import Loss, as_steps
+from nlstm.losses.loss import Loss, as_steps, bound_apart
+from nlstm.plan.plan import Plan
 
 __all__ = ["FUNCTIONS", "by_row"]
 
 
-def by_row(
-    function: Callable[[Any], Callable[..., None]], width: int | None, y_true: Any, y_pred: Any
-) -> np.ndarray:
+def by_row(bind: Callable[..., None], width: int | None, y_true: Any, y_pred: Any) -> np.ndarray:
     """Return what a kernel gives for each row and step alone: y_pred.shape[:-1].
 
     Parameters
     ----------
-    function : callable
-        Takes the kernels, returns function(y, p, features, weight, dp, total).
+    bind : callable
+        Takes (plan, y, p, features, weight, total).
     width : int or None
         Columns of y; 1 for class indices, None for those of y_pred.
     y_true, y_pred : array_like
     """
     y, p, _, rows = as_steps(y_true, y_pred, None, width)
-    kernel = function(kernels.load("cpu", p.dtype.name))
     y = np.broadcast_to(y, (*p.shape[:2], y.shape[2]))
     values = np.empty(p.shape[:2], p.dtype)
+    one = y[:1, :1].copy(), p[:1, :1].copy()
+    plan, there, total = bound_apart(bind, *one, None, 2)
+    run = plan.ops.program(plan.forward)
     for t, i in np.ndindex(*values.shape):
-        total = np.zeros(2)
-        one = np.ascontiguousarray(y[t : t + 1, i : i + 1])
-        kernel(one, p[t : t + 1, i : i + 1].copy(), p.shape[2], None, None, total)
-        values[t, i] = total[0] / total[1]
+        for array, whole in zip(there, (y, p), strict=True):
+            plan.ops.write(array, whole[t : t + 1, i : i + 1])
+        total.host[:] = 0.0
+        total.push()
+        run()
+        total.pull()
+        values[t, i] = total.host[0] / total.host[1]
     found = values.T if rows.ndim > 2 else values[0]
     return found.reshape(np.shape(y_pred)[:-1])
 
 
 def _values(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:
     width = loss.target_features(np.shape(y_pred)[-1])
-    return by_row(lambda ops: loss.function(ops, reduction="metric"), width, y_true, y_pred)
+
+    def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
+        loss.bind(plan, y, p, features, weight, None, total, reduction="metric")
+
+    return by_row(bind, width, y_true, y_pred)
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:

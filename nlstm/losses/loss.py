@@ -9,11 +9,12 @@ import numpy as np
 from nlstm import kernels
 from nlstm.arguments.config import Configured
 from nlstm.arguments.names import unknown_name
+from nlstm.kernels.operations import Array, Cell
+from nlstm.plan.plan import Plan
 
-__all__ = ["Loss", "PlainLoss", "as_steps", "evaluate"]
+__all__ = ["Loss", "PlainLoss", "as_steps", "bound_apart", "evaluate"]
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
-Function = Callable[..., None]
 
 
 class Loss(Configured):
@@ -103,19 +104,30 @@ class Loss(Configured):
         """Return what the kernel reads."""
         return (0.0,)
 
-    def function(
+    def bind(
         self,
-        ops: Any,
+        plan: Plan,
+        y: Array,
+        p: Array,
+        features: int,
+        weight: Array | None,
+        dp: Array | None,
+        total: Array,
         activation: str | None = None,
         sequence: bool | None = None,
         reduction: str | None = None,
-    ) -> Function:
-        """Return function(y, p, features, weight, dp, total) for the kernels' arrays.
+    ) -> None:
+        """Append the loss, and its gradient where one is wanted.
 
         Parameters
         ----------
-        ops : namespace
-            The kernels.
+        y, p : Array, shapes (Ty, N, C) and (T, N, S), Ty = T or 1
+            Targets and outputs of so many features.
+        weight : Array, shape (Tw, N, 1), Tw = T or 1, or None
+        dp : Array, shape (T, N, S), or None
+            Overwritten (=) by the gradient.
+        total : Array(float64), shape (2,)
+            Added to (+=): the batch's loss times its rows, and its rows.
         activation : str or None
             The activation that ends the last layer; where it `fuses`, dp is the gradient before it.
         sequence : bool, optional
@@ -125,10 +137,12 @@ class Loss(Configured):
             By default the loss's own; "metric" makes the sums of a metric.
         """
         reduction = reduction or self.reduction
-        name = self.kernel_name(activation)
+        name, values = self.kernel_name(activation), (y, p, features, weight, dp, total)
         if name is None:
-            return _in_numpy(self, sequence, reduction)
-        return ops.loss(name, self.settings(), reduction)
+            function = _in_numpy(self, sequence, reduction)
+            plan.host(function, (y, p, weight, total), (dp, total), *values)
+        else:
+            plan.call(plan.ops.loss(name, self.settings(), reduction), *values)
 
     def check(self) -> None:
         """Raise unless training can use it."""
@@ -137,8 +151,7 @@ class Loss(Configured):
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Return the loss of `y_pred`, in float64 if it is float64, else in float32."""
-        total = np.zeros(2)
-        evaluate(self, y_true, y_pred, sample_weight, self.reduction, total)
+        total = evaluate(self, y_true, y_pred, sample_weight, self.reduction)
         return float(total[0] / total[1])
 
 
@@ -160,8 +173,8 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _in_numpy(loss: Loss, sequence: bool | None, reduction: str) -> Function:
-    """Return the kernels' function for a loss that a user wrote."""
+def _in_numpy(loss: Loss, sequence: bool | None, reduction: str) -> Callable[..., None]:
+    """Return function(y, p, features, weight, dp, total) for a loss that a user wrote."""
 
     def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
         steps, rows = p.shape[:2]
@@ -248,13 +261,43 @@ def as_steps(
     return y_major, np.ascontiguousarray(p_steps.swapaxes(0, 1)), weight, p_rows
 
 
+def bound_apart(
+    bind: Callable[..., None], y: np.ndarray, p: np.ndarray, weight: np.ndarray | None, sums: int
+) -> tuple[Plan, tuple[Array, Array], Cell]:
+    """Return what runs without a model on arrays as of `as_steps`, and where it adds its sums.
+
+    Parameters
+    ----------
+    bind : callable
+        Takes (plan, y, p, features, weight, total).
+    sums : int
+
+    Returns
+    -------
+    Plan, (y, p), total
+        Run the plan's `forward`; y and p may be overwritten between runs.
+    """
+    ops = kernels.load(None, p.dtype)
+    plan = Plan(ops, None, p.dtype, p.shape[1], p.shape[0], False, ops.zeros(1, np.int64))
+    there = ops.to_device(y), ops.to_device(p)
+    total = ops.cell(np.float64, sums)
+    measured = None if weight is None else ops.to_device(weight)
+    bind(plan, *there, p.shape[2], measured, total.device)
+    return plan, there, total
+
+
 def evaluate(
-    loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, reduction: str, total: np.ndarray
-) -> None:
-    """Add a batch of users' arrays to `total`."""
-    features = np.shape(y_pred)[-1]
-    width = loss.target_features(features)
+    loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, reduction: str
+) -> np.ndarray:
+    """Return the sums of a batch of users' arrays."""
+    width = loss.target_features(np.shape(y_pred)[-1])
     y, p, weight, rows = as_steps(y_true, y_pred, sample_weight, width)
-    ops = kernels.load("cpu", p.dtype.name)
-    function = loss.function(ops, None, rows.ndim == 3, reduction)
-    function(y, p, features, weight, None, total)
+
+    def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
+        sequence = rows.ndim == 3
+        loss.bind(plan, y, p, features, weight, None, total, None, sequence, reduction)
+
+    plan, _, sums = bound_apart(bind, y, p, weight, 2)
+    plan.ops.program(plan.forward)()
+    sums.pull()
+    return sums.host

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
+from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
+from nlstm.plan.plan import Plan
 
 __all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall", "Thresholds", "counts"]
 
@@ -54,7 +56,7 @@ class Thresholds(KernelMetric):
         """Return how many sums `function` adds to for outputs of so many features."""
         return 2 * (self._ascending.size + 1)
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         only = -1 if self.class_id is None else self.class_id
         return ops.statistic("confusion", self._ascending, self._even, only, self.top_k or 0, False)
@@ -166,17 +168,28 @@ class AUC(KernelMetric):
         """Return how many sums `function` adds to for outputs of so many features."""
         return 2 * (self.num_thresholds + 1) * (features if self.multi_label else 1)
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        kernel = ops.statistic("confusion", self._thresholds, self._even, -1, 0, self.multi_label)
-        if not self.from_logits:
-            return kernel
+        return ops.statistic("confusion", self._thresholds, self._even, -1, 0, self.multi_label)
 
-        def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
-            with np.errstate(over="ignore"):
-                kernel(y, 1 / (1 + np.exp(-p)), features, weight, dp, total)
-
-        return function
+    def bind(
+        self,
+        plan: Plan,
+        y: Array,
+        p: Array,
+        features: int,
+        weight: Array | None,
+        total: Array,
+        sequence: bool | None = None,
+    ) -> None:
+        """Append what adds a batch to `total`, before it the sigmoid of logits."""
+        if self.from_logits:
+            rows = p.shape[0] * p.shape[1]
+            seen = plan.array((*p.shape[:2], plan.ops.padded(features, plan.dtype)))
+            forward, _ = plan.ops.row_activation("sigmoid")
+            plan.call(forward, p.reshape(rows, -1), seen.reshape(rows, -1), features)
+            p = seen
+        super().bind(plan, y, p, features, weight, total, sequence)
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the area."""
@@ -254,7 +267,7 @@ class FBetaScore(KernelMetric):
         """Return how many sums `function` adds to for outputs of so many features."""
         return 4 * features
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.statistic("f_scores", np.nan if self.threshold is None else self.threshold)
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
+from nlstm.kernels.operations import Operations
 from nlstm.metrics.metric import Function, KernelMetric
 
 __all__ = ["KGE", "NSE", "R2Score"]
@@ -18,7 +19,7 @@ class _Moments(KernelMetric):
         """Return how many sums `function` adds to for outputs of so many features."""
         return 7 * features + 1
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.statistic("moments")
 

@@ -19,7 +19,7 @@ __all__ = [
 
 def _values(metric: KernelMetric, y_true: Any, y_pred: Any) -> np.ndarray:
     width = metric.target_features(np.shape(y_pred)[-1])
-    return by_row(metric.function, width, y_true, y_pred)
+    return by_row(metric.bind, width, y_true, y_pred)
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:

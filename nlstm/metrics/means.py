@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from nlstm import losses
+from nlstm.kernels.operations import Array, Operations
 from nlstm.losses import Loss
 from nlstm.metrics.metric import Function, KernelMetric
+from nlstm.plan.plan import Plan
 
 __all__ = [
     "Accuracy",
@@ -54,9 +56,18 @@ class LossMetric(KernelMetric):
         """Return the columns of y."""
         return self.loss.target_features(features)
 
-    def function(self, ops: Any) -> Function:
-        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        return self.loss.function(ops, reduction="metric")
+    def bind(
+        self,
+        plan: Plan,
+        y: Array,
+        p: Array,
+        features: int,
+        weight: Array | None,
+        total: Array,
+        sequence: bool | None = None,
+    ) -> None:
+        """Append what adds a batch to `total`."""
+        self.loss.bind(plan, y, p, features, weight, None, total, None, None, "metric")
 
 
 class _OfLoss(LossMetric):
@@ -193,7 +204,7 @@ class _KernelMean(KernelMetric):
     kernel: str
     setting = 0.0
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.loss(self.kernel, (self.setting,), "metric")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import kernels
 from nlstm.arguments.config import Configured
-from nlstm.losses.loss import as_steps
-from nlstm.plan.plan import Call, run
+from nlstm.kernels.operations import Array, Operations
+from nlstm.losses.loss import as_steps, bound_apart
+from nlstm.plan.plan import Plan
 
 __all__ = ["InNumpy", "KernelMetric", "Mean", "MeanMetricWrapper", "Metric", "Sum", "safe_ratio"]
 
@@ -62,22 +62,22 @@ class Metric(Configured):
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
-    def calls(
+    def bind(
         self,
-        ops: Any,
-        y: Any,
-        p: Any,
+        plan: Plan,
+        y: Array,
+        p: Array,
         features: int,
-        weight: Any,
-        total: np.ndarray,
+        weight: Array | None,
+        total: Array,
         sequence: bool | None = None,
-    ) -> list[Call]:
-        """Return the calls that add a batch to a trainer's sums.
+    ) -> None:
+        """Append what adds a batch to a trainer's sums; arrays as of `Loss.bind`.
 
         Where the steps of the outputs do not mean time, a user's metric sees arrays without that
         axis; by default they do where there are several.
         """
-        return InNumpy(self).calls(ops, y, p, features, weight, total, sequence)
+        InNumpy(self).bind(plan, y, p, features, weight, total, sequence)
 
 
 class KernelMetric(Metric):
@@ -106,22 +106,22 @@ class KernelMetric(Metric):
         """Return the columns of y for outputs of so many features."""
         return 1 if self.sparse else features
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         raise NotImplementedError
 
-    def calls(
+    def bind(
         self,
-        ops: Any,
-        y: Any,
-        p: Any,
+        plan: Plan,
+        y: Array,
+        p: Array,
         features: int,
-        weight: Any,
-        total: np.ndarray,
+        weight: Array | None,
+        total: Array,
         sequence: bool | None = None,
-    ) -> list[Call]:
-        """Return the calls that add a batch to `total`."""
-        return [(self.function(ops), (y, p, features, weight, None, total))]
+    ) -> None:
+        """Append what adds a batch to `total`."""
+        plan.call(self.function(plan.ops), y, p, features, weight, None, total)
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the metric that follows from the sums: their mean."""
@@ -136,8 +136,12 @@ class KernelMetric(Metric):
         y, p, weight, _ = as_steps(y_true, y_pred, sample_weight, self.target_features(features))
         if self._total is None:
             self._total = np.zeros(self.sums(features))
-        ops = kernels.load("cpu", p.dtype.name)
-        run(self.calls(ops, y, p, features, weight, self._total))
+        plan, _, sums = bound_apart(self.bind, y, p, weight, self._total.size)
+        sums.host[:] = self._total
+        sums.push()
+        plan.ops.program(plan.forward)()
+        sums.pull()
+        self._total[:] = sums.host
 
     def result(self, total: np.ndarray | None = None) -> Any:
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
@@ -162,18 +166,19 @@ class InNumpy(Metric):
     def __init__(self, metric: Metric) -> None:
         self.metric, self.name = metric, metric.name
 
-    def calls(
+    def bind(
         self,
-        ops: Any,
-        y: Any,
-        p: Any,
+        plan: Plan,
+        y: Array,
+        p: Array,
         features: int,
-        weight: Any,
-        total: np.ndarray,
+        weight: Array | None,
+        total: Array,
         sequence: bool | None = None,
-    ) -> list[Call]:
-        """Return the call that hands a batch to the metric."""
-        return [(self._update, (y, p, features, weight, total, sequence))]
+    ) -> None:
+        """Append the call that hands a batch to the metric."""
+        given = (y, p, features, weight, total, sequence)
+        plan.host(self._update, (y, p, weight, total), (total,), *given)
 
     def _update(
         self, y: Any, p: Any, features: int, weight: Any, total: np.ndarray, sequence: bool | None

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.metrics.confusion import counts
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 
@@ -42,7 +43,7 @@ class _OperatingPoint(KernelMetric):
         """Return how many sums `function` adds to for outputs of so many features."""
         return 2 * (self.num_thresholds + 1)
 
-    def function(self, ops: Any) -> Function:
+    def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         only = -1 if self.class_id is None else self.class_id
         even = self.num_thresholds > 1

@@ -168,7 +168,7 @@ class Sequential(Model):
             self._build_layer(node)
         parameters = [one for layer in self._layers for one in layer.parameters]
         if all(one.home is None or one.home is self._homes[0] for one in parameters):
-            self._homes = [ParameterBuffer(parameters, self.dtype)]
+            self._homes = [ParameterBuffer(parameters, self.ops)]
         else:
             self._house(parameters)
         self.loss = self.optimizer = None

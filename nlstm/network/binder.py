@@ -7,6 +7,7 @@ import numpy as np
 from nlstm import kernels
 from nlstm.arguments.seeds import SeedStream
 from nlstm.data.step import Step
+from nlstm.kernels.operations import Cell, Operations
 from nlstm.network.weights import Weights
 from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
@@ -26,8 +27,8 @@ class Binder(Weights):
         super().__init__()
         self._dtype = None if dtype is None else checked_dtype(dtype)
         self._seeds = SeedStream()
-        self._ops: Any = None
-        self._counter = np.zeros(1, np.int64)
+        self._ops: Operations | None = None
+        self._steps_counted: Cell | None = None
         self._plans: PlanCache | None = None
         self._width = 1
 
@@ -37,11 +38,18 @@ class Binder(Weights):
         return self._dtype or np.dtype(np.float32)
 
     @property
-    def ops(self) -> Any:
+    def ops(self) -> Operations:
         """The kernels, loaded when first needed."""
         if self._ops is None:
-            self._ops = kernels.load("cpu", self.dtype.name)
+            self._ops = kernels.load(None, self.dtype)
         return self._ops
+
+    @property
+    def _counter(self) -> Cell:
+        """The training steps, which choose dropout's masks."""
+        if self._steps_counted is None:
+            self._steps_counted = self.ops.cell(np.int64, 1)
+        return self._steps_counted
 
     def _forget_steps(self) -> None:
         super()._forget_steps()
@@ -50,7 +58,7 @@ class Binder(Weights):
 
     def _plan_cache(self) -> PlanCache:
         if self._plans is None:
-            self._plans = PlanCache(self.ops, self.dtype, self._counter)
+            self._plans = PlanCache(self.ops, self.dtype, self._counter.device)
         return self._plans
 
     def _bind_step(self, plan: Plan, key: tuple[Any, ...], goal: Goal | None) -> Step:
@@ -77,7 +85,8 @@ class Binder(Weights):
             goal.bind(plan, targets, outputs, weights, activations)
             for parameter in self._trained_by_name().values():
                 parameter.bind_rules(plan)
-        return Step(np.zeros(plan.rows, np.int64), inputs, outputs, targets, weights, [])
+        index = plan.ops.cell(np.int64, plan.rows)
+        return Step(index, inputs, outputs, targets, weights, [], plan.beforehand)
 
     def _fusions(
         self, graph: Graph, training: bool, goal: Goal | None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.layers.layer import StreamedLayer, checked_size
-from nlstm.plan.parameters import Parameter, aligned_zeros
+from nlstm.plan.parameters import Parameter
 
 __all__ = ["Stream", "open_stream"]
 
@@ -49,7 +49,8 @@ class Stream:
         def place(parameter: Parameter | None) -> int:
             if parameter is None:
                 return -1
-            return (parameter.packed.ctypes.data - parameters.ctypes.data) // dtype.itemsize
+            assert parameter.home is not None
+            return parameter.home.start_of(parameter)
 
         rows = [
             (
@@ -68,8 +69,8 @@ class Stream:
             for layer in layers
         ]
         table, (x, state_size, work_size) = ops.stream_table(rows, batch_size, dtype)
-        work = aligned_zeros(work_size, dtype)
-        self._state = aligned_zeros(state_size, dtype)
+        work = ops.zeros(work_size)
+        self._state = ops.zeros(state_size)
         self._shape = (batch_size, layers[0].features)
         self._x = work[x : x + batch_size * layers[0].features].reshape(self._shape)
         first, width = table[-1, -2:]

@@ -40,9 +40,9 @@ class Weights(Trainer):
         """Give new weights a buffer; those of layers that other models built stay in theirs."""
         fresh = [one for one in parameters if one.home is None]
         if fresh:
-            ParameterBuffer(fresh, self.dtype)
+            ParameterBuffer(fresh, self.ops)
         homes = {id(one.home): one.home for one in parameters}
-        self._homes = list(homes.values()) or [ParameterBuffer([], self.dtype)]
+        self._homes = list(homes.values()) or [ParameterBuffer([], self.ops)]
 
     @property
     def _buffer(self) -> ParameterBuffer:
@@ -54,7 +54,7 @@ class Weights(Trainer):
         if len(self._homes) == 1 and list(self._homes[0].parameters) == own:
             return self._homes[0]
         if self._mirror is None:
-            self._mirror = ParameterBuffer.mirror(own, self.dtype)
+            self._mirror = ParameterBuffer.mirror(own, self.ops)
         return self._mirror[0]
 
     def _parameters_by_name(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Weights(Trainer):
     def first_non_finite_weights(self) -> str | None:
         """Return "layer/weight" for the first that holds NaN or infinity, or None."""
         for name, parameter in self._parameters_by_name().items():
-            if not np.isfinite(parameter.packed).all():
+            if not parameter.is_finite():
                 return name
         return None
 

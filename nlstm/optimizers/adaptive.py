@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer, checked_number
+from nlstm.kernels.operations import Cell
+from nlstm.optimizers.optimizer import SMALLEST, Optimizer, Waiting, checked_number
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]
 
@@ -155,7 +156,7 @@ class Nadam(Optimizer):
         self.beta_1 = checked_number("beta_1", beta_1, 0.0, 1.0)
         self.beta_2 = checked_number("beta_2", beta_2, 0.0, 1.0)
         self.epsilon = checked_number("epsilon", epsilon, 0.0)
-        self._product = np.ones(1)
+        self._product: Cell = Waiting([1.0], np.float64)
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
@@ -163,9 +164,9 @@ class Nadam(Optimizer):
         )  # fmt: skip
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
-        return (*super()._kernel_arguments(), self._product)
+        return (*super()._kernel_arguments(), self._product.device)
 
-    def _scalars(self) -> dict[str, np.ndarray]:
+    def _scalars(self) -> dict[str, Cell]:
         return {"u_product": self._product}
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from nlstm.optimizers.optimizer import SMALLEST, Optimizer, checked_number
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Lion"]
@@ -56,7 +54,8 @@ class SGD(Optimizer):
         return self.slots if self.momentum else ()
 
     def _kernel_arguments(self) -> tuple[Any, ...]:
-        return self.state or (np.zeros(0, self._buffer.value.dtype),)  # type: ignore[union-attr]
+        assert self._buffer is not None
+        return self.state or (self._buffer.ops.zeros(0),)
 
 
 class Lion(Optimizer):

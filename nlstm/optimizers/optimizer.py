@@ -2,20 +2,18 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.config import Configured
+from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.schedules import LearningRateSchedule
-from nlstm.plan.parameters import Parameter, ParameterBuffer, aligned_zeros
-from nlstm.plan.plan import Call, run
+from nlstm.plan.parameters import Parameter, ParameterBuffer
 
-__all__ = ["SMALLEST", "Optimizer", "checked_number"]
+__all__ = ["SMALLEST", "Optimizer", "Waiting", "checked_number"]
 
-# Below it one thread is done before the others have started.
-PARALLEL_PARAMETERS = 1_000_000
 # For an epsilon of 0: padding, whose gradients are 0, must not become 0 / 0.
 SMALLEST = 1.2e-38
 CHUNK = 16384  # elements of a sum of squares that one thread takes at a time
@@ -29,6 +27,21 @@ def checked_number(name: str, value: Any, low: float, high: float = math.inf) ->
         limits = f"at least {low:g}" + (f" and below {high:g}" if math.isfinite(high) else "")
         raise ValueError(f"{name} must be {limits}; got {value}.")
     return float(value)
+
+
+class Waiting:
+    """A cell of an optimizer that serves no model yet, so that nobody knows its device."""
+
+    device = None
+
+    def __init__(self, values: Sequence[float], dtype: Any) -> None:
+        self.host = np.array(values, dtype)
+
+    def push(self) -> None:
+        """Do nothing."""
+
+    def pull(self) -> None:
+        """Do nothing."""
 
 
 class Optimizer(Configured):
@@ -57,9 +70,9 @@ class Optimizer(Configured):
 
     Attributes
     ----------
-    settings : ndarray(float64)
-        What the kernel reads at each step; settings[0] is the learning rate.
-    state : tuple of ndarray
+    settings : Cell of float64
+        What the kernel reads at each step; the first is the learning rate.
+    state : tuple of Array
         Moments, each of the shape of the flat parameter buffer. Empty until a model is built.
     """
 
@@ -101,14 +114,18 @@ class Optimizer(Configured):
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._schedule: Callable[..., float] | None = None
-        self.settings = np.array([0.0, *settings])
+        self.settings: Cell = Waiting([0.0, *settings], np.float64)
         self._set_rate(learning_rate)
-        self.state: tuple[np.ndarray, ...] = ()
-        self._average = self._sums = np.zeros(0)
+        self.state: tuple[Array, ...] = ()
+        self._average: Array | None = None
+        self._sums: Array | None = None
         self.average_shown = False
-        self._steps = np.zeros(1, np.int64)  # one a batch
+        self._steps: Cell = Waiting([0], np.int64)  # one a batch
         # What the kernels count by: groups of batches where gradients are accumulated.
-        self._groups = np.zeros(1, np.int64) if gradient_accumulation_steps else self._steps
+        self._groups: Cell = self._steps
+        if gradient_accumulation_steps:
+            self._groups = Waiting([0], np.int64)
+        self._ends_group = False
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
         self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
@@ -120,7 +137,7 @@ class Optimizer(Configured):
         """The learning rate; it may be set at any time, unless a schedule gives it."""
         if self._schedule is not None:
             return self._scheduled()
-        return float(self.settings[0])
+        return float(self.settings.host[0])
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -134,22 +151,42 @@ class Optimizer(Configured):
     def _set_rate(self, value: Any) -> None:
         self._schedule = value if callable(value) else None
         if not callable(value):
-            self.settings[0] = checked_number("learning_rate", value, 0.0)
+            self._write_rate(checked_number("learning_rate", value, 0.0))
+
+    def _write_rate(self, rate: float) -> None:
+        self.settings.host[0] = rate
+        self.settings.push()
 
     def _scheduled(self) -> float:
         assert self._schedule is not None
         if isinstance(self._schedule, LearningRateSchedule):
-            return float(self._schedule(int(self._steps[0])))
+            return float(self._schedule(self._batches()))
         return float(self._schedule())
 
-    def _follow_schedule(self) -> None:
-        if self._schedule is not None:
-            self.settings[0] = self._scheduled()
+    def _batches(self) -> int:
+        """Return how many batches there were so far."""
+        self._steps.pull()
+        return int(self._steps.host[0])
+
+    @property
+    def beforehand(self) -> list[Call]:
+        """What the host does before each step: schedules and groups are looked up there."""
+        wanted = self._schedule is not None or self.gradient_accumulation_steps
+        return [(self._prepare, ())] if wanted else []
+
+    def _prepare(self) -> None:
+        group = self.gradient_accumulation_steps
+        if group:
+            self._groups.host[0], place = divmod(self._batches(), group)
+            self._groups.push()
+            self._ends_group = place + 1 == group
+        if self._schedule is not None and (self._ends_group or not group):
+            self._write_rate(self._scheduled())
 
     @property
     def iterations(self) -> int:
         """Steps taken so far; the batches of an accumulated gradient are one step."""
-        return int(self._steps[0]) // (self.gradient_accumulation_steps or 1)
+        return self._batches() // (self.gradient_accumulation_steps or 1)
 
     # Steps
 
@@ -173,8 +210,8 @@ class Optimizer(Configured):
             id(one.original) in chosen or bool(pattern and pattern.search(one.name))
         )
 
-    def bind(self, ops: Any, buffer: ParameterBuffer) -> list[Call]:
-        """Return the calls that take one step on `buffer`.
+    def bind(self, ops: Operations, buffer: ParameterBuffer) -> list[Call]:
+        """Return the calls that take one step on `buffer`; `beforehand` comes first.
 
         Raises
         ------
@@ -188,35 +225,39 @@ class Optimizer(Configured):
                 f"This {type(self).__name__} already trains another model; give each model its own."
             )
         size, value, gradient = buffer.value.size, buffer.value, buffer.gradient
-        ending = "_parallel" if size >= PARALLEL_PARAMETERS else ""
-        calls: list[Call] = []
-        if self._schedule is not None:
-            calls.append((self._follow_schedule, ()))
-        calls += self._clipping(ops, buffer, ending)
+        settings, groups = self.settings.device, self._groups.device
+        calls = self._clipping(ops, buffer)
         if self.weight_decay is not None:
             decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
-            chunks = _chunks(buffer, decayed)
-            calls.append((ops.decay_weights, (value, chunks, self.settings, self.weight_decay)))
-        arguments = (value, gradient, *self._kernel_arguments(), self.settings, self._groups)
-        calls.append((getattr(ops, self.rule + ending), arguments))
+            chunks = ops.to_device(_chunks(buffer, decayed))
+            calls.append((ops.decay_weights, (value, chunks, settings, self.weight_decay)))
+        arguments = (value, gradient, *self._kernel_arguments(), settings, groups)
+        calls.append((ops.update(self.rule, size), arguments))
         if self.gradient_accumulation_steps:
-            calls = [(self._accumulate, (ops, calls, gradient))]
+            calls = [self._accumulation(ops, calls, gradient)]
         if self.use_ema:
             every = self.ema_overwrite_frequency or 0
-            given = (self._average, value, self._groups, self.ema_momentum, every)
+            given = (self._average, value, groups, self.ema_momentum, every)
             calls.append((ops.average_weights, given))
         return calls
 
     def _take(self, buffer: ParameterBuffer) -> None:
         """Make the state for a buffer."""
-        self._buffer = buffer
-        size, dtype = buffer.value.size, buffer.value.dtype
-        self.state = tuple(aligned_zeros(size, dtype) for _ in self.active_slots())
+        self._buffer, ops, size = buffer, buffer.ops, buffer.value.size
+        self.state = tuple(ops.zeros(size) for _ in self.active_slots())
         if self.initial_moment:
             for moment in self.state:
-                moment[:] = self.initial_moment
-        self._average = aligned_zeros(size if self.use_ema else 0, dtype)
-        self._sums = aligned_zeros(size if self.gradient_accumulation_steps else 0, dtype)
+                ops.fill(moment, self.initial_moment)
+        self._average = ops.zeros(size if self.use_ema else 0)
+        self._sums = ops.zeros(size if self.gradient_accumulation_steps else 0)
+        for name, waiting in list(vars(self).items()):
+            if isinstance(waiting, Waiting):
+                cell = ops.cell(waiting.host.dtype, waiting.host.size)
+                cell.host[:] = waiting.host
+                cell.push()
+                setattr(self, name, cell)
+        if not self.gradient_accumulation_steps:
+            self._groups = self._steps
         if self._waiting is not None:
             found, self._waiting = self._waiting, None
             self.set_variables(found)
@@ -231,31 +272,33 @@ class Optimizer(Configured):
         names = self.active_slots()
         return tuple(next(active) if slot in names else None for slot in self.slots)
 
-    def _clipping(self, ops: Any, buffer: ParameterBuffer, ending: str) -> list[Call]:
+    def _clipping(self, ops: Operations, buffer: ParameterBuffer) -> list[Call]:
         limit = self.clipnorm or self.global_clipnorm
         if limit:
             chunks = _chunks(buffer)
             if not self.clipnorm:
                 chunks[:, 2] = 0
-            scratch = np.zeros(len(chunks)), np.zeros(len(buffer.parameters))
-            clip = getattr(ops, "clip_norm" + ending)
-            return [(clip, (buffer.gradient, chunks, *scratch, float(limit)))]
+            sizes = len(chunks), len(buffer.parameters)
+            scratch = [ops.zeros(size, np.float64) for size in sizes]
+            clip = ops.update("clip_norm", buffer.value.size)
+            return [(clip, (buffer.gradient, ops.to_device(chunks), *scratch, float(limit)))]
         if self.clipvalue:
             return [(ops.clip_value, (buffer.gradient, float(self.clipvalue)))]
         return []
 
-    def _accumulate(self, ops: Any, calls: list[Call], gradient: np.ndarray) -> None:
-        """Add to the gradients of the group; at its end take the step."""
-        group = self.gradient_accumulation_steps
-        assert group is not None
-        self._groups[0], place = divmod(int(self._steps[0]), group)
-        last = place + 1 == group
-        ops.accumulate(gradient, self._sums, 1.0 / group, last)
-        if last:
-            run(calls)  # which counts the group
-        else:
-            self._groups += 1  # for the averages, which Keras makes at each batch of a group
-        self._steps += 1
+    def _accumulation(self, ops: Operations, calls: list[Call], gradient: Array) -> Call:
+        """Return the call that adds to the gradients of the group; at its end it takes the step."""
+        assert self.gradient_accumulation_steps is not None
+        given = (gradient, self._sums, 1.0 / self.gradient_accumulation_steps)
+        count = (ops.advance, (self._steps.device,))
+        # The averages, which Keras makes at each batch, look at a count with this group in it; at
+        # the end of the group the rule counts.
+        group = (ops.advance, (self._groups.device,))
+        return ops.branch(
+            lambda: int(self._ends_group),
+            [(ops.accumulate, (*given, False)), group, count],
+            [(ops.accumulate, (*given, True)), *calls, count],
+        )
 
     def show_average(self, shown: bool = True) -> None:
         """Exchange weights and averages, unless they lie as wanted; nothing before a step."""
@@ -263,9 +306,11 @@ class Optimizer(Configured):
             return
         assert self._buffer is not None
         self._buffer.fetch()
-        kept = self._buffer.value.copy()
-        self._buffer.value[:] = self._average
-        self._average[:] = kept
+        ops, value = self._buffer.ops, self._buffer.value
+        kept = ops.empty(value.size)
+        ops.copy(kept, value)
+        ops.copy(value, self._average)
+        ops.copy(self._average, kept)
         self._buffer.publish()
         self.average_shown = shown
 
@@ -274,11 +319,11 @@ class Optimizer(Configured):
         if self._has_average():
             assert self._buffer is not None
             self.show_average()
-            self._average[:] = self._buffer.value
+            self._buffer.ops.copy(self._average, self._buffer.value)
             self.average_shown = False
 
     def _has_average(self) -> bool:
-        return self.use_ema and self._buffer is not None and bool(self._steps[0])
+        return self.use_ema and self._buffer is not None and bool(self._batches())
 
     # State
 
@@ -290,10 +335,12 @@ class Optimizer(Configured):
         "accumulated" (gradients) among the slots. Before a model is built, the first two alone.
         """
         found = {
-            "iterations": np.array(self._steps[0], np.int64),
-            "learning_rate": np.array(self.settings[0]),
-            **{name: values.copy() for name, values in self._scalars().items()},
+            "iterations": np.array(self._batches(), np.int64),
+            "learning_rate": np.array(self.settings.host[0]),
         }
+        for name, cell in self._scalars().items():
+            cell.pull()
+            found[name] = cell.host.copy()
         if self._buffer is not None:
             for slot, flat in self._flat_state().items():
                 for number, part in enumerate(self._buffer.split(flat)):
@@ -310,7 +357,7 @@ class Optimizer(Configured):
         """
         if self._buffer is None:
             self._waiting = {name: np.array(value) for name, value in variables.items()}
-            self._steps[0] = int(variables.get("iterations", 0))
+            self._steps.host[0] = int(variables.get("iterations", 0))
             return
         expected = self.variables()
         for name in sorted(expected.keys() | variables.keys()):
@@ -322,24 +369,26 @@ class Optimizer(Configured):
                     f"Optimizer state {name!r} has shape {expected[name].shape}; "
                     f"got {np.shape(variables[name])}."
                 )
-        self._steps[0] = int(variables["iterations"])
+        self._steps.host[0] = int(variables["iterations"])
+        self._steps.push()
         if self._schedule is None:
-            self.settings[0] = float(variables["learning_rate"])
-        for name, values in self._scalars().items():
-            values[...] = variables[name]
+            self._write_rate(float(variables["learning_rate"]))
+        for name, cell in self._scalars().items():
+            cell.host[...] = variables[name]
+            cell.push()
         count = len(self._buffer.parameters)
         for slot, flat in self._flat_state().items():
             self._buffer.join([variables[f"{slot}/{number}"] for number in range(count)], flat)
 
-    def _scalars(self) -> dict[str, np.ndarray]:
+    def _scalars(self) -> dict[str, Cell]:
         """Return state that is not one number for each weight."""
         return {}
 
-    def _flat_state(self) -> dict[str, np.ndarray]:
+    def _flat_state(self) -> dict[str, Array]:
         found = dict(zip(self.active_slots(), self.state, strict=True))
-        if self.use_ema:
+        if self.use_ema and self._average is not None:
             found["average"] = self._average
-        if self.gradient_accumulation_steps:
+        if self.gradient_accumulation_steps and self._sums is not None:
             found["accumulated"] = self._sums
         return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Arena, Plan
 
 __all__ = ["PlanCache"]
@@ -18,17 +19,16 @@ class PlanCache:
 
     Parameters
     ----------
-    ops : namespace
-        The kernels.
+    ops : Operations
     dtype : dtype
         The model's.
-    counter : ndarray(int64), shape (1,)
+    counter : Array(int64), shape (1,)
         The model's count of training steps.
     """
 
-    def __init__(self, ops: Any, dtype: np.dtype, counter: np.ndarray) -> None:
+    def __init__(self, ops: Operations, dtype: np.dtype, counter: Array) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
-        self._arena = Arena(dtype)
+        self._arena = Arena(ops)
         self._kept: OrderedDict[Any, Any] = OrderedDict()
 
     def clear(self) -> None:
@@ -45,10 +45,17 @@ class PlanCache:
         self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
     ) -> tuple[int, int]:
         """Return the elements that a plan takes of the arena, and those of scratch among them."""
+        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
+        return size + -(-mask_size // self._dtype.itemsize), scratch_size
+
+    def _sizes(
+        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+    ) -> tuple[int, int, int]:
+        """Return the numbers and bytes that a plan takes, and the numbers of scratch among them."""
         plan = self._plan(None, rows, steps, training, 0)
         bind(plan)
         scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
-        return plan.size + scratch, plan.scratch_size
+        return plan.size + scratch, plan.mask_size, plan.scratch_size
 
     def get(
         self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
@@ -61,10 +68,10 @@ class PlanCache:
             self._kept.move_to_end(key)
             return self._kept[key]
 
-        size, scratch_size = self.measure(rows, steps, training, bind)
-        if size > self._arena.block.size:
+        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
+        if not self._arena.has_room(size, mask_size):
             self._kept.clear()  # their views would keep the old block alive
-            self._arena.reserve(size)
+            self._arena.reserve(size, mask_size)
         made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
         while len(self._kept) > PLANS:
             self._kept.popitem(last=False)

@@ -1,4 +1,7 @@
-"""Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays."""
+"""Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays.
+
+Users' arrays are packed and unpacked on the host, whatever the device.
+"""
 
 import copy
 import math
@@ -7,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Parameter", "ParameterBuffer", "aligned_zeros", "aligned_size"]
+from nlstm.kernels.operations import Array, Call, Operations
 
-Copy = tuple[Callable[..., Any], tuple[Any, ...]]
+__all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -18,13 +21,6 @@ def aligned_size(size: int, dtype: np.dtype) -> int:
     """Return `size` rounded up so that what follows it in an aligned buffer is aligned too."""
     per_line = ALIGNMENT // dtype.itemsize
     return -(-size // per_line) * per_line
-
-
-def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
-    """Return `size` zeros whose first element lies on a multiple of `ALIGNMENT` bytes."""
-    raw = np.zeros(size * dtype.itemsize + ALIGNMENT, dtype=np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + size * dtype.itemsize].view(dtype)
 
 
 class Parameter:
@@ -39,7 +35,7 @@ class Parameter:
     initial_value : callable
         Called once with no argument when the buffer exists; returns an array of `shape`.
     pack, unpack : callable
-        From Keras's array to the kernels' layout, and back.
+        From Keras's array to the kernels' layout, and back: a `Layout` of the operations.
     regularizer : Regularizer, optional
         Adds a penalty on the values to the loss.
     constraint : callable, optional
@@ -47,9 +43,9 @@ class Parameter:
 
     Attributes
     ----------
-    packed : ndarray
+    packed : Array
         The values in the kernels' layout; a view into the model's flat buffer.
-    gradient : ndarray
+    gradient : Array
         Like `packed`, for the gradient.
     home : ParameterBuffer or None
         Where they lie.
@@ -70,8 +66,8 @@ class Parameter:
         self.name = name
         self.shape = shape
         self.size = math.prod(shape)
-        self.packed: np.ndarray
-        self.gradient: np.ndarray
+        self.packed: Array
+        self.gradient: Array
         self.home: ParameterBuffer | None = None
         self.original = self  # a mirror's copies keep it
         self._initial_value = initial_value
@@ -94,15 +90,24 @@ class Parameter:
 
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
-        return np.array(self._unpack(self.packed)).reshape(self.shape)
+        return self.unpack(self._ops.to_host(self.packed))
 
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
-        return np.array(self._unpack(self.gradient)).reshape(self.shape)
+        return self.unpack(self._ops.to_host(self.gradient))
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self.packed[...] = self.pack(value)
+        self._ops.write(self.packed, self.pack(value))
+
+    def is_finite(self) -> bool:
+        """Whether no value is NaN or infinite."""
+        return bool(np.isfinite(self._ops.to_host(self.packed)).all())
+
+    @property
+    def _ops(self) -> Operations:
+        assert self.home is not None
+        return self.home.ops
 
     def pack(self, value: np.ndarray) -> np.ndarray:
         """Return an array of Keras's shape in the kernels' layout."""
@@ -117,12 +122,13 @@ class Parameter:
         if self.regularizer is not None:
             self.regularizer.bind(plan, self)
         if self.constraint is not None and plan.training:
-            plan.constrain(self.apply_constraint)
+            packed = self.packed
+            plan.constraints.append(plan.ops.host(self._constrain, (packed,), (packed,), packed))
 
-    def apply_constraint(self) -> None:
-        """Replace the values by what the constraint makes of them."""
+    def _constrain(self, packed: np.ndarray) -> None:
+        """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        self.set(np.asarray(self.constraint(self.get())))
+        packed[...] = self.pack(np.asarray(self.constraint(self.unpack(packed))))
 
 
 class ParameterBuffer:
@@ -132,25 +138,25 @@ class ParameterBuffer:
     ----------
     parameters : sequence of Parameter
         Their `packed` and `gradient` become views; their initial values are set.
-    dtype : dtype
-        float32 or float64.
+    ops : Operations
+        Where they lie, and in which dtype.
 
     Attributes
     ----------
-    value, gradient : ndarray, shape (P,)
+    value, gradient : Array, shape (P,)
         Padding between and inside parameters is zero, and every optimizer rule leaves it so.
     moved : bool
         Whether a parameter has gone to another buffer since, so that views are dead.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype) -> None:
-        self.parameters = tuple(parameters)
+    def __init__(self, parameters: Sequence[Parameter], ops: Operations) -> None:
+        self.parameters, self.ops = tuple(parameters), ops
+        dtype = ops.dtype
         shapes = [parameter.packed_shape(dtype) for parameter in self.parameters]
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
-        self.value = aligned_zeros(sum(sizes), dtype)
-        self.gradient = aligned_zeros(sum(sizes), dtype)
+        self.value, self.gradient = ops.zeros(sum(sizes)), ops.zeros(sum(sizes))
         self.moved = False
-        self._outside: list[Copy] = []
+        self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
         for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
@@ -159,19 +165,19 @@ class ParameterBuffer:
             kept = getattr(parameter, "packed", None)
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
-            if kept is None:
-                parameter.initialize()
-            else:
-                parameter.packed[...] = kept
             if parameter.home is not None:
                 parameter.home.moved = True
             parameter.home = self
+            if kept is None:
+                parameter.initialize()
+            else:
+                ops.copy(parameter.packed, kept)
             start += size
 
     @classmethod
     def mirror(
-        cls, parameters: Sequence[Parameter], dtype: np.dtype
-    ) -> "tuple[ParameterBuffer, list[Copy], list[Copy]]":
+        cls, parameters: Sequence[Parameter], ops: Operations
+    ) -> "tuple[ParameterBuffer, list[Call], list[Call]]":
         """Return a buffer of copies, for an optimizer of parameters that lie in several buffers.
 
         Also the copying calls: values and gradients in, before its step, and values out, after it.
@@ -179,24 +185,25 @@ class ParameterBuffer:
         copies = [copy.copy(parameter) for parameter in parameters]
         for one in copies:
             one.home = None
-        mirror = cls(copies, dtype)
-        pulled, pushed = [], []
+        mirror = cls(copies, ops)
+        pulled: list[Call] = []
+        pushed: list[Call] = []
         for own, outside in zip(copies, parameters, strict=True):
-            pulled.append((np.copyto, (own.packed, outside.packed)))
-            pulled.append((np.copyto, (own.gradient, outside.gradient)))
-            pushed.append((np.copyto, (outside.packed, own.packed)))
-        mirror._outside = pushed
+            pulled.append((ops.copy, (own.packed, outside.packed)))
+            pulled.append((ops.copy, (own.gradient, outside.gradient)))
+            pushed.append((ops.copy, (outside.packed, own.packed)))
+            mirror._outside.append((outside.packed, own.packed))
         return mirror, pulled, pushed
 
     def fetch(self) -> None:
         """Copy the values in from the parameters that a mirror is of."""
-        for function, (outside, own) in self._outside:
-            function(own, outside)
+        for outside, own in self._outside:
+            self.ops.copy(own, outside)
 
     def publish(self) -> None:
         """Copy the values out to the parameters that a mirror is of."""
-        for function, arguments in self._outside:
-            function(*arguments)
+        for outside, own in self._outside:
+            self.ops.copy(outside, own)
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""
@@ -211,16 +218,21 @@ class ParameterBuffer:
         """Return where each parameter starts and stops in the flat arrays."""
         return [(window.start, window.stop) for window, _ in self._windows]
 
-    def split(self, flat: np.ndarray) -> list[np.ndarray]:
+    def start_of(self, parameter: Parameter) -> int:
+        """Return where a parameter starts in the flat arrays."""
+        return self._windows[self.parameters.index(parameter)][0].start
+
+    def split(self, flat: Array) -> list[np.ndarray]:
         """Return copies, in Keras's shapes, of the parts of an array like `value`."""
+        host = self.ops.to_host(flat)
         return [
-            parameter.unpack(flat[window].reshape(shape))
+            parameter.unpack(host[window].reshape(shape))
             for parameter, (window, shape) in zip(self.parameters, self._windows, strict=True)
         ]
 
-    def join(self, values: Sequence[np.ndarray], flat: np.ndarray) -> None:
+    def join(self, values: Sequence[np.ndarray], flat: Array) -> None:
         """Overwrite an array like `value` by what `split` returned."""
         for parameter, value, (window, _) in zip(
             self.parameters, values, self._windows, strict=True
         ):
-            flat[window] = parameter.pack(value).reshape(-1)
+            self.ops.write(flat[window], parameter.pack(value).reshape(-1))

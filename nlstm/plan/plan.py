@@ -6,16 +6,17 @@ that the kernels read.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm.plan.parameters import Parameter, aligned_size, aligned_zeros
+from nlstm.kernels.operations import Array, Call, Operations
+from nlstm.plan.parameters import Parameter, aligned_size
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
 
-Call = tuple[Callable[..., Any], tuple[Any, ...]]
+BYTE = np.dtype(np.uint8)
 
 
 def run(calls: list[Call]) -> None:
@@ -25,18 +26,33 @@ def run(calls: list[Call]) -> None:
 
 
 class Arena:
-    """The working memory of a model: one block that all plans share, grown to the largest."""
+    """The working memory of a model, which all plans share, grown to the largest.
 
-    def __init__(self, dtype: np.dtype) -> None:
-        self.dtype = dtype
-        self.block = aligned_zeros(0, dtype)
+    Attributes
+    ----------
+    block : Array
+        Numbers.
+    masks : Array
+        Bytes, for masks of steps.
+    """
 
-    def reserve(self, size: int) -> bool:
-        """Make room for `size` elements; True if the block moved, so that older views are dead."""
-        if size <= self.block.size:
+    def __init__(self, ops: Operations) -> None:
+        self._ops = ops
+        self.block, self.masks = ops.zeros(0), ops.zeros(0, BYTE)
+
+    def has_room(self, size: int, mask_size: int = 0) -> bool:
+        """Whether so many numbers and bytes fit."""
+        return size <= self.block.size and mask_size <= self.masks.size
+
+    def reserve(self, size: int, mask_size: int = 0) -> bool:
+        """Make room; True if a block moved, so that older views are dead."""
+        if self.has_room(size, mask_size):
             return False
-        self.block = aligned_zeros(0, self.dtype)  # the old block goes before the new one comes
-        self.block = aligned_zeros(size, self.dtype)
+        if size > self.block.size:
+            self.block = self._ops.zeros(0)  # the old block goes before the new one comes
+            self.block = self._ops.zeros(size)
+        if mask_size > self.masks.size:
+            self.masks = self._ops.zeros(mask_size, BYTE)
         return True
 
 
@@ -45,24 +61,24 @@ class Tensor:
 
     Attributes
     ----------
-    value : ndarray, shape (T, N, S)
+    value : Array, shape (T, N, S)
         Time-major; T = 1 and not `sequence` for a flat value. S >= features; padding is zero.
     features : int
     sequence : bool
         Whether the steps mean time.
-    gradient : ndarray, shape (T, N, padded(features)), or None
+    gradient : Array, shape (T, N, padded(features)), or None
         None where no gradient is needed.
-    mask : ndarray(uint8), shape (T, N), or None
+    mask : Array(uint8), shape (T, N), or None
         1 where a step counts.
     """
 
     def __init__(
         self,
-        value: np.ndarray,
+        value: Array,
         features: int,
         sequence: bool,
-        gradient: np.ndarray | None = None,
-        mask: np.ndarray | None = None,
+        gradient: Array | None = None,
+        mask: Array | None = None,
     ) -> None:
         self.value = value
         self.features = features
@@ -70,7 +86,7 @@ class Tensor:
         self.gradient = gradient
         self.mask = mask
         self.consumers = 0
-        self.more_gradients: list[np.ndarray] = []
+        self.more_gradients: list[Array] = []
 
     @property
     def steps(self) -> int:
@@ -88,14 +104,14 @@ class Plan:
 
     Parameters
     ----------
-    ops : namespace
-        The kernels (`nlstm.kernels.load`).
+    ops : Operations
+        See `nlstm.kernels.load`.
     arena : Arena or None
         Where buffers lie. None binds for the size alone: see `size`.
     rows, steps : int
     training : bool
         Whether there is a backward pass, and dropout.
-    counter : ndarray(int64), shape (1,)
+    counter : Array(int64), shape (1,)
         The model's count of training steps, which chooses the dropout masks.
     scratch_size : int
         Elements of the scratch that all calls share, from the measuring bind.
@@ -104,34 +120,39 @@ class Plan:
     ----------
     forward : list of Call
         In order.
-    size : int
-        Elements of the arena that were taken.
+    size, mask_size : int
+        Numbers and bytes of the arena that were taken.
+    beforehand : list of Call
+        What the host does before each run: see `before`.
     fused : object or None
         The layer whose activation the loss's gradient already accounts for.
     scored : bool
         Whether losses are computed: False for prediction.
     penalised : bool
         Whether `penalty_value` is used.
-    penalties, constraints : list of Call
-        See `penalty` and `constrain`.
+    penalties : list of Call
+        See `penalty`.
+    constraints : list of Call
+        What runs after the optimizer's calls, on the new weights.
     """
 
     def __init__(
         self,
-        ops: Any,
+        ops: Operations,
         arena: Arena | None,
         dtype: np.dtype,
         rows: int,
         steps: int,
         training: bool,
-        counter: np.ndarray,
+        counter: Array,
         scratch_size: int = 0,
     ) -> None:
         self.ops = ops
         self.dtype = dtype
         self.rows, self.steps, self.training = rows, steps, training
         self.forward: list[Call] = []
-        self.size = 0
+        self.size = self.mask_size = 0
+        self.beforehand: list[Call] = []
         self.fused: object | None = None
         self.scored = False
         self.penalised = False
@@ -144,35 +165,38 @@ class Plan:
         self._groups: list[tuple[tuple[Tensor, ...], list[Call]]] = []
         self._written: set[int] = set()
         self._seen: set[Any] = set()
-        self._penalty_value = np.zeros(1)
-        self._more_weight_gradients: list[tuple[np.ndarray, np.ndarray]] = []
+        self._penalty_value = ops.zeros(1, np.float64)
+        self._more_weight_gradients: list[tuple[Array, Array]] = []
         self._scratch = self.array((scratch_size,))
 
-    def array(self, shape: tuple[int, ...]) -> np.ndarray:
+    def array(self, shape: tuple[int, ...]) -> Array:
         """Return a buffer of `shape` from the arena. What it holds is undefined at each run."""
         size = math.prod(shape)
         start, self.size = self.size, self.size + aligned_size(size, self.dtype)
         if self._arena is None:
-            return np.empty(shape, self.dtype)  # untouched, so that it costs no memory
+            return self.ops.empty(shape)  # untouched, so that it costs no memory
         return self._arena.block[start : start + size].reshape(shape)
 
-    def mask(self, steps: int, rows: int) -> np.ndarray:
+    def mask(self, steps: int, rows: int) -> Array:
         """Return a buffer for a mask: uint8, shape (steps, rows)."""
-        items = -(-steps * rows // self.dtype.itemsize)
-        return self.array((items,)).view(np.uint8)[: steps * rows].reshape(steps, rows)
+        size = steps * rows
+        start, self.mask_size = self.mask_size, self.mask_size + aligned_size(size, BYTE)
+        if self._arena is None:
+            return self.ops.empty((steps, rows), BYTE)
+        return self._arena.masks[start : start + size].reshape(steps, rows)
 
-    def scratch(self, size: int) -> np.ndarray:
+    def scratch(self, size: int) -> Array:
         """Return `size` elements, shared by all calls: nothing lasts from one to the next."""
         self.scratch_size = max(self.scratch_size, size)
-        return np.empty(size, self.dtype) if self._arena is None else self._scratch[:size]
+        return self.ops.empty(size) if self._arena is None else self._scratch[:size]
 
-    def tensor(self, value: np.ndarray, features: int, sequence: bool, gradient: bool) -> Tensor:
+    def tensor(self, value: Array, features: int, sequence: bool, gradient: bool) -> Tensor:
         """Return a layer's output, with a buffer for its gradient where one is wanted."""
         shape = (*value.shape[:2], self.ops.padded(features, self.dtype))
         wanted = self.training and gradient
         return Tensor(value, features, sequence, self.array(shape) if wanted else None)
 
-    def input_gradient(self, x: Tensor) -> np.ndarray | None:
+    def input_gradient(self, x: Tensor) -> Array | None:
         """Return where a consumer of `x` writes (=) its part of the gradient; None if unwanted.
 
         With several consumers each gets a buffer; the plan adds them before x's producer runs.
@@ -183,7 +207,7 @@ class Plan:
         x.more_gradients.append(self.array(x.gradient.shape))
         return x.more_gradients[-1]
 
-    def gradient(self, parameter: Parameter) -> np.ndarray:
+    def gradient(self, parameter: Parameter) -> Array:
         """Return where a layer writes (=) its part of a parameter's gradient.
 
         A layer that is used several times gets a buffer at each further use; the plan adds them.
@@ -195,7 +219,7 @@ class Plan:
         self._more_weight_gradients.append((parameter.gradient, part))
         return part
 
-    def random_counter(self) -> np.ndarray:
+    def random_counter(self) -> Array:
         """Return the training-step counter that dropout reads; from now on each run counts."""
         if not self._counted:
             self._counted = True
@@ -206,6 +230,20 @@ class Plan:
         """Append a call of the forward pass."""
         self.forward.append((function, arguments))
 
+    def host(
+        self,
+        function: Callable[..., Any],
+        reads: Sequence[Any],
+        writes: Sequence[Any],
+        *arguments: Any,
+    ) -> None:
+        """Append a call of NumPy code that a user wrote; see `Operations.host`."""
+        self.forward.append(self.ops.host(function, reads, writes, *arguments))
+
+    def before(self, function: Callable[..., Any], *arguments: Any) -> None:
+        """Let the host do something before each run, such as write a cell or raise an error."""
+        self.beforehand.append((function, arguments))
+
     def first_time(self, key: Any) -> bool:
         """Whether `key` has not been asked for yet: a layer may be bound several times."""
         if key in self._seen:
@@ -214,7 +252,7 @@ class Plan:
         return True
 
     @property
-    def penalty_value(self) -> np.ndarray:
+    def penalty_value(self) -> Array:
         """Where calls add (+=) what the batch's loss gets from weights and activations.
 
         float64, shape (1,); zero before the forward pass.
@@ -231,10 +269,6 @@ class Plan:
         """
         self.penalties.append((function, arguments))
 
-    def constrain(self, function: Callable[..., Any], *arguments: Any) -> None:
-        """Append a call that runs after the optimizer's, on the new weights."""
-        self.constraints.append((function, arguments))
-
     def call_back(self, outputs: Tensor | tuple[Tensor, ...], *calls: Call) -> None:
         """Give the backward calls of the layer that made `outputs`, in the order they run."""
         group = outputs if isinstance(outputs, tuple) else (outputs,)
@@ -246,12 +280,13 @@ class Plan:
         An output that nobody used has the gradient zero.
         """
         calls: list[Call] = []
+        add = self.ops.add
         for outputs, group in reversed(self._groups):
             for output in outputs:
                 total = output.gradient
                 if total is not None and output.consumers == 0:
-                    calls.append((total.fill, (0,)))
-                calls += [(np.add, (total, more, total)) for more in output.more_gradients]
+                    calls.append((self.ops.fill, (total, 0)))
+                calls += [(add, (total, more, total)) for more in output.more_gradients]
             calls += group
-        calls += [(np.add, (total, part, total)) for total, part in self._more_weight_gradients]
+        calls += [(add, (total, part, total)) for total, part in self._more_weight_gradients]
         return calls

@@ -9,7 +9,6 @@ from nlstm.arguments.checks import checked_count
 from nlstm.arguments.config import encode
 from nlstm.data.feed import Feed, is_batches
 from nlstm.data.sources import Data, is_pair, split
-from nlstm.plan.plan import run
 from nlstm.training.goal import aims
 from nlstm.training.history import History
 from nlstm.training.hooks import CallbackList
@@ -383,10 +382,10 @@ class Trainer(Predictor):
         return logs
 
     def _on_batch(self, data: Data, training: bool, return_dict: bool) -> Any:
-        _, calls = self._whole(data, training)
+        _, run = self._whole(data, training)
         goal = self._bound_goal()
         goal.reset()
-        run(calls)
+        run()
         logs = goal.logs()
         if training and not math.isfinite(logs["loss"]):
             self._warn_of_loss(logs["loss"], None)

@@ -3,7 +3,7 @@
 Nesting and names are Keras's.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from nlstm import losses
 from nlstm import metrics as metric_names
+from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics import Metric
-from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Aim", "Goal", "aims"]
 
@@ -135,24 +136,23 @@ class Goal:
     aims : sequence of Aim
     features : sequence of int
         Features of each output.
+    ops : Operations
 
     Attributes
     ----------
-    totals : ndarray(float64)
-        What kernels add to: (sum over batches of batch mean * rows, rows) for each loss, then the
-        totals of each metric.
+    totals : Cell of float64
+        What kernels add to: (sum over batches of penalty * rows, rows); (sum over batches of batch
+        mean * rows, rows) for each loss; then the totals of each metric.
     """
 
-    def __init__(self, aims: Sequence[Aim], features: Sequence[int]) -> None:
+    def __init__(self, aims: Sequence[Aim], features: Sequence[int], ops: Operations) -> None:
         self.aims = list(aims)
         self._metrics = [aim.resolved(width) for aim, width in zip(aims, features, strict=True)]
         flat = [metric for pair in self._metrics for part in pair for metric in part]
-        self.totals = np.zeros(2 + 2 * len(self.aims) + sum(metric.size for metric in flat))
-        self._penalty = self.totals[:2]
-        self._losses = self.totals[2 : 2 + 2 * len(self.aims)].reshape(-1, 2)
-        self._states: dict[int, np.ndarray] = {}  # by id: an object may serve one output only
-        self._named: list[tuple[str, Metric, np.ndarray]] = []
-        self._parts: list[list[list[tuple[Metric, np.ndarray]]]] = []
+        size = 2 + 2 * len(self.aims) + sum(metric.size for metric in flat)
+        self.totals = ops.cell(np.float64, size)
+        self._named: list[tuple[str, Metric, slice]] = []
+        self._parts: list[list[list[tuple[Metric, slice]]]] = []
         self._take_metrics(2 + 2 * len(self.aims))
 
     def _take_metrics(self, start: int) -> None:
@@ -163,36 +163,40 @@ class Goal:
         for heavy in (0, 1):
             for aim, pair, part in zip(self.aims, self._metrics, self._parts, strict=True):
                 for metric in pair[heavy]:
-                    state = self.totals[start : start + metric.size]
+                    place = slice(start, start + metric.size)
                     start += metric.size
-                    part[heavy].append((metric, state))
+                    part[heavy].append((metric, place))
                     prefix = f"{aim.name}_" if several else ""
                     name = prefix + metric.name
                     if name in names and heavy:
                         name = f"{prefix}weighted_{metric.name}"
                     names[name] = number = names.get(name, -1) + 1
                     name = f"{name}_{number}" if number else name
-                    self._named.append((name, metric, state))
+                    self._named.append((name, metric, place))
         if several:
             self._named.sort(key=lambda entry: entry[0])  # as Keras's evaluate returns them
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Return copies of the running sums."""
-        return {"totals": self.totals.copy()}
+        self.totals.pull()
+        return {"totals": self.totals.host.copy()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Put the running sums back."""
-        self.totals[:] = state["totals"]
+        self.totals.host[:] = state["totals"]
+        self.totals.push()
 
     def reset(self) -> None:
         """Start the means anew."""
-        self.totals[:] = 0.0
+        self.totals.host[:] = 0.0
+        self.totals.push()
 
     def logs(self) -> dict[str, float]:
         """Return the running means by name, the loss first."""
-        means = [total / rows if rows else 0.0 for total, rows in self._losses.tolist()]
-        total, rows = self._penalty.tolist()
-        loss = total / rows if rows else 0.0
+        self.totals.pull()
+        found = self.totals.host
+        pairs = found[: 2 + 2 * len(self.aims)].reshape(-1, 2).tolist()
+        loss, *means = [total / rows if rows else 0.0 for total, rows in pairs]
         for aim, mean in zip(self.aims, means, strict=True):
             loss += mean if aim.share == 1.0 else aim.share * mean
         logs = {"loss": loss}
@@ -201,63 +205,65 @@ class Goal:
         ]
         if len(with_loss) > 1:
             logs |= {f"{name}_loss": mean for name, mean in with_loss}
-        return logs | {name: metric.result(state) for name, metric, state in self._named}
+        return logs | {name: metric.result(found[place]) for name, metric, place in self._named}
 
-    def add_penalty(self, value: np.ndarray, rows: int) -> None:
-        """Count the penalty of a batch."""
-        self._penalty += (value[0] * rows, rows)
+    def penalty_count(self, plan: Plan) -> Call:
+        """Return the call that counts the penalty of a batch."""
+        return plan.ops.count_penalty, (plan.penalty_value, plan.rows, self.totals.device[:2])
 
     def bind(
         self,
         plan: Plan,
-        targets: Sequence[np.ndarray | None],
+        targets: Sequence[Array | None],
         outputs: Sequence[Tensor],
-        weights: Sequence[np.ndarray | None],
+        weights: Sequence[Array | None],
         activations: Sequence[str | None],
     ) -> None:
         """Append the calls of losses and metrics.
 
         `activations` are those whose gradient a loss may take over.
         """
-        parts = zip(self.aims, self._losses, self._parts, strict=True)
+        parts = zip(self.aims, self._parts, strict=True)
         given = zip(targets, outputs, weights, activations, strict=True)
-        for (aim, total, lists), (y, output, weight, activation) in zip(parts, given, strict=True):
+        totals = self.totals.device
+        start = 2
+        for (aim, lists), (y, output, weight, activation) in zip(parts, given, strict=True):
+            total, start = totals[start : start + 2], start + 2
             if y is None:
                 continue
             score = _Score(plan, y, output, weight)
             if aim.loss is not None:
                 score.loss(aim.loss, aim.share, activation, total)
             for heavy, part in enumerate(lists):
-                for metric, state in part:
-                    score.metric(metric, bool(heavy), state)
+                for metric, place in part:
+                    score.metric(metric, bool(heavy), totals[place])
 
 
 class _Score:
     """The calls that compare one output with its targets."""
 
-    def __init__(self, plan: Plan, y: np.ndarray, output: Tensor, weight: Any) -> None:
+    def __init__(self, plan: Plan, y: Array, output: Tensor, weight: Array | None) -> None:
         self.plan, self.y, self.output, self.weight = plan, y, output, weight
-        self._masked: dict[tuple[bool, bool], np.ndarray] = {}
+        self._masked: dict[tuple[bool, bool], Array] = {}
 
-    def loss(self, loss: losses.Loss, share: float, activation: Any, total: np.ndarray) -> None:
+    def loss(self, loss: losses.Loss, share: float, activation: Any, total: Array) -> None:
         """Append the loss, and its gradient in training."""
         plan, output = self.plan, self.output
-        function: Callable[..., Any] = loss.function(plan.ops, activation, output.sequence)
         gradient = plan.input_gradient(output)
         weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
-        plan.call(function, self.y, output.value, output.features, weight, gradient, total)
+        given = (self.y, output.value, output.features, weight, gradient, total)
+        loss.bind(plan, *given, activation, output.sequence)
         if gradient is not None and share != 1.0:
-            plan.call(np.multiply, gradient, plan.dtype.type(share), gradient)
+            plan.call(plan.ops.scale, gradient, plan.dtype.type(share), gradient)
 
-    def metric(self, metric: Metric, heavy: bool, state: np.ndarray) -> None:
+    def metric(self, metric: Metric, heavy: bool, state: Array) -> None:
         """Append a metric; only a `heavy` one gets the sample weights, all get the mask."""
         plan, output = self.plan, self.output
         weight = self._weight(heavy, False)
-        arguments = (plan.ops, self.y, output.value, output.features, weight, state)
-        for function, values in metric.calls(*arguments, output.sequence):
-            plan.call(function, *values)
+        given = (self.y, output.value, output.features, weight, state)
+        metric.bind(plan, *given, output.sequence)
 
-    def _weight(self, heavy: bool, scaled: bool) -> np.ndarray | None:
+    def _weight(self, heavy: bool, scaled: bool) -> Array | None:
         """Return the weights of rows and steps that count, or None where all count the same."""
         own = self.weight if heavy else None
         mask = self.output.mask

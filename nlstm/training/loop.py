@@ -1,6 +1,6 @@
 """The loop inside training, evaluation and prediction: checked data, bound steps, batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from nlstm.data.row_order import dealt
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.plan.cache import PlanCache
-from nlstm.plan.plan import Call, Plan, run
+from nlstm.plan.plan import Call, Plan
 from nlstm.training.goal import Goal
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress
@@ -19,7 +19,7 @@ from nlstm.training.reader import Reader
 
 __all__ = ["Loop", "arranged"]
 
-Ready = tuple[Step, list[Call]]
+Ready = tuple[Step, Callable[[], None]]
 
 
 class Loop(Reader):
@@ -78,7 +78,7 @@ class Loop(Reader):
         if self._goal is None:
             graph = self._graph_for(None, None)
             features: Any = [symbol.sample[-1] for symbol in graph.outputs]
-            self._goal = Goal(self._aims, features)
+            self._goal = Goal(self._aims, features, self.ops)
         return self._goal
 
     def _running_logs(self) -> dict[str, float]:
@@ -104,13 +104,14 @@ class Loop(Reader):
             if goal is not None and plan.penalised:
                 value = plan.penalty_value
                 step.calls = [
-                    (value.fill, (0.0,)),
+                    (plan.ops.fill, (value, 0.0)),
                     *step.calls,
-                    (goal.add_penalty, (value, plan.rows)),
+                    goal.penalty_count(plan),
                 ]
             if training:
-                assert self._update is not None
+                assert self._update is not None and self.optimizer is not None
                 before, update = self._update
+                step.beforehand = [*step.beforehand, *self.optimizer.beforehand]
                 step.calls = [*step.calls, *before, *update, *plan.constraints]
             return step
 
@@ -124,7 +125,7 @@ class Loop(Reader):
             sizes.append(data.rows % rows)
         # The largest comes first, so that the arena moves at most once.
         steps = [self._step(size, data, training, goal) for size in sizes]
-        return [(step, step.calls_on(self.ops, data)) for step in steps]
+        return [(step, step.program(self.ops, data)) for step in steps]
 
     def _order(self, rows: int) -> np.ndarray:
         """Return a new random order of rows, or of batches."""
@@ -174,8 +175,8 @@ class Loop(Reader):
         for start in range(0, data.rows, rows):
             index = order[start : start + rows]
             step = self._step(index.size, data, training, self._bound_goal())
-            step.index[:] = arranged(index, self._measured(data))
-            yield step, step.calls_on(self.ops, data)
+            step.take(arranged(index, self._measured(data)))
+            yield step, step.program(self.ops, data)
 
     def _batch_feed(
         self, x: Any, training: bool, shuffle: bool, steps: int | None, class_weight: Any = None
@@ -196,8 +197,8 @@ class Loop(Reader):
         """Return the step for all rows of `data` as one batch."""
         self._ready(data)
         step = self._step(data.rows, data, training, self._bound_goal())
-        step.index[:] = arranged(np.arange(data.rows), self._measured(data))
-        return step, step.calls_on(self.ops, data)
+        step.take(arranged(np.arange(data.rows), self._measured(data)))
+        return step, step.program(self.ops, data)
 
     def _run(
         self,
@@ -218,10 +219,10 @@ class Loop(Reader):
         count = first
         if first and self.stop_training:
             return first
-        for _, calls in feed.epoch(first):
+        for _, run in feed.epoch(first):
             if before is not None:
                 before(count, {})
-            run(calls)
+            run()
             if after is not None:
                 after(count, self._running_logs())
             if draw is not None:
@@ -236,12 +237,12 @@ def _cut(
     batches: list[Ready], order: np.ndarray, rows: int, lengths: np.ndarray | None
 ) -> Iterator[Ready]:
     """Give the steps for the rows in `order`, with their indices written."""
-    step, calls = batches[0]
+    step, run = batches[0]
     for start in range(0, order.size, rows):
         if order.size - start < rows:
-            step, calls = batches[-1]
-        step.index[:] = arranged(order[start : start + rows], lengths)
-        yield step, calls
+            step, run = batches[-1]
+        step.take(arranged(order[start : start + rows], lengths))
+        yield step, run
 
 
 def arranged(index: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:

@@ -8,7 +8,6 @@ import numpy as np
 from nlstm.arguments.checks import checked_count
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
-from nlstm.plan.plan import run
 from nlstm.training.hooks import CallbackList
 from nlstm.training.loop import Loop, arranged
 from nlstm.training.progress import Progress, checked_verbose
@@ -108,11 +107,9 @@ class Predictor(Loop):
         ops = self.ops
         ops.enter()
         batches = self._batches(data, rows, False, None)
-        step, calls = batches[0]
-        results = [
-            np.empty((data.rows, output.steps, output.features), self.dtype)
-            for output in step.outputs
-        ]
+        step, run = batches[0]
+        found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
+        places: list[tuple[np.ndarray, np.ndarray]] = []
         scatter = ops.scatter_steps
         lengths = self._measured(data)
         before = after = draw = None
@@ -126,16 +123,17 @@ class Predictor(Loop):
         try:
             for batch, start in enumerate(range(0, data.rows, rows)):
                 if data.rows - start < rows:
-                    step, calls = batches[-1]
-                place = np.arange(start, start + step.index.size)
-                step.index[:] = index = arranged(place, lengths)
+                    step, run = batches[-1]
+                place = np.arange(start, start + step.rows)
+                index = arranged(place, lengths)
+                step.take(index)
                 if before is not None:
                     before(batch, {})
-                run(calls)
-                for output, result in zip(step.outputs, results, strict=True):
+                run()
+                for output, result in zip(step.outputs, found, strict=True):
                     scatter(output.value, start, result)
-                    if lengths is not None:
-                        result[index] = result[place]
+                if lengths is not None:
+                    places.append((index, place))
                 if after is not None:
                     after(batch, {})
                 if draw is not None:
@@ -145,6 +143,10 @@ class Predictor(Loop):
                 progress.close()
         if hooks is not None:
             hooks.call("on_predict_end", {})
+        results = [ops.to_host(result) for result in found]
+        for index, place in places:
+            for result in results:
+                result[index] = result[place]
         return [
             result if output.sequence else result[:, 0]
             for output, result in zip(step.outputs, results, strict=True)

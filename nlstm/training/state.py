@@ -23,8 +23,9 @@ LAYER_IN_LAYER = re.compile(r"(/(?:forward_|backward_)?layer)/0(?=/)")
 
 def state_of(model: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the numbers that JSON holds and the arrays, in Keras's shapes."""
+    model._counter.pull()
     numbers: dict[str, Any] = {
-        "steps": int(model._counter[0]),
+        "steps": int(model._counter.host[0]),
         "epochs_shuffled": model._epochs_shuffled,
         "seeds": {name: list(stream.words) for name, stream in _streams(model)},
     }
@@ -74,7 +75,8 @@ def restore_state(
         streams[name].words = (int(words[0]), int(words[1]))
     if model._plans is not None:
         model._plans.clear()  # bound calls hold the keys of the old seeds
-    model._counter[0] = numbers["steps"]
+    model._counter.host[0] = numbers["steps"]
+    model._counter.push()
     model._epochs_shuffled = int(numbers["epochs_shuffled"])
     for path, layer in _stateful(model):
         places = [f"{STATES}/{path}/{number}" for number in range(len(arrays))]

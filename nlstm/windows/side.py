@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.windows.series import Panel
 
 __all__ = ["Scaling", "Side"]
@@ -76,37 +77,42 @@ class Side:
         scaled //= self._offsets.shape[1]
         return Side(self._panel, starts, offsets, self._scaling, scaled, self._static, group)
 
-    def feed(self, ops: Any, index: np.ndarray, out: np.ndarray) -> list[Any]:
+    def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return the calls that copy windows `index`, as it is when they run, to `out`.
 
         Parameters
         ----------
-        ops : namespace
-            The kernels.
-        index : ndarray(int64), shape (N,)
-        out : ndarray, shape (T, N, S), S >= features
+        ops : Operations
+        index : Array(int64), shape (N,)
+        out : Array, shape (T, N, S), S >= features
             Columns past the features are left alone.
         """
         if self._panel.largest > float(np.finfo(out.dtype).max):
             raise ValueError(
                 f"series holds {self._panel.largest:g}, which {out.dtype.name} cannot hold."
             )
-        flat = self._panel.flat
-        calls: list[Any] = [(ops.gather_windows, (flat, self._starts, index, self._offsets, out))]
+        flat, starts = ops.to_device(self._panel.flat), ops.to_device(self._starts)
+        places = ops.to_device(self._offsets)
+        calls: list[Call] = [(ops.gather_windows, (flat, starts, index, places, out))]
         if self._scaling is not None:
-            kind, offsets = self._scaling
-            shift = np.zeros((1, index.size, offsets.shape[1]), out.dtype)
-            scale = np.ones_like(shift) if kind == "standard" else None
+            kind, offsets = self._scaling.kind, ops.to_device(self._scaling.offsets)
+            shape = (1, index.size, offsets.shape[1])
+            shift = ops.zeros(shape)
+            scale = ops.zeros(shape) if kind == "standard" else None
             if scale is None:
-                calls.append((ops.gather_windows, (flat, self._starts, index, offsets, shift)))
+                calls.append((ops.gather_windows, (flat, starts, index, offsets, shift)))
             else:
-                moments = (flat, self._starts, index, offsets, shift, scale)
+                moments = (flat, starts, index, offsets, shift, scale)
                 calls.append((ops.window_moments, moments))
             calls.append((ops.scale_windows, (out, self._scaled, shift, scale)))
         if self._static is not None:
             first = self._offsets.shape[1]
-            static = self._static.astype(out.dtype)
-            calls.append((ops.repeat_static, (static, self._group, index, first, out)))
+            assert self._group is not None
+            static, group = (
+                ops.to_device(self._static.astype(out.dtype)),
+                ops.to_device(self._group),
+            )
+            calls.append((ops.repeat_static, (static, group, index, first, out)))
         return calls
 
     def __getitem__(self, rows: Any) -> np.ndarray:

@@ -4,66 +4,68 @@ import numpy as np
 
 from nlstm import kernels
 from nlstm.plan.parameters import ParameterBuffer
-from nlstm.plan.plan import Plan, run
+from tests.layers.poison import host, poisoned_plan
 from tests.reference.finite_differences import gradient
 
 
-class PoisonedPlan(Plan):
-    """A plan that shows who reads what nobody wrote."""
-
-    def array(self, shape):
-        found = super().array(shape)
-        found.fill(np.nan)
-        return found
-
-
 class Bound:
-    """A layer with its inputs, (N, T, F) or (N, F); each input gets a gradient."""
+    """A layer with its inputs, (N, T, F) or (N, F); each input gets a gradient.
 
-    def __init__(self, layer, *inputs, masks=(), dtype="float64", training=True, padded=True):
+    With `arena`, the plan's buffers and its one scratch lie in a block, as those of a model do.
+    """
+
+    def __init__(
+        self, layer, *inputs, masks=(), dtype="float64", training=True, padded=True, arena=True
+    ):
         self.layer, self.dtype = layer, np.dtype(dtype)
-        self.ops = kernels.load("cpu", dtype)
-        rows, self.counter = inputs[0].shape[0], np.zeros(1, np.int64)
+        self.ops = kernels.load(None, dtype)
+        rows, self.counter = inputs[0].shape[0], self.ops.zeros(1, np.int64)
         shapes = [x.shape[1:] for x in inputs]
         self.shape = layer.output_shape(*shapes)
         layer.build(self.ops, *shapes, self.dtype)
-        self.buffer = ParameterBuffer(layer.parameters, self.dtype)
+        self.buffer = ParameterBuffer(layer.parameters, self.ops)
         rng = np.random.default_rng(3)
         for parameter in layer.parameters:
             parameter.set(rng.normal(0.0, 0.5, parameter.shape))
-        self.buffer.gradient.fill(np.nan)
+        self.ops.fill(self.buffer.gradient, np.nan)
         for parameter in layer.parameters:
-            parameter.gradient.fill(np.nan)
+            self.ops.fill(parameter.gradient, np.nan)
         steps = inputs[0].shape[1] if inputs[0].ndim == 3 else 1
-        self.plan = PoisonedPlan(
-            self.ops, None, self.dtype, rows, steps, training, self.counter, 100_000
-        )
-        self.inputs = [self._tensor(x, padded) for x in inputs]
-        found = {
-            id(mask): np.ascontiguousarray(mask.T, np.uint8) for mask in masks if mask is not None
-        }
-        for tensor, mask in zip(self.inputs, masks):
-            tensor.mask = found.get(id(mask))
-        made = layer.bind(self.plan, *self.inputs)
+        self.plan, (self.inputs, made) = poisoned_plan(
+            lambda plan: self._bind(plan, inputs, masks, padded),
+            self.ops, self.dtype, rows, steps, training, self.counter, arena,
+        )  # fmt: skip
         self.outputs = made if isinstance(made, tuple) else (made,)
         self.calls_back = None
 
-    def _tensor(self, x, padded):
+    def _bind(self, plan, inputs, masks, padded):
+        tensors = [self._tensor(plan, x, padded) for x in inputs]
+        found = {
+            id(mask): self.ops.to_device(np.ascontiguousarray(mask.T, np.uint8))
+            for mask in masks
+            if mask is not None
+        }
+        for tensor, mask in zip(tensors, masks):
+            tensor.mask = found.get(id(mask))
+        return tensors, self.layer.bind(plan, *tensors)
+
+    def _tensor(self, plan, x, padded):
         major = np.swapaxes(x, 0, 1) if x.ndim == 3 else x[None]
         width = self.ops.padded(x.shape[-1], self.dtype) if padded else x.shape[-1]
         value = np.zeros((*major.shape[:2], width), self.dtype)
         value[..., : x.shape[-1]] = major
-        tensor = self.plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=True)
+        there = self.ops.to_device(value)
+        tensor = plan.tensor(there, x.shape[-1], x.ndim == 3, gradient=True)
         if tensor.gradient is not None:
-            self.plan.call_back(tensor)
+            plan.call_back(tensor)
         return tensor
 
     def forward(self):
         """Return the outputs, (N, T, F) or (N, F)."""
-        self.counter[:] = 0
-        run(self.plan.forward)
+        self.ops.fill(self.counter, 0)
+        self.plan.run_forward()
         for y in self.outputs:
-            assert not y.value[..., y.features :].any(), "padding of an output"
+            assert not host(y.value)[..., y.features :].any(), "padding of an output"
         return [seen(y, y.value) for y in self.outputs]
 
     def backward(self, *slopes):
@@ -73,11 +75,12 @@ class Bound:
             self.calls_back = targets, self.plan.backward()
         targets, calls = self.calls_back
         for y, target, slope in zip(self.outputs, targets, slopes, strict=True):
-            target.fill(0)
-            target[..., : y.features] = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
-        run(calls)
+            self.ops.fill(target, 0)
+            major = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
+            self.ops.write(target[..., : y.features], major)
+        self.plan.run_backward(calls)
         for x in self.inputs:
-            assert not x.gradient[..., x.features :].any(), "padding of a gradient"
+            assert not host(x.gradient)[..., x.features :].any(), "padding of a gradient"
         weights = [parameter.get_gradient() for parameter in self.layer.parameters]
         return [seen(x, x.gradient) for x in self.inputs], weights
 
@@ -92,10 +95,15 @@ class Bound:
 
         for place, (x, found) in enumerate(zip(self.inputs, dx)):
             if place not in skip:
-                view = x.value[..., : x.features]
-                np.testing.assert_allclose(
-                    found, seen(x, gradient(loss, view)), rtol=tolerance, atol=tolerance
-                )
+                value = host(x.value).copy()
+
+                def loss_of_input(x=x, value=value):
+                    self.ops.write(x.value, value)
+                    return loss()
+
+                wanted = gradient(loss_of_input, value[..., : x.features])
+                self.ops.write(x.value, value)
+                np.testing.assert_allclose(found, seen(x, wanted), rtol=tolerance, atol=tolerance)
         for parameter, found in zip(self.layer.parameters, dweights):
             value = parameter.get()
 
@@ -115,5 +123,5 @@ class Bound:
 
 def seen(tensor, array):
     """Return what a user would see of a tensor's value or gradient: a copy."""
-    array = array[..., : tensor.features]
+    array = host(array)[..., : tensor.features]
     return (np.swapaxes(array, 0, 1) if tensor.sequence else array[0]).copy()

@@ -4,7 +4,8 @@ import numpy as np
 
 from nlstm import kernels
 from nlstm.plan.parameters import ParameterBuffer
-from nlstm.plan.plan import Plan, Tensor, run
+from nlstm.plan.plan import Tensor
+from tests.layers.poison import host, poisoned_plan
 
 
 class Planned:
@@ -16,38 +17,55 @@ class Planned:
     x : ndarray, shape (N, T, F).
     mask : ndarray(bool), shape (N, T), optional
     states : sequence of ndarray, shape (N, H)
+    arena : bool
+        Whether buffers lie in a block, as those of a model do.
     """
 
-    def __init__(self, layer, x, mask=None, states=(), training=True, dtype="float64"):
-        ops, self.dtype = kernels.load("cpu", dtype), np.dtype(dtype)
+    def __init__(self, layer, x, mask=None, states=(), training=True, dtype="float64", arena=True):
+        ops, self.dtype = kernels.load(None, dtype), np.dtype(dtype)
         N, T, F = x.shape
         if not layer.built:
             shapes = [(T, F), *[state.shape[1:] for state in states]]
             layer.build(ops, *shapes, self.dtype)
-            ParameterBuffer(layer.parameters, self.dtype)
+            ParameterBuffer(layer.parameters, ops)
         self.layer, self.ops = layer, ops
         rng = np.random.default_rng(5)
         for parameter in layer.parameters:
             parameter.set(rng.normal(0.0, 0.5, parameter.shape))
-        plan = self.plan = Plan(ops, None, self.dtype, N, T, training, np.zeros(1, np.int64), 99999)
+        self.plan, (self.x, self.states, found) = poisoned_plan(
+            lambda plan: self._bind(plan, x, mask, states),
+            ops, self.dtype, N, T, training, ops.zeros(1, np.int64), arena,
+        )  # fmt: skip
+        self.outputs = found if isinstance(found, tuple) else (found,)
+
+    def _bind(self, plan, x, mask, states):
+        (N, T, F), training = x.shape, plan.training
         steps = np.ascontiguousarray(x.swapaxes(0, 1), self.dtype)
-        self.x = Tensor(steps, F, True, self._gradient(T, N, F, training))
-        self.x.mask = None if mask is None else np.ascontiguousarray(mask.T).astype(np.uint8)
-        self.states = [
-            Tensor(s[None].astype(dtype), s.shape[1], False, self._gradient(1, *s.shape, training))
+        there = self.ops.to_device
+        inputs = Tensor(there(steps), F, True, self._gradient(T, N, F, training))
+        if mask is not None:
+            inputs.mask = there(np.ascontiguousarray(mask.T).astype(np.uint8))
+        begun = [
+            Tensor(
+                there(s[None].astype(self.dtype)),
+                s.shape[1],
+                False,
+                self._gradient(1, *s.shape, training),
+            )
             for s in states
         ]
-        found = layer.bind(plan, self.x, *self.states)
-        self.outputs = found if isinstance(found, tuple) else (found,)
-        for array in (plan._scratch, *(one.value for one in self.outputs)):
-            array[...] = np.nan
+        return inputs, begun, self.layer.bind(plan, inputs, *begun)
 
     def _gradient(self, T, N, F, training):
-        return np.full((T, N, self.ops.padded(F, self.dtype)), np.nan) if training else None
+        if not training:
+            return None
+        found = self.ops.empty((T, N, self.ops.padded(F, self.dtype)))
+        self.ops.fill(found, np.nan)
+        return found
 
     def forward(self):
         """Return the outputs, batch first."""
-        run(self.plan.forward)
+        self.plan.run_forward()
         return [batch_first(one, one.value) for one in self.outputs]
 
     def backward(self, slopes):
@@ -55,15 +73,15 @@ class Planned:
         for output, slope in zip(self.outputs, slopes, strict=True):
             if slope is not None:
                 gradient = self.plan.input_gradient(output)
-                gradient[...] = 0
-                window = gradient[:, :, : output.features]
-                window[...] = slope.swapaxes(0, 1) if output.sequence else slope[None]
-        run(self.plan.backward())
+                self.ops.fill(gradient, 0)
+                major = slope.swapaxes(0, 1) if output.sequence else slope[None]
+                self.ops.write(gradient[..., : output.features], major)
+        self.plan.run_backward()
         inputs = [batch_first(one, one.gradient) for one in (self.x, *self.states)]
         return inputs, [parameter.get_gradient() for parameter in self.layer.parameters]
 
 
 def batch_first(tensor, array):
     """Return (N, T, F), or (N, F) of a flat tensor."""
-    array = array[:, :, : tensor.features].swapaxes(0, 1)
+    array = host(array)[:, :, : tensor.features].swapaxes(0, 1)
     return (array if tensor.sequence else array[:, 0]).copy()

@@ -39,7 +39,7 @@ def buffer():
         )
         for name, value in zip(("kernel", "bias"), values)
     ]
-    return ParameterBuffer(parameters, np.dtype("float64"))
+    return ParameterBuffer(parameters, OPS)
 
 
 def steps(optimizer, home, gradients):
@@ -47,7 +47,7 @@ def steps(optimizer, home, gradients):
     for step in gradients:
         for parameter, gradient in zip(home.parameters, step):
             parameter.gradient[...] = parameter.pack(gradient)
-        run(calls)
+        run([*optimizer.beforehand, *calls])
 
 
 @pytest.mark.parametrize("case, wanted", rules("optimizers"), ids=IDS)
@@ -113,7 +113,7 @@ def test_large_buffers_take_the_parallel_form(monkeypatch):
     gradients = cases.weights()[1]
     found = []
     for threshold in (10**6, 1):
-        monkeypatch.setattr("nlstm.optimizers.optimizer.PARALLEL_PARAMETERS", threshold)
+        monkeypatch.setattr("nlstm.kernels.cpu.words.PARALLEL_ELEMENTS", threshold)
         home = buffer()
         steps(made(case), home, gradients)
         found.append(home.value.copy())

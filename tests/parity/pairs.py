@@ -9,11 +9,10 @@ import numpy as np
 
 import nlstm
 from nlstm.plan.plan import run
-from tests.layers.binding import PoisonedPlan, seen
+from tests.layers.binding import seen
+from tests.layers.poison import poisoned_plan
 from tests.parity.peers import keras, torch
 from tests.tolerances import agreement
-
-SCRATCH = 1 << 17
 
 
 @contextmanager
@@ -73,19 +72,23 @@ class Ours:
     def start(self, arrays):
         """Bind for `arrays`, and run forward; return the outputs."""
         steps = max(a.shape[1] if a.ndim == 3 else 1 for a in arrays)
-        self.plan = plan = PoisonedPlan(
-            self.model.ops, None, self.dtype, len(arrays[0]), steps, True,
-            np.zeros(1, np.int64), SCRATCH,
+        self.plan, (self.inputs, self.outputs) = poisoned_plan(
+            lambda plan: self._bind(plan, arrays),
+            self.model.ops, self.dtype, len(arrays[0]), steps, True,
+            self.model.ops.zeros(1, np.int64),
         )  # fmt: skip
-        plan.scored = True
-        self.inputs = [self._tensor(a) for a in arrays]
-        self.outputs = self.model._graph.bind(plan, self.inputs)
-        for parameter in self.parameters:
-            parameter.bind_rules(plan)
-        run(plan.forward)
+        self.plan.run_forward()
         return [seen(y, y.value) for y in self.outputs]
 
-    def _tensor(self, x):
+    def _bind(self, plan, arrays):
+        plan.scored = True
+        inputs = [self._tensor(plan, a) for a in arrays]
+        outputs = self.model._graph.bind(plan, inputs)
+        for parameter in self.parameters:
+            parameter.bind_rules(plan)
+        return inputs, outputs
+
+    def _tensor(self, plan, x):
         major = np.swapaxes(x, 0, 1) if x.ndim == 3 else x[None]
         differentiable = x.dtype.kind == "f"
         width = x.shape[-1]
@@ -93,9 +96,9 @@ class Ours:
             width = self.model.ops.padded(width, self.dtype)
         value = np.zeros((*major.shape[:2], width), self.dtype)
         value[..., : x.shape[-1]] = major
-        tensor = self.plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=differentiable)
+        tensor = plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=differentiable)
         if differentiable:
-            self.plan.call_back(tensor)
+            plan.call_back(tensor)
         return tensor
 
     def dropped(self):
@@ -115,7 +118,7 @@ class Ours:
         for y, target, slope in zip(self.outputs, targets, slopes, strict=True):
             target.fill(0)
             target[..., : y.features] = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
-        run(self.plan.backward())
+        self.plan.run_backward()
         run(self.plan.penalties)
         inputs = [None if x.gradient is None else seen(x, x.gradient) for x in self.inputs]
         return inputs, [one.get_gradient() for one in self.parameters]

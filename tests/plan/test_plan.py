@@ -16,7 +16,7 @@ def test_a_value_with_two_consumers_gets_both_gradients():
     bottom.build(ops, (4,), dtype)
     left.build(ops, (5,), dtype)
     right.build(ops, (5,), dtype)
-    ParameterBuffer([*bottom.parameters, *left.parameters, *right.parameters], dtype)
+    ParameterBuffer([*bottom.parameters, *left.parameters, *right.parameters], ops)
     plan = Plan(ops, None, dtype, rows, 1, True, np.zeros(1, np.int64), 10_000)
     rng = np.random.default_rng(0)
     x = Tensor(rng.normal(size=(1, rows, 4)), 4, False)
@@ -39,7 +39,7 @@ def test_a_layer_used_twice_sums_its_gradients_and_an_unused_output_gives_none()
     ops, dtype, rows = kernels.load("cpu", "float64"), np.dtype("float64"), 6
     layer = Dense(3)
     layer.build(ops, (4,), dtype)
-    ParameterBuffer(layer.parameters, dtype)
+    ParameterBuffer(layer.parameters, ops)
     plan = Plan(ops, None, dtype, rows, 1, True, np.zeros(1, np.int64), 10_000)
     rng = np.random.default_rng(0)
     inputs = [Tensor(rng.normal(size=(1, rows, 4)), 4, False) for _ in range(3)]

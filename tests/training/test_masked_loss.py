@@ -7,7 +7,7 @@ from nlstm import Input, Model
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD
-from tests.test_several_outputs import assert_logs, settle, wave
+from tests.training.test_several_outputs import assert_logs, settle, wave
 
 LENGTHS = np.array([5, 1, 3, 2, 5, 4])
 COUNTS = np.arange(5) < LENGTHS[:, None]

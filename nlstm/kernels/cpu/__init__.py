@@ -40,12 +40,19 @@ from nlstm.kernels.cpu.dense.embedding import pack_rows as pack_rows
 from nlstm.kernels.cpu.dense.embedding import unpack_rows as unpack_rows
 from nlstm.kernels.cpu.losses.choice import loss as loss
 from nlstm.kernels.cpu.losses.choice import statistic as statistic
+from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
+from nlstm.kernels.cpu.losses.sums import count_penalty as count_penalty
 from nlstm.kernels.cpu.lstm.lstm import lstm as lstm
+from nlstm.kernels.cpu.lstm.projection import project_recurrence as project_recurrence
+from nlstm.kernels.cpu.lstm.projection import (
+    project_recurrence_backward as project_recurrence_backward,
+)
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table
+from nlstm.kernels.cpu.machine.jit import describe as describe
 from nlstm.kernels.cpu.machine.jit import lanes as lanes
 from nlstm.kernels.cpu.machine.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.machine.threads import enter as enter
@@ -95,3 +102,4 @@ from nlstm.kernels.cpu.products.layout import unpack_peephole as unpack_peephole
 from nlstm.kernels.cpu.products.tile import load_tile as load_tile
 from nlstm.kernels.cpu.rnn.backward import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cpu.rnn.rnn import rnn as rnn
+from nlstm.kernels.cpu.words import Words as Words

@@ -1,0 +1,87 @@
+"""What stateful layers keep from batch to batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.kernels.operations import Array, Operations
+from nlstm.plan.plan import Plan
+
+__all__ = ["KeptStates"]
+
+
+class KeptStates:
+    """The last states of a layer's batch, where its next one finds them.
+
+    They lie on the device, apart for each number of rows, so that bound calls stay right.
+
+    Parameters
+    ----------
+    layer : Layer
+        For errors.
+    units : int
+    """
+
+    def __init__(self, layer: Any, units: int) -> None:
+        self._layer, self._units = layer, units
+        self._ops: Operations | None = None
+        self._arrays: dict[int, dict[int, tuple[Array, ...]]] = {}  # by rows, then by level
+        self._rows: int | None = None  # of the last batch; None where the next starts from zeros
+        self._given: list[np.ndarray] | None = None  # what the next batch starts from
+
+    def get(self) -> list[np.ndarray] | None:
+        """Return copies, (rows, units), in the order of levels; None after a reset."""
+        if self._given is not None:
+            return [state[:, : self._units].copy() for state in self._given]
+        if self._rows is None:
+            return None
+        assert self._ops is not None
+        levels = sorted(self._arrays[self._rows].items())
+        found = [self._ops.to_host(array) for _, arrays in levels for array in arrays]
+        return [state[:, : self._units].copy() for state in found]
+
+    def set(self, states: Sequence[np.ndarray] | None) -> None:
+        """Go on from what `get` returned; None is a reset: the next batch may have any size."""
+        self._rows = None
+        self._given = None if states is None else [np.array(state) for state in states]
+
+    def bind_begin(self, plan: Plan, level: int, *first: Array) -> None:
+        """Append the copy of a level's states into slot 0, arrays (rows, S)."""
+        self._ops = plan.ops
+        rows = first[0].shape[0]
+        arrays = self._of(rows, level, first)
+        if plan.first_time(("states", id(self))):
+            plan.before(self._begin, rows)
+        for to, kept in zip(first, arrays, strict=True):
+            plan.call(plan.ops.copy, to, kept)
+
+    def bind_end(self, plan: Plan, level: int, *last: Array) -> None:
+        """Append the copy of a level's last states out of the plan."""
+        for kept, state in zip(self._of(last[0].shape[0], level, last), last, strict=True):
+            plan.call(plan.ops.copy, kept, state)
+
+    def _of(self, rows: int, level: int, like: Sequence[Array]) -> tuple[Array, ...]:
+        levels = self._arrays.setdefault(rows, {})
+        if level not in levels:
+            assert self._ops is not None
+            levels[level] = tuple(self._ops.zeros(state.shape) for state in like)
+        return levels[level]
+
+    def _begin(self, rows: int) -> None:
+        """Make the states ready that a batch of `rows` rows starts from."""
+        ops, given = self._ops, self._given
+        before = self._rows if given is None else len(given[0])
+        if before is not None and before != rows:
+            raise ValueError(
+                f"{self._layer.name} is stateful: a batch of {rows} rows cannot go on from states "
+                f"of {before}; call reset_state() to start anew."
+            )
+        assert ops is not None
+        arrays = [one for _, pair in sorted(self._arrays[rows].items()) for one in pair]
+        if self._rows is None:
+            for array in arrays:
+                ops.fill(array, 0)
+        for array, state in zip(arrays, given or (), strict=given is not None):
+            ops.write(array[..., : state.shape[1]], state)
+        self._rows, self._given = rows, None
