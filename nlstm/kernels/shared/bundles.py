@@ -71,3 +71,22 @@ class Gradients(NamedTuple):
     db: Any
     dx: Any = None
     dp: Any = None
+
+
+class Gains(NamedTuple):
+    """Of layer normalisation: of x W and h U (B, 4, L); gain and offset of c (B, L)."""
+
+    x: Any
+    h: Any
+    c: Any
+    offset: Any
+
+
+class NormalisedWork(NamedTuple):
+    """`Work` with layer normalisation: h, c of T + 1 slots; factors of `normalised_factors_shape`.
+    """
+
+    h: Any
+    c: Any
+    gates: Any
+    factors: Any
