@@ -30,8 +30,8 @@ lint: $(VENV)/installed-dev
 
 # Every benchmark once, on the working tree as it stands. `ARGS="--bench fit"` picks some.
 bench: $(VENV)/installed-bench
-	$(BIN)/python -m asv machine --yes --config benchmarks/asv.conf.json
-	$(BIN)/python -m asv run --config benchmarks/asv.conf.json --python=same --quick --show-stderr $(ARGS)
+	$(BIN)/python -m asv machine --yes --config benchmarks/asv/asv.conf.json
+	$(BIN)/python -m asv run --config benchmarks/asv/asv.conf.json --python=same --quick --show-stderr $(ARGS)
 
 compare: $(VENV)/installed-peers
 	$(BIN)/python benchmarks/compare.py $(ARGS)
@@ -46,5 +46,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/.asv
+	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

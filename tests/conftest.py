@@ -1,7 +1,18 @@
 """Fixtures that every folder of tests may use."""
 
-import numba
-import pytest
+import os
+
+
+def _processors():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+if _processors() == 1:  # a comparison of threads, and of slices of rows, needs two
+    os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+    os.cpu_count = lambda: 2
+
+import numba  # noqa: E402, it reads the number of threads once
+import pytest  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -19,7 +30,12 @@ def pytest_configure(config):
 
 @pytest.fixture
 def threads():
-    """Give the numbers of threads to compare, and set the number back afterwards."""
-    before = numba.get_num_threads()
-    yield [1, *range(2, numba.config.NUMBA_NUM_THREADS + 1)]
+    """Give the numbers of threads to compare, two at least, and set the number back afterwards."""
+    from nlstm.kernels.cpu.machine import threads as module
+
+    before, chosen, most = numba.get_num_threads(), module._Choice.threads, numba.config
+    if most.NUMBA_NUM_THREADS < 2:
+        pytest.fail("NUMBA_NUM_THREADS is 1: there are no threads to compare.")
+    yield list(range(1, most.NUMBA_NUM_THREADS + 1))
     numba.set_num_threads(before)
+    module._Choice.threads = chosen

@@ -43,12 +43,12 @@ def test_module_runs_as_a_process():
     ],
 )
 def test_wrong_arguments_are_named(arguments, message, capsys):
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(SystemExit, match="^2$"):
         main(arguments)
     assert message in capsys.readouterr().err
 
 
 def test_demo_help_lists_its_options(capsys):
-    with pytest.raises(SystemExit, match="0"):
+    with pytest.raises(SystemExit, match="^0$"):
         main(["demo", "--help"])
     assert "--epochs" in capsys.readouterr().out

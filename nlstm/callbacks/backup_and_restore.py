@@ -91,19 +91,19 @@ class BackupAndRestore(LastCallback):
     # Saving
 
     def _save(self, epoch: int, batch: int) -> None:
-        model = self.model
-        numbers, arrays = state_of(model)
+        run = self.run
+        numbers, arrays = state_of(run.binder, run.training)
         if batch:
-            for name, sums in model._bound_goal().get_state().items():
+            for name, sums in run.goal.get_state().items():
                 arrays[f"/goal/{name}"] = sums
-        for name, parameter in model._parameters_by_name().items():
+        for name, parameter in run.binder.weights.named.items():
             arrays[name] = parameter.get()
         state = {
             "epoch": epoch,
             "batch": batch,
             "steps": self.params.get("steps"),
-            "passed": model._feed.passed if batch or model._feed.goes_on else 0,
-            "stop_training": bool(model.stop_training),
+            "passed": run.feed.passed if batch or run.feed.goes_on else 0,
+            "stop_training": bool(self.model.stop_training),
             "training": numbers,
             "callbacks": {
                 key: _without_arrays(one.get_state(), f"/callbacks/{key}", arrays)
@@ -173,17 +173,17 @@ class BackupAndRestore(LastCallback):
             epoch = self.params["epochs"]
         self._due.set_state(state["due"])
         self._pending = found
-        self.model._resume = (epoch, batch)
+        self.run.resume = (epoch, batch)
 
     def _go_on(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Bring the data to where they were; in mid-epoch undo what callbacks did at its begin."""
         if state["batch"]:
             self._put_back(state, arrays)
-        model, passed = self.model, state["passed"]
-        shuffled = model._epochs_shuffled
-        model._epochs_shuffled -= passed > 0  # a pass that had begun is shuffled again
-        model._feed.resume(passed)
-        model._epochs_shuffled = shuffled
+        training, passed = self.run.training, state["passed"]
+        shuffled = training.epochs_shuffled
+        training.epochs_shuffled -= passed > 0  # a pass that had begun is shuffled again
+        self.run.feed.resume(passed)
+        training.epochs_shuffled = shuffled
 
     def _read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
         for path in (self._path, self._previous):
@@ -199,23 +199,22 @@ class BackupAndRestore(LastCallback):
         return None
 
     def _put_back(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        model = self.model
-        parameters = model._parameters_by_name()
+        run = self.run
+        parameters = run.binder.weights.named
         weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
         shapes = {name: parameter.shape for name, parameter in parameters.items()}
         check_arrays(self._path, weights, shapes)
-        goal = model._bound_goal()
-        restore_state(model, state["training"], arrays)
+        restore_state(run.binder, run.training, state["training"], arrays)
         for name, parameter in parameters.items():
             parameter.set(weights[name])
         if state["batch"]:
             sums = {name.removeprefix("/goal/"): array for name, array in arrays.items()}
-            goal.set_state(sums)
+            run.goal.set_state(sums)
         for key, callback in self._keyed():
             kept = state["callbacks"].get(key)
             if kept is not None:
                 callback.set_state(_with_arrays(kept, arrays))
-        model.stop_training = state["stop_training"]
+        self.model.stop_training = state["stop_training"]
 
 
 def _without_arrays(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:

@@ -92,13 +92,17 @@ class Feed:
     """
 
     def __init__(
-        self, begin: Callable[[], Iterator[Any]], size: int | None, steps: int | None = None
+        self,
+        begin: Callable[[], Iterator[Any]],
+        size: int | None,
+        steps: int | None = None,
     ) -> None:
         self._begin, self._steps = begin, steps
         self.size = size if steps is None else steps
         self._current: Iterator[Any] | None = None
         self.once = False  # whether another pass would not begin from the start
         self.passed = 0  # items of the current pass that were given
+        self.make: Callable[[Any], Any] = lambda item: item  # what an epoch gives for an item
 
     @property
     def goes_on(self) -> bool:
@@ -115,12 +119,13 @@ class Feed:
                 next(current, None)
             self._current, self.passed = current, passed
 
-    def peek(self) -> None:
-        """Make the first item of the next epoch, which is kept for it."""
+    def peek(self) -> Any:
+        """Return the first item of the next epoch, which is kept for it; None if there is none."""
         current = self._begin()
         for first in current:
             self._current = chain([first], current)
-            return
+            return first
+        return None
 
     def restart(self) -> None:
         """Let the next epoch begin with a new pass."""
@@ -136,7 +141,7 @@ class Feed:
             current, self.passed = self._begin(), 0
         for item in current:
             self.passed += 1
-            yield item
+            yield self.make(item)
 
     def _some(self, steps: int) -> Iterator[Any]:
         for step in range(steps):
@@ -154,4 +159,4 @@ class Feed:
                 )
                 return
             self.passed += 1
-            yield item
+            yield self.make(item)

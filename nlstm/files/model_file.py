@@ -2,19 +2,39 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.files.arrays_file import MODEL, check_arrays, check_overwrite, read_arrays, write_arrays
+from nlstm.network.binder import Binder
 from nlstm.training.state import restore_state, state_of
+from nlstm.training.training import Training
 
 __all__ = ["load_model", "save_model"]
 
 
+class Storable(Protocol):
+    """A model, as far as files know it."""
+
+    @property
+    def binder(self) -> Binder:
+        """Its network and weights."""
+
+    @property
+    def training(self) -> Training:
+        """What compile chose."""
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Choose how it is trained."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what makes a model like it."""
+
+
 def save_model(
-    model: Any, filepath: str | os.PathLike[str], overwrite: bool = True, **_unused: Any
+    model: Storable, filepath: str | os.PathLike[str], overwrite: bool = True, **_unused: Any
 ) -> None:
     """Write a model to one safetensors file, whole or not at all.
 
@@ -36,11 +56,12 @@ def save_model(
         The file is there and `overwrite` is false.
     """
     check_overwrite(filepath, overwrite)
-    weights = {name: one.get() for name, one in model._parameters_by_name().items()}
-    numbers, arrays = state_of(model)
+    binder = model.binder
+    weights = {name: one.get() for name, one in binder.weights.named.items()}
+    numbers, arrays = state_of(binder, model.training)
     config = {
         "model": serialize(model),
-        "compile": model.get_compile_config(),
+        "compile": model.training.get_config(),
         "training": numbers,
     }
     write_arrays(filepath, MODEL, weights | arrays, {"config": dumps(config)})
@@ -74,12 +95,12 @@ def load_model(
     metadata, arrays = read_arrays(filepath, MODEL)
     try:
         config = loads(metadata["config"])
-        model = deserialize(config["model"], custom_objects)
+        model: Storable = deserialize(config["model"], custom_objects)
         compiled = deserialize(config["compile"], custom_objects) if compile else None
         _fill(filepath, model, arrays)
         if compiled is not None:
             model.compile(**compiled)
-        restore_state(model, config["training"], arrays, optimizer=compiled is not None)
+        restore_state(model.binder, model.training, config["training"], arrays)
     except Exception as error:
         text = str(error)
         place = "" if text.startswith(str(filepath)) else f"{filepath} cannot be loaded: "
@@ -87,8 +108,8 @@ def load_model(
     return model
 
 
-def _fill(path: Any, model: Any, arrays: Mapping[str, np.ndarray]) -> None:
-    parameters = model._parameters_by_name()
+def _fill(path: Any, model: Storable, arrays: Mapping[str, np.ndarray]) -> None:
+    parameters = model.binder.weights.named
     weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
     check_arrays(path, weights, {name: one.shape for name, one in parameters.items()})
     for name, parameter in parameters.items():

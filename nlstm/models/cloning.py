@@ -1,12 +1,15 @@
 """Models made anew, from a config or from another model."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from nlstm.arguments.config import deserialize, loads
 from nlstm.layers import InputLayer, Layer
+from nlstm.models.model import Model
 
 __all__ = ["clone_model", "model_from_json"]
+
+Kind = TypeVar("Kind", bound=Model)
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -14,7 +17,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     return deserialize(loads(json_string), custom_objects)
 
 
-def clone_model(model: Any, clone_function: Callable[[Layer], Layer] | None = None) -> Any:
+def clone_model(model: Kind, clone_function: Callable[[Layer], Layer] | None = None) -> Kind:
     """Return a model like `model` with layers and weights of its own.
 
     Parameters

@@ -1,22 +1,40 @@
-"""Models: graphs of layers, with names, inputs, outputs and a config."""
+"""Models: what users compile, fit and ask, over a network, its weights and its training."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
+
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
-from nlstm.arguments.names import free_name
+from nlstm.arguments.seeds import SeedStream
+from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
 from nlstm.files.model_file import save_model
-from nlstm.layers import InputLayer, Layer
-from nlstm.network.binder import Binder, checked_dtype
+from nlstm.layers import Layer
+from nlstm.layers.layer import checked_size
+from nlstm.losses import Loss
+from nlstm.metrics import Metric
+from nlstm.network import summary
+from nlstm.network.binder import Binder
+from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
-from nlstm.network.stream import open_stream
-from nlstm.network.summary import bytes_per_step, print_summary
-from nlstm.plan.graph import Graph, Node, Shape, Symbol, flat_symbols
+from nlstm.network.stream import Stream, open_stream
+from nlstm.network.weights import Weights
+from nlstm.network.wiring import Wiring
+from nlstm.optimizers import Optimizer
+from nlstm.plan.graph import Shape, Symbol, flat_symbols
+from nlstm.plan.parameters import Parameter
+from nlstm.training.evaluate import evaluate, test_on_batch
+from nlstm.training.fit import fit, train_on_batch
+from nlstm.training.goal import Goal
+from nlstm.training.history import History
+from nlstm.training.predict import predict, predict_on_batch
+from nlstm.training.training import Training
 
 __all__ = ["Model"]
 
 
-class Model(Binder, Configured):
+class Model(Configured):
     """What lies between some inputs and outputs.
 
     Parameters
@@ -49,50 +67,56 @@ class Model(Binder, Configured):
     >>> model.compile(optimizer="adam", loss="mse")
     """
 
-    _graph: Graph | None  # None as long as nothing is known of the inputs
-    _form: Any  # the outputs as the user gave them
-    _input_names: list[str]
-    _output_names: list[str]
-
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name, "functional", dtype)
-        self._form = outputs
-        sides = []
-        for what, given in (("inputs", inputs), ("outputs", outputs)):
-            values = list(given.values()) if isinstance(given, Mapping) else flat_symbols([given])
-            for one in values:
-                if not isinstance(one, Symbol):
-                    raise TypeError(
-                        f"{what} of a model are what Input or layers returned; got {one!r}."
-                    )
-            if not values:
-                raise ValueError(f"A model needs {what}.")
-            sides.append(values)
-        self._graph = graph = Graph(*sides)
-        if len(set(sides[0])) < len(sides[0]):
-            raise ValueError("inputs names one input twice.")
-        self._layers = [one for one in graph.layers if not isinstance(one, InputLayer)]
-        if not self._layers:
-            raise ValueError("The model has no layers.")
-        self._name_layers()
-        for layer in graph.layers:
-            self._take(layer)
-        for layer in self._layers:  # for other models that take it
-            layer.dtype = self._dtype
-        self._input_names = _names(inputs, sides[0])
-        self._output_names = _names(outputs, sides[1])
+        self._begin(name or "functional", name is not None)
+        self.design: Design = Wiring(inputs, outputs, dtype)
 
-    def _begin(self, name: str | None, default_name: str, dtype: Any) -> None:
+    def _begin(self, name: str, named_by_user: bool) -> None:
         """Set up what every model has."""
-        Binder.__init__(self, dtype)
-        self.name, self.named_by_user = name or default_name, name is not None
-        self._layers = []
-        self._graph = None
-        self._form = None
-        self._input_names = []
-        self._output_names = []
+        self.name, self.named_by_user = name, named_by_user
+        self.training = Training(SeedStream())
+        self.history: History | None = None
+        self.stop_training = False
+        self._binder: Binder | None = None
+
+    # What it is made of
+
+    def binder_for(self, *samples: Shape) -> Binder:
+        """Return what binds the network, for inputs of these shapes; weights are made."""
+        network, binder = self.design.keep(*samples), self._binder
+        if binder is None:
+            binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
+        elif binder.network is not network or binder.weights.moved:
+            weights = Weights(network, former=binder.weights)
+            binder = Binder(network, weights, binder.counter)
+        self._binder = binder
+        return binder
+
+    @property
+    def binder(self) -> Binder:
+        """What binds the network; weights are made if the input is known, else it is an error."""
+        self.design.network("This")
+        return self.binder_for()
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist."""
+        return self._binder is not None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of weights and computation."""
+        return self.design.dtype or np.dtype(np.float32)
+
+    def _build_if_known(self) -> None:
+        if self.design.graph is not None:
+            self.binder_for()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make the weights."""
+        self.binder_for()
 
     def __call__(self, inputs: Any, training: None = None) -> Any:
         """Put the model's layers behind symbols; or predict for a batch of arrays.
@@ -110,64 +134,20 @@ class Model(Binder, Configured):
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)
-        graph = self._graph_on(symbols)
+        graph = self.design.graph
+        if graph is None:
+            graph = self.binder_for(symbols[0].sample).network.graph
         if len(symbols) != len(graph.inputs):
             raise ValueError(f"{self.name} has {len(graph.inputs)} inputs; got {len(symbols)}.")
-        return self._as_outputs(graph.call_on(symbols))
-
-    def _graph_on(self, symbols: Sequence[Symbol]) -> Graph:
-        """Return the graph, for a call on `symbols`."""
-        assert self._graph is not None
-        return self._graph
-
-    def _settle_dtype(self, dtype: Any) -> None:
-        """Take the dtype of the model that this one lies in."""
-        if self._dtype is None:
-            self._dtype, self._ops = dtype, None
-
-    def _graph_inside(self, sample: Shape, keep: bool) -> Graph:
-        """Return the graph, for an input of shape `sample` inside another model."""
-        assert self._graph is not None
-        return self._graph
+        return self.design.network("This").as_outputs(graph.call_on(symbols))
 
     # Layers
 
-    def _name_layers(self) -> None:
-        """Make names unique; those that the user chose, and those in use, stay."""
-        assert self._graph is not None
-        layers = self._graph.layers
-        taken: set[str] = set()
-        for layer in layers:
-            if layer.named_by_user:
-                if layer.name in taken:
-                    raise ValueError(
-                        f"The name {layer.name!r} is used twice in the model; names are unique."
-                    )
-                taken.add(layer.name)
-        for layer in sorted(layers, key=lambda layer: not layer.taken):
-            if not layer.named_by_user:
-                layer.name = free_name(layer.name, taken)
-                taken.add(layer.name)
-
-    def _take(self, layer: Layer) -> None:
-        """Make `layer` the model's; its dtype must be that of the model."""
-        self._check_dtype(layer)
-        layer.taken = True
-        if self._dtype is None and layer.dtype is not None:
-            self._dtype, self._ops = layer.dtype, None
-
-    def _check_dtype(self, layer: Layer) -> None:
-        if layer.dtype is not None:
-            checked_dtype(layer.dtype)
-            if layer.dtype != (self._dtype or layer.dtype):
-                raise ValueError(f"{layer.name} is {layer.dtype}, but the model is {self._dtype}.")
-
     @property
-    def layers(self) -> list[Layer]:
+    def layers(self) -> list[Any]:
         """The layers, built if the input's shape is known; those of `Input` too."""
         self._build_if_known()
-        assert self._graph is not None
-        return list(self._graph.layers)
+        return list(self.design.network("layers").graph.layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
@@ -176,29 +156,30 @@ class Model(Binder, Configured):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"No layer {name!r}; there are {[one.name for one in self._layers]}.")
+        names = [one.name for one in self.design.layers]
+        raise ValueError(f"No layer {name!r}; there are {names}.")
 
     # Inputs and outputs
 
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs: keys of a dict of arrays."""
-        return self._input_names
+        return list(self.design.input_names)
 
     @property
     def output_names(self) -> list[str]:
         """Names of the outputs: keys of a dict of targets, and what losses are called in logs."""
-        return self._output_names
+        return list(self.design.output_names)
 
     @property
     def inputs(self) -> list[Symbol]:
         """The symbols of the inputs."""
-        return list(self._graph_for(None, "inputs").inputs)
+        return list(self.design.network("inputs").graph.inputs)
 
     @property
     def outputs(self) -> list[Symbol]:
         """The symbols of the outputs."""
-        return list(self._graph_for(None, "outputs").outputs)
+        return list(self.design.network("outputs").graph.outputs)
 
     @property
     def input(self) -> Any:
@@ -213,95 +194,229 @@ class Model(Binder, Configured):
     @property
     def input_shape(self) -> Any:
         """Shape of the input, with None for the batch; a list of them where there are several."""
-        shapes = [one.shape for one in self._graph_for(None, "input_shape").inputs]
+        shapes = [one.shape for one in self.design.network("input_shape").graph.inputs]
         return shapes[0] if len(shapes) == 1 else shapes
 
     @property
     def output_shape(self) -> Any:
         """Shape of the output, with None for the batch; a list of them where there are several."""
-        shapes = [one.shape for one in self._graph_for(None, "output_shape").outputs]
+        shapes = [one.shape for one in self.design.network("output_shape").graph.outputs]
         return shapes[0] if len(shapes) == 1 else shapes
 
-    def _as_outputs(self, values: list[Any]) -> Any:
-        if isinstance(self._form, Mapping):
-            return dict(zip(self._form, values, strict=True))
-        return list(values) if isinstance(self._form, list | tuple) else values[0]
+    # Training
 
-    def _input_labels(self) -> Sequence[str]:
-        return self._input_names
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Choose how the model is trained.
 
-    # Building
+        Parameters
+        ----------
+        optimizer : str or Optimizer, default "rmsprop"
+            "adam", "sgd", or an object of `nlstm.optimizers`.
+        loss : str or Loss, or list or dict of them
+            A name such as "mean_squared_error", or an object of `nlstm.losses`. With several
+            outputs one for all, or a list or a dict by output names; None leaves an output out.
+        loss_weights : float, or list or dict of float, optional
+            Weighs the losses in their sum, which training makes small.
+        metrics, weighted_metrics : list of str or Metric, optional
+            Reported beside the loss: "mae", "accuracy", ... The weighted ones get the sample
+            weights. With several outputs a list with an entry for each, or a dict.
+        run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+            For old code; without effect.
 
-    def build(self, input_shape: Any = None) -> None:
-        """Make the weights."""
-        self._build()
+        Raises
+        ------
+        ValueError, TypeError
+            A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
+        """
+        aims = loss, loss_weights, metrics, weighted_metrics
+        self.training = self.training.compiled(
+            self.output_names, self.design.layers, optimizer, *aims
+        )
 
-    def _build(self, samples: Sequence[Shape] = ()) -> None:
-        """Make the weights if there are none."""
-        for home in self._homes:
-            if home.moved:
-                break
-        else:
-            if self._homes:
-                return
-        graph = self._graph
-        assert graph is not None
-        for node in graph.nodes:
-            self._build_layer(node)
-        parameters = [one for layer in self._layers for one in layer.parameters]
-        self._house(parameters)
-        self._start_anew()
+    fit, train_on_batch = fit, train_on_batch
+    evaluate, test_on_batch = evaluate, test_on_batch
+    predict, predict_on_batch = predict, predict_on_batch
 
-    def _start_anew(self) -> None:
-        """Forget what depends on where weights lie, and on the layers."""
-        graph = self._graph
-        assert graph is not None
-        self._mirror = None
-        symbols = [*graph.inputs, *(one for node in graph.nodes for one in node.outputs)]
-        self._width = max(symbol.sample[-1] or 1 for symbol in symbols)
-        self._forget_steps()
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, as JSON can hold them; None before it."""
+        return self.training.get_config()
 
-    def _build_layer(self, node: Node) -> None:
-        layer, shapes = node.layer, [symbol.sample for symbol in node.inputs]
-        if not layer.built:
-            layer.build(self.ops, *shapes, self.dtype)
-            return
-        for parameter in layer.parameters:
-            if parameter.home is not None and parameter.home.value.dtype != self.dtype:
-                raise ValueError(
-                    f"{layer.name} is {parameter.home.value.dtype}, but the model is {self.dtype}."
-                )
-        takes_features = layer.parameters and layer.index_limit is None  # not so many indices
-        if takes_features and layer.built_shape[-1] != shapes[0][-1]:
-            raise ValueError(
-                f"{layer.name} was built for {layer.built_shape[-1]} features; it is called on "
-                f"{shapes[0][-1]}."
-            )
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """What `compile` chose; None before it."""
+        return self.training.optimizer
 
-    def _build_if_known(self) -> None:
-        self._build()
+    @property
+    def loss(self) -> Loss | list[Loss | None] | None:
+        """What `compile` chose, a list where there are several outputs; None before it."""
+        return self.training.loss
 
-    def _graph_for(self, x: Any, before_build: str | None) -> Graph:
-        """Return the graph, for data `x`; a model that needs weights has them afterwards."""
-        self._build()
-        assert self._graph is not None
-        return self._graph
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics that `compile` chose; none before the input is known."""
+        if self.design.graph is None:
+            return []
+        return self._goal().metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` returns, by name; none before the input is known."""
+        if self.design.graph is None or not self.training.aims:
+            return []
+        return list(self._goal().logs())
+
+    def _goal(self) -> Goal:
+        network = self.design.network("metrics")
+        return self.training.goal(network.output_features, network.ops)
+
+    # Weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any weights; setting it sets it for every layer.
+
+        `compile` looks at it, so that a change takes another `compile`.
+        """
+        return any(layer.trainable for layer in self.design.layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.design.layers:
+            layer.trainable = bool(value)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """The weights, in Keras's order."""
+        return list(self.binder.weights.named.values())
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        """The weights of layers that are trainable."""
+        return [one for layer in self.binder.network.layers for one in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        """The weights of layers that are not trainable."""
+        return [one for layer in self.binder.network.layers for one in layer.non_trainable_weights]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of all weights, in Keras's shapes and order."""
+        return self.binder.weights.get()
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite all weights.
+
+        Parameters
+        ----------
+        weights : sequence of array_like
+            As `get_weights` returns them.
+
+        Raises
+        ------
+        ValueError
+            Their number or a shape is not the model's; nothing was changed.
+        """
+        self.binder.weights.set(weights)
+
+    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """Write the weights to a safetensors file, whole or not at all."""
+        check_overwrite(filepath, overwrite)
+        named = self.binder.weights.named
+        write_weights(filepath, {name: one.get() for name, one in named.items()})
+
+    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
+        """Read weights that `save_weights` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            The file is broken, foreign, newer, or for another model; nothing was changed.
+        """
+        weights = self.binder.weights
+        found = read_weights(filepath, weights.shapes)
+        weights.set([found[name] for name in weights.named])
+
+    def count_params(self) -> int:
+        """Return the number of weights."""
+        return self.binder.weights.count
+
+    def first_non_finite_weights(self) -> str | None:
+        """Return "layer/weight" for the first that holds NaN or infinity, or None."""
+        return self.binder.weights.first_non_finite()
+
+    # Looking at it
+
+    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+        """Print the layers with the shapes they give and their numbers of weights.
+
+        And what each is connected to, where the layers do not form a chain.
+        """
+        self._build_if_known()
+        frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)
+        sizes = self.dtype.itemsize, self.bytes_per_step()
+        for line in summary.summary_lines(self.name, self._summary_rows(), *sizes, frozen):
+            print_fn(line)
+
+    def _summary_rows(self) -> list[list[Any]]:
+        return summary.graph_rows(self.design.network("summary").graph, self.design.layers)
+
+    def bytes_per_step(self) -> int | None:
+        """Return the memory that training needs for one more step of one sequence.
+
+        What is saved for the backward pass, and the gradients between layers. None where the input
+        has no steps or a fixed number of them decides widths, or it is not known yet.
+        """
+        self._build_if_known()
+        return None if self._binder is None else summary.bytes_per_step(self._binder)
+
+    def stream(self, batch_size: int = 1) -> Stream:
+        """Return the model ready to run one time step at a time.
+
+        Parameters
+        ----------
+        batch_size : int, default 1
+            Sequences that are run side by side.
+
+        Returns
+        -------
+        Stream
+            It reads the model's weights as they are at each step.
+
+        Raises
+        ------
+        ValueError, TypeError
+            The model has no weights yet, or is no chain of layers, or a layer needs the whole
+            sequence.
+        """
+        network = self.design.network("stream")
+        size = checked_size("batch_size", batch_size)
+        return open_stream(self.name, network, self.binder.weights, size)
 
     save = save_model
-    summary = print_summary
-    bytes_per_step = bytes_per_step
-    stream = open_stream
 
     # Config
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
-        assert self._graph is not None
-        forms = [list(self._input_names), self._as_outputs(self._output_names)]
+        network = self.design.network("get_config")
+        forms = list(network.input_names), network.as_outputs(network.output_names)
         return {
             "name": self.name,
-            "dtype": None if self._dtype is None else self._dtype.name,
-            **config_of_graph(self._graph, *forms),
+            "dtype": None if self.design.dtype is None else self.design.dtype.name,
+            **config_of_graph(network.graph, *forms),
         }
 
     @classmethod
@@ -316,13 +431,3 @@ class Model(Binder, Configured):
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON, which `model_from_json` reads."""
         return dumps(serialize(self), **kwargs)
-
-
-def _names(given: Any, symbols: Sequence[Symbol]) -> list[str]:
-    """Return the names of inputs or outputs: a dict's keys, or the layers', made unique."""
-    if isinstance(given, Mapping):
-        return list(given)
-    names: list[str] = []
-    for symbol in symbols:
-        names.append(free_name(symbol.name, set(names)))
-    return names

@@ -1,69 +1,202 @@
-"""From a model's graph to the calls of a step: kernels of its dtype, plans, losses, optimizer."""
+"""From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
 
 import numpy as np
 
-from nlstm import kernels
-from nlstm.arguments.seeds import SeedStream
+from nlstm.data.sources import Data
 from nlstm.data.step import Step
-from nlstm.kernels.operations import Cell, Operations
+from nlstm.kernels.operations import Array, Call, Cell, Operations
+from nlstm.layers import Layer
+from nlstm.losses import Loss
+from nlstm.network.network import Network
 from nlstm.network.weights import Weights
 from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
-from nlstm.plan.graph import Graph, Node
-from nlstm.plan.plan import Call, Plan, Tensor
-from nlstm.training.goal import Goal
+from nlstm.plan.graph import Node
+from nlstm.plan.parameters import ParameterBuffer
+from nlstm.plan.plan import Plan, Tensor
 
-__all__ = ["Binder"]
-
-DTYPES = ("float32", "float64")
+__all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 
 
-class Binder(Weights):
-    """The part of a model that binds its layers for batches of a shape."""
+class Aimed(Protocol):
+    """What an output is measured by, as far as binding asks."""
 
-    def __init__(self, dtype: Any = None) -> None:
-        super().__init__()
-        self._dtype = None if dtype is None else checked_dtype(dtype)
-        self._seeds = SeedStream()
-        self._ops: Operations | None = None
-        self._steps_counted: Cell | None = None
-        self._plans: PlanCache | None = None
-        self._width = 1
+    loss: Loss | None
+
+
+class Scoring(Protocol):
+    """Losses and metrics with their running totals."""
 
     @property
-    def dtype(self) -> np.dtype:  # type: ignore[override]
-        """The dtype of weights and computation."""
-        return self._dtype or np.dtype(np.float32)
+    def aims(self) -> Sequence[Aimed]:
+        """One for each output."""
 
-    @property
-    def ops(self) -> Operations:
-        """The kernels, loaded when first needed."""
-        if self._ops is None:
-            self._ops = kernels.load(None, self.dtype)
-        return self._ops
+    def bind(
+        self,
+        plan: Plan,
+        targets: Sequence[Array | None],
+        outputs: Sequence[Tensor],
+        weights: Sequence[Array | None],
+        activations: Sequence[str | None],
+    ) -> None:
+        """Append the calls of losses and metrics."""
 
-    @property
-    def _counter(self) -> Cell:
-        """The training steps, which choose dropout's masks."""
-        if self._steps_counted is None:
-            self._steps_counted = self.ops.cell(np.int64, 1)
-        return self._steps_counted
+    def penalty_count(self, plan: Plan) -> Call:
+        """Return the call that counts the penalty of a batch."""
 
-    def _forget_steps(self) -> None:
-        super()._forget_steps()
-        if self._plans is not None:
-            self._plans.clear()
+
+class Trained(Protocol):
+    """How a network is trained."""
+
+    optimizer: Optimizer | None
+    frozen: tuple[Layer, ...]
+
+    def goal(self, features: Sequence[int], ops: Operations) -> Any:
+        """Return new totals, for outputs of so many features."""
+
+
+class Bench:
+    """What one call of fit, evaluate or predict writes: memory, plans in it, totals.
+
+    Attributes
+    ----------
+    plans : PlanCache
+    training : Training or None
+        The one that it serves.
+    """
+
+    def __init__(self, plans: PlanCache) -> None:
+        self.plans = plans
+        self.training: Trained | None = None
+        self._goal: Any = None
+
+    def serve(self, training: Trained) -> None:
+        """Forget what was bound for an earlier loss or optimizer."""
+        if self.training is not training:
+            self.plans.clear()
+            self.training, self._goal = training, None
+
+    def goal(self, network: Network) -> Any:
+        """Return the totals of losses and metrics, for the outputs of a network."""
+        if self._goal is None:
+            assert self.training is not None
+            self._goal = self.training.goal(network.output_features, network.ops)
+        return self._goal
+
+
+class Binder:
+    """Binds a network's layers for batches of a shape.
+
+    Parameters
+    ----------
+    network : Network
+    weights : Weights
+    counter : Cell of int64, size 1
+        The training steps so far, which choose dropout's masks.
+    """
+
+    def __init__(self, network: Network, weights: Weights, counter: Cell) -> None:
+        self.network, self.weights, self.counter = network, weights, counter
+        self._benches: list[Bench] = []
+        self._free: list[Bench] = []  # a call takes one and gives it back
+        self._updates: tuple[Trained, list[Call], list[Call]] | None = None
+
+    @contextmanager
+    def bench(self, training: Trained) -> Iterator[Bench]:
+        """Lend a bench; several at once write different memory."""
+        self.network.ops.enter()
+        bench = self._free.pop() if self._free else self._new_bench()
+        try:
+            bench.serve(training)
+            yield bench
+        finally:
+            self._free.append(bench)
+
+    def _new_bench(self) -> Bench:
+        self._benches.append(Bench(self._plan_cache()))
+        return self._benches[-1]
 
     def _plan_cache(self) -> PlanCache:
-        if self._plans is None:
-            self._plans = PlanCache(self.ops, self.dtype, self._counter.device)
-        return self._plans
+        return PlanCache(self.network.ops, self.network.dtype, self.counter.device)
 
-    def _bind_step(self, plan: Plan, key: tuple[Any, ...], goal: Goal | None) -> Step:
+    def forget(self) -> None:
+        """Forget all plans: bound calls hold what has changed, such as the keys of seeds."""
+        for bench in self._benches:
+            bench.plans.clear()
+
+    def step(
+        self,
+        bench: Bench,
+        rows: int,
+        data: Data,
+        goal: Scoring | None = None,
+        training: Trained | None = None,
+    ) -> Step:
+        """Return a bound step for batches of `rows` rows of data like `data`.
+
+        Without `goal` it predicts; with it alone it evaluates; with `training` too it trains.
+        """
+
+        def bind(plan: Plan) -> Step:
+            step = self._bound(plan, data.key, goal, frozen)
+            step.calls = plan.forward
+            if training is not None:
+                step.calls = [*step.calls, *plan.backward()]
+            if goal is not None:
+                step.calls = step.calls + plan.penalties
+            if goal is not None and plan.penalised:
+                value = plan.penalty_value
+                step.calls = [
+                    (plan.ops.fill, (value, 0.0)),
+                    *step.calls,
+                    goal.penalty_count(plan),
+                ]
+            # Here all gradients are there: what reduces them over machines goes between.
+            if training is not None:
+                step.calls = [*step.calls, *self._update(training), *plan.constraints]
+                assert training.optimizer is not None
+                step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
+            return step
+
+        steps, trains = data.x[0].shape[1], training is not None
+        frozen: tuple[Layer, ...] = () if bench.training is None else bench.training.frozen
+        key = (rows, trains, goal is not None, data.key)
+        return bench.plans.get(key, rows, steps, trains, bind)
+
+    def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
+        """Return the memory of a training step on inputs of these shapes (steps, features)."""
+
+        def bind(plan: Plan) -> Step:
+            return self._bound(plan, (shapes, (), (), ()), None)
+
+        size, _ = self._plan_cache().measure(rows, steps, True, bind)
+        return size * self.network.dtype.itemsize
+
+    def optimized(self, training: Trained) -> ParameterBuffer:
+        """Return what the optimizer changes, once it has its moments."""
+        self._update(training)
+        return self.weights.buffer(training.frozen)[0]
+
+    def _update(self, training: Trained) -> list[Call]:
+        """Return the calls that fetch the weights, change them and give them back."""
+        if self._updates is None or self._updates[0] is not training:
+            buffer, fetch, give_back = self.weights.buffer(training.frozen)
+            if not buffer.parameters:
+                raise ValueError("The model has no weights to train.")
+            assert training.optimizer is not None
+            update = training.optimizer.bind(self.network.ops, buffer)
+            self._updates = training, fetch, update + give_back
+        return [*self._updates[1], *self._updates[2]]
+
+    def _bound(
+        self, plan: Plan, key: tuple[Any, ...], goal: Scoring | None, frozen: Sequence[Layer] = ()
+    ) -> Step:
         """Bind layers and losses for data of shapes `key`: see `Data`."""
-        graph = self._graph_for(None, None)
+        graph = self.network.graph
         x_shapes, measured, y_shapes, weight_shapes = key
         inputs = []
         for number, ((steps, features), symbol) in enumerate(
@@ -73,7 +206,7 @@ class Binder(Weights):
             mask = plan.mask(steps, plan.rows) if measured and measured[number] else None
             inputs.append(Tensor(value, features, len(symbol.sample) == 2, mask=mask))
         plan.scored = goal is not None
-        activations, fused = self._fusions(graph, plan.training, goal)
+        activations, fused = self._fusions(plan.training, goal)
         outputs = graph.bind(plan, inputs, fused)
         targets: list[Any] = []
         weights: list[Any] = []
@@ -83,50 +216,24 @@ class Binder(Weights):
                     whole = None if shape is None else (shape[0], plan.rows, shape[1])
                     arrays.append(None if whole is None else plan.array(whole))
             goal.bind(plan, targets, outputs, weights, activations)
-            for parameter in self._trained_by_name().values():
+            for parameter in self.weights.trained(frozen).values():
                 parameter.bind_rules(plan)
         index = plan.ops.cell(np.int64, plan.rows)
         return Step(index, inputs, outputs, targets, weights, [], plan.beforehand)
 
-    def _fusions(
-        self, graph: Graph, training: bool, goal: Goal | None
-    ) -> tuple[list[str | None], list[Node]]:
+    def _fusions(self, training: bool, goal: Scoring | None) -> tuple[list[str | None], list[Node]]:
         """Return the activation of each output that its loss may take over, and the calls of them.
 
         Only where nothing else takes the output: a loss gives the gradient before the activation.
         """
+        graph = self.network.graph
         activations: list[str | None] = []
         fused: list[Node] = []
         for aim, symbol in zip(goal.aims if goal else (), graph.outputs, strict=goal is not None):
             layer = symbol.node.layer
             free = layer.fuses_loss and graph.users(symbol) == 1 and symbol.node in graph.nodes
-            activation = layer.activation if free and aim.loss is not None else None
+            activation = getattr(layer, "activation", None) if free and aim.loss else None
             activations.append(activation)
             if training and aim.loss is not None and aim.loss.fuses(activation):
                 fused.append(symbol.node)
         return activations, fused
-
-    def _bind_optimizer(self, optimizer: Optimizer) -> tuple[list[Call], list[Call]]:
-        """Return the calls that fetch the weights, and those that change them."""
-        buffer = self._buffer
-        if not buffer.parameters:
-            raise ValueError("The model has no weights to train.")
-        update = optimizer.bind(self.ops, buffer)
-        if self._mirror is None:
-            return [], update
-        _, pull, push = self._mirror
-        return pull, update + push
-
-    def _shuffler(self, epoch: int) -> np.random.Generator:
-        return self._seeds.generator(epoch)
-
-    def _widest(self) -> int:
-        return self._width
-
-
-def checked_dtype(dtype: Any) -> np.dtype:
-    """Return the dtype of a model, or raise an error that names those that there are."""
-    found = np.dtype(dtype)
-    if found.name not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.")
-    return found

@@ -1,12 +1,16 @@
 """A model one time step at a time: control loops, audio, anything that comes in live."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import StreamedLayer, checked_size
-from nlstm.plan.parameters import Parameter
+from nlstm.network.network import Network
+from nlstm.network.weights import Weights
+from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Stream", "open_stream"]
 
@@ -19,10 +23,9 @@ class Stream:
 
     Parameters
     ----------
-    ops : namespace
-        The kernels.
-    parameters : ndarray
-        The model's flat weights.
+    ops : Operations
+    home : ParameterBuffer
+        The model's weights.
     layers : sequence of StreamedLayer, or of lists of them
     batch_size : int
 
@@ -39,18 +42,33 @@ class Stream:
     """
 
     def __init__(
-        self, ops: Any, parameters: np.ndarray, layers: Sequence[Any], batch_size: int
+        self,
+        ops: Operations,
+        home: ParameterBuffer,
+        layers: Sequence[StreamedLayer | list[StreamedLayer]],
+        batch_size: int,
     ) -> None:
-        layers = _flat(layers)
-        if not layers:
+        self._layers, dtype = _flat(layers), home.value.dtype
+        if not self._layers:
             raise ValueError("The model has no layer that computes anything.")
-        dtype = parameters.dtype
+        self._ops, self._batch_size, self._lanes = ops, batch_size, ops.lanes(dtype)
+        table, (x, state_size, work_size) = self._table(home)
+        self._work, self._state = ops.zeros(work_size), ops.zeros(state_size)
+        self._shape = (batch_size, self._layers[0].features)
+        self._x = self._work[x : x + math.prod(self._shape)].reshape(self._shape)
+        first, width = table[-1, -2:]
+        self.output = self._work[first : first + batch_size * width].reshape(batch_size, width)
+        self.output = self.output[:, : self._layers[-1].outputs]
+        self._rates = np.array([layer.zoneout for layer in self._layers])
+        self._read_from(home, table)
+        sizes = [(layer.outputs, layer.units) for layer in self._layers if layer.kind == "lstm"]
+        self._states = self._views(sizes, batch_size, self._lanes)
+
+    def _table(self, home: ParameterBuffer) -> Any:
+        """Return the kernel's table of layers, whose weights lie in `home`, and its sizes."""
 
         def place(parameter: Parameter | None) -> int:
-            if parameter is None:
-                return -1
-            assert parameter.home is not None
-            return parameter.home.start_of(parameter)
+            return -1 if parameter is None else home.start_of(parameter)
 
         rows = [
             (
@@ -66,22 +84,20 @@ class Stream:
                 layer.activation,
                 layer.gate_activation,
             )
-            for layer in layers
+            for layer in self._layers
         ]
-        table, (x, state_size, work_size) = ops.stream_table(rows, batch_size, dtype)
-        work = ops.zeros(work_size)
-        self._state = ops.zeros(state_size)
-        self._shape = (batch_size, layers[0].features)
-        self._x = work[x : x + batch_size * layers[0].features].reshape(self._shape)
-        first, width = table[-1, -2:]
-        self.output = work[first : first + batch_size * width].reshape(batch_size, width)
-        self.output = self.output[:, : layers[-1].outputs]
-        self._step = ops.stream_step
-        width = ops.lanes(dtype)
-        rates = np.array([layer.zoneout for layer in layers])
-        self._arguments = (table, rates, parameters, self._state, work, batch_size, width)
-        sizes = [(layer.outputs, layer.units) for layer in layers if layer.kind == "lstm"]
-        self._states = self._views(sizes, batch_size, width)
+        return self._ops.stream_table(rows, self._batch_size, home.value.dtype)
+
+    def _read_from(self, home: ParameterBuffer, table: np.ndarray) -> None:
+        self._home = home
+        work = self._state, self._work, self._batch_size, self._lanes
+        self._arguments = (table, self._rates, home.value, *work)
+
+    def _follow(self) -> None:
+        """Read the weights from where they have moved, as when a layer came to the model."""
+        home = self._layers[0].kernel.home
+        assert home is not None
+        self._read_from(home, self._table(home)[0])
 
     def _views(
         self, sizes: list[tuple[int, int]], rows: int, width: int
@@ -123,7 +139,9 @@ class Stream:
                 f"step expects x of shape (batch, features) = {self._shape}; got {given.shape}."
             )
         self._x[...] = given
-        self._step(*self._arguments)
+        if self._home.moved:
+            self._follow()
+        self._ops.stream_step(*self._arguments)
         return self.output
 
     def reset(self) -> None:
@@ -147,39 +165,33 @@ class Stream:
                 view[...] = array
 
 
-def open_stream(model: Any, batch_size: int = 1) -> Stream:
-    """Return the model ready to run one time step at a time.
+def open_stream(name: str, network: Network, weights: Weights, batch_size: int) -> Stream:
+    """Return a network ready to run one time step at a time.
 
     Parameters
     ----------
-    batch_size : int, default 1
-        Sequences that are run side by side.
-
-    Returns
-    -------
-    Stream
-        It reads the model's weights as they are at each step.
+    name : str
+        The model's, for errors.
+    network : Network
+    weights : Weights
+    batch_size : int
 
     Raises
     ------
     ValueError, TypeError
-        The model has no weights yet, or is no chain of layers, or a layer needs the whole
-        sequence.
+        It is no chain of layers, or a layer needs the whole sequence.
     """
-    graph = model._graph_for(None, "stream")
-    if not graph.is_chain:
-        raise TypeError(
-            f"{model.name} cannot run one step at a time: its layers do not form a chain."
-        )
-    if len(model._homes) > 1:
-        raise TypeError(f"{model.name} has weights of several models; stream needs one.")
-    layers = [node.layer.streamed() for node in graph.nodes]
+    if not network.graph.is_chain:
+        raise TypeError(f"{name} cannot run one step at a time: its layers do not form a chain.")
+    if len(weights.homes) > 1:
+        raise TypeError(f"{name} has weights of several models; stream needs one.")
+    layers = [node.layer.streamed() for node in network.graph.nodes]
     found = [layer for layer in layers if layer is not None]
     size = checked_size("batch_size", batch_size)
-    return Stream(model.ops, model._homes[0].value, found, size)
+    return Stream(network.ops, weights.homes[0], found, size)
 
 
-def _flat(layers: Sequence[Any]) -> list[StreamedLayer]:
+def _flat(layers: Sequence[StreamedLayer | list[StreamedLayer]]) -> list[StreamedLayer]:
     """Return the layers with lists among them opened."""
     found: list[StreamedLayer] = []
     for layer in layers:

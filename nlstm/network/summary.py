@@ -1,48 +1,38 @@
 """The table that `model.summary()` prints, and the memory that training takes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from nlstm.layers import Layer
+from nlstm.network.binder import Binder
+from nlstm.network.design import Nested
 from nlstm.plan.graph import Graph, Shape
-from nlstm.plan.plan import Plan
 
-__all__ = ["bytes_per_step", "print_summary", "summary_lines"]
+__all__ = ["bytes_per_step", "graph_rows", "member_rows", "summary_lines"]
 
 HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
 NUMBERS = 2  # the column that is aligned to the right
 
 
-def print_summary(model: Any, print_fn: Callable[[str], Any] = print) -> None:
-    """Print the layers with the shapes they give and their numbers of weights.
-
-    And what each is connected to, where the layers do not form a chain.
-    """
-    model._build_if_known()
-    rows = _rows_of_members(model._members) if hasattr(model, "_members") else _rows_of_graph(model)
-    frozen = sum(layer.count_params() for layer in model._layers if not layer.trainable)
-    sizes = model.dtype.itemsize, model.bytes_per_step()
-    for line in summary_lines(model.name, rows, *sizes, frozen):
-        print_fn(line)
-
-
-def _rows_of_members(members: Iterable[Any]) -> list[list[Any]]:
+def member_rows(members: Iterable[Layer | Nested]) -> list[list[Any]]:
     """Return the rows of a stack, in which a model has one row."""
     rows = []
     for one in members:
-        inside = getattr(one, "_layers", None)
-        if inside is None:
+        if isinstance(one, Layer):
             shape = one.nodes[0].outputs[0].shape if one.nodes else "?"
             count = one.count_params()
         else:
-            shape = "?" if one._graph is None else one._graph.outputs[0].shape
-            count = sum(layer.count_params() for layer in inside)
+            graph = one.design.graph
+            shape = "?" if graph is None else graph.outputs[0].shape
+            count = sum(layer.count_params() for layer in one.design.layers)
         rows.append([one.name, type(one).__name__, str(shape), count])
     return rows
 
 
-def _rows_of_graph(model: Any) -> list[list[Any]]:
-    graph, rows = model._graph, []
-    for layer in model._layers if graph.is_chain else graph.layers:
+def graph_rows(graph: Graph, layers: Sequence[Layer]) -> list[list[Any]]:
+    """Return the rows of a graph, with what each is connected to unless it is a chain."""
+    rows = []
+    for layer in layers if graph.is_chain else graph.layers:
         nodes = [one for one in graph.nodes if one.layer is layer]
         made = nodes[0].outputs if nodes else layer.nodes[0].outputs
         given = ", ".join(str(symbol.shape) for symbol in made)
@@ -53,15 +43,14 @@ def _rows_of_graph(model: Any) -> list[list[Any]]:
     return rows
 
 
-def bytes_per_step(model: Any) -> int | None:
+def bytes_per_step(binder: Binder) -> int | None:
     """Return the memory that training needs for one more step of one sequence.
 
     What is saved for the backward pass, and the gradients between layers. None where the input
-    has no steps or a fixed number of them decides widths, or it is not known yet.
+    has no steps or a fixed number of them decides widths.
     """
-    model._build_if_known()
-    graph = model._graph
-    if graph is None or not any(len(one.sample) == 2 for one in graph.inputs):
+    graph = binder.network.graph
+    if not any(len(one.sample) == 2 for one in graph.inputs):
         return None
     rows, steps = 64, 1024  # enough for every buffer that grows with the steps to do so
     sizes = []
@@ -72,13 +61,9 @@ def bytes_per_step(model: Any) -> int | None:
         ]
         if not _keeps_widths(graph, samples):
             return None
-        key = (tuple((1, *one)[-2:] for one in samples), (), (), ())
-
-        def bind(plan: Plan, key: Any = key) -> Any:
-            return model._bind_step(plan, key, None)
-
-        sizes.append(model._plan_cache().measure(rows, length, True, bind)[0])
-    return (sizes[1] - sizes[0]) * model.dtype.itemsize // (rows * steps)
+        shapes: Any = tuple((1, *one)[-2:] for one in samples)
+        sizes.append(binder.bytes_of(shapes, rows, length))
+    return (sizes[1] - sizes[0]) // (rows * steps)
 
 
 def _keeps_widths(graph: Graph, samples: Sequence[Shape]) -> bool:

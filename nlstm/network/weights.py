@@ -1,167 +1,144 @@
-"""The weights of a model: where they lie, which are trained, how they are read and written."""
+"""The weights of a network: where they lie, how they are read and written."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
+from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.layers.layer import check_weight
+from nlstm.network.network import Network
+from nlstm.plan.graph import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer
-from nlstm.training.fit import Trainer
+from nlstm.plan.plan import Call
 
 __all__ = ["Weights"]
 
 
-class Weights(Trainer):
-    """The part of a model that holds weights. A model provides layers and its graph."""
+class Weights:
+    """Weights, made where a layer has none yet.
 
-    _layers: list[Layer]
+    Parameters
+    ----------
+    network : Network
+    former : Weights, optional
+        Those of the network before layers came to it: they all move to one place.
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._homes: list[ParameterBuffer] = []  # where the weights lie; none before they exist
-        self._mirror: Any = None
-        self._frozen: list[Layer] = []  # as compile found them
+    Attributes
+    ----------
+    homes : list of ParameterBuffer
+        Where the weights lie. Several where other models built some of the layers.
+    named : dict of str to Parameter
+        "layer/weight" to each, in Keras's order.
+    """
 
-    def _labelled(self) -> Iterator[tuple[str, Layer]]:
-        """Give each layer with what it is called in files; no two are called the same."""
-        for layer in self._layers:
-            yield layer.name, layer
-
-    @property
-    def built(self) -> bool:
-        """Whether the weights exist."""
-        return bool(self._homes)
-
-    def _house(self, parameters: list[Any]) -> None:
-        """Give new weights a buffer; those of layers that other models built stay in theirs."""
-        fresh = [one for one in parameters if one.home is None]
-        if fresh:
-            ParameterBuffer(fresh, self.ops)
-        homes = {id(one.home): one.home for one in parameters}
-        self._homes = list(homes.values()) or [ParameterBuffer([], self.ops)]
+    def __init__(self, network: Network, former: "Weights | None" = None) -> None:
+        for node in network.graph.nodes:
+            _build_layer(node, network)
+        self.network = network
+        self.named = _by_name(network.labels)
+        self.homes = _housed(list(self.named.values()), network.ops, former)
+        self._frozen: tuple[Layer, ...] = ()
+        self._mirror: tuple[ParameterBuffer, list[Call], list[Call]] | None = None
 
     @property
-    def _buffer(self) -> ParameterBuffer:
-        """The weights that are trained, in one flat array: where they lie, or a copy of them.
+    def moved(self) -> bool:
+        """Whether another model has taken some elsewhere, so that views are dead."""
+        return any(home.moved for home in self.homes)
 
-        A copy where other models hold some, or some are frozen.
+    def trained(self, frozen: Sequence[Layer]) -> dict[str, Parameter]:
+        """Return the weights but those of `frozen` layers, by name."""
+        labels = self.network.labels
+        return _by_name((label, one) for label, one in labels if one not in frozen)
+
+    def buffer(self, frozen: Sequence[Layer]) -> tuple[ParameterBuffer, list[Call], list[Call]]:
+        """Return the weights that are trained in one flat array, and what moves them in and out.
+
+        It is where they lie, or a copy of them where other models hold some, or some are frozen;
+        then the calls fetch weights and gradients before a step, and give weights back after it.
         """
-        own = list(self._trained_by_name().values())
-        if len(self._homes) == 1 and list(self._homes[0].parameters) == own:
-            return self._homes[0]
-        if self._mirror is None:
-            self._mirror = ParameterBuffer.mirror(own, self.ops)
-        return self._mirror[0]
+        own = list(self.trained(frozen).values())
+        if len(self.homes) == 1 and list(self.homes[0].parameters) == own:
+            return self.homes[0], [], []
+        if self._mirror is None or tuple(frozen) != self._frozen:
+            self._frozen = tuple(frozen)
+            self._mirror = ParameterBuffer.mirror(own, self.network.ops)
+        return self._mirror
 
-    def _parameters_by_name(self) -> dict[str, Any]:
-        self._graph_for(None, "This")
-        return _by_name(self._labelled())
-
-    def _trained_by_name(self) -> dict[str, Any]:
-        self._graph_for(None, "This")
-        return _by_name((label, one) for label, one in self._labelled() if one not in self._frozen)
-
-    def _note_frozen(self) -> None:
-        frozen = [layer for layer in self._layers if not layer.trainable]
-        if frozen != self._frozen:
-            self._frozen, self._mirror = frozen, None
-
-    @property
-    def trainable(self) -> bool:
-        """Whether training changes any weights; setting it sets it for every layer.
-
-        `compile` looks at it, so that a change takes another `compile`.
-        """
-        return any(layer.trainable for layer in self._layers)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = bool(value)
-
-    @property
-    def weights(self) -> list[Parameter]:
-        """The weights, in Keras's order."""
-        return list(self._parameters_by_name().values())
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        """The weights of layers that are trainable."""
-        self._graph_for(None, "This")
-        return [one for layer in self._layers for one in layer.trainable_weights]
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        """The weights of layers that are not trainable."""
-        self._graph_for(None, "This")
-        return [one for layer in self._layers for one in layer.non_trainable_weights]
-
-    def get_weights(self) -> list[np.ndarray]:
+    def get(self) -> list[np.ndarray]:
         """Return copies of all weights, in Keras's shapes and order."""
-        return [parameter.get() for parameter in self._parameters_by_name().values()]
+        return [parameter.get() for parameter in self.named.values()]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set(self, weights: Sequence[Any]) -> None:
         """Overwrite all weights.
-
-        Parameters
-        ----------
-        weights : sequence of array_like
-            As `get_weights` returns them.
 
         Raises
         ------
         ValueError
             Their number or a shape is not the model's; nothing was changed.
         """
-        parameters = self._parameters_by_name()
         arrays = [np.asarray(weight) for weight in weights]
-        if len(arrays) != len(parameters):
-            raise ValueError(f"The model has {len(parameters)} weights; got {len(arrays)}.")
-        for (name, parameter), array in zip(parameters.items(), arrays, strict=True):
+        if len(arrays) != len(self.named):
+            raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
+        for (name, parameter), array in zip(self.named.items(), arrays, strict=True):
             check_weight(name, parameter.shape, array)
-        for parameter, array in zip(parameters.values(), arrays, strict=True):
+        for parameter, array in zip(self.named.values(), arrays, strict=True):
             parameter.set(array)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all."""
-        check_overwrite(filepath, overwrite)
-        parameters = self._parameters_by_name()
-        write_weights(filepath, {name: one.get() for name, one in parameters.items()})
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of each weight by name."""
+        return {name: parameter.shape for name, parameter in self.named.items()}
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read weights that `save_weights` wrote.
+    @property
+    def count(self) -> int:
+        """The number of weights."""
+        return sum(parameter.size for parameter in self.named.values())
 
-        Raises
-        ------
-        FileNotFoundError
-            There is no such file.
-        ValueError
-            The file is broken, foreign, newer, or for another model; nothing was changed.
-        """
-        parameters = self._parameters_by_name()
-        found = read_weights(filepath, {name: one.shape for name, one in parameters.items()})
-        for name, parameter in parameters.items():
-            parameter.set(found[name])
-
-    def count_params(self) -> int:
-        """Return the number of weights."""
-        return sum(parameter.size for parameter in self._parameters_by_name().values())
-
-    def first_non_finite_weights(self) -> str | None:
+    def first_non_finite(self) -> str | None:
         """Return "layer/weight" for the first that holds NaN or infinity, or None."""
-        for name, parameter in self._parameters_by_name().items():
+        for name, parameter in self.named.items():
             if not parameter.is_finite():
                 return name
         return None
 
 
-def _by_name(layers: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
+def _by_name(labels: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
     return {
         f"{label}/{parameter.name}": parameter
-        for label, layer in layers
+        for label, layer in labels
         for parameter in layer.parameters
     }
+
+
+def _build_layer(node: Node, network: Network) -> None:
+    layer, dtype = node.layer, network.dtype
+    shapes = [symbol.sample for symbol in node.inputs]
+    if not layer.built:
+        layer.build(network.ops, *shapes, dtype)
+        return
+    for parameter in layer.parameters:
+        if parameter.home is not None and parameter.home.value.dtype != dtype:
+            raise ValueError(
+                f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
+            )
+    takes_features = layer.parameters and layer.index_limit is None  # not so many indices
+    built = layer.built_shape or (None,)
+    if takes_features and built[-1] != shapes[0][-1]:
+        raise ValueError(
+            f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
+        )
+
+
+def _housed(
+    parameters: list[Parameter], ops: Operations, former: Weights | None
+) -> list[ParameterBuffer]:
+    """Give new weights a buffer; those of layers that other models built stay in theirs."""
+    if former is not None and all(one.home in (None, former.homes[0]) for one in parameters):
+        return [ParameterBuffer(parameters, ops)]
+    fresh = [one for one in parameters if one.home is None]
+    if fresh:
+        ParameterBuffer(fresh, ops)
+    homes = {id(one.home): one.home for one in parameters if one.home is not None}
+    return list(homes.values()) or [ParameterBuffer([], ops)]

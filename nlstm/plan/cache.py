@@ -29,11 +29,13 @@ class PlanCache:
     def __init__(self, ops: Operations, dtype: np.dtype, counter: Array) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
         self._arena = Arena(ops)
+        self.generation = 0  # grows when plans are forgotten: those in somebody's hands are dead
         self._kept: OrderedDict[Any, Any] = OrderedDict()
 
     def clear(self) -> None:
         """Forget all plans; the arena stays."""
         self._kept.clear()
+        self.generation += 1
 
     def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
@@ -70,7 +72,7 @@ class PlanCache:
 
         size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
         if not self._arena.has_room(size, mask_size):
-            self._kept.clear()  # their views would keep the old block alive
+            self.clear()  # their views would keep the old block alive
             self._arena.reserve(size, mask_size)
         made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
         while len(self._kept) > PLANS:

@@ -1,13 +1,45 @@
 """Graphs of layers: a symbol stands for a value, a node for the call of a layer that makes it."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
+from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Graph", "Node", "Shape", "Symbol", "connect", "flat_symbols", "node_of"]
 
 Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
+
+
+class GraphLayer(Protocol):
+    """A layer, as far as graphs and those who walk them know it: see `nlstm.layers.Layer`."""
+
+    name: str
+    nodes: "list[Node]"
+    parameters: list[Parameter]
+    index_limit: int | None
+    fuses_loss: bool
+    built_shape: "Shape | None"
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights exist."""
+
+    @property
+    def output_shape(self) -> Callable[..., Any]:
+        """What returns the shape of one output, or of several."""
+
+    @property
+    def build(self) -> Callable[..., Any]:
+        """What makes the weights."""
+
+    @property
+    def bind(self) -> Callable[..., Any]:
+        """What appends the layer's calls to a plan."""
+
+    @property
+    def streamed(self) -> Callable[[], Any]:
+        """What returns what one time step needs."""
 
 
 class Symbol:
@@ -54,7 +86,7 @@ class Node:
 
     def __init__(
         self,
-        layer: Any,
+        layer: GraphLayer,
         inputs: Sequence[Symbol],
         shapes: Iterable[Shape],
         mask: Symbol | None = None,
@@ -70,18 +102,18 @@ class Node:
         return self.inputs if self.mask is None else (*self.inputs, self.mask)
 
 
-def _shapes(layer: Any, samples: Sequence[Shape]) -> list[Shape]:
+def _shapes(layer: GraphLayer, samples: Sequence[Shape]) -> list[Shape]:
     """Return the shapes of all outputs of a layer."""
     found = layer.output_shape(*samples)
     return list(found) if found and isinstance(found[0], tuple | list) else [found]
 
 
-def node_of(layer: Any, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Node:
+def node_of(layer: GraphLayer, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Node:
     """Return a call of `layer`; raise a ValueError if the shapes do not fit."""
     return Node(layer, symbols, _shapes(layer, [symbol.sample for symbol in symbols]), mask)
 
 
-def connect(layer: Any, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Any:
+def connect(layer: GraphLayer, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Any:
     """Call `layer` on `symbols`, and let it know; return its one symbol or a tuple of them."""
     for symbol in symbols if mask is None else (*symbols, mask):
         if not isinstance(symbol, Symbol):

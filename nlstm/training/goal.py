@@ -176,6 +176,11 @@ class Goal:
         if several:
             self._named.sort(key=lambda entry: entry[0])  # as Keras's evaluate returns them
 
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, in the order of the logs."""
+        return [metric for _, metric, _ in self._named]
+
     def get_state(self) -> dict[str, np.ndarray]:
         """Return copies of the running sums."""
         self.totals.pull()

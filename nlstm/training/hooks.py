@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-__all__ = ["Callback", "CallbackList", "LastCallback", "Logs"]
+__all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
 
 Logs = dict[str, float] | None  # one dict for all callbacks in turn, so that one may add to it
+
+
+class Watched(Protocol):
+    """A model, as far as a list of callbacks knows it."""
+
+    stop_training: bool
 
 
 class Callback:
@@ -30,11 +36,11 @@ class Callback:
     strings, lists and arrays, and `set_state`, which takes it; then `BackupAndRestore` keeps it.
     """
 
-    model: Any = None
+    model: Any = None  # whatever a user's callback asks of it
     params: dict[str, Any] = {}  # replaced as a whole, never changed
     idle_hooks: tuple[Callable[..., Any], ...] = ()
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: Watched) -> None:
         """Tell the callback its model."""
         self.model = model
 
@@ -107,11 +113,14 @@ class LastCallback(Callback):
     ----------
     companions : list of Callback
         All callbacks of the run.
+    run : Run
+        What is running.
     batch_hooks : tuple of str
         The batch hooks that it wants to come after.
     """
 
     companions: list[Callback] = []  # replaced as a whole, never changed
+    run: Any = None
     batch_hooks: tuple[str, ...] = ()
 
     def after(self, hook: str, *arguments: Any) -> None:
@@ -165,19 +174,31 @@ class CallbackList:
         One of them is no Callback.
     """
 
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any]) -> None:
+    def __init__(self, callbacks: Any, model: Watched | None, params: dict[str, Any]) -> None:
         self.callbacks: list[Callback] = list(_flat(callbacks))
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise TypeError(
                     f"callbacks must be nlstm.callbacks.Callback objects; got {callback!r}."
                 )
+        self._model = model
         self._last = [one for one in self.callbacks if isinstance(one, LastCallback)]
         for callback in self._last:
             callback.companions = self.callbacks
         for callback in self.callbacks:
-            callback.set_model(model)
+            if model is not None:
+                callback.set_model(model)
             callback.set_params(params)
+
+    def begin(self, run: Any) -> None:
+        """Tell the callbacks that look at it what is going to run."""
+        for callback in self._last:
+            callback.run = run
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody has set the model's `stop_training`."""
+        return self._model is not None and self._model.stop_training
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of every callback, in order."""

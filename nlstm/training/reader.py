@@ -8,51 +8,36 @@ import numpy as np
 from nlstm import losses
 from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, class_weights, named
 from nlstm.data.sources import Data, Source, is_pair
-from nlstm.plan.graph import Graph
+from nlstm.network.network import Network
 from nlstm.training.goal import Aim
 
 __all__ = ["Reader"]
 
 
 class Reader:
-    """Reads data for a model, which provides its graph and names."""
+    """Reads data for a network; neither it nor the network changes.
 
-    dtype: np.dtype
-    _aims: list[Aim]
+    Parameters
+    ----------
+    network : Network
+    aims : sequence of Aim
+        What its outputs are measured by.
+    """
 
-    # What a model provides
+    def __init__(self, network: Network, aims: Sequence[Aim] = ()) -> None:
+        self.network, self.aims = network, aims
 
-    def _graph_for(self, x: Any, before_build: str | None) -> Graph:
-        raise NotImplementedError
-
-    def _input_labels(self) -> Sequence[str]:
-        raise NotImplementedError
-
-    @property
-    def input_names(self) -> list[str]:
-        """Names of the inputs."""
-        raise NotImplementedError
-
-    @property
-    def output_names(self) -> list[str]:
-        """Names of the outputs."""
-        raise NotImplementedError
-
-    # Data
-
-    def _inputs(self, x: Any, lengths: Any, before_build: str | None) -> tuple[Graph, Data]:
-        """Check and convert inputs; nothing of the model changes."""
+    def inputs(self, x: Any, lengths: Any = None) -> Data:
+        """Check and convert inputs."""
         if is_pair(x):
             x = x.x
-        graph = self._graph_for(x, before_build)
-        names = self.input_names
-        samples = tuple(symbol.sample for symbol in graph.inputs)
+        network, found = self.network, list[Source]()
+        names, samples = list(network.input_names), network.samples
         several = len(samples) > 1
-        found: list[Source] = []
-        given = zip(names, self._input_labels(), named("x", x, names), strict=True)
-        for (name, label, value), sample, limit in zip(given, samples, graph.limits, strict=True):
+        given = zip(names, named("x", x, names), strict=True)
+        for (name, value), sample, limit in zip(given, samples, network.graph.limits, strict=True):
             shown = f"x[{name!r}]" if several else "x"
-            source = as_input(value, sample, label, self.dtype, shown, limit)
+            source = as_input(value, sample, name, network.dtype, shown, limit)
             if found and source.shape[0] != found[0].shape[0]:
                 raise ValueError(
                     f"{shown} has {source.shape[0]} rows, but x[{names[0]!r}] has "
@@ -60,14 +45,14 @@ class Reader:
                 )
             found.append(source)
         if lengths is None:
-            return graph, Data(samples, tuple(found))
+            return Data(samples, tuple(found))
         measured = tuple(
             None if one is None else as_lengths(one, source, sample)
             for one, source, sample in zip(
                 self._lengths(lengths, names), found, samples, strict=True
             )
         )
-        return graph, Data(samples, tuple(found), measured)
+        return Data(samples, tuple(found), measured)
 
     def _lengths(self, lengths: Any, names: list[str]) -> list[Any]:
         if isinstance(lengths, dict):
@@ -77,7 +62,7 @@ class Reader:
             return [lengths.get(name) for name in names]
         return [lengths] if len(names) == 1 else named("lengths", lengths, names)
 
-    def _data(
+    def data(
         self,
         x: Any,
         y: Any,
@@ -86,21 +71,20 @@ class Reader:
         lengths: Any = None,
         class_weight: Any = None,
     ) -> Data:
-        """Check and convert one set of data; nothing of the model changes."""
-        if not any(aim.loss for aim in self._aims):
-            raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+        """Check and convert inputs, targets and sample weights."""
         if y is None and is_pair(x):
             x, y = x.x, x.y
         if y is None:
             raise ValueError(f"{action} needs y; got None.")
-        graph, data = self._inputs(x, lengths, None)
-        shapes: Any = graph.output_shapes(
+        data = self.inputs(x, lengths)
+        shapes: Any = self.network.graph.output_shapes(
             [
                 source.shape[1:] if len(sample) == 2 else source.shape[2:]
                 for source, sample in zip(data.x, data.samples, strict=True)
             ]
         )
-        names, rows = self.output_names, data.rows
+        names, rows = list(self.network.output_names), data.rows
+        dtype = self.network.dtype
         several = len(names) > 1
         if class_weight is not None:
             if several or weight is not None:
@@ -112,7 +96,7 @@ class Reader:
         targets: list[Any] = []
         weights: list[Any] = []
         for aim, value, one, shape in zip(
-            self._aims, self._targets(y, names), given, shapes, strict=True
+            self.aims, self._targets(y, names), given, shapes, strict=True
         ):
             aim.resolved(shape[-1])
             if not aim.needs_target:
@@ -123,25 +107,25 @@ class Reader:
             if value is None:
                 raise ValueError(f"y{tag} is None, but {aim.name} has a loss or a metric.")
             loss = aim.loss or losses.MeanSquaredError()
-            targets.append(as_target(value, rows, shape, loss, self.dtype, f"y{tag}"))
+            targets.append(as_target(value, rows, shape, loss, dtype, f"y{tag}"))
             steps = shape[0] if len(shape) == 2 else None
             title = f"sample_weight{tag}"
-            weights.append(None if one is None else as_weight(one, rows, steps, self.dtype, title))
+            weights.append(None if one is None else as_weight(one, rows, steps, dtype, title))
         return Data(data.samples, data.x, data.lengths, tuple(targets), tuple(weights))
 
     def _targets(self, y: Any, names: list[str]) -> list[Any]:
         """Return the targets of each output; those without a loss may be left out."""
         if isinstance(y, dict):
-            used = zip(names, self._aims, strict=True)
+            used = zip(names, self.aims, strict=True)
             wanted = [name for name, aim in used if aim.needs_target]
             found = dict(zip(wanted, named("y", y, wanted), strict=True))
             return [found.get(name) for name in names]
-        measured = [aim for aim in self._aims if aim.needs_target]
+        measured = [aim for aim in self.aims if aim.needs_target]
         if isinstance(y, list | tuple) and 1 < len(measured) == len(y) < len(names):
             values = iter(y)
-            return [next(values) if aim.needs_target else None for aim in self._aims]
+            return [next(values) if aim.needs_target else None for aim in self.aims]
         if len(measured) == 1 < len(names) and not isinstance(y, list | tuple):
-            return [y if aim.needs_target else None for aim in self._aims]
+            return [y if aim.needs_target else None for aim in self.aims]
         return named("y", y, names)
 
     def _weights(self, weight: Any, names: list[str]) -> list[Any]:

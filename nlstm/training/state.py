@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.seeds import SeedStream
-from nlstm.layers.layer import Layer
+from nlstm.layers import Layer
+from nlstm.network.binder import Binder
+from nlstm.training.training import Training
 
 __all__ = ["restore_state", "state_of"]
 
@@ -21,27 +23,27 @@ MODEL = "/model"  # nor does a layer's
 LAYER_IN_LAYER = re.compile(r"(/(?:forward_|backward_)?layer)/0(?=/)")
 
 
-def state_of(model: Any) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def state_of(binder: Binder, training: Training) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the numbers that JSON holds and the arrays, in Keras's shapes."""
-    model._counter.pull()
+    binder.counter.pull()
     numbers: dict[str, Any] = {
-        "steps": int(model._counter.host[0]),
-        "epochs_shuffled": model._epochs_shuffled,
-        "seeds": {name: list(stream.words) for name, stream in _streams(model)},
+        "steps": int(binder.counter.host[0]),
+        "epochs_shuffled": training.epochs_shuffled,
+        "seeds": {name: list(stream.words) for name, stream in _streams(binder, training)},
     }
     arrays = {
         f"{STATES}/{path}/{number}": state
-        for path, layer in _stateful(model)
+        for path, layer in _stateful(binder)
         for number, state in enumerate(layer.states or ())
     }
-    optimizer = model.optimizer
+    optimizer = training.optimizer
     if optimizer is None:
         return numbers, arrays
     numbers["optimizer"] = {
         "class_name": type(optimizer).__name__,
         "bound": optimizer._buffer is not None,
     }
-    names = list(model._trained_by_name())
+    names = list(binder.weights.trained(training.frozen))
     for name, array in optimizer.variables().items():
         arrays[_name_in_file(name, names)] = array
     return numbers, arrays
@@ -54,74 +56,80 @@ def _name_in_file(name: str, names: Sequence[str]) -> str:
 
 
 def restore_state(
-    model: Any, numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray], optimizer: bool = True
+    binder: Binder,
+    training: Training,
+    numbers: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
 ) -> None:
-    """Put back what `state_of` gave, the optimizer's part only if wanted.
+    """Put back what `state_of` gave; the optimizer's part where there is an optimizer.
 
     Raises
     ------
     ValueError
         It belongs to another model or optimizer; nothing was changed.
     """
-    streams = dict(_streams(model))
+    streams = dict(_streams(binder, training))
     seeds = numbers["seeds"]
     if MODEL not in seeds:
         seeds, arrays = _as_named_now(seeds), _as_named_now(arrays)
     if streams.keys() != seeds.keys():
         raise ValueError("The training state is that of other layers.")
-    if optimizer and "optimizer" in numbers:
-        _restore_optimizer(model, numbers["optimizer"], arrays)
+    if training.optimizer is not None and "optimizer" in numbers:
+        _restore_optimizer(binder, training, numbers["optimizer"], arrays)
     for name, words in seeds.items():
         streams[name].words = (int(words[0]), int(words[1]))
-    if model._plans is not None:
-        model._plans.clear()  # bound calls hold the keys of the old seeds
-    model._counter.host[0] = numbers["steps"]
-    model._counter.push()
-    model._epochs_shuffled = int(numbers["epochs_shuffled"])
-    for path, layer in _stateful(model):
+    binder.forget()  # bound calls hold the keys of the old seeds
+    binder.counter.host[0] = numbers["steps"]
+    binder.counter.push()
+    training.epochs_shuffled = int(numbers["epochs_shuffled"])
+    for path, layer in _stateful(binder):
         places = [f"{STATES}/{path}/{number}" for number in range(len(arrays))]
         layer.set_states([arrays[place] for place in places if place in arrays] or None)
 
 
 def _restore_optimizer(
-    model: Any, saved: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    binder: Binder,
+    training: Training,
+    saved: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
 ) -> None:
-    optimizer = model.optimizer
+    optimizer = training.optimizer
+    assert optimizer is not None
     kind = type(optimizer).__name__
     if saved["class_name"] != kind:
         raise ValueError(
             f"The training state is that of {saved['class_name']}; the model is trained by {kind}."
         )
-    numbers = {name: number for number, name in enumerate(model._trained_by_name())}
+    numbers = {name: number for number, name in enumerate(binder.weights.trained(training.frozen))}
     variables = {}
     for key, array in arrays.items():
         if key.startswith(f"{PREFIX}/"):
             slot, _, name = key.removeprefix(f"{PREFIX}/").partition("/")
             variables[f"{slot}/{numbers[name]}" if name else slot] = array
     if saved["bound"]:
-        optimizer.bind(model.ops, model._buffer)  # makes the moments where there are none yet
+        binder.optimized(training)  # makes the moments where there are none yet
         optimizer.set_variables(variables)
     elif getattr(optimizer, "_schedule", None) is None:
         optimizer.learning_rate = float(variables["learning_rate"])
 
 
-def _streams(model: Any) -> Iterator[tuple[str, SeedStream]]:
+def _streams(binder: Binder, training: Training) -> Iterator[tuple[str, SeedStream]]:
     """Give every stream of random numbers with a name that the same model always gives it."""
-    yield MODEL, model._seeds
-    for path, layer in _all_layers(model):
+    yield MODEL, training.seeds
+    for path, layer in _all_layers(binder):
         yield path, layer.seeds
 
 
-def _stateful(model: Any) -> Iterator[tuple[str, Any]]:
+def _stateful(binder: Binder) -> Iterator[tuple[str, Any]]:
     """Give every stateful layer, those in wrappers too, with a name of its own."""
-    for path, layer in _all_layers(model):
+    for path, layer in _all_layers(binder):
         if getattr(layer, "stateful", False) and hasattr(layer, "set_states"):
             yield path, layer
 
 
-def _all_layers(model: Any) -> Iterator[tuple[str, Layer]]:
+def _all_layers(binder: Binder) -> Iterator[tuple[str, Layer]]:
     """Give every layer and those in it, by way of the names of arguments."""
-    waiting = list(model._labelled())
+    waiting = list(binder.network.labels)
     for path, layer in waiting:
         yield path, layer
         waiting += [(f"{path}/{argument}", part) for argument, part in layer.parts.items()]

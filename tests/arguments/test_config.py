@@ -49,11 +49,11 @@ def test_things_go_through_json(thing):
 
 def test_config_holds_the_defaults_and_the_name_that_the_model_gave():
     model = Sequential([LSTM(2, return_sequences=True), LSTM(2, seed=1)])
-    found = model._layers[1].get_config()
+    found = model.design.layers[1].get_config()
     assert found["name"] == "lstm_1"
     assert found["recurrent_activation"] == "sigmoid"
     assert found["seed"] == 1
-    assert again(model._layers[1]).name == "lstm_1"
+    assert again(model.design.layers[1]).name == "lstm_1"
 
 
 def test_nested_objects_are_made_again():

@@ -153,7 +153,7 @@ def test_batches_of_every_kind_go_on(tmp_path, data, options, save_freq):
     model = made(1)
     assert run(model, BackupAndRestore(tmp_path, save_freq)).history == history
     same(model, whole)
-    assert model._epochs_shuffled == whole._epochs_shuffled
+    assert model.training.epochs_shuffled == whole.training.epochs_shuffled
 
 
 def test_a_finished_fit_has_nothing_left_to_do_but_more_epochs(tmp_path):

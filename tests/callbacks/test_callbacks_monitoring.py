@@ -1,5 +1,7 @@
 """Callbacks that watch a number: what Keras 3.15 does with the same history."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -124,13 +126,12 @@ def test_which_way_is_better(model, monitor, more):
         assert callback._is_improvement(1.0, None) is True
 
 
-def test_a_metric_may_say_which_way_is_better(model):
+def test_a_metric_may_say_which_way_is_better():
     class Metric:
         name, direction = "score", "up"
 
-    model.metrics = [Metric()]
     callback = EarlyStopping("val_score")
-    callback.set_model(model)
+    callback.set_model(SimpleNamespace(metrics=[Metric()]))
     assert callback._is_improvement(2.0, 1.0)
 
 
@@ -167,7 +168,9 @@ def test_errors_of_a_schedule_are_those_of_its_author(model):
     def broken(epoch, rate):
         return rate + "1"
 
-    with pytest.raises(TypeError, match="unsupported operand"):
+    with pytest.raises(
+        TypeError, match=r"^unsupported operand type\(s\) for \+: 'float' and 'str'$"
+    ):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(broken)])
     with pytest.raises(ValueError, match="schedule must return a number; it returned None"):
         model.fit(X, Y, verbose=0, callbacks=[LearningRateScheduler(lambda epoch: None)])

@@ -1,11 +1,13 @@
 """The LSTM kernels against the float64 reference, in every option and at awkward shapes."""
 
-import numba
 import numpy as np
 import pytest
 
+from nlstm.kernels.cpu.lstm import schedule as schedules
+from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.reference.lstm import lstm_backward, lstm_forward
+from tests.schedules import lstm_slices, same_bits
 
 SHAPES = [
     (1, 1, 1, 1),
@@ -81,19 +83,69 @@ def test_prediction_keeps_two_slots(options):
     assert np.array_equal(trained["c"], predicted["c"])
 
 
+# On two threads: the shape, its slices of rows and of units, whether slices have weight gradients
+# of their own, and whether inputs are projected for many steps at once.
+SCHEDULES = {
+    "rows": ((37, 30, 3, 20), (2, 1), True, False),
+    "rows, gradients together": ((9, 60, 300, 256), (2, 1), False, False),
+    "units": ((5, 130, 3, 200), (1, 2), False, False),
+    "units, inputs projected": ((6, 3, 1600, 520), (1, 2), False, True),
+}
+
+
+def schedule_of(shape, dtype, threads):
+    """Return what `SCHEDULES` says after the shape, from the kernels' own functions."""
+    (N, T, F, H), L = shape, layout.lanes(dtype)
+    itemsize = np.dtype(dtype).itemsize
+    partial = schedules.partial_slices.py_func(N, F, H, layout.blocks(H, dtype), L, itemsize)
+    return lstm_slices(T, N, F, H, threads), partial > 0, schedules.is_projected.py_func(F, H)
+
+
+def test_shapes_that_take_one_thread_are_known_as_such():
+    for shape in ((1, 3, 4, 200), (5, 40, 3, 64)):
+        assert schedule_of(shape, np.float32, 2)[0] == (1, 1)
+
+
 @pytest.mark.parametrize(
-    "shape", [(1, 3, 4, 200), (5, 40, 3, 64), (37, 20, 10, 50), (6, 3, 1600, 520)]
+    "dtype, options, more",
+    [
+        (np.float32, {}, ()),
+        (np.float64, {}, ()),
+        (np.float32, OPTIONS[6], ("lstm.forward.mask_inputs",)),
+        (np.float32, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate",)),
+        (np.float64, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate",)),
+    ],
+    ids=["plain32", "plain64", "masks32", "all32", "all64"],
 )
-@pytest.mark.parametrize("options", [{}, OPTIONS[-1]], ids=["plain", "all"])
-def test_same_bits_at_any_number_of_threads(shape, options, threads):
-    case = random_case(*shape, np.float32, **options)
-    results = []
-    for count in threads:
-        numba.set_num_threads(count)
-        results.append(run_kernels(case))
-    for other in results[1:]:
-        for name, value in results[0].items():
-            assert np.array_equal(value, other[name]), name
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_same_bits_at_any_number_of_threads(name, options, more, dtype, threads):
+    shape, *wanted = SCHEDULES[name]
+    assert list(schedule_of(shape, dtype, 2)) == wanted
+    for count in threads[1:]:
+        assert max(schedule_of(shape, dtype, count)[0]) > 1
+    case, names = random_case(*shape, dtype, **options), []
+
+    def run():
+        result = run_kernels(case)
+        names[:] = result
+        return result.values()
+
+    kernels = "lstm.forward.run_forward", "lstm.backward.run_backward"
+    found = same_bits(threads, run, *kernels, *more)
+    found = dict(zip(names, found))
+    assert_close(found, reference(case), shape[1] * shape[3])
+    assert not found["lanes past H"].any()
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_prediction_of_several_threads_gives_the_states_of_training(name, threads):
+    shape, *_ = SCHEDULES[name]
+    case = random_case(*shape, np.float32)
+    trained = run_kernels(case)
+    run = lambda: run_kernels(case, train=False).values()  # noqa: E731
+    predicted = same_bits(threads, run, "lstm.forward.run_forward")
+    for one, other in zip(predicted, ("h", "c"), strict=True):
+        assert np.array_equal(one, trained[other])
 
 
 def test_nan_stays_visible():

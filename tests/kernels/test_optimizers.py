@@ -1,13 +1,13 @@
 """Optimizer kernels against the reference, and their two forms against each other."""
 
-import numba
 import numpy as np
 import pytest
 
 from nlstm.kernels import cpu
-from nlstm.kernels.cpu.optimizers.descent import descent as optimizers
-from nlstm.kernels.cpu.optimizers.descent import gradients as around
+from nlstm.kernels.cpu.optimizers import descent as optimizers
+from nlstm.kernels.cpu.optimizers import gradients as around
 from tests.reference import optimizers as reference
+from tests.schedules import same_bits
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 STEPS = 5
@@ -26,6 +26,17 @@ RULES = {
     "lion_update": (lambda: reference.Lion(0.01, 0.8, 0.95), [0.01, 0.8, 0.95], [0]),
     "adagrad_update": (lambda: reference.Adagrad(0.01, 0.1, 1e-7), [0.01, 1e-7, 0.0], [0.1]),
     "adadelta_update": (lambda: reference.Adadelta(0.5, 0.8, 1e-7), [0.5, 0.8, 1e-7], [0, 0]),
+}
+
+PARALLEL = {
+    "sgd_update": "optimizers.descent.sgd_update_parallel",
+    "adam_update": "optimizers.adaptive.adam_update_parallel",
+    "nadam_update": "optimizers.adaptive.nadam_update_parallel",
+    "adamax_update": "optimizers.adaptive.adamax_update_parallel",
+    "rmsprop_update": "optimizers.adaptive.rmsprop_update_parallel",
+    "lion_update": "optimizers.descent.lion_update_parallel",
+    "adagrad_update": "optimizers.descent.adagrad_update_parallel",
+    "adadelta_update": "optimizers.descent.adadelta_update_parallel",
 }
 
 
@@ -98,10 +109,12 @@ def test_the_same_bits_at_any_number_of_threads(name, threads):
     _, settings, moments = RULES[name]
     value, gradients = arrays(3 * optimizers.CHUNK + 5, "float32")
     wanted = run(name, value, gradients, settings, moments)
-    for count in threads:
-        numba.set_num_threads(count)
-        found = run(name, value, gradients, settings, moments, "_parallel")
-        np.testing.assert_array_equal(found, wanted)
+    [found] = same_bits(
+        threads,
+        lambda: [run(name, value, gradients, settings, moments, "_parallel")],
+        PARALLEL[name],
+    )
+    np.testing.assert_array_equal(found, wanted)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -151,11 +164,14 @@ def test_norms_have_the_same_bits_at_any_number_of_threads(threads):
     chunks = np.stack([starts, np.minimum(starts + 16384, g.size), 0 * starts], axis=1)
     wanted = g.copy()
     clip(wanted, chunks, 0.1)
-    for count in threads:
-        numba.set_num_threads(count)
+
+    def run_parallel():
         found = g.copy()
         clip(found, chunks, 0.1, "_parallel")
-        np.testing.assert_array_equal(found, wanted)
+        return [found]
+
+    [found] = same_bits(threads, run_parallel, "optimizers.gradients.clip_norm_parallel")
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_values_are_clipped():

@@ -9,6 +9,7 @@ from nlstm.kernels.cpu.data.windows import (
     scale_windows,
     window_moments,
 )
+from tests.schedules import same_bits
 
 
 @pytest.fixture(params=["float32", "float64"])
@@ -17,14 +18,20 @@ def dtype(request):
 
 
 @pytest.mark.parametrize(("steps", "rows"), [(3, 5), (365, 256)], ids=["one thread", "more"])
-def test_gather(dtype, steps, rows):
+def test_gather(dtype, steps, rows, threads):
     rng = np.random.default_rng(0)
     series = rng.standard_normal(6000).astype(dtype)
     starts = np.arange(0, 3000, 3, dtype=np.int32)
     offsets = (np.arange(steps)[:, None] * 3 + np.array([2, 0])).astype(np.int64)
     index = rng.integers(0, starts.size, rows)
-    out = np.full((steps, rows, 4), np.nan, dtype)
-    gather_windows(series, starts, index, offsets, out)
+
+    def gather():
+        out = np.full((steps, rows, 4), np.nan, dtype)
+        gather_windows(series, starts, index, offsets, out)
+        return [out]
+
+    kernels = ["data.windows.gather_windows_parallel"] if rows == 256 else []
+    [out] = same_bits(threads, gather, *kernels)
     expected = series[starts[index][None, :, None] + offsets[:, None, :]]
     assert np.array_equal(out[:, :, :2], expected)
     assert np.isnan(out[:, :, 2:]).all()

@@ -23,6 +23,36 @@ def gradients(model, x, y):
     return [old - new for old, new in zip(before, model.get_weights())]
 
 
+def assert_descends(model, x, y, loss="mse", tolerance=1e-6):
+    """Assert that a step of training takes off the loss's gradient, by central differences.
+
+    The model is of float64, and without dropout; each weight is moved along one random way.
+    """
+    model.compile(SGD(learning_rate=1.0), loss)
+    rows = len(x[0]) if isinstance(x, list) else len(x)
+
+    def value():
+        return model.evaluate(x, y, batch_size=rows, verbose=0)
+
+    value()  # builds the model
+    before, rng = model.get_weights(), np.random.default_rng(9)
+    before = [weight + 0.1 * rng.normal(size=weight.shape) for weight in before]
+    model.set_weights(before)
+    found = gradients(model, x, y)
+    for place, weight in enumerate(before):
+        way, ends = rng.normal(size=weight.shape), []
+        for step in (1e-5, -1e-5):
+            moved = list(before)
+            moved[place] = weight + step * way
+            model.set_weights(moved)
+            ends.append(value())
+        wanted = (ends[0] - ends[1]) / 2e-5
+        scale = np.abs(found[place] * way).sum()
+        assert scale > 0.0, place
+        assert abs((found[place] * way).sum() - wanted) < tolerance * scale, place
+    model.set_weights(before)
+
+
 def assert_close(found, wanted, tolerance=1e-10):
     for one, other in zip(found, wanted, strict=True):
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)

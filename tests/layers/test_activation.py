@@ -19,7 +19,9 @@ from nlstm.layers import (
 )
 from tests.layers.binding import Bound
 from tests.layers.gradients import assert_close, gradients, model_of
-from tests.reference.dense import dense_forward
+from tests.reference.activations import ACTIVATIONS
+from tests.reference.dense import dense_forward, softmax
+from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 NAMES = ["relu", "tanh", "sigmoid", "softmax"]
@@ -40,12 +42,41 @@ def test_gradients(name):
     Bound(Activation(name), X).check_gradients()
 
 
-def test_large_values_on_several_threads():
-    x = np.random.default_rng(0).normal(size=(90, 20, 67))
-    bound = Bound(Activation("tanh"), x)
-    np.testing.assert_allclose(bound.forward()[0], np.tanh(x), atol=1e-14)
-    (dx,), _ = bound.backward(np.ones_like(x))
-    np.testing.assert_allclose(dx, 1 - np.tanh(x) ** 2, atol=1e-14)
+def large(layer, threads, *kernels):
+    """Return x, a slope, what the layer makes of x on several threads, and the gradient."""
+    x, slope = np.random.default_rng(0).normal(size=(2, 90, 20, 67))
+
+    def run():
+        bound = Bound(layer, x)
+        (y,) = bound.forward()
+        (dx,), _ = bound.backward(slope)
+        return y, dx
+
+    return x, slope, *same_bits(threads, run, *kernels)
+
+
+def test_large_values_on_several_threads(threads):
+    kernels = "activations.rows.forward_parallel", "activations.rows.backward_parallel"
+    x, slope, y, dx = large(Activation("tanh"), threads, *kernels)
+    np.testing.assert_allclose(y, np.tanh(x), atol=1e-14)
+    np.testing.assert_allclose(dx, slope * (1 - np.tanh(x) ** 2), atol=1e-14)
+
+
+def test_large_values_whose_slope_needs_the_input_on_several_threads(threads):
+    kernels = "activations.pointwise.forward_parallel", "activations.pointwise.backward_parallel"
+    x, slope, y, dx = large(Activation("gelu"), threads, *kernels)
+    wanted, derivative = (function(x) for function in ACTIVATIONS["gelu"])
+    np.testing.assert_allclose(y, wanted, atol=1e-13)
+    np.testing.assert_allclose(dx, slope * derivative, atol=1e-13)
+
+
+def test_large_rows_on_several_threads(threads):
+    kernels = "activations.rows.forward_parallel", "activations.rows.backward_parallel"
+    x, slope, y, dx = large(Activation("softmax"), threads, *kernels)
+    wanted = softmax(x)
+    np.testing.assert_allclose(y, wanted, atol=1e-14)
+    inner = (slope * wanted).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(dx, wanted * (slope - inner), atol=1e-14)
 
 
 def test_linear_is_no_work():
@@ -136,16 +167,15 @@ def test_rectifiers(layer, function, dtype):
         Bound(layer, X).check_gradients()
 
 
-def test_rectifiers_on_several_threads():
-    x = np.random.default_rng(0).normal(size=(90, 20, 67))
-    bound = Bound(LeakyReLU(0.25), x)
-    np.testing.assert_array_equal(bound.forward()[0], np.where(x > 0, x, 0.25 * x))
-    (dx,), _ = bound.backward(np.ones_like(x))
-    np.testing.assert_array_equal(dx, np.where(x > 0, 1.0, 0.25))
+def test_rectifiers_on_several_threads(threads):
+    kernels = "activations.ramp.rise_parallel", "activations.ramp.fall_parallel"
+    x, slope, y, dx = large(LeakyReLU(0.25), threads, *kernels)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, 0.25 * x))
+    np.testing.assert_array_equal(dx, slope * np.where(x > 0, 1.0, 0.25))
 
 
 def test_rectifiers_are_not_skipped_by_streams():
-    with pytest.raises(TypeError, match="leaky_re_lu"):
+    with pytest.raises(TypeError, match="^leaky_re_lu cannot run one step at a time"):
         LeakyReLU(name="leaky_re_lu").streamed()
 
 

@@ -1,11 +1,11 @@
 """The embedding: rows of its table, their gradients, its mask and its errors."""
 
-import numba
 import numpy as np
 import pytest
 
 from nlstm.layers import Embedding
 from tests.layers.binding import Bound
+from tests.schedules import same_bits
 
 INDEX = np.array([[1, 0, 4, 4, 2], [0, 0, 3, 1, 6]])
 
@@ -39,19 +39,21 @@ def test_the_same_bits_at_any_number_of_threads(threads):
     rng = np.random.default_rng(0)
     index = rng.integers(0, 300, (64, 50))
     slope = rng.normal(size=(64, 50, 70)).astype(np.float32)
-    found = []
-    for count in threads:
-        numba.set_num_threads(count)
-        bound = Bound(Embedding(300, 70), index, dtype="float32")
+    layer = Embedding(300, 70)
+
+    def run():
+        bound = Bound(layer, index, dtype="float32")
         y = bound.forward()
         bound.inputs[0].gradient.fill(0)
-        found.append([*y, *bound.backward(slope)[1]])
+        return [*y, *bound.backward(slope)[1]]
+
+    y, found = same_bits(
+        threads, run, "dense.embedding.forward_parallel", "dense.embedding.backward_parallel"
+    )
+    np.testing.assert_array_equal(y, layer.get_weights()[0][index])
     wanted = np.zeros((300, 70), np.float64)
     np.add.at(wanted, index, slope)
-    np.testing.assert_allclose(found[0][1], wanted, atol=1e-4)
-    for other in found[1:]:
-        for one, two in zip(found[0], other):
-            np.testing.assert_array_equal(one, two)
+    np.testing.assert_allclose(found, wanted, atol=1e-4)
 
 
 def test_weights_to_start_with():

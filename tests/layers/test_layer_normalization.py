@@ -1,11 +1,11 @@
 """LayerNormalization against NumPy and central differences."""
 
-import numba
 import numpy as np
 import pytest
 
 from nlstm.layers import LayerNormalization
 from tests.layers.binding import Bound
+from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(1.0, 2.0, size=(3, 4, 5))
 
@@ -14,6 +14,13 @@ def normalised(x, gamma=1.0, beta=0.0, epsilon=1e-3):
     x = np.asarray(x, np.float64)
     scale = np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
     return (x - x.mean(axis=-1, keepdims=True)) / scale * gamma + beta
+
+
+def normalised_back(x, slope, gamma, epsilon=1e-3):
+    scale = np.sqrt(x.var(axis=-1, keepdims=True) + epsilon)
+    d, normal = slope * gamma, normalised(x, epsilon=epsilon)
+    along = (d * normal).mean(axis=-1, keepdims=True)
+    return (d - d.mean(axis=-1, keepdims=True) - normal * along) / scale
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -51,21 +58,25 @@ def test_initial_values():
 def test_the_same_bits_at_any_number_of_threads(threads):
     x = np.random.default_rng(0).normal(size=(90, 20, 67))
     slope = np.random.default_rng(1).normal(size=x.shape)
-    found = []
-    for count in threads:
-        numba.set_num_threads(count)
-        bound = Bound(LayerNormalization(), x, dtype="float32")
+
+    def run(dtype):
+        layer = LayerNormalization()
+        bound = Bound(layer, x, dtype=dtype)
         y = bound.forward()
         dx, dweights = bound.backward(slope)
-        found.append([*y, *dx, *dweights])
-    for other in found[1:]:
-        for one, two in zip(found[0], other):
-            np.testing.assert_array_equal(one, two)
-    exact = Bound(LayerNormalization(), x)
-    y = exact.forward()
-    dx, dweights = exact.backward(slope)
-    for one, two in zip(found[0], [*y, *dx, *dweights]):
+        return [*y, *dx, *dweights, *layer.get_weights()]
+
+    kernels = "normalised.layer_norm.forward_parallel", "normalised.layer_norm.backward_parallel"
+    found = same_bits(threads, lambda: run("float32"), *kernels)
+    exact = same_bits(threads, lambda: run("float64"), *kernels)
+    for one, two in zip(found, exact, strict=True):
         assert np.abs(one - two).max() < 1e-5 * np.abs(two).max()
+    *_, dgamma, dbeta, gamma, beta = exact
+    np.testing.assert_allclose(exact[0], normalised(x, gamma, beta), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(dgamma, (slope * normalised(x)).sum((0, 1)), rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(dbeta, slope.sum((0, 1)), rtol=1e-10, atol=1e-10)
+    wanted = normalised_back(x, slope, gamma)
+    np.testing.assert_allclose(exact[1], wanted, rtol=1e-10, atol=1e-12)
 
 
 def test_errors():

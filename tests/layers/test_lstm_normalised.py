@@ -4,9 +4,15 @@ import numba
 import numpy as np
 import pytest
 
+from nlstm.kernels.cpu.lstm.schedule import chunk_steps
+from nlstm.kernels.cpu.normalised.backward import gradient_size, is_partial
+from nlstm.kernels.cpu.normalised.forward import is_alone, row_slices
+from nlstm.kernels.cpu.products import layout
 from nlstm.layers import LSTM
 from tests.layers.gradients import assert_close
 from tests.layers.planned import Planned
+from tests.schedules import same_bits
+from tests.tolerances import agreement
 
 RNG = np.random.default_rng(0)
 N, T, F, H = 13, 5, 3, 9
@@ -24,7 +30,7 @@ def reference(x, states, mask, reverse, W, U, b, gain_x, gain_h, gain_c, offset_
     """Return every output, and the last h and c."""
     h, c = states
     outputs = []
-    for t in range(T)[:: -1 if reverse else 1]:
+    for t in range(x.shape[1])[:: -1 if reverse else 1]:
         z = normalised(x[:, t] @ W) * gain_x + normalised(h @ U) * gain_h + b
         i, f, g, o = np.split(z, 4, axis=1)
         i, f, o = (1 / (1 + np.exp(-gate)) for gate in (i, f, o))
@@ -38,6 +44,7 @@ def reference(x, states, mask, reverse, W, U, b, gain_x, gain_h, gain_c, offset_
 
 @pytest.mark.parametrize("reverse", [False, True])
 def test_outputs_and_gradients(reverse):
+    rng = np.random.default_rng(1)
     options = {"return_sequences": True, "return_state": True, "go_backwards": reverse}
     planned = Planned(LSTM(H, layer_norm=True, **options), X, MASK, STATES)
     names = [one.name for one in planned.layer.parameters]
@@ -50,35 +57,92 @@ def test_outputs_and_gradients(reverse):
         return reference(x, (h, c), MASK, reverse, *weights)
 
     assert_close(planned.forward(), outputs(values))
-    slopes = [RNG.normal(size=one.shape) for one in outputs(values)]
+    slopes = [rng.normal(size=one.shape) for one in outputs(values)]
     inputs, weights = planned.backward(slopes)
 
     def loss(values):
         return sum((slope * one).sum() for slope, one in zip(slopes, outputs(values)))
 
     for (name, value), derivative in zip(values.items(), [*inputs, *weights], strict=True):
-        way = RNG.normal(size=value.shape)
+        way = rng.normal(size=value.shape)
         ends = [loss(values | {name: value + step * way}) for step in (1e-6, -1e-6)]
         wanted = (ends[0] - ends[1]) / 2e-6
         assert (derivative * way).sum() == pytest.approx(wanted, rel=1e-6), name
 
 
-def test_same_bits_at_any_number_of_threads(threads):
-    results = []
-    for count in threads:
-        numba.set_num_threads(count)
-        planned = Planned(LSTM(H, layer_norm=True), X, MASK, STATES)
-        (y,) = planned.forward()
-        inputs, weights = planned.backward([np.ones_like(y)])
-        results.append([y, *inputs, *weights])
-    for other in results[1:]:
-        for one, another in zip(results[0], other, strict=True):
-            np.testing.assert_array_equal(one, another)
+# On two threads: N, T, F, H, and whether each slice of rows has sums of its own (stages SLICE, ADD)
+# or all share them, so that they meet after each chunk (RECURRENCE, GRADIENT). FINISH ends either.
+SCHEDULES = {"own sums": ((101, 12, 3, 20), True), "shared sums": ((101, 7, 3, 330), False)}
+
+
+def schedule_of(shape, dtype, threads):
+    """Return whether work is split, whether slices have sums, and the steps of a chunk."""
+    (N, T, F, H), L = shape, layout.lanes(dtype)
+    itemsize, B = np.dtype(dtype).itemsize, layout.blocks(H, dtype)
+    slices, size = row_slices.py_func(N), gradient_size.py_func(F, H, B, L)
+    own = is_partial.py_func(slices, size, itemsize)
+    rows = -(-N // slices) if own else N
+    steps = chunk_steps.py_func(T, rows, B * layout.GATES * L * itemsize, own)
+    numba.set_num_threads(threads)
+    return slices > 1 and not alone(T, N, F, H), own, steps
+
+
+@numba.njit
+def alone(T, N, F, H):
+    return is_alone(T, N, F, H)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_same_bits_at_any_number_of_threads(name, dtype, threads):
+    (N, T, F, H), own_sums = shape, _ = SCHEDULES[name]
+    for count in threads[1:]:
+        split, own, steps = schedule_of(shape, dtype, count)
+        assert split and own == own_sums and steps < T  # several chunks
+    rng = np.random.default_rng(0)
+    x, states = rng.normal(size=(N, T, F)), rng.normal(size=(2, N, H))
+    mask = rng.random((N, T)) < 0.7
+    slopes = rng.normal(size=(N, T, H)), *rng.normal(size=(2, N, H))
+    layer = LSTM(H, layer_norm=True, return_sequences=True, return_state=True)
+
+    def run():
+        planned = Planned(layer, x, mask, states, dtype=dtype)
+        outputs = planned.forward()
+        inputs, weights = planned.backward(slopes)
+        return [*outputs, *inputs, *weights]
+
+    found = same_bits(
+        threads, run, "normalised.forward.run_forward", "normalised.backward.run_backward"
+    )
+    weights = [one.get().astype(np.float64) for one in layer.parameters]
+    values = [x, *states, *weights]
+
+    def outputs(values):
+        x, h, c, *weights = values
+        return reference(x, (h, c), mask, False, *weights)
+
+    def loss(values):
+        return sum((slope * one).sum() for slope, one in zip(slopes, outputs(values)))
+
+    tolerance = agreement(dtype, T, H)
+    for one, other in zip(found[:3], outputs(values)):
+        assert np.abs(one - other).max() < tolerance * max(1.0, np.abs(other).max())
+    for place, (value, derivative) in enumerate(zip(values, found[3:], strict=True)):
+        way = rng.normal(size=value.shape)
+        ends = []
+        for step in (1e-6, -1e-6):
+            moved = list(values)
+            moved[place] = value + step * way
+            ends.append(loss(moved))
+        size = np.abs(derivative * way).sum()
+        assert abs((derivative * way).sum() - (ends[0] - ends[1]) / 2e-6) < size * max(
+            tolerance, 1e-7
+        ), place
 
 
 def test_it_cannot_stream():
     planned = Planned(LSTM(H, layer_norm=True), X, MASK, STATES)
-    with pytest.raises(TypeError, match="layer_norm"):
+    with pytest.raises(TypeError, match="^lstm has layer_norm, which no stream computes yet"):
         planned.layer.streamed()
 
 

@@ -28,6 +28,7 @@ def reference_arguments(planned):
 @pytest.mark.parametrize("go_backwards", [False, True])
 @pytest.mark.parametrize("return_sequences", [False, True])
 def test_states_and_masks(return_sequences, go_backwards, zero_output_for_mask):
+    rng = np.random.default_rng(1)
     options = {"go_backwards": go_backwards, "zero_output_for_mask": zero_output_for_mask}
     layer = LSTM(H, return_sequences=return_sequences, return_state=True, **options)
     y_shape = (T, H) if return_sequences else (H,)
@@ -44,7 +45,7 @@ def test_states_and_masks(return_sequences, go_backwards, zero_output_for_mask):
     assert (mask is not None) == return_sequences
     assert all(one.mask is None for one in planned.outputs[1:])
 
-    slopes = [RNG.normal(size=one.shape) for one in (y, trace.h, trace.c)]
+    slopes = [rng.normal(size=one.shape) for one in (y, trace.h, trace.c)]
     dy = np.zeros((N, T, H))
     dy[:, slice(None) if return_sequences else -1] = slopes[0]
     wanted = lstm_backward(trace, dy, *slopes[1:])
@@ -54,9 +55,10 @@ def test_states_and_masks(return_sequences, go_backwards, zero_output_for_mask):
 
 
 def test_an_output_that_nobody_uses_has_no_gradient():
+    rng = np.random.default_rng(1)
     planned = Planned(LSTM(H, return_sequences=True, return_state=True), X, MASK, STATES)
     planned.forward()
-    dc = RNG.normal(size=(N, H))
+    dc = rng.normal(size=(N, H))
     arguments = reference_arguments(planned) | {"h0": STATES[0], "c0": STATES[1], "mask": MASK}
     wanted = lstm_backward(lstm_forward(X, **arguments), np.zeros((N, T, H)), None, dc)
     (dx, *_), weights = planned.backward([None, None, dc])
@@ -72,8 +74,9 @@ def test_prediction_is_the_forward_pass_of_training():
 
 
 def test_levels_are_layers_in_a_row():
+    rng = np.random.default_rng(1)
     options = {"return_sequences": True, "go_backwards": True, "return_state": True}
-    states = RNG.normal(size=(4, N, H))
+    states = rng.normal(size=(4, N, H))
     both = Planned(LSTM(H, num_layers=2, **options), X, MASK, states)
     names = ["kernel", "recurrent_kernel", "bias"]
     assert [one.name for one in both.layer.parameters] == names + [f"{name}_1" for name in names]
@@ -83,7 +86,7 @@ def test_levels_are_layers_in_a_row():
     second = lstm_forward(first.outputs, *weights[3:], *states[2:], MASK, reverse=True)
     assert_close([y, h, c, h_1, c_1], [second.outputs, first.h, first.c, second.h, second.c])
 
-    slopes = [RNG.normal(size=one.shape) for one in (y, h, c, h_1, c_1)]
+    slopes = [rng.normal(size=one.shape) for one in (y, h, c, h_1, c_1)]
     top = lstm_backward(second, slopes[0], *slopes[3:])
     bottom = lstm_backward(first, top.dx, *slopes[1:3])
     found, gradients = both.backward(slopes)
@@ -93,6 +96,7 @@ def test_levels_are_layers_in_a_row():
 
 
 def test_projection():
+    rng = np.random.default_rng(1)
     options = {"proj_size": 2, "return_sequences": True, "return_state": True, "num_layers": 2}
     planned = Planned(LSTM(H, **options), X, MASK)
     layer = planned.layer
@@ -111,7 +115,7 @@ def test_projection():
         return [x, *found]
 
     assert_close(planned.forward(), outputs())
-    slopes = [RNG.normal(size=one.shape) for one in outputs()]
+    slopes = [rng.normal(size=one.shape) for one in outputs()]
     _, found = planned.backward(slopes)
 
     def loss():
@@ -119,7 +123,7 @@ def test_projection():
 
     for parameter, derivative in zip(layer.parameters, found, strict=True):
         value = parameter.get()
-        way = RNG.normal(size=value.shape)
+        way = rng.normal(size=value.shape)
         ends = []
         for step in (1e-6, -1e-6):
             parameter.set(value + step * way)
@@ -165,9 +169,10 @@ def test_inputs_have_a_mask_for_each_gate_when_states_are_dropped_too():
 
 
 def test_penalties_and_constraints():
+    rng = np.random.default_rng(1)
     rules = ("kernel_regularizer", "recurrent_regularizer", "bias_regularizer")
     options = dict(zip(rules, ("l2", "l1", "l1"))) | {"activity_regularizer": "l2"}
-    y = RNG.normal(size=(N, H))
+    y = rng.normal(size=(N, H))
     plain = model_of(LSTM(H), shape=(T, F))
     W, U, b = plain.get_weights()
     wanted = plain.test_on_batch(X, y) + 0.01 * ((W**2).sum() + np.abs(U).sum())
@@ -209,8 +214,9 @@ def test_keras_statefulness():
 
 
 def test_a_stateful_layer_goes_on_through_training_and_evaluation():
+    rng = np.random.default_rng(1)
     model = model_of(LSTM(H, stateful=True, num_layers=2), shape=(T, F))
-    layer, y = model.layers[0], RNG.normal(size=(N, H))
+    layer, y = model.layers[0], rng.normal(size=(N, H))
     weights = model.get_weights()
 
     def passes(start):

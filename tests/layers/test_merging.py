@@ -8,6 +8,7 @@ import pytest
 from nlstm import Input, layers
 from nlstm.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from tests.layers.binding import Bound
+from tests.schedules import same_bits
 
 RNG = np.random.default_rng(0)
 A, B, C = (RNG.normal(size=(4, 5, 3)) for _ in range(3))
@@ -49,13 +50,31 @@ def test_both_sides_may_be_the_same_value():
 
 
 @pytest.mark.parametrize("kind", FUNCTIONS)
-def test_float32_of_odd_width_and_nan(kind):
-    a, b = (RNG.normal(size=(300, 7, 67)).astype(np.float32) for _ in range(2))
+def test_float32_of_odd_width_and_nan_on_several_threads(kind, threads):
+    a, b, slope = np.random.default_rng(0).normal(size=(3, 300, 7, 67)).astype(np.float32)
     a[0, 0, 0] = b[1, 1, 1] = np.nan
     wanted = FUNCTIONS[kind](a, b)
     wanted = wanted / np.float32(2) if kind is Average else wanted
-    found = Bound(kind(), a, b, dtype="float32", padded=False).forward()[0]
-    np.testing.assert_array_equal(found, wanted)
+
+    def run():
+        bound = Bound(kind(), a, b, dtype="float32", padded=False)
+        (y,) = bound.forward()
+        return [y, *bound.backward(slope)[0]]
+
+    kernels = "data.merging.forward_parallel", "data.merging.backward_parallel"
+    y, da, db = same_bits(threads, run, *kernels)
+    np.testing.assert_array_equal(y, wanted)
+    slopes = {
+        Add: (1, 1),
+        Subtract: (1, -1),
+        Multiply: (b, a),
+        Average: (np.float32(0.5), np.float32(0.5)),
+        Maximum: (a > b, b > a),
+        Minimum: (a < b, b < a),
+    }
+    known = ~np.isnan(wanted)
+    for found, part in zip((da, db), slopes[kind], strict=True):
+        np.testing.assert_array_equal(found[known], (slope * part)[known])
 
 
 def test_masks():
@@ -106,6 +125,20 @@ def test_features_side_by_side(padded, dtype):
         np.testing.assert_array_equal(one, other)
 
 
+def test_large_features_side_by_side_on_several_threads(threads):
+    a, b = np.random.default_rng(0).normal(size=(2, 50, 60, 67))
+    slope = np.random.default_rng(1).normal(size=(50, 60, 134))
+
+    def run():
+        bound = Bound(Concatenate(), a, b)
+        (y,) = bound.forward()
+        return [y, *bound.backward(slope)[0]]
+
+    y, da, db = same_bits(threads, run, "data.rearrange.copy_columns_parallel")
+    np.testing.assert_array_equal(y, np.concatenate([a, b], axis=-1))
+    np.testing.assert_array_equal(np.concatenate([da, db], axis=-1), slope)
+
+
 def test_steps_one_after_the_other():
     bound = Bound(Concatenate(axis=1), A, B[:, :2], C, masks=(MASK, None, OTHER))
     wanted = np.concatenate([A, B[:, :2], C], axis=1)
@@ -136,7 +169,7 @@ def test_masks_of_concatenated_features():
 def test_errors_of_concatenate():
     with pytest.raises(ValueError, match=r"differ in axis -1 alone; got \(None, 4, 3\)"):
         Concatenate().output_shape((4, 3), (5, 3))
-    with pytest.raises(ValueError, match="as many axes"):
+    with pytest.raises(ValueError, match="concatenate expects inputs of as many axes; got"):
         Concatenate().output_shape((4, 3), (3,))
     with pytest.raises(ValueError, match="axis must be one of"):
         Concatenate(0).output_shape((4, 3), (4, 3))

@@ -5,6 +5,7 @@ import pytest
 
 from nlstm.layers import GlobalAveragePooling1D, GlobalMaxPooling1D
 from tests.layers.binding import Bound
+from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 MASK = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]])
@@ -48,15 +49,24 @@ def test_nan_stays_visible():
         assert np.isnan(found[1, 0]) and np.isfinite(np.delete(found.ravel(), 3)).all()
 
 
-def test_large_values_on_several_threads():
-    x = np.random.default_rng(0).normal(size=(40, 60, 90))
-    found = Bound(GlobalAveragePooling1D(), x).forward()[0]
-    np.testing.assert_allclose(found, x.mean(axis=1), atol=1e-14)
+@pytest.mark.parametrize("masked", [False, True])
+def test_large_values_on_several_threads(masked, threads):
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(40, 60, 90)), rng.random((40, 60)) < 0.7 if masked else None
+    found = same_bits(
+        threads,
+        lambda: Bound(GlobalAveragePooling1D(), x, masks=(mask,)).forward(),
+        "data.pooling.average_parallel",
+    )
+    wanted = np.average(x, axis=1, weights=mask if mask is None else mask[..., None] * np.ones(90))
+    np.testing.assert_allclose(found[0], wanted, atol=1e-14)
 
 
 def test_errors():
     for kind in KINDS:
-        with pytest.raises(ValueError, match="expects sequences"):
+        with pytest.raises(ValueError, match="pooling1d expects sequences, "):
             kind().output_shape((5,))
-        with pytest.raises(ValueError, match="channels_last"):
+        with pytest.raises(
+            ValueError, match="data_format must be \"channels_last\"; got 'channels_first'"
+        ):
             kind("channels_first")

@@ -1,6 +1,5 @@
 """The SimpleRNN layer against a reference and central differences."""
 
-import numba
 import numpy as np
 import pytest
 
@@ -8,6 +7,7 @@ from nlstm import Input, Model
 from nlstm.layers import SimpleRNN
 from tests.layers.binding import Bound
 from tests.reference.rnn import rnn_forward
+from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 MASK = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]])
@@ -77,14 +77,10 @@ def test_the_same_bits_at_any_number_of_threads(threads, mask):
         dx, dweights = bound.backward(slope)
         return [*y, *dx, *dweights]
 
-    found = []
-    for count in threads:
-        numba.set_num_threads(count)
-        found.append(run("float32"))
-    for other in found[1:]:
-        for one, two in zip(found[0], other):
-            np.testing.assert_array_equal(one, two)
-    for one, two in zip(found[0], run("float64")):
+    kernels = "rnn.forward.forward_parallel", "rnn.backward.backward_parallel"
+    found = same_bits(threads, lambda: run("float32"), *kernels)
+    exact = same_bits(threads, lambda: run("float64"), *kernels)
+    for one, two in zip(found, exact, strict=True):
         assert np.abs(one - two).max() < 2e-5 * max(1.0, np.abs(two).max())
 
 

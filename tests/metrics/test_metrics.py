@@ -155,7 +155,8 @@ def test_one_object_for_two_widths():
 
 
 def test_kge_and_nse_of_perfect_forecasts():
-    y = RNG.normal(size=(20, 2))
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=(20, 2))
     assert metrics.KGE()(y, y) == pytest.approx(1.0)
     assert metrics.NSE()(y, y) == 1.0
     assert metrics.NSE()(y, np.broadcast_to(y.mean(axis=0), y.shape)) == pytest.approx(0.0)
@@ -187,8 +188,9 @@ def test_mean_and_sum():
 
 
 def test_prgain_and_logits():
-    y = (RNG.random((40, 1)) > 0.5).astype(float)
-    logits = RNG.normal(size=(40, 1)) + y
+    rng = np.random.default_rng(1)
+    y = (rng.random((40, 1)) > 0.5).astype(float)
+    logits = rng.normal(size=(40, 1)) + y
     p = 1 / (1 + np.exp(-logits))
     assert metrics.AUC(from_logits=True)(y, logits) == metrics.AUC()(y, p)
     assert 0.0 <= metrics.AUC(curve="PRGAIN")(y, p) <= 1.0

@@ -97,6 +97,7 @@ def test_weight_decay_leaves_out_a_layers_own_weights():
 
 
 def test_constructors_configs_and_files(tmp_path):
+    rng = np.random.default_rng(1)
     table = np.ones((6, 3), np.float32)
     model = Sequential(
         [
@@ -107,7 +108,7 @@ def test_constructors_configs_and_files(tmp_path):
         ]
     )
     model.compile(Adam(0.1), "mse")
-    x = RNG.integers(0, 6, (8, 4))
+    x = rng.integers(0, 6, (8, 4))
     model.fit(x, Y, verbose=0)
     np.testing.assert_array_equal(model.layers[0].get_weights()[0], table)
     assert len(model.trainable_weights) == 2

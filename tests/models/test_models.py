@@ -56,7 +56,13 @@ def test_dtype(dtype):
 
 def test_names_are_unique_in_a_model():
     model = Sequential([LSTM(2, return_sequences=True), LSTM(2), Dense(1), Dense(1), Dense(1)])
-    assert [one.name for one in model._layers] == ["lstm", "lstm_1", "dense", "dense_1", "dense_2"]
+    assert [one.name for one in model.design.layers] == [
+        "lstm",
+        "lstm_1",
+        "dense",
+        "dense_1",
+        "dense_2",
+    ]
     model = Sequential([Dense(1, name="head", input_shape=(3,))])
     with pytest.raises(ValueError, match="The name 'head' is taken"):
         model.add(Dense(1, name="head"))

@@ -57,8 +57,8 @@ def test_parts_by_name():
     nested = model_of(inner, Dense(2), Sequential([Dense(1)]), Sequential([Dense(1)]))
     assert nested.layers[0] is inner is nested.get_layer("encoder")
     assert [one.name for one in nested.layers] == ["encoder", "dense", "sequential", "sequential_1"]
-    assert list(nested._parameters_by_name())[0] == "encoder/lstm/kernel"
-    assert len(nested.weights) == len(nested._parameters_by_name()) == 12
+    assert next(iter(nested.binder.weights.named)) == "encoder/lstm/kernel"
+    assert len(nested.weights) == len(nested.binder.weights.named) == 12
     lines = []
     nested.summary(lines.append)
     table = "\n".join(lines)

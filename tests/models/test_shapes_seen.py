@@ -12,6 +12,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.mark.parametrize("sequences, wanted", [(True, (6, 1, 1)), (False, (6, 1))])
 def test_one_step_of_a_sequence_keeps_its_axis(sequences, wanted):
+    rng = np.random.default_rng(1)
     seen = set()
 
     class Squared(Loss):
@@ -26,7 +27,7 @@ def test_one_step_of_a_sequence_keeps_its_axis(sequences, wanted):
         seen.update((y_true.shape, y_pred.shape))
         return np.abs(y_true - y_pred)
 
-    x, y = RNG.random((6, 1, 3)), RNG.random(wanted)
+    x, y = rng.random((6, 1, 3)), rng.random(wanted)
     model = Sequential([LSTM(4, return_sequences=sequences, input_shape=(None, 3)), Dense(1)])
     model.compile("sgd", Squared(), metrics=[error])
     model.fit(x, y, verbose=0)
@@ -34,9 +35,10 @@ def test_one_step_of_a_sequence_keeps_its_axis(sequences, wanted):
 
 
 def test_flatten_takes_the_steps_of_the_first_data():
+    rng = np.random.default_rng(1)
     model = Sequential([LSTM(4, return_sequences=True), Flatten(), Dense(1)])
     model.compile("sgd", "mse")
-    x, y = RNG.random((6, 4, 3)), RNG.random((6, 1))
+    x, y = rng.random((6, 4, 3)), rng.random((6, 1))
     model.fit(x, y, verbose=0)
     assert model.input_shape == (None, 4, 3)
     assert model.predict(x).shape == (6, 1)
@@ -50,7 +52,8 @@ def test_dense_needs_to_know_the_features():
 
 
 def test_labels_of_the_ignored_class_go_through():
-    x, y = RNG.random((6, 4, 3)), RNG.integers(0, 3, (6, 4))
+    rng = np.random.default_rng(1)
+    x, y = rng.random((6, 4, 3)), rng.integers(0, 3, (6, 4))
     y[2], y[3, 1] = -1, -1
     model = Sequential(
         [LSTM(4, return_sequences=True, input_shape=(4, 3)), Dense(3, activation="softmax")]

@@ -74,16 +74,20 @@ class Ours:
         steps = max(a.shape[1] if a.ndim == 3 else 1 for a in arrays)
         self.plan, (self.inputs, self.outputs) = poisoned_plan(
             lambda plan: self._bind(plan, arrays),
-            self.model.ops, self.dtype, len(arrays[0]), steps, True,
-            self.model.ops.zeros(1, np.int64),
-        )  # fmt: skip
+            self.model.binder.network.ops,
+            self.dtype,
+            len(arrays[0]),
+            steps,
+            True,
+            self.model.binder.network.ops.zeros(1, np.int64),
+        )
         self.plan.run_forward()
         return [seen(y, y.value) for y in self.outputs]
 
     def _bind(self, plan, arrays):
         plan.scored = True
         inputs = [self._tensor(plan, a) for a in arrays]
-        outputs = self.model._graph.bind(plan, inputs)
+        outputs = self.model.design.graph.bind(plan, inputs)
         for parameter in self.parameters:
             parameter.bind_rules(plan)
         return inputs, outputs
@@ -93,7 +97,7 @@ class Ours:
         differentiable = x.dtype.kind == "f"
         width = x.shape[-1]
         if differentiable:
-            width = self.model.ops.padded(width, self.dtype)
+            width = self.model.binder.network.ops.padded(width, self.dtype)
         value = np.zeros((*major.shape[:2], width), self.dtype)
         value[..., : x.shape[-1]] = major
         tensor = plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=differentiable)
@@ -106,7 +110,7 @@ class Ours:
 
         Of an LSTM's masks for the four gates the rows follow one another.
         """
-        draw = self.model.ops.dropout_mask
+        draw = self.model.binder.network.ops.dropout_mask
         drawn = [arguments for function, arguments in self.plan.forward if function is draw]
         return [out[:, :features] for *_, features, out in drawn]
 

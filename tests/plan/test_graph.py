@@ -43,13 +43,14 @@ def test_input_is_a_symbol_with_keras_shape():
 
 
 def test_a_chain_is_the_sequential_of_its_layers():
+    rng = np.random.default_rng(1)
     x = Input((4, 2))
     model = Model(x, Dense(1)(LSTM(3, return_sequences=True)(x)))
     other = Sequential([Input((4, 2)), LSTM(3, return_sequences=True), Dense(1)])
     other.set_weights(model.get_weights())
     assert model.get_weights()[0].shape == (2, 12)
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
-    y = RNG.random((7, 4, 1))
+    y = rng.random((7, 4, 1))
     histories = []
     for one in (model, other):
         one.compile("adam", "mse")
@@ -77,7 +78,7 @@ def test_layers_come_in_keras_order_with_unique_names():
     assert model.output_shape == [(None, 1), (None, 2)]
     x = Input((3,))
     model = Model(x, Dense(1)(Dense(2)(Dense(3)(x))))
-    assert [one.name for one in model._layers] == ["dense", "dense_1", "dense_2"]
+    assert [one.name for one in model.design.layers] == ["dense", "dense_1", "dense_2"]
     with says(ValueError, "The name 'd' is used twice in the model; names are unique."):
         Model(x, Dense(1, name="d")(Dense(1, name="d")(x)))
 
@@ -103,8 +104,9 @@ def test_several_outputs_and_a_shared_layer_compute_what_they_say():
 
 
 def test_gradients_through_shared_layers_are_those_of_the_loss():
+    rng = np.random.default_rng(1)
     model = branched()
-    targets = [RNG.random((7, 1)), RNG.random((7, 2))]
+    targets = [rng.random((7, 1)), rng.random((7, 2))]
     model.compile(SGD(1.0), ["mse", "mae"], loss_weights=[0.5, 2.0])
     before = model.get_weights()
     model.train_on_batch([X, Z], targets)
@@ -138,10 +140,11 @@ def test_an_inner_value_may_be_an_output_and_outputs_a_dict():
 
 
 def test_models_share_the_weights_of_shared_layers():
+    rng = np.random.default_rng(1)
     x = Input((4, 2), dtype="float64")
     h = LSTM(3)(x)
     whole, encoder = Model(x, Dense(1)(h)), Model(x, h)
-    y = RNG.random((7, 1))
+    y = rng.random((7, 1))
     whole.compile(Adam(0.1), "mse")
     whole.fit(X, y, epochs=2, verbose=0)
     for one, other in zip(encoder.get_weights(), whole.get_weights()):
@@ -280,10 +283,11 @@ def test_a_shared_layer_keeps_its_features():
 
 
 def test_a_shared_embedding_takes_any_number_of_steps():
+    rng = np.random.default_rng(1)
     table, reader = Embedding(5, 3), LSTM(2)
     x, y = Input((4,), dtype="int32"), Input((7,), dtype="int32")
     model = Model([x, y], [reader(table(x)), reader(table(y))])
-    words = RNG.integers(0, 5, (6, 7))
+    words = rng.integers(0, 5, (6, 7))
     short, long = model.predict([words[:, :4], words])
     np.testing.assert_array_equal(long, Model(y, model.outputs[1]).predict(words))
     np.testing.assert_array_equal(short, Model(x, model.outputs[0]).predict(words[:, :4]))

@@ -63,7 +63,8 @@ def test_parameters_and_buffers_are_aligned():
         for parameter in layer.parameters:
             assert parameter.packed.ctypes.data % ALIGNMENT == 0
             assert parameter.gradient.ctypes.data % ALIGNMENT == 0
-    assert model._plan_cache()._arena.block.ctypes.data % ALIGNMENT == 0
+    with model.binder.bench(model.training) as bench:
+        assert bench.plans._arena.block.ctypes.data % ALIGNMENT == 0
 
 
 def test_padding_stays_zero():
@@ -71,16 +72,17 @@ def test_padding_stays_zero():
     model.compile("adam", "mse")
     rng = np.random.default_rng(0)
     model.fit(rng.random((20, 4, 2)), rng.random((20, 4, 3)), epochs=3, verbose=0)
-    weights = model._buffer.value.copy()
+    weights = model.binder.weights.homes[0].value.copy()
     model.set_weights(model.get_weights())  # writes every weight, and zeros around them
-    np.testing.assert_array_equal(model._buffer.value, weights)
+    np.testing.assert_array_equal(model.binder.weights.homes[0].value, weights)
 
 
 def test_memory_does_not_grow_with_the_number_of_shapes():
     model = Sequential([LSTM(3, input_shape=(None, 2)), Dense(1)])
     model.compile("adam", "mse")
     model.train_on_batch(np.ones((40, 40, 2)), np.ones((40, 1)))
-    cache = model._plan_cache()
+    with model.binder.bench(model.training) as bench:
+        cache = bench.plans
     block = cache._arena.block
     for steps in range(1, 40):
         model.train_on_batch(np.ones((40 - steps, steps, 2)), np.ones((40 - steps, 1)))

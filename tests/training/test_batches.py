@@ -228,7 +228,8 @@ class Pair:
 
 
 def test_sources_feed_batches():
-    x, y = X.astype(np.float32), RNG.random((20, 3, 1)).astype(np.float32)
+    rng = np.random.default_rng(1)
+    x, y = X.astype(np.float32), rng.random((20, 3, 1)).astype(np.float32)
     wanted, model = (Sequential([LSTM(3), Dense(3)]) for _ in range(2))
     for one in (wanted, model):
         one.build((None, 4, 2))

@@ -31,7 +31,7 @@ def test_training_is_that_of_arrays_to_the_bit(scaling):
     arrays = np.empty(windows.x.shape, np.float32), np.empty(windows.y.shape, np.float32)
     for side, array in zip((windows.x, windows.y), arrays):
         out = np.zeros((array.shape[1], array.shape[0], array.shape[2]), np.float32)
-        ops = build(windows, 2).ops
+        ops = build(windows, 2).binder.network.ops
         for function, arguments in side.feed(ops, np.arange(len(windows)), out):
             function(*arguments)
         array[:] = out.swapaxes(0, 1)

@@ -53,7 +53,7 @@ class Words:
 
     def zeros(self, shape, dtype=None):
         dtype = self.dtype if dtype is None else np.dtype(dtype)
-        size = shape if isinstance(shape, int) else math.prod(shape)
+        size = math.prod(shape) if isinstance(shape, tuple) else int(shape)
         raw = np.zeros(size * dtype.itemsize + ALIGNMENT, np.uint8)
         start = -raw.ctypes.data % ALIGNMENT
         return raw[start : start + size * dtype.itemsize].view(dtype).reshape(shape)

@@ -1,0 +1,1 @@
+"""nlstm beside PyTorch and Keras, each in a process of its own."""

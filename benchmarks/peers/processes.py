@@ -1,0 +1,48 @@
+"""The libraries, and what each gets that runs in a process of its own."""
+
+import os
+import sys
+
+TITLES = {
+    "nlstm": "nlstm",
+    "torch": "PyTorch",
+    "keras-jax": "Keras on JAX",
+    "keras-tensorflow": "Keras on TensorFlow",
+}
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Copy the environment, with the number of threads in every word that some library reads."""
+    return os.environ | {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "OPENBLAS_NUM_THREADS": str(threads),
+        "NUMBA_NUM_THREADS": str(threads),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def stay_on_cores(count):
+    """Bind this process to so many cores: some libraries size their pools by that alone."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+
+
+def versions_of(*projects):
+    """Give the versions of those projects that are installed."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for project in projects:
+        try:
+            found[project] = version(project)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def report(line: str):
+    """Say how far a command is, beside what it prints."""
+    print(line, file=sys.stderr, flush=True)

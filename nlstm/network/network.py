@@ -1,0 +1,87 @@
+"""A network: a graph of layers under the names by which users and files know its parts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nlstm import kernels
+from nlstm.kernels.operations import Operations
+from nlstm.layers import Layer
+from nlstm.plan.graph import Graph, Shape
+
+__all__ = ["Network", "checked_dtype"]
+
+DTYPES = ("float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """What a model computes. It never changes: a model that does gets another one.
+
+    Attributes
+    ----------
+    graph : Graph
+    form : Any
+        One symbol, a list or a dict of them: the form in which outputs are given.
+    input_names, output_names : tuple of str
+        Keys of dicts of arrays, and what losses are called in logs.
+    labels : tuple of (str, Layer)
+        Each layer, but those of `Input`, with what it is called in files.
+    dtype : dtype
+        Of weights and computation.
+    """
+
+    graph: Graph
+    form: Any
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+    labels: tuple[tuple[str, Layer], ...]
+    dtype: np.dtype
+
+    @cached_property
+    def ops(self) -> Operations:
+        """The kernels, loaded when first needed."""
+        return kernels.load(None, self.dtype)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, but those of `Input`."""
+        return [layer for _, layer in self.labels]
+
+    @property
+    def samples(self) -> tuple[Shape, ...]:
+        """Shape of one sample of each input."""
+        return tuple(symbol.sample for symbol in self.graph.inputs)
+
+    @property
+    def output_features(self) -> list[int]:
+        """Features of each output."""
+        return [symbol.sample[-1] or 0 for symbol in self.graph.outputs]
+
+    @cached_property
+    def widest(self) -> int:
+        """The most features that any value has."""
+        made = [symbol for node in self.graph.nodes for symbol in node.outputs]
+        return max(symbol.sample[-1] or 1 for symbol in [*self.graph.inputs, *made])
+
+    @property
+    def stateful(self) -> list[Layer]:
+        """The layers that go on from batch to batch."""
+        return [layer for layer in self.layers if getattr(layer, "stateful", False)]
+
+    def as_outputs(self, values: Sequence[Any]) -> Any:
+        """Return one value for each output in the form in which the model gives them."""
+        if isinstance(self.form, Mapping):
+            return dict(zip(self.form, values, strict=True))
+        return list(values) if isinstance(self.form, list | tuple) else values[0]
+
+
+def checked_dtype(dtype: Any) -> np.dtype:
+    """Return the dtype of a model, or raise an error that names those that there are."""
+    found = np.dtype(dtype)
+    if found.name not in DTYPES:
+        raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.")
+    return found

@@ -1,0 +1,118 @@
+"""The layers of a functional model, as its user connected them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.arguments.names import free_name
+from nlstm.layers import InputLayer, Layer
+from nlstm.network.design import taken
+from nlstm.network.network import Network, checked_dtype
+from nlstm.plan.graph import Graph, Shape, Symbol, flat_symbols
+
+__all__ = ["Wiring"]
+
+
+class Wiring:
+    """A `Design` that is whole from the start.
+
+    Parameters
+    ----------
+    inputs, outputs : Symbol, or list or dict of Symbol
+    dtype : {"float32", "float64"}, optional
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `Model`; nothing was changed.
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, dtype: Any) -> None:
+        self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
+        given = _symbols("inputs", inputs), _symbols("outputs", outputs)
+        self.graph = Graph(*given)
+        if len(set(given[0])) < len(given[0]):
+            raise ValueError("inputs names one input twice.")
+        self.layers = [one for one in self.graph.layers if not isinstance(one, InputLayer)]
+        if not self.layers:
+            raise ValueError("The model has no layers.")
+        _name_layers(self.graph.layers)
+        for layer in self.graph.layers:
+            self.dtype = taken(layer, self.dtype)
+        for layer in self.layers:  # for other models that take it
+            layer.dtype = self.dtype
+        self._form = outputs
+        self.input_names = _names(inputs, given[0])
+        self.output_names = _names(outputs, given[1])
+        self._network = self._made()
+
+    def _made(self) -> Network:
+        dtype = self.dtype or np.dtype(np.float32)
+        names = self.input_names, self.output_names
+        return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype)
+
+    def labelled(self) -> Iterator[tuple[str, Layer]]:
+        """Give each layer with its name."""
+        for layer in self.layers:
+            yield layer.name, layer
+
+    def settle(self, dtype: np.dtype | None) -> None:
+        """Take the dtype of the model around, if there is none yet."""
+        if self.dtype is None and dtype is not None:
+            self.dtype = dtype
+            self._network = self._made()
+
+    def network(self, action: str) -> Network:
+        """Return the network."""
+        if any(label != layer.name for label, layer in self._network.labels):
+            self._network = self._made()  # another model has renamed a layer
+        return self._network
+
+    def network_for(self, x: Any) -> Network:
+        """Return the network."""
+        return self.network("This")
+
+    def keep(self, *samples: Shape) -> Network:
+        """Return the network."""
+        return self.network("This")
+
+    def graph_inside(self, sample: Shape, keep: bool) -> Graph:
+        """Return the graph."""
+        return self.graph
+
+
+def _symbols(what: str, given: Any) -> list[Symbol]:
+    values = list(given.values()) if isinstance(given, Mapping) else flat_symbols([given])
+    for one in values:
+        if not isinstance(one, Symbol):
+            raise TypeError(f"{what} of a model are what Input or layers returned; got {one!r}.")
+    if not values:
+        raise ValueError(f"A model needs {what}.")
+    return values
+
+
+def _name_layers(layers: Sequence[Layer]) -> None:
+    """Make names unique; those that the user chose, and those in use, stay."""
+    taken: set[str] = set()
+    for layer in layers:
+        if layer.named_by_user:
+            if layer.name in taken:
+                raise ValueError(
+                    f"The name {layer.name!r} is used twice in the model; names are unique."
+                )
+            taken.add(layer.name)
+    for layer in sorted(layers, key=lambda layer: not layer.taken):
+        if not layer.named_by_user:
+            layer.name = free_name(layer.name, taken)
+            taken.add(layer.name)
+
+
+def _names(given: Any, symbols: Sequence[Symbol]) -> tuple[str, ...]:
+    """Return the names of inputs or outputs: a dict's keys, or the layers', made unique."""
+    if isinstance(given, Mapping):
+        return tuple(given)
+    names: list[str] = []
+    for symbol in symbols:
+        names.append(free_name(symbol.name, set(names)))
+    return tuple(names)

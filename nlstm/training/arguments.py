@@ -1,0 +1,114 @@
+"""The arguments that fit, evaluate and predict share, checked before anything changes."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nlstm.arguments.checks import checked_count
+from nlstm.data.feed import Feed, unpacked
+from nlstm.data.sources import Data, is_pair
+from nlstm.network.design import Design
+from nlstm.network.network import Network
+from nlstm.plan.graph import Shape
+from nlstm.training.reader import Reader
+from nlstm.training.training import Training
+
+__all__ = [
+    "BATCH_SIZE",
+    "as_list",
+    "check_batches",
+    "check_rest",
+    "check_same_rows",
+    "checked_batches",
+    "checked_frequency",
+    "checked_share",
+    "read_validation",
+    "samples_of_first",
+]
+
+BATCH_SIZE = 32  # Keras's default
+
+
+def checked_batches(name: str, value: Any) -> int | None:
+    """Return a number of batches, or None for all of them."""
+    return None if value is None else checked_count(name, value, 1)
+
+
+def checked_share(value: Any) -> float:
+    """Return a `validation_split`."""
+    if isinstance(value, bool) or not 0.0 <= value < 1.0:
+        raise ValueError(f"validation_split must be at least 0 and below 1; got {value!r}.")
+    return value
+
+
+def checked_frequency(value: Any) -> Callable[[int], bool]:
+    """Return whether an epoch, counted from 0, ends with a validation."""
+    if isinstance(value, list | tuple | set | range):
+        chosen = {checked_count("validation_freq", one, 1) for one in value}
+        return lambda epoch: epoch + 1 in chosen
+    every = checked_count("validation_freq", value, 1)
+    return lambda epoch: (epoch + 1) % every == 0
+
+
+def check_batches(y: Any, weight: Any, lengths: Any, share: float = 0.0) -> None:
+    """Raise if something came beside x that batches bring themselves."""
+    for name, value in (("y", y), ("sample_weight", weight), ("lengths", lengths)):
+        if value is not None:
+            raise ValueError(f"{name} must be None where x gives batches.")
+    if share:
+        raise ValueError("validation_split needs arrays, but x gives batches.")
+
+
+def check_rest(network: Network, total: int, rows: int, steps: int | None = None) -> None:
+    """Raise if a stateful layer would meet a last batch of another size."""
+    rest = total % rows if total > rows else 0
+    if steps is not None and steps * rows <= total - rest:
+        return
+    for layer in network.stateful if rest else ():
+        raise ValueError(
+            f"{layer.name} is stateful, so all batches need as many rows: {total} rows "
+            f"in batches of {rows} end with one of {rest}."
+        )
+
+
+def check_same_rows(network: Network, rows: int, held_rows: int) -> None:
+    """Raise if a stateful layer would meet validation batches of another size."""
+    for layer in network.stateful if held_rows != rows else ():
+        raise ValueError(
+            f"{layer.name} is stateful, so that all batches need as many rows: those of x "
+            f"have {rows}, those of validation_data {held_rows}."
+        )
+
+
+def read_validation(design: Design, training: Training, given: Any, lengths: Any) -> Data:
+    """Check and convert `validation_data` that are arrays."""
+    if is_pair(given):
+        given = (given, None)
+    if not isinstance(given, tuple | list) or len(given) not in (2, 3):
+        raise ValueError("validation_data must be (x, y) or (x, y, sample_weight).")
+    try:
+        x, y, weight = (*given, None)[:3]
+        reader = Reader(design.network_for(x), training.aims)
+        return reader.data(x, y, weight, "fit", lengths)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"In validation_data: {error}") from None
+
+
+def samples_of_first(
+    design: Design, training: Training, feed: Feed, action: str, class_weight: Any = None
+) -> Sequence[Shape]:
+    """Return the shapes of one sample in the first batch, which is checked."""
+    first = feed.peek()
+    if first is None:
+        raise ValueError(
+            "x gave no batch." if action == "fit" else "The data to evaluate gave no batch."
+        )
+    x, y, weight = unpacked(first)
+    reader = Reader(design.network_for(x), training.aims)
+    return reader.data(x, y, weight, action, None, class_weight).samples
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list, empty for None, with `value` in it where it is none."""
+    if value is None:
+        return []
+    return list(value) if isinstance(value, list | tuple) else [value]

@@ -1,0 +1,92 @@
+"""What an epoch runs: the batches of arrays, and those that come one by one."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from nlstm.data.feed import Feed, number_of_batches, pass_over
+from nlstm.data.row_order import dealt
+from nlstm.data.sources import Data
+from nlstm.data.step import Step
+from nlstm.network.binder import Bench
+from nlstm.network.network import Network
+
+__all__ = ["Ready", "Steps", "array_feed", "raw_feed"]
+
+Ready = Callable[[], None]  # runs a step whose rows are chosen
+StepOf = Callable[[int, Data], Step]
+
+
+class Steps:
+    """The bound steps that take their rows from one set of data.
+
+    Parameters
+    ----------
+    step_of : callable
+        Returns the step for so many rows of data.
+    network : Network
+    bench : Bench
+        Whose plans `step_of` makes.
+    data : Data
+
+    Attributes
+    ----------
+    lengths : ndarray or None
+        By which rows are put in another order inside their batch.
+    """
+
+    def __init__(self, step_of: StepOf, network: Network, bench: Bench, data: Data) -> None:
+        self._step_of, self._network, self._bench, self.data = step_of, network, bench, data
+        self.lengths = _lengths_of(network, data)
+        self._ready: dict[int, tuple[Step, Ready]] = {}
+        self._generation = -1
+
+    def __call__(self, index: np.ndarray) -> Ready:
+        """Return what runs the step on some rows."""
+        ready = self._ready.get(index.size)
+        if ready is None or self._generation != self._bench.plans.generation:
+            step = self._step_of(index.size, self.data)
+            if self._generation != self._bench.plans.generation:
+                self._ready.clear()  # those were bound to memory that has moved
+                self._generation = self._bench.plans.generation
+            ready = self._ready[index.size] = step, step.program(self._network.ops, self.data)
+        step, run = ready
+        step.take(_arranged(index, self.lengths))
+        return run
+
+
+def array_feed(
+    steps_of: Steps, rows: int, order: Callable[[int], np.ndarray] | None, steps: int | None
+) -> Feed:
+    """Return the batches of arrays: cut from the rows, by `order` anew at each pass."""
+    total = steps_of.data.rows
+    rows = min(rows, total)
+
+    def begin() -> Iterator[np.ndarray]:
+        index = np.arange(total) if order is None else order(total)
+        for start in range(0, total, rows):
+            yield index[start : start + rows]
+
+    feed = Feed(begin, -(-total // rows), steps)
+    feed.make = steps_of
+    return feed
+
+
+def raw_feed(x: Any, order: Callable[[int], np.ndarray] | None, steps: int | None) -> Feed:
+    """Return batches that come one by one, as they come: see `Feed.make`."""
+    feed = Feed(lambda: pass_over(x, order), number_of_batches(x), steps)
+    feed.once = hasattr(x, "__next__")
+    return feed
+
+
+def _lengths_of(network: Network, data: Data) -> np.ndarray | None:
+    """Return the lengths by which rows may be put in another order inside their batch."""
+    if network.stateful:
+        return None
+    return next((one for one in data.lengths if one is not None), None)
+
+
+def _arranged(index: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
+    """Return the rows of a batch in the order in which they are computed."""
+    return index if lengths is None else index[dealt(lengths[index])]

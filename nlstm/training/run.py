@@ -1,0 +1,228 @@
+"""One call of fit, evaluate or predict while it runs."""
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from nlstm.data.feed import Feed, unpacked
+from nlstm.data.sources import Data
+from nlstm.data.step import Step
+from nlstm.network.binder import Bench, Binder
+from nlstm.training.feeds import Ready, Steps, array_feed
+from nlstm.training.goal import Goal
+from nlstm.training.hooks import CallbackList
+from nlstm.training.progress import Progress
+from nlstm.training.reader import Reader
+from nlstm.training.training import Training
+
+__all__ = ["Run"]
+
+NO_HOOKS = CallbackList(None, None, {})
+
+
+class Run:
+    """Runs batches on a bench of its own.
+
+    Parameters
+    ----------
+    binder : Binder
+    bench : Bench
+        What the run writes; lent for as long as it takes.
+    training : Training
+    hooks : CallbackList
+
+    Attributes
+    ----------
+    feed : Feed
+        What fit runs on.
+    resume : (int, int)
+        The epoch and batch that fit starts at, which a callback may change as fit begins.
+    """
+
+    feed: Feed
+
+    def __init__(
+        self, binder: Binder, bench: Bench, training: Training, hooks: CallbackList
+    ) -> None:
+        self.binder, self.training, self.hooks = binder, training, hooks
+        self.goal: Goal = bench.goal(binder.network)
+        self.resume = (0, 0)
+        self._bench = bench
+        hooks.begin(self)
+
+    # Batches
+
+    def array_feed(
+        self,
+        data: Data,
+        rows: int,
+        updates: bool,
+        order: Callable[[int], np.ndarray] | None,
+        steps: int | None,
+    ) -> Feed:
+        """Return the batches of arrays, by `order` anew at each pass."""
+        return array_feed(self._steps_of(data, updates), rows, order, steps)
+
+    def reading(self, updates: bool, class_weight: Any = None) -> Callable[[Any], Ready]:
+        """Return what makes a step of a batch as it comes: checked and converted."""
+        reader = Reader(self.binder.network, self.training.aims)
+        action = "fit" if updates else "evaluate"
+
+        def read(batch: Any) -> Ready:
+            data = reader.data(*unpacked(batch), action, None, class_weight)
+            return self._whole(data, updates)
+
+        return read
+
+    def _whole(self, data: Data, updates: bool) -> Ready:
+        """Return the step for all rows of `data` as one batch."""
+        return self._steps_of(data, updates)(np.arange(data.rows))
+
+    def _steps_of(self, data: Data, updates: bool) -> Steps:
+        training = self.training if updates else None
+
+        def step_of(rows: int, data: Data) -> Step:
+            return self.binder.step(self._bench, rows, data, self.goal, training)
+
+        return Steps(step_of, self.binder.network, self._bench, data)
+
+    # Logs
+
+    def logs(self) -> dict[str, float]:
+        """Return the running means of loss and metrics."""
+        return self.goal.logs()
+
+    def warn_of_loss(self, loss: float, epoch: int | None = None) -> None:
+        """Say once that the loss is not finite, and which weights are not."""
+        broken = self.binder.weights.first_non_finite()
+        where = "" if epoch is None else f" in epoch {epoch + 1}"
+        weights = (
+            f"the first weights that are not finite are {broken}"
+            if broken
+            else "all weights are still finite"
+        )
+        warnings.warn(
+            f"The loss became {loss}{where}; {weights}. "
+            "A smaller learning rate or data of smaller values may help.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+    # Epochs
+
+    def train(
+        self,
+        feed: Feed,
+        epochs: int,
+        initial_epoch: int,
+        progress: Progress,
+        validation: Feed | None,
+        is_due: Callable[[int], bool],
+    ) -> None:
+        """Train until epoch `epochs`, or until a callback or the data end it."""
+        hooks, model_logs, warned = self.hooks, dict[str, float](), False
+        self.feed, self.resume = feed, (initial_epoch, 0)
+        hooks.call("on_train_begin", {})
+        initial_epoch, first = self.resume
+        try:
+            for epoch in range(initial_epoch, epochs):
+                hooks.call("on_epoch_begin", epoch, {})
+                progress.begin(f"Epoch {epoch + 1}/{epochs}", feed.size)
+                count, first = self._epoch(feed, "train", progress, first), 0
+                if count == 0:
+                    _warn_of_no_batches(epoch)
+                    break
+                progress.steps = count
+                model_logs = self.logs()
+                if not (warned or math.isfinite(model_logs["loss"])):
+                    self.warn_of_loss(model_logs["loss"], epoch)
+                    warned = True
+                if validation is not None and is_due(epoch):
+                    found = self.evaluate(validation, None)
+                    model_logs |= {f"val_{name}": value for name, value in found.items()}
+                progress.end(model_logs)
+                hooks.call("on_epoch_end", epoch, model_logs)
+                if hooks.stopped or (feed.goes_on and count < (feed.size or 0)):
+                    break
+        finally:
+            progress.close()
+        if self.training.optimizer is not None and epochs > 0:
+            self.training.optimizer.finalize()
+        hooks.call("on_train_end", model_logs)
+
+    def evaluate(self, feed: Feed, progress: Progress | None) -> dict[str, float]:
+        """Return loss and metrics over an epoch of `feed`."""
+        if progress is not None:
+            progress.begin("evaluate", feed.size)
+        else:
+            feed.restart()
+        self.hooks.call("on_test_begin", {})
+        try:
+            count = self._epoch(feed, "test", progress)
+            if count == 0:
+                raise ValueError("The data to evaluate gave no batch.")
+            logs = self.logs()
+            if progress is not None:
+                progress.steps = count
+                progress.end(logs)
+        finally:
+            if progress is not None:
+                progress.close()
+        self.hooks.call("on_test_end", logs)
+        return logs
+
+    @classmethod
+    def once(
+        cls, binder: Binder, training: Training, data: Data, updates: bool
+    ) -> dict[str, float]:
+        """Run all rows of `data` as one batch; return its own loss and metrics."""
+        with binder.bench(training) as bench:
+            return cls(binder, bench, training, NO_HOOKS)._batch(data, updates)
+
+    def _batch(self, data: Data, updates: bool) -> dict[str, float]:
+        run = self._whole(data, updates)
+        self.goal.reset()
+        run()
+        logs = self.goal.logs()
+        if updates and not math.isfinite(logs["loss"]):
+            self.warn_of_loss(logs["loss"])
+        return logs
+
+    def _epoch(self, feed: Feed, mode: str, progress: Progress | None, first: int = 0) -> int:
+        """Run the batches of one epoch, from batch `first` on; return how many there were."""
+        hooks = self.hooks
+        if not first:
+            self.goal.reset()
+        before = hooks.batch_hook(f"on_{mode}_batch_begin")
+        after = hooks.batch_hook(f"on_{mode}_batch_end")
+        draw = None if progress is None else progress.step_hook
+        training = mode == "train"
+        count = first
+        if first and hooks.stopped:
+            return first
+        for run in feed.epoch(first):
+            if before is not None:
+                before(count, {})
+            run()
+            if after is not None:
+                after(count, self.logs())
+            if draw is not None:
+                draw(count)
+            count += 1
+            if training and hooks.stopped:
+                break
+        return count
+
+
+def _warn_of_no_batches(epoch: int) -> None:
+    if epoch == 0:
+        raise ValueError("x gave no batch.")
+    warnings.warn(
+        f"The data ran out before epoch {epoch + 1}: training stops. A generator can be gone "
+        "through once; steps_per_epoch cuts it into epochs.",
+        RuntimeWarning,
+        stacklevel=4,
+    )

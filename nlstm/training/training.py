@@ -1,0 +1,99 @@
+"""What compile chose, and what training has made besides weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from nlstm import losses, optimizers
+from nlstm.arguments.config import encode
+from nlstm.arguments.seeds import SeedStream
+from nlstm.kernels.operations import Operations
+from nlstm.layers import Layer
+from nlstm.training.goal import Aim, Goal, aims
+
+__all__ = ["Training"]
+
+
+class Training:
+    """How a model is trained.
+
+    Parameters
+    ----------
+    seeds : SeedStream
+        The model's, which shuffles rows.
+    epochs_shuffled : int
+        How many orders of rows were drawn.
+
+    Attributes
+    ----------
+    optimizer : Optimizer or None
+        None before `compile`.
+    aims : list of Aim
+        One for each output; empty before `compile`.
+    frozen : tuple of Layer
+        Those that were not trainable when `compile` looked.
+    """
+
+    def __init__(self, seeds: SeedStream, epochs_shuffled: int = 0) -> None:
+        self.seeds, self.epochs_shuffled = seeds, epochs_shuffled
+        self.optimizer: optimizers.Optimizer | None = None
+        self.aims: list[Aim] = []
+        self.frozen: tuple[Layer, ...] = ()
+        self._arguments: Mapping[str, Any] | None = None
+
+    def without_aims(self) -> "Training":
+        """Return a training that is not compiled and goes on with the same orders of rows."""
+        return Training(self.seeds, self.epochs_shuffled)
+
+    def compiled(
+        self,
+        names: Sequence[str],
+        layers: Sequence[Layer],
+        optimizer: Any,
+        loss: Any,
+        loss_weights: Any,
+        metrics: Any,
+        weighted_metrics: Any,
+    ) -> Self:
+        """Return a training with aims for the outputs `names`; arguments as of `compile`."""
+        made = type(self)(self.seeds, self.epochs_shuffled)
+        made.aims = aims(names, loss, loss_weights, metrics, weighted_metrics)
+        made.optimizer = optimizers.get(optimizer)
+        made.frozen = tuple(layer for layer in layers if not layer.trainable)
+        made._arguments = {
+            "optimizer": made.optimizer,
+            "loss": loss,
+            "loss_weights": loss_weights,
+            "metrics": metrics,
+            "weighted_metrics": weighted_metrics,
+        }
+        return made
+
+    @property
+    def loss(self) -> losses.Loss | list[losses.Loss | None] | None:
+        """The loss, or a list of those of all outputs."""
+        found = [aim.loss for aim in self.aims]
+        return found[0] if len(found) == 1 else found or None
+
+    def get_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, as JSON can hold them; None before it."""
+        if self._arguments is None:
+            return None
+        return {
+            name: encode(value, f"{name} of compile") for name, value in self._arguments.items()
+        }
+
+    def check_compiled(self, action: str) -> None:
+        """Raise a ValueError that names `action` where there is no loss."""
+        if not any(aim.loss for aim in self.aims):
+            raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+
+    def goal(self, features: Sequence[int], ops: Operations) -> Goal:
+        """Return new totals for outputs of so many features."""
+        return Goal(self.aims, features, ops)
+
+    def order(self, rows: int) -> np.ndarray:
+        """Return a new random order of rows, or of batches."""
+        self.epochs_shuffled += 1
+        return self.seeds.generator(self.epochs_shuffled).permutation(rows)
