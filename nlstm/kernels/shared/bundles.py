@@ -83,8 +83,7 @@ class Gains(NamedTuple):
 
 
 class NormalisedWork(NamedTuple):
-    """`Work` with layer normalisation: h, c of T + 1 slots; factors of `normalised_factors_shape`.
-    """
+    """`Work` with layer normalisation: h, c of T + 1 slots; `normalised_factors_shape`."""
 
     h: Any
     c: Any

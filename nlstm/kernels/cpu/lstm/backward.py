@@ -43,7 +43,7 @@ from nlstm.kernels.cpu.machine.jit import (
 from nlstm.kernels.cpu.machine.simd import prefetch
 from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, Blocks, Panels, share
 from nlstm.kernels.cpu.products.layout import GATES
-from nlstm.kernels.shared.bundles import Gradients, Masks, Weights, Work
+from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
 
@@ -150,13 +150,12 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
 
 
 @njit_inner
-def backward_slice(s, phase, split, activation, recurrent_activation, x, of_weights, of_work,
-                   all_gradients, scratch, reverse, of_masks, zoneout):  # fmt: skip
+def backward_slice(s, phase, split, activation, recurrent_activation, x, weights, of_work,
+                   of_gradients, scratch, reverse, of_masks, zoneout):  # fmt: skip
     """Do one slice of one phase."""
-    weights, work, masks = Weights(*of_weights), Work(*of_work), Masks(*of_masks)
-    gradients = Gradients(*all_gradients)
-    W, U, _, peephole = of_weights
-    _, _, _, dW, dU, db, dx, dp = all_gradients
+    work, masks, gradients = Work(*of_work), Masks(*of_masks), Gradients(*of_gradients)
+    W, U, _, peephole = weights
+    _, _, _, dW, dU, db, dx, dp = of_gradients
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     sizes = Sizes(T, N, F, H, B, L)
     partial, row_slices, unit_slices = split

@@ -131,9 +131,7 @@ def rows_that_count(counted, step, m, rows):
 
 
 @njit_inner
-def masked_gradient(
-    counted, dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate
-):
+def masked_gradient(counted, dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate):
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
     Each block of steps has rows of its own.
@@ -176,9 +174,7 @@ def state_gradient(first, last, counted, t0, steps, rows, h, h_mask, hm, dz, siz
             for j in range(0, H, L):
                 for s in range(m):
                     h_at, to = (t0 + step + s) * N * S, hm.at + s * piece * width
-                    mask_states(
-                        h, h_at, h_mask, n0 + n, n0 + n + piece, j, j + L, hm.array, to, L
-                    )
+                    mask_states(h, h_at, h_mask, n0 + n, n0 + n + piece, j, j + L, hm.array, to, L)
                 for block in range(first // inputs, (last + inputs - 1) // inputs):
                     before = block * inputs + F
                     k0, k1 = max(j, first - before), min(j + L, H, last - before)

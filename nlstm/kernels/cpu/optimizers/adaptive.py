@@ -1,25 +1,13 @@
 """Optimizer rules that scale each weight's step by the gradients it has seen.
 
-Layout of the file, serial and parallel forms, `settings` and `step` as in `optimizers`.
+Layout of the file, `settings` and `step` as in `descent`.
 """
 
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, njit_parallel, restore_denormals
-
-__all__ = [
-    "adam_update",
-    "adam_update_parallel",
-    "adamax_update",
-    "adamax_update_parallel",
-    "nadam_update",
-    "nadam_update_parallel",
-    "rmsprop_update",
-    "rmsprop_update_parallel",
-]
-
-CHUNK = 16384  # parameters a thread takes at a time; 64 KB of float32 in each of the four arrays
+from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, restore_denormals, two_forms
+from nlstm.kernels.cpu.optimizers.chunks import chunk_count, chunk_range
 
 
 @njit(inline="always")
@@ -50,8 +38,8 @@ def _adam_constants(settings, step, like):
     return real(alpha), real(1.0 - beta_1), real(1.0 - beta_2), real(epsilon)
 
 
-@njit
-def adam_update(value, gradient, momentum, velocity, largest, settings, step):
+@two_forms
+def adam_update_forms(value, gradient, momentum, velocity, largest, settings, step):
     """Take one step of Adam.
 
     Parameters
@@ -72,18 +60,8 @@ def adam_update(value, gradient, momentum, velocity, largest, settings, step):
     Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond".
     """
     alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    _adam_slice(
-        value, gradient, momentum, velocity, largest, 0, value.size, alpha, kept_1, kept_2, epsilon
-    )
-
-
-@njit_parallel
-def adam_update_parallel(value, gradient, momentum, velocity, largest, settings, step):
-    """Take one step of Adam on all threads; arguments and bits as `adam_update`."""
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _adam_slice(
             value,
             gradient,
@@ -135,8 +113,8 @@ def _nadam_constants(product, settings, step, like):
     )
 
 
-@njit
-def nadam_update(value, gradient, momentum, velocity, product, settings, step):
+@two_forms
+def nadam_update_forms(value, gradient, momentum, velocity, product, settings, step):
     """Take one step of Adam with Nesterov's momentum.
 
     Arguments as `adam_update`, but for
@@ -147,16 +125,8 @@ def nadam_update(value, gradient, momentum, velocity, product, settings, step):
     Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
     constants = _nadam_constants(product, settings, step, value)
-    _nadam_slice(value, gradient, momentum, velocity, 0, value.size, constants)
-
-
-@njit_parallel
-def nadam_update_parallel(value, gradient, momentum, velocity, product, settings, step):
-    """As `nadam_update`, on all threads."""
-    constants = _nadam_constants(product, settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _nadam_slice(value, gradient, momentum, velocity, start, stop, constants)
 
 
@@ -181,23 +151,15 @@ def _adamax_constants(settings, step, like):
     return real(alpha), real(1.0 - settings[1]), real(settings[2]), real(settings[3])
 
 
-@njit
-def adamax_update(value, gradient, momentum, norm, settings, step):
+@two_forms
+def adamax_update_forms(value, gradient, momentum, norm, settings, step):
     """Take one step of Adamax: Adam with the largest gradient in place of the mean square.
 
     Arguments as `adam_update`. Kingma & Ba 2015, section 7.
     """
     alpha, kept_1, beta_2, epsilon = _adamax_constants(settings, step, value)
-    _adamax_slice(value, gradient, momentum, norm, 0, value.size, alpha, kept_1, beta_2, epsilon)
-
-
-@njit_parallel
-def adamax_update_parallel(value, gradient, momentum, norm, settings, step):
-    """As `adamax_update`, on all threads."""
-    alpha, kept_1, beta_2, epsilon = _adamax_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _adamax_slice(value, gradient, momentum, norm, start, stop, alpha, kept_1, beta_2, epsilon)
 
 
@@ -230,8 +192,8 @@ def _rmsprop_constants(settings, step, like):
     return real(rate), real(rho), real(1.0 - rho), real(friction), real(epsilon)
 
 
-@njit
-def rmsprop_update(value, gradient, velocity, momentum, average, settings, step):
+@two_forms
+def rmsprop_update_forms(value, gradient, velocity, momentum, average, settings, step):
     """Take one step of RMSprop.
 
     Parameters
@@ -242,20 +204,19 @@ def rmsprop_update(value, gradient, velocity, momentum, average, settings, step)
     settings : ndarray(float64), shape (4,). Learning rate, rho, momentum, epsilon.
     """
     rate, rho, kept, friction, epsilon = _rmsprop_constants(settings, step, value)
-    _rmsprop_slice(
-        value, gradient, velocity, momentum, average, 0, value.size, rate, rho, kept, friction,
-        epsilon,
-    )  # fmt: skip
-
-
-@njit_parallel
-def rmsprop_update_parallel(value, gradient, velocity, momentum, average, settings, step):
-    """As `rmsprop_update`, on all threads."""
-    rate, rho, kept, friction, epsilon = _rmsprop_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _rmsprop_slice(
-            value, gradient, velocity, momentum, average, start, stop, rate, rho, kept, friction,
+            value,
+            gradient,
+            velocity,
+            momentum,
+            average,
+            start,
+            stop,
+            rate,
+            rho,
+            kept,
+            friction,
             epsilon,
-        )  # fmt: skip
+        )

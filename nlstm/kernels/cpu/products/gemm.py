@@ -189,9 +189,7 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
 
 
 @njit_inner
-def weight_gradient(
-    dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate=None
-):
+def weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate=None):
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
     Parameters
