@@ -11,9 +11,8 @@ from nlstm.kernels.cpu.optimizers.chunks import chunk_count, chunk_range
 
 
 @njit(inline="always")
-def _adam_slice(
-    value, gradient, momentum, velocity, largest, start, stop, alpha, kept_1, kept_2, epsilon
-):
+def _adam_slice(value, gradient, momentum, velocity, largest, start, stop, constants):
+    alpha, kept_1, kept_2, epsilon = constants
     mode = flush_denormals()  # squares of small gradients are such numbers
     for i in range(start, stop):
         g = gradient[i]
@@ -59,22 +58,10 @@ def adam_update_forms(value, gradient, momentum, velocity, largest, settings, st
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", section 2.
     Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond".
     """
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
+    constants = _adam_constants(settings, step, value)
     for chunk in prange(chunk_count(value.size)):
         start, stop = chunk_range(chunk, value.size)
-        _adam_slice(
-            value,
-            gradient,
-            momentum,
-            velocity,
-            largest,
-            start,
-            stop,
-            alpha,
-            kept_1,
-            kept_2,
-            epsilon,
-        )
+        _adam_slice(value, gradient, momentum, velocity, largest, start, stop, constants)
 
 
 @njit(inline="always")
@@ -131,7 +118,8 @@ def nadam_update_forms(value, gradient, momentum, velocity, product, settings, s
 
 
 @njit(inline="always")
-def _adamax_slice(value, gradient, momentum, norm, start, stop, alpha, kept_1, beta_2, epsilon):
+def _adamax_slice(value, gradient, momentum, norm, start, stop, constants):
+    alpha, kept_1, beta_2, epsilon = constants
     mode = flush_denormals()
     for i in range(start, stop):
         g = gradient[i]
@@ -157,16 +145,15 @@ def adamax_update_forms(value, gradient, momentum, norm, settings, step):
 
     Arguments as `adam_update`. Kingma & Ba 2015, section 7.
     """
-    alpha, kept_1, beta_2, epsilon = _adamax_constants(settings, step, value)
+    constants = _adamax_constants(settings, step, value)
     for chunk in prange(chunk_count(value.size)):
         start, stop = chunk_range(chunk, value.size)
-        _adamax_slice(value, gradient, momentum, norm, start, stop, alpha, kept_1, beta_2, epsilon)
+        _adamax_slice(value, gradient, momentum, norm, start, stop, constants)
 
 
 @njit(inline="always")
-def _rmsprop_slice(
-    value, gradient, velocity, momentum, average, start, stop, rate, rho, kept, friction, epsilon
-):
+def _rmsprop_slice(value, gradient, velocity, momentum, average, start, stop, constants):
+    rate, rho, kept, friction, epsilon = constants
     mode = flush_denormals()
     for i in range(start, stop):
         g = gradient[i]
@@ -203,20 +190,7 @@ def rmsprop_update_forms(value, gradient, velocity, momentum, average, settings,
     average : ndarray, shape (P,), or None. Means of the gradients, for the centred form.
     settings : ndarray(float64), shape (4,). Learning rate, rho, momentum, epsilon.
     """
-    rate, rho, kept, friction, epsilon = _rmsprop_constants(settings, step, value)
+    constants = _rmsprop_constants(settings, step, value)
     for chunk in prange(chunk_count(value.size)):
         start, stop = chunk_range(chunk, value.size)
-        _rmsprop_slice(
-            value,
-            gradient,
-            velocity,
-            momentum,
-            average,
-            start,
-            stop,
-            rate,
-            rho,
-            kept,
-            friction,
-            epsilon,
-        )
+        _rmsprop_slice(value, gradient, velocity, momentum, average, start, stop, constants)
