@@ -58,6 +58,9 @@ class KeptStates:
 
     def bind_end(self, plan: Plan, level: int, *last: Array) -> None:
         """Append the copy of a level's last states out of the plan."""
+        self._ops = plan.ops
+        if plan.first_time(("states", id(self))):  # what it starts from was given to the layer
+            plan.before(self._replace, last[0].shape[0])
         for kept, state in zip(self._of(last[0].shape[0], level, last), last, strict=True):
             plan.call(plan.ops.copy, kept, state)
 
@@ -67,6 +70,10 @@ class KeptStates:
             assert self._ops is not None
             levels[level] = tuple(self._ops.zeros(state.shape) for state in like)
         return levels[level]
+
+    def _replace(self, rows: int) -> None:
+        """Forget: a batch of `rows` rows starts from states that were given to the layer."""
+        self._rows, self._given = rows, None
 
     def _begin(self, rows: int) -> None:
         """Make the states ready that a batch of `rows` rows starts from."""

@@ -7,6 +7,8 @@ from nlstm.plan.plan import Arena, Plan, run
 
 __all__ = ["PoisonedPlan", "host", "poisoned_plan"]
 
+UNSET = 170  # of a byte of a mask, which is 0 or 1
+
 
 def host(array):
     """Return what a device's array or a host's holds."""
@@ -21,13 +23,19 @@ class PoisonedPlan(Plan):
     """
 
     def __init__(self, *arguments):
-        self.buffers, self.scratches = [], []
+        self.buffers, self.masks, self.scratches = [], [], []
         super().__init__(*arguments)
 
     def array(self, shape):
         found = super().array(shape)
         self.buffers.append(found)
         self.ops.fill(found, np.nan)
+        return found
+
+    def mask(self, steps, rows):
+        found = super().mask(steps, rows)
+        self.masks.append(found)
+        self.ops.fill(found, UNSET)
         return found
 
     def scratch(self, size):
@@ -42,6 +50,8 @@ class PoisonedPlan(Plan):
         run(self.beforehand)
         for buffer in self.buffers:
             self.ops.fill(buffer, np.nan)
+        for mask in self.masks:
+            self.ops.fill(mask, UNSET)
         self._run(self.forward)
 
     def run_backward(self, calls=None):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from nlstm import Input, Model
 from nlstm.initializers import Constant
-from nlstm.layers import LSTM
+from nlstm.layers import LSTM, SimpleRNN
 from nlstm.models import Sequential
 from tests.layers.gradients import assert_close, gradients, model_of
 from tests.layers.planned import Planned
@@ -211,6 +212,23 @@ def test_keras_statefulness():
     assert [state.shape for state in layer.states] == [(4, 4)] * 2
     with pytest.raises(ValueError, match=r"batch of 2 rows .* states of 4; call reset_state"):
         model.predict(x, verbose=0)
+
+
+@pytest.mark.parametrize("kind, count", [(LSTM, 2), (SimpleRNN, 1)])
+def test_an_initial_state_goes_before_the_states_that_were_kept(kind, count):
+    x = Input((T, F))
+    begun = [Input((H,)) for _ in range(count)]
+    layer = kind(H, stateful=True)
+    model = Model([x, *begun], layer(x, initial_state=begun), dtype="float64")
+    plain = kind(H)
+    other = Model([x, *begun], plain(x, initial_state=begun), dtype="float64")
+    other.set_weights(model.get_weights())
+    states = list(STATES[:count])
+    wanted = other.predict([X, *states], verbose=0)
+    for rows in (N, N, N - 1):  # of any number: nothing is gone on from
+        found = model.predict([X[:rows], *(one[:rows] for one in states)], verbose=0)
+        np.testing.assert_array_equal(found, wanted[:rows])
+        np.testing.assert_array_equal(layer.states[0], wanted[:rows])
 
 
 def test_a_stateful_layer_goes_on_through_training_and_evaluation():
