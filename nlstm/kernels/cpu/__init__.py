@@ -80,7 +80,6 @@ from nlstm.kernels.cpu.products.layout import padded as padded
 from nlstm.kernels.cpu.products.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.products.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.products.layout import unpack_peephole as unpack_peephole
-from nlstm.kernels.cpu.products.tile import load_tile as load_tile
 from nlstm.kernels.cpu.rnn.backward import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cpu.rnn.rnn import rnn as rnn
 from nlstm.kernels.cpu.words import Words as Words

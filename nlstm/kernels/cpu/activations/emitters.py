@@ -387,6 +387,7 @@ def only_units(typingctx, activation, vector, count):
 
 # --- a choice that is made at run time ------------------------------------------------------------
 
+
 @intrinsic
 def activate_in_place(typingctx, code, array, offset):
     """Apply the activation of a number in CODES to one vector of an array; softmax leaves it."""
