@@ -41,7 +41,6 @@ LONG = {
     "kernels/cuda/lstm_whole.py": "both passes of one form, which share its tiles",
     "windows/scalers.py": "four scalers of one interface",
     "models/model.py": "Keras's methods: most are a docstring and a line",
-    "optimizers/optimizer.py": "to be split",
 }
 PARAMETERS = 14  # positional ones that a function may have
 KERAS = "Keras's signature"

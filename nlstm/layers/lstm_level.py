@@ -163,7 +163,7 @@ class Level:
         bias = self.no_bias if self.bias is None else self.bias.packed
         peephole = None if self.peephole is None else self.peephole.packed
         weights = ops.Weights(self.kernel.packed, recurrent_kernel, bias, peephole)
-        options = (layer.go_backwards, ops.Masks(x.mask, x_mask, xm, h_mask, hm))
+        options: tuple[Any, ...] = (layer.go_backwards, ops.Masks(x.mask, x_mask, xm, h_mask, hm))
         if self.gains is None:
             given: tuple[Any, ...] = (weights,)
             work: Any = ops.Work(h, c, gates)

@@ -5,7 +5,9 @@ from typing import Any
 import numpy as np
 
 from nlstm.kernels.operations import Cell
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer, Waiting, checked_number
+from nlstm.optimizers.optimizer import Optimizer
+from nlstm.optimizers.settings import SMALLEST, checked_number
+from nlstm.optimizers.state import Waiting
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]
 

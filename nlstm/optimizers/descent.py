@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer, checked_number
+from nlstm.optimizers.optimizer import Optimizer
+from nlstm.optimizers.settings import SMALLEST, checked_number
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Lion"]
 
