@@ -41,8 +41,19 @@ LONG = {
     "kernels/cuda/lstm_whole.py": "both passes of one form, which share its tiles",
     "windows/scalers.py": "four scalers of one interface",
     "models/model.py": "Keras's methods: most are a docstring and a line",
-    "optimizers/optimizer.py": "to be split",
-    "kernels/cpu/normalised/backward.py": "to be split",
+}
+PARAMETERS = 14  # positional ones that a function may have
+KERAS = "Keras's signature"
+# Functions with more, each with its reason.
+MANY_PARAMETERS = {
+    "layers/lstm.py LSTM.__init__": KERAS,
+    "layers/simple_rnn.py SimpleRNN.__init__": KERAS,
+    "training/fit.py fit": KERAS,
+    "optimizers/adaptive.py Adam.__init__": KERAS,
+    "optimizers/adaptive.py AdamW.__init__": KERAS,
+    "optimizers/adaptive.py Nadam.__init__": KERAS,
+    "optimizers/adaptive.py Adamax.__init__": KERAS,
+    "optimizers/adaptive.py RMSprop.__init__": KERAS,
 }
 # What other classes implement; all else above a class is inheritance for its own sake, and more
 # than one such class is a chain. A Protocol is an interface too.
@@ -272,6 +283,31 @@ def untyped_arguments_in(package: Path) -> list[str]:
     ]
 
 
+def crowded_functions_in(package: Path) -> list[str]:
+    """List functions with too many positional parameters without a reason, and idle reasons."""
+    found = {}
+
+    def visit(node, inside):
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                name = inside + getattr(child, "name", "lambda")
+                count = len(child.args.posonlyargs) + len(child.args.args)
+                if count > PARAMETERS:
+                    found[name] = count
+                visit(child, name + ".")
+            else:
+                visit(
+                    child, f"{inside}{child.name}." if isinstance(child, ast.ClassDef) else inside
+                )
+
+    for path in sorted(package.rglob("*.py")):
+        visit(ast.parse(path.read_text("utf-8")), path.relative_to(package).as_posix() + " ")
+    return [
+        *(f"{name} takes {found[name]} arguments" for name in found.keys() - MANY_PARAMETERS),
+        *(f"{name} is not so long: its reason can go" for name in MANY_PARAMETERS.keys() - found),
+    ]
+
+
 def forbidden_names_in(folder: Path) -> list[str]:
     """List files and folders whose name says nothing about what is inside."""
     return [
@@ -310,6 +346,10 @@ def test_models_keep_their_private_names_to_themselves():
 
 def test_what_is_ours_has_a_type():
     assert untyped_arguments_in(ROOT / "nlstm") == []
+
+
+def test_functions_take_few_arguments():
+    assert crowded_functions_in(ROOT / "nlstm") == []
 
 
 def test_reference_imports_nothing_from_nlstm():
@@ -464,6 +504,15 @@ def test_private_uses_and_missing_types_are_found(tmp_path):
     assert private_uses_in(package) == [f"training/fit.py:2 {read}" for read in reads]
     found = [fault.partition(":")[0] for fault in untyped_arguments_in(package)]
     assert found == ["models/cloning.py", "training/fit.py"]
+
+
+def test_crowded_functions_are_found(tmp_path):
+    many = ", ".join(f"a{number}" for number in range(PARAMETERS + 1))
+    text = f"class A:\n    def f(self):\n        def g({many}): pass\n    h = lambda {many}: 0\n"
+    faults = crowded_functions_in(house(tmp_path, **{"layers/dense": text}))
+    assert sum(fault.startswith("layers/dense.py A.f.g takes 15") for fault in faults) == 1
+    assert sum(fault.startswith("layers/dense.py A.lambda takes 15") for fault in faults) == 1
+    assert sum("its reason can go" in fault for fault in faults) == len(MANY_PARAMETERS)
 
 
 def test_forbidden_names_are_found(tmp_path):

@@ -53,24 +53,28 @@ class Layer:
         self.W = normal(F, 4 * H, scale=weight_scale / np.sqrt(F + H))
         self.U = normal(H, 4 * H, scale=weight_scale / np.sqrt(F + H))
         self.b = normal(4 * H, scale=0.1 * weight_scale)
-        self.packed = (ops.pack_gates(self.W), ops.pack_gates(self.U), self._bias(self.b))
+        packed = (ops.pack_gates(self.W), ops.pack_gates(self.U), self._bias(self.b))
+        self.weights = ops.Weights(*packed)
         self.mask = rng.integers(0, 2, (T, N)).astype(np.uint8) if mask else None
         self.x_mask = dropped(N, F) if dropout else None
         S = ops.padded(H, dtype)
         self.h_mask = self._widened(dropped(4, N, H), S) if recurrent_dropout else None
         self.xm = np.empty_like(self.x) if dropout else None
         size = ops.lstm_masked_size(N, H, dtype)
-        self.hm = np.empty(size, dtype) if recurrent_dropout else None
+        hm = np.empty(size, dtype) if recurrent_dropout else None
+        self.masks = ops.Masks(self.mask, self.x_mask, self.xm, self.h_mask, hm)
 
         self.h, self.c = np.zeros((2, T + 1, N, S), dtype)
-        self.gates = np.empty(ops.lstm_gates_shape(T, N, H, dtype), dtype)
+        gates = np.empty(ops.lstm_gates_shape(T, N, H, dtype), dtype)
+        self.work = ops.Work(self.h, self.c, gates)
         self.scratch = np.empty(ops.lstm_scratch_size(T, N, F, H, dtype), dtype)
         self.dy = self._widened(normal(T if every_step else 1, N, H, scale=x_scale), S)
         self.dh, self.dc = np.zeros((2, N, S), dtype)
-        self.gradients = [np.empty_like(array) for array in self.packed]
         self.dx = np.empty((T, N, ops.padded(F, dtype)), dtype) if dx else None
+        of_weights = [np.empty_like(array) for array in packed]
+        self.gradients = ops.Gradients(self.dy, self.dh, self.dc, *of_weights, self.dx)
         slots = T + 1 if every_step else 2
-        self.h_predicted, self.c_predicted = np.zeros((2, slots, N, S), dtype)
+        self.predicted = ops.Work(*np.zeros((2, slots, N, S), dtype))
 
     @classmethod
     def top(cls, shape: Shape, **options):
@@ -80,22 +84,18 @@ class Layer:
         return cls(shape.N, shape.T, F, shape.H, shape.every_step, stacked, **options)
 
     def train(self):
-        arrays = (self.x, *self.packed, self.h, self.c, self.gates, self.scratch)
-        masks = (self.reverse, self.mask, self.x_mask, self.xm, self.h_mask, self.hm)
-        self.forward(*arrays, *masks)
+        self.forward(self.x, self.weights, self.work, self.scratch, self.reverse, self.masks)
 
     def differentiate(self):
         self.dh.fill(0)
         self.dc.fill(0)
-        W, U, _ = self.packed
         x = self.x if self.xm is None else self.xm
-        arrays = (x, W, U, self.h, self.c, self.gates, self.dy, self.dh, self.dc)
-        masks = (self.reverse, self.mask, self.x_mask, self.h_mask, self.hm)
-        self.backward(*arrays, *self.gradients, self.dx, self.scratch, *masks)
+        options = (self.scratch, self.reverse, self.masks)
+        self.backward(x, self.weights, self.work, self.gradients, *options)
 
     def predict(self):
-        states = (self.h_predicted, self.c_predicted, None, self.scratch)
-        self.forward(self.x, *self.packed, *states, self.reverse, self.mask, None, None, None, None)
+        masks = self.ops.Masks(self.mask)
+        self.forward(self.x, self.weights, self.predicted, self.scratch, self.reverse, masks)
 
     def check(self):
         """Compile everything, and compare two rows with the reference.
@@ -124,7 +124,8 @@ class Layer:
         x = rows_first(self.x, None)
         if self.x_mask is None and self.h_mask is None:
             self.predict()
-            last = self.h_predicted[T % len(self.h_predicted)][CHECKED_ROWS, :H]
+            h = self.predicted.h
+            last = h[T % len(h)][CHECKED_ROWS, :H]
             self._compare("predicted h", last, lstm_forward(x, *weights, **options).h)
         if self.x_mask is not None:
             options["x_mask"] = self.x_mask[CHECKED_ROWS]
@@ -132,7 +133,7 @@ class Layer:
             options["h_masks"] = self.h_mask[:, CHECKED_ROWS, :H]
         trace = lstm_forward(x, *weights, **options)
         wanted = lstm_backward(trace, doutputs)
-        dW, dU, db = self.gradients
+        dW, dU, db = self.gradients.dW, self.gradients.dU, self.gradients.db
         self._compare("outputs", rows_first(self.h[1:], H), trace.outputs)
         self._compare("dW", self.ops.unpack_gates(dW, H), wanted.dW)
         self._compare("dU", self.ops.unpack_gates(dU, H), wanted.dU)

@@ -29,17 +29,23 @@ Lanes past the last feature are zero in every array and gradient, and stay zero.
 Kernels are attributes of what ``load(device, dtype)`` returns, for arrays of that dtype, float32 or
 float64. Beside them it has the device's words: see `nlstm.kernels.operations.Operations`.
 
+What travels together goes as one argument, a named tuple or any other in the same order:
+``Weights``, ``Work``, ``Masks``, ``Zoneout``, ``Gradients``, ``Gains``, ``NormalisedWork``, see
+`nlstm.kernels.shared.bundles`. No kernel takes more than 14 arguments.
+
 * ``lanes(dtype)``, ``padded(features, dtype)`` (the S of an output), ``pack_gates(kernel)``,
   ``unpack_gates(packed, H)``, ``pack_columns(kernel)``, ``unpack_columns(packed, O)``,
   ``pack_peephole(weights)``, ``unpack_peephole(packed, H)``
-* ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``,
+* ``lstm(activation, recurrent_activation) -> lstm_forward, lstm_backward``:
+  forward(x, weights, work, scratch, reverse, masks, zoneout=None),
+  backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
-* ``project_recurrence(projection, recurrent_kernel, outputs, product)`` and its backward form,
-  for an LSTM with a projection
+* ``project_recurrence(projection, recurrent_kernel, outputs, product)`` and
+  ``project_recurrence_backward``, for an LSTM with a projection
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
-  normalised_backward``, ``normalised_scratch_size(T, N, F, H, dtype)``,
-  ``normalised_factors_shape(T, N)``: with layer normalisation
+  normalised_backward``: with layer normalisation; gains come after the weights, and dgains after
+  the gradients; ``normalised_scratch_size(T, N, F, H, dtype)``, ``normalised_factors_shape(T, N)``
 * ``activation(name) -> activation_forward, activation_backward``, for layers whose own kernels
   leave it out; ``INPUT_NAMES``: those whose derivative needs the input, not the result
 * ``zero_masked_steps(source, mask, first, step, out)``
@@ -47,23 +53,26 @@ float64. Beside them it has the device's words: see `nlstm.kernels.operations.Op
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
   ``weights_from_mask(mask, weight, scaled, out)``
-* ``loss(name, settings, reduction)``, ``statistic(name, *constants)`` ->
-  ``function(y, p, features, weight, dp, total)``
+* ``loss(name, settings, reduction)``, ``statistic(name, *constants)``, each gives a
+  function(y, p, features, weight, dp, total)
 * ``class_weights(y, ignored, weight, scaled, out)`` for losses that leave out a class;
   ``count_penalty(value, rows, total)``
-* ``sgd_update``, ``rmsprop_update``, ``adam_update``, ``nadam_update``, ``adamax_update``,
-  ``lion_update``, ``adagrad_update``, ``adadelta_update`` and their ``_parallel`` forms
-* ``clip_norm`` (and ``_parallel``), ``clip_value``, ``decay_weights``, ``average_weights``,
-  ``accumulate``, ``penalty``
+* ``update(rule, size)``, the kernel of a rule that is best for flat buffers of so many elements:
+  "sgd_update", "rmsprop_update", "adam_update", "nadam_update", "adamax_update", "lion_update",
+  "adagrad_update", "adadelta_update", each of (value, gradient, moments..., settings, step), and
+  "clip_norm" of (gradient, chunks, partial, scales, limit)
+* ``clip_value``, ``decay_weights``, ``average_weights``, ``accumulate``, ``penalty``
 * ``advance``, ``dropout_mask``, ``dropout_apply``
-* ``rnn(activation) -> rnn_forward, rnn_backward``, ``rnn_scratch_size(N, F, H, dtype)``
+* ``rnn(activation) -> rnn_forward, rnn_backward``: forward(x, weights, h, z, reverse, masks),
+  backward(x, weights, h, z, dz, gradients, scratch, reverse, masks);
+  ``rnn_scratch_size(N, F, H, dtype)``
 * ``row_activation(name) -> activation_forward, activation_backward``, softmax included
 * ``ramp_forward``, ``ramp_backward``: relu with any slope, threshold and limit
 * ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
 * ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
 * ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``
 * ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
-* ``average_steps``, ``largest_steps`` and their ``_backward`` forms
+* ``average_steps``, ``average_steps_backward``, ``largest_steps``, ``largest_steps_backward``
 * ``value_mask``, ``keep_steps``: masks of steps
 * ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
   ``scale_windows``: windows of a series, which are never all in memory

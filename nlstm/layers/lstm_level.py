@@ -160,18 +160,19 @@ class Level:
         recurrent_kernel = self.recurrent_kernel.packed
         if self.projection is not None:
             recurrent_kernel = self.projection.bind_recurrence(plan)
-        weights = (self.kernel.packed, recurrent_kernel)
         bias = self.no_bias if self.bias is None else self.bias.packed
         peephole = None if self.peephole is None else self.peephole.packed
-        zoneout = self._zoneout(plan)
-        options = (layer.go_backwards, x.mask, x_mask)
-        recurrent = (h_mask, hm, peephole)
-        inputs = (x.value, *weights, bias)
+        weights = ops.Weights(self.kernel.packed, recurrent_kernel, bias, peephole)
+        options: tuple[Any, ...] = (layer.go_backwards, ops.Masks(x.mask, x_mask, xm, h_mask, hm))
         if self.gains is None:
-            plan.call(forward, *inputs, h, c, gates, scratch, *options, xm, *recurrent, zoneout)
+            given: tuple[Any, ...] = (weights,)
+            work: Any = ops.Work(h, c, gates)
+            options = (*options, self._zoneout(plan))
         else:
-            kept = (gates, plan.array(ops.normalised_factors_shape(steps, rows)))
-            plan.call(forward, *inputs, self.gains.packed, h, c, kept, scratch, *options, xm)
+            given = (weights, ops.Gains(*self.gains.packed))
+            factors = plan.array(ops.normalised_factors_shape(steps, rows))
+            work = ops.NormalisedWork(h, c, gates, factors)
+        plan.call(forward, x.value, *given, work, scratch, *options)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
         if layer.stateful:
@@ -207,16 +208,12 @@ class Level:
             dU = plan.gradient(self.recurrent_kernel)
         else:
             dU = plan.array(recurrent_kernel.shape)
-        gradients = (dy, dh, dc, dW, dU, db, plan.input_gradient(x))
+        dx = plan.input_gradient(x)
+        gradients: tuple[Any, ...] = (ops.Gradients(dy, dh, dc, dW, dU, db, dx, dp),)
+        if self.gains is not None:
+            gradients = (*gradients, ops.Gains(*self.gains.gradients(plan)))
         seen = x.value if xm is None else xm
-        if self.gains is None:
-            work: Any = (h, c, gates)
-            arguments: Any = (seen, *weights, *work, *gradients, scratch, *options, *recurrent)
-            calls.append((backward, (*arguments, dp, zoneout)))
-        else:
-            work, dgains = (self.gains.packed, h, c, kept), self.gains.gradients(plan)
-            arguments = (seen, *weights, *work, *gradients[:-1], dgains, gradients[-1])
-            calls.append((backward, (*arguments, scratch, *options)))
+        calls.append((backward, (seen, *given, work, *gradients, scratch, *options)))
         if self.projection is not None:
             calls.append(self.projection.recurrence_back(plan, dU))
         for state, gradient in zip(initial, (dh, dc), strict=False):
@@ -258,13 +255,13 @@ class Level:
         key = (self.layer.seeds.key(stream), plan.random_counter(), stream)
         plan.call(plan.ops.dropout_mask, *key, rate, features, out)
 
-    def _zoneout(self, plan: Plan) -> tuple[Any, ...] | None:
+    def _zoneout(self, plan: Plan) -> Any:
         rates = self.layer.zoneout
         if not any(rates):
             return None
         stream = PURPOSES * self.number + ZONEOUT
         counter = plan.random_counter() if plan.training else plan.ops.zeros(1, np.int64)
-        return (self.layer.seeds.key(stream), counter, stream, *rates)
+        return plan.ops.Zoneout(self.layer.seeds.key(stream), counter, stream, *rates)
 
 
 def _copy_state(plan: Plan, state: Array, first: Array, units: int) -> None:

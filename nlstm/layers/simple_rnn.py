@@ -201,12 +201,12 @@ class SimpleRNN(Layer):
         x_mask, seen = self._input_mask(plan, x)
         h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
         forward, backward = ops.rnn(self.activation)
-        weights = (self.kernel.packed, self.recurrent_kernel.packed)
         bias = self.bias.packed if self.use_bias else self._no_bias
-        options = (self.go_backwards, x.mask, h_mask, hm)
+        weights = ops.Weights(self.kernel.packed, self.recurrent_kernel.packed, bias)
+        options = (self.go_backwards, ops.Masks(x.mask, h_mask=h_mask, hm=hm))
         keeps_input = plan.training and self.activation in ops.INPUT_NAMES
         z = plan.array((steps, rows, width)) if keeps_input else None
-        plan.call(forward, seen, *weights, bias, h, z, *options)
+        plan.call(forward, seen, weights, h, z, *options)
         if self.stateful:
             self.kept_states.bind_end(plan, 0, last[0])
         y, clear = self._output(plan, x, h[1:] if self.return_sequences else last)
@@ -225,8 +225,8 @@ class SimpleRNN(Layer):
             db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
             dx = plan.input_gradient(x)
             scratch = plan.scratch(ops.rnn_scratch_size(rows, x.features, units, dtype))
-            gradients = (y.gradient, dh, dz, dW, dU, db, dx)
-            calls.append((backward, (seen, *weights, h, z, *gradients, scratch, *options)))
+            gradients = ops.Gradients(y.gradient, dh, None, dW, dU, db, dx)
+            calls.append((backward, (seen, weights, h, z, dz, gradients, scratch, *options)))
             if x_mask is not None and dx is not None:
                 calls.append((ops.merge_forward, _product(dx, x_mask, x.features, dx)))
             dh0 = plan.input_gradient(states[0]) if states else None

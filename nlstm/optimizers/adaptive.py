@@ -6,7 +6,9 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Cell
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer, Waiting
+from nlstm.optimizers.optimizer import Optimizer
+from nlstm.optimizers.settings import SMALLEST
+from nlstm.optimizers.state import Waiting
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]
 

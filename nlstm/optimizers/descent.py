@@ -3,7 +3,8 @@
 from typing import Any
 
 from nlstm.arguments.checks import checked_number
-from nlstm.optimizers.optimizer import SMALLEST, Optimizer
+from nlstm.optimizers.optimizer import Optimizer
+from nlstm.optimizers.settings import SMALLEST
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Lion"]
 

@@ -1,37 +1,21 @@
 """The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer, checked_number
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.kernels.operations import Array, Call, Cell, Operations
+from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
 from nlstm.optimizers.schedules import LearningRateSchedule
+from nlstm.optimizers.settings import check_surroundings
+from nlstm.optimizers.state import Waiting, check_fit
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
-__all__ = ["SMALLEST", "Optimizer", "Waiting"]
-
-# For an epsilon of 0: padding, whose gradients are 0, must not become 0 / 0.
-SMALLEST = 1.2e-38
-CHUNK = 16384  # elements of a sum of squares that one thread takes at a time
-
-
-class Waiting:
-    """A cell of an optimizer that serves no model yet, so that nobody knows its device."""
-
-    device = None
-
-    def __init__(self, values: Sequence[float], dtype: Any) -> None:
-        self.host = np.array(values, dtype)
-
-    def push(self) -> None:
-        """Do nothing."""
-
-    def pull(self) -> None:
-        """Do nothing."""
+__all__ = ["Optimizer"]
 
 
 class Optimizer(Configured):
@@ -85,19 +69,10 @@ class Optimizer(Configured):
         name: str | None,
         *settings: float,
     ) -> None:
-        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        given = {key: value for key, value in clips.items() if value is not None}
-        for key, value in given.items():
-            checked_number(key, value, 0.0)
-        if len(given) > 1:
-            raise ValueError(f"Only one kind of clipping may be chosen; got {', '.join(given)}.")
-        if weight_decay is not None:
-            checked_number("weight_decay", weight_decay, 0.0)
-        checked_number("ema_momentum", ema_momentum, 0.0, at_most=1.0)
-        if ema_overwrite_frequency is not None:
-            checked_integer("ema_overwrite_frequency", ema_overwrite_frequency, 1)
-        if gradient_accumulation_steps is not None:
-            checked_integer("gradient_accumulation_steps", gradient_accumulation_steps, 2)
+        check_limits(clipnorm=clipnorm, clipvalue=clipvalue, global_clipnorm=global_clipnorm)
+        check_surroundings(
+            weight_decay, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps
+        )
         self.weight_decay, self.name = weight_decay, name or type(self).__name__.lower()
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum = bool(use_ema), float(ema_momentum)
@@ -217,10 +192,10 @@ class Optimizer(Configured):
             )
         size, value, gradient = buffer.value.size, buffer.value, buffer.gradient
         settings, groups = self.settings.device, self._groups.device
-        calls = self._clipping(ops, buffer)
+        calls = clipping(ops, buffer, self.clipnorm, self.clipvalue, self.global_clipnorm)
         if self.weight_decay is not None:
             decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
-            chunks = ops.to_device(_chunks(buffer, decayed))
+            chunks = ops.to_device(chunk_table(buffer, decayed))
             calls.append((ops.decay_weights, (value, chunks, settings, self.weight_decay)))
         arguments = (value, gradient, *self._kernel_arguments(), settings, groups)
         calls.append((ops.update(self.rule, size), arguments))
@@ -262,20 +237,6 @@ class Optimizer(Configured):
         active = iter(self.state)
         names = self.active_slots()
         return tuple(next(active) if slot in names else None for slot in self.slots)
-
-    def _clipping(self, ops: Operations, buffer: ParameterBuffer) -> list[Call]:
-        limit = self.clipnorm or self.global_clipnorm
-        if limit:
-            chunks = _chunks(buffer)
-            if not self.clipnorm:
-                chunks[:, 2] = 0
-            sizes = len(chunks), len(buffer.parameters)
-            scratch = [ops.zeros(size, np.float64) for size in sizes]
-            clip = ops.update("clip_norm", buffer.value.size)
-            return [(clip, (buffer.gradient, ops.to_device(chunks), *scratch, float(limit)))]
-        if self.clipvalue:
-            return [(ops.clip_value, (buffer.gradient, float(self.clipvalue)))]
-        return []
 
     def _accumulation(self, ops: Operations, calls: list[Call], gradient: Array) -> Call:
         """Return the call that adds to the gradients of the group; at its end it takes the step."""
@@ -350,16 +311,7 @@ class Optimizer(Configured):
             self._waiting = {name: np.array(value) for name, value in variables.items()}
             self._steps.host[0] = int(variables.get("iterations", 0))
             return
-        expected = self.variables()
-        for name in sorted(expected.keys() | variables.keys()):
-            if name not in expected or name not in variables:
-                holder = "the file has" if name in variables else "the optimizer has"
-                raise ValueError(f"Optimizer state does not fit: only {holder} {name!r}.")
-            if expected[name].shape != np.shape(variables[name]):
-                raise ValueError(
-                    f"Optimizer state {name!r} has shape {expected[name].shape}; "
-                    f"got {np.shape(variables[name])}."
-                )
+        check_fit(self.variables(), variables)
         self._steps.host[0] = int(variables["iterations"])
         self._steps.push()
         if self._schedule is None:
@@ -382,14 +334,3 @@ class Optimizer(Configured):
         if self.gradient_accumulation_steps and self._sums is not None:
             found["accumulated"] = self._sums
         return found
-
-
-def _chunks(buffer: ParameterBuffer, chosen: list[bool] | None = None) -> np.ndarray:
-    """Return the table (start, stop, number) of the chosen parameters' chunks."""
-    rows = [
-        (first, min(first + CHUNK, stop), number)
-        for number, (start, stop) in enumerate(buffer.ranges())
-        if chosen is None or chosen[number]
-        for first in range(start, stop, CHUNK)
-    ]
-    return np.array(rows, np.int64).reshape(-1, 3)

@@ -4,11 +4,12 @@ import numpy as np
 
 from nlstm.kernels.cpu.lstm.lstm import lstm
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
-from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zoneout_key
+from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zones_of
 from nlstm.kernels.cpu.machine.jit import njit
 from nlstm.kernels.cpu.machine.simd import splat, store
 from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.cpu.products.tile import load_tile
+from nlstm.kernels.shared.bundles import Gradients, Masks, Weights, Work, Zoneout
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
 ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream
@@ -66,7 +67,7 @@ def random_case(
 
 @njit
 def _draws(zoneout, which, rate, width, out):
-    key = zoneout_key(zoneout)
+    key = zones_of(zoneout).key
     for t in range(out.shape[0]):
         for n in range(out.shape[1]):
             for k in range(0, out.shape[2], width):
@@ -126,10 +127,11 @@ def run_kernels(
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
     scratch = np.full(lstm_scratch_size(T, N, F, H, dtype), nan, dtype)
-    masks = (case["reverse"], mask, x_mask)
+    masks = Masks(mask, x_mask, xm, h_mask, hm)
     p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
-    zoneout = None if case["zoneout"] is None else (*ZONEOUT_KEY, *case["zoneout"])
-    forward(x, W, U, b, h, c, gates, scratch, *masks, xm, h_mask, hm, p, zoneout)
+    zoneout = None if case["zoneout"] is None else Zoneout(*ZONEOUT_KEY, *case["zoneout"])
+    weights, work = Weights(W, U, b, p), Work(h, c, gates)
+    forward(x, weights, work, scratch, case["reverse"], masks, zoneout)
     if not train:
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
     dy = widen(steps_first(case["dy"]), S)
@@ -139,8 +141,8 @@ def run_kernels(
     dp = None if p is None else np.full_like(p, nan)
     dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
     x = x if xm is None else xm
-    gradients = (dy, dh, dc, dW, dU, db, dx)
-    backward(x, W, U, h, c, gates, *gradients, scratch, *masks, h_mask, hm, p, dp, zoneout)
+    gradients = Gradients(dy, dh, dc, dW, dU, db, dx, dp)
+    backward(x, weights, work, gradients, scratch, case["reverse"], masks, zoneout)
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),
         "h": h[T, :, :H],

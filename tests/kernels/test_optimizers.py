@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels import cpu
-from nlstm.kernels.cpu.optimizers import descent as optimizers
 from nlstm.kernels.cpu.optimizers import gradients as around
+from nlstm.kernels.cpu.optimizers.choice import PARALLEL_ELEMENTS, update
+from nlstm.kernels.cpu.optimizers.choice import RULES as RULE_FORMS
+from nlstm.kernels.cpu.optimizers.chunks import CHUNK
 from tests.kernels.schedules import same_bits
 from tests.reference import optimizers as reference
 
@@ -51,12 +52,12 @@ def moment(kind, like):
     return np.ones(1) if kind == "product" else np.full_like(like, kind)
 
 
-def run(rule, value, gradients, settings, moments, ending=""):
+def run(rule, value, gradients, settings, moments, parallel=False):
     value = value.copy()
     states = [moment(kind, value) for kind in moments]
     step = np.zeros(1, np.int64)
     for gradient in gradients:
-        getattr(cpu, rule + ending)(value, gradient, *states, np.array(settings), step)
+        RULE_FORMS[rule][parallel](value, gradient, *states, np.array(settings), step)
     assert step[0] == len(gradients)
     return value
 
@@ -107,11 +108,11 @@ def test_sgd_of_other_kinds(momentum, nesterov):
 @pytest.mark.parametrize("name", RULES)
 def test_the_same_bits_at_any_number_of_threads(name, threads):
     _, settings, moments = RULES[name]
-    value, gradients = arrays(3 * optimizers.CHUNK + 5, "float32")
+    value, gradients = arrays(3 * CHUNK + 5, "float32")
     wanted = run(name, value, gradients, settings, moments)
     [found] = same_bits(
         threads,
-        lambda: [run(name, value, gradients, settings, moments, "_parallel")],
+        lambda: [run(name, value, gradients, settings, moments, True)],
         PARALLEL[name],
     )
     np.testing.assert_array_equal(found, wanted)
@@ -124,14 +125,21 @@ def test_where_nothing_pulls_nothing_moves(name):
     assert (run(name, value, np.zeros((2, 33), np.float32), settings, moments) == 0).all()
 
 
+@pytest.mark.parametrize("name", RULE_FORMS)
+def test_large_buffers_take_the_parallel_form(name):
+    alone, parallel = RULE_FORMS[name]
+    assert update(name, PARALLEL_ELEMENTS - 1) is alone
+    assert update(name, PARALLEL_ELEMENTS) is parallel
+
+
 # Around the rules
 
 CHUNKS = np.array([[0, 10, 0], [10, 17, 0], [20, 41, 1]])
 
 
-def clip(gradient, chunks, limit, ending=""):
+def clip(gradient, chunks, limit, parallel=False):
     numbers = np.zeros(len(chunks)), np.zeros(chunks[:, 2].max() + 1)
-    getattr(around, "clip_norm" + ending)(gradient, chunks, *numbers, limit)
+    RULE_FORMS["clip_norm"][parallel](gradient, chunks, *numbers, limit)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -167,7 +175,7 @@ def test_norms_have_the_same_bits_at_any_number_of_threads(threads):
 
     def run_parallel():
         found = g.copy()
-        clip(found, chunks, 0.1, "_parallel")
+        clip(found, chunks, 0.1, True)
         return [found]
 
     [found] = same_bits(threads, run_parallel, "optimizers.gradients.clip_norm_parallel")

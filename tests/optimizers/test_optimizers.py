@@ -113,7 +113,7 @@ def test_large_buffers_take_the_parallel_form(monkeypatch):
     gradients = cases.weights()[1]
     found = []
     for threshold in (10**6, 1):
-        monkeypatch.setattr("nlstm.kernels.cpu.words.PARALLEL_ELEMENTS", threshold)
+        monkeypatch.setattr("nlstm.kernels.cpu.optimizers.choice.PARALLEL_ELEMENTS", threshold)
         home = buffer()
         steps(made(case), home, gradients)
         found.append(home.value.copy())

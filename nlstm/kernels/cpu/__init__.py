@@ -67,28 +67,9 @@ from nlstm.kernels.cpu.normalised.lstm import (
 from nlstm.kernels.cpu.normalised.lstm import (
     normalised_scratch_size as normalised_scratch_size,
 )
-from nlstm.kernels.cpu.optimizers.adaptive import adam_update as adam_update
-from nlstm.kernels.cpu.optimizers.adaptive import adam_update_parallel as adam_update_parallel
-from nlstm.kernels.cpu.optimizers.adaptive import adamax_update as adamax_update
-from nlstm.kernels.cpu.optimizers.adaptive import adamax_update_parallel as adamax_update_parallel
-from nlstm.kernels.cpu.optimizers.adaptive import nadam_update as nadam_update
-from nlstm.kernels.cpu.optimizers.adaptive import nadam_update_parallel as nadam_update_parallel
-from nlstm.kernels.cpu.optimizers.adaptive import rmsprop_update as rmsprop_update
-from nlstm.kernels.cpu.optimizers.adaptive import rmsprop_update_parallel as rmsprop_update_parallel
-from nlstm.kernels.cpu.optimizers.descent import adadelta_update as adadelta_update
-from nlstm.kernels.cpu.optimizers.descent import (
-    adadelta_update_parallel as adadelta_update_parallel,
-)
-from nlstm.kernels.cpu.optimizers.descent import adagrad_update as adagrad_update
-from nlstm.kernels.cpu.optimizers.descent import adagrad_update_parallel as adagrad_update_parallel
-from nlstm.kernels.cpu.optimizers.descent import lion_update as lion_update
-from nlstm.kernels.cpu.optimizers.descent import lion_update_parallel as lion_update_parallel
-from nlstm.kernels.cpu.optimizers.descent import sgd_update as sgd_update
-from nlstm.kernels.cpu.optimizers.descent import sgd_update_parallel as sgd_update_parallel
+from nlstm.kernels.cpu.optimizers.choice import update as update
 from nlstm.kernels.cpu.optimizers.gradients import accumulate as accumulate
 from nlstm.kernels.cpu.optimizers.gradients import average_weights as average_weights
-from nlstm.kernels.cpu.optimizers.gradients import clip_norm as clip_norm
-from nlstm.kernels.cpu.optimizers.gradients import clip_norm_parallel as clip_norm_parallel
 from nlstm.kernels.cpu.optimizers.gradients import clip_value as clip_value
 from nlstm.kernels.cpu.optimizers.gradients import decay_weights as decay_weights
 from nlstm.kernels.cpu.optimizers.gradients import penalty as penalty
@@ -99,7 +80,13 @@ from nlstm.kernels.cpu.products.layout import padded as padded
 from nlstm.kernels.cpu.products.layout import unpack_columns as unpack_columns
 from nlstm.kernels.cpu.products.layout import unpack_gates as unpack_gates
 from nlstm.kernels.cpu.products.layout import unpack_peephole as unpack_peephole
-from nlstm.kernels.cpu.products.tile import load_tile as load_tile
 from nlstm.kernels.cpu.rnn.backward import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cpu.rnn.rnn import rnn as rnn
 from nlstm.kernels.cpu.words import Words as Words
+from nlstm.kernels.shared.bundles import Gains as Gains
+from nlstm.kernels.shared.bundles import Gradients as Gradients
+from nlstm.kernels.shared.bundles import Masks as Masks
+from nlstm.kernels.shared.bundles import NormalisedWork as NormalisedWork
+from nlstm.kernels.shared.bundles import Weights as Weights
+from nlstm.kernels.shared.bundles import Work as Work
+from nlstm.kernels.shared.bundles import Zoneout as Zoneout

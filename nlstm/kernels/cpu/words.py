@@ -8,6 +8,7 @@ import numpy as np
 
 from nlstm.kernels import operations
 from nlstm.kernels.cpu.machine.jit import lanes
+from nlstm.kernels.cpu.optimizers import choice
 from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.cpu.products.tile import load_tile
 from nlstm.kernels.operations import Layout
@@ -15,8 +16,6 @@ from nlstm.kernels.operations import Layout
 __all__ = ["Cell", "Words"]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
-# Below it one thread is done before the others have started.
-PARALLEL_ELEMENTS = 1_000_000
 
 
 class Cell:
@@ -82,6 +81,7 @@ class Words:
     add = staticmethod(np.add)
     scale = staticmethod(np.multiply)
     join = staticmethod(np.bitwise_or)
+    update = staticmethod(choice.update)
 
     def either(self, out, source, mask):
         return np.copyto, (out, source, "same_kind", mask.view(np.bool_)[..., None])
@@ -100,9 +100,6 @@ class Words:
         for part in parts:
             calls += part
         return partial(run, calls)
-
-    def update(self, rule, size):
-        return getattr(self, rule + ("_parallel" if size >= PARALLEL_ELEMENTS else ""))
 
     # Shapes
 

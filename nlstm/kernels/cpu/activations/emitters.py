@@ -4,12 +4,13 @@ An activation is named to a kernel by a marker: an empty named tuple whose type 
 kernel is compiled, so that the choice costs nothing when it runs.
 
 A forward pass saves one number for the backward pass: the result where the derivative can be
-written by it (tanh: 1 - y^2), else the input (`INPUT_SAVED`). `saved` picks it, `restored` gives
+written by it (tanh: 1 - y^2), else the input (`keeps_input`). `saved` picks it, `restored` gives
 the result again, `derivative` takes it.
 """
 
 import math
 from collections import namedtuple
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
@@ -244,81 +245,66 @@ def mish_derivative(emit, x):
     return emit.fma(x, slope, w)
 
 
-# --- names and markers ----------------------------------------------------------------------------
+# --- one row an activation ------------------------------------------------------------------------
 
-Linear = namedtuple("Linear", [])
-Relu = namedtuple("Relu", [])
-Tanh = namedtuple("Tanh", [])
-Sigmoid = namedtuple("Sigmoid", [])
-HardSigmoid = namedtuple("HardSigmoid", [])
-HardSigmoidKeras2 = namedtuple("HardSigmoidKeras2", [])
-HardTanh = namedtuple("HardTanh", [])
-Relu6 = namedtuple("Relu6", [])
-LeakyRelu = namedtuple("LeakyRelu", [])
-Elu = namedtuple("Elu", [])
-Selu = namedtuple("Selu", [])
-Softplus = namedtuple("Softplus", [])
-LogSigmoid = namedtuple("LogSigmoid", [])
-Softsign = namedtuple("Softsign", [])
-Exponential = namedtuple("Exponential", [])
-Silu = namedtuple("Silu", [])
-HardSilu = namedtuple("HardSilu", [])
-Gelu = namedtuple("Gelu", [])
-GeluTanh = namedtuple("GeluTanh", [])
-Mish = namedtuple("Mish", [])
 
-Softmax = namedtuple("Softmax", [])  # of whole rows: dense only
+class Row(NamedTuple):
+    """What is known of an activation.
 
-MARKERS = {
-    "linear": Linear(),
-    "relu": Relu(),
-    "tanh": Tanh(),
-    "sigmoid": Sigmoid(),
-    "softmax": Softmax(),
-    "hard_sigmoid": HardSigmoid(),
-    "hard_sigmoid_keras2": HardSigmoidKeras2(),
-    "hard_tanh": HardTanh(),
-    "relu6": Relu6(),
-    "leaky_relu": LeakyRelu(),
-    "elu": Elu(),
-    "selu": Selu(),
-    "softplus": Softplus(),
-    "log_sigmoid": LogSigmoid(),
-    "softsign": Softsign(),
-    "exponential": Exponential(),
-    "silu": Silu(),
-    "hard_silu": HardSilu(),
-    "gelu": Gelu(),
-    "gelu_tanh": GeluTanh(),
-    "mish": Mish(),
-}
+    value, slope : formulas; None for softmax, which is of whole rows and has its own.
+    keeps_input : whether the derivative needs the input, for there is no inverse.
+    zero_at_zero : whether lanes past the last unit stay zero by themselves.
+    """
 
-FORMULAS = {
-    Linear: (linear, linear_derivative),
-    Relu: (relu, relu_derivative),
-    Tanh: (tanh, tanh_derivative),
-    Sigmoid: (sigmoid, sigmoid_derivative),
-    HardSigmoid: (hard_sigmoid, hard_sigmoid_derivative),
-    HardSigmoidKeras2: (hard_sigmoid_keras2, hard_sigmoid_keras2_derivative),
-    HardTanh: (hard_tanh, hard_tanh_derivative),
-    Relu6: (relu6, relu6_derivative),
-    LeakyRelu: (leaky_relu, leaky_relu_derivative),
-    Elu: (elu, elu_derivative),
-    Selu: (selu, selu_derivative),
-    Softplus: (special.softplus, softplus_derivative),
-    LogSigmoid: (log_sigmoid, log_sigmoid_derivative),
-    Softsign: (softsign, softsign_derivative),
-    Exponential: (exponential, exponential_derivative),
-    Silu: (silu, silu_derivative),
-    HardSilu: (hard_silu, hard_silu_derivative),
-    Gelu: (gelu, gelu_derivative),
-    GeluTanh: (gelu_tanh, gelu_tanh_derivative),
-    Mish: (mish, mish_derivative),
-}
+    name: str
+    value: Any = None
+    slope: Any = None
+    keeps_input: bool = False
+    zero_at_zero: bool = True
 
-INPUT_SAVED = frozenset({Silu, HardSilu, Gelu, GeluTanh, Mish})  # no inverse
-INPUT_NAMES = frozenset(name for name, one in MARKERS.items() if type(one) in INPUT_SAVED)
-NOT_ZERO_AT_ZERO = {Sigmoid, HardSigmoid, HardSigmoidKeras2, Softplus, LogSigmoid, Exponential}
+
+TABLE = (
+    Row("linear", linear, linear_derivative),
+    Row("relu", relu, relu_derivative),
+    Row("tanh", tanh, tanh_derivative),
+    Row("sigmoid", sigmoid, sigmoid_derivative, zero_at_zero=False),
+    Row("softmax"),
+    Row("hard_sigmoid", hard_sigmoid, hard_sigmoid_derivative, zero_at_zero=False),
+    Row(
+        "hard_sigmoid_keras2",
+        hard_sigmoid_keras2,
+        hard_sigmoid_keras2_derivative,
+        zero_at_zero=False,
+    ),
+    Row("hard_tanh", hard_tanh, hard_tanh_derivative),
+    Row("relu6", relu6, relu6_derivative),
+    Row("leaky_relu", leaky_relu, leaky_relu_derivative),
+    Row("elu", elu, elu_derivative),
+    Row("selu", selu, selu_derivative),
+    Row("softplus", special.softplus, softplus_derivative, zero_at_zero=False),
+    Row("log_sigmoid", log_sigmoid, log_sigmoid_derivative, zero_at_zero=False),
+    Row("softsign", softsign, softsign_derivative),
+    Row("exponential", exponential, exponential_derivative, zero_at_zero=False),
+    Row("silu", silu, silu_derivative, keeps_input=True),
+    Row("hard_silu", hard_silu, hard_silu_derivative, keeps_input=True),
+    Row("gelu", gelu, gelu_derivative, keeps_input=True),
+    Row("gelu_tanh", gelu_tanh, gelu_tanh_derivative, keeps_input=True),
+    Row("mish", mish, mish_derivative, keeps_input=True),
+)
+
+
+def _marker(name):
+    """Return the marker of an activation; compiled code finds its class here by its name."""
+    kind = namedtuple(name.title().replace("_", ""), [], module=__name__)
+    globals()[kind.__name__] = kind
+    return kind()
+
+
+MARKERS = {row.name: _marker(row.name) for row in TABLE}
+ROWS = {type(MARKERS[row.name]): row for row in TABLE}
+CODES = {row.name: code for code, row in enumerate(TABLE)}  # for a choice made at run time
+INPUT_NAMES = frozenset(row.name for row in TABLE if row.keeps_input)
+Softmax = type(MARKERS["softmax"])
 
 
 # --- the words of kernels -------------------------------------------------------------------------
@@ -329,7 +315,7 @@ def activate(typingctx, activation, vector):
     """The activation of a vector."""
 
     def codegen(context, builder, signature, args):
-        formula = FORMULAS[activation.instance_class][0]
+        formula = ROWS[activation.instance_class].value
         return formula(Emitter(builder, vector.dtype), args[1])
 
     return vector(activation, vector), codegen
@@ -340,7 +326,7 @@ def derivative(typingctx, activation, vector):
     """The derivative, from what `saved` picked."""
 
     def codegen(context, builder, signature, args):
-        formula = FORMULAS[activation.instance_class][1]
+        formula = ROWS[activation.instance_class].slope
         return formula(Emitter(builder, vector.dtype), args[1])
 
     return vector(activation, vector), codegen
@@ -351,7 +337,7 @@ def saved(typingctx, activation, x, y):
     """What the backward pass needs of x and y = activate(x)."""
 
     def codegen(context, builder, signature, args):
-        return args[1] if activation.instance_class in INPUT_SAVED else args[2]
+        return args[1] if ROWS[activation.instance_class].keeps_input else args[2]
 
     return x(activation, x, y), codegen
 
@@ -361,9 +347,8 @@ def restored(typingctx, activation, kept):
     """activate(x), from what `saved` picked."""
 
     def codegen(context, builder, signature, args):
-        if activation.instance_class not in INPUT_SAVED:
-            return args[1]
-        return FORMULAS[activation.instance_class][0](Emitter(builder, kept.dtype), args[1])
+        row = ROWS[activation.instance_class]
+        return row.value(Emitter(builder, kept.dtype), args[1]) if row.keeps_input else args[1]
 
     return kept(activation, kept), codegen
 
@@ -393,7 +378,7 @@ def only_units(typingctx, activation, vector, count):
     """The vector with zeros from lane `count` on, where the activation of zero is not zero."""
 
     def codegen(context, builder, signature, args):
-        if activation.instance_class not in NOT_ZERO_AT_ZERO:
+        if ROWS[activation.instance_class].zero_at_zero:
             return args[1]
         return _clear_past(builder, vector, *args[1:])
 
@@ -401,8 +386,6 @@ def only_units(typingctx, activation, vector, count):
 
 
 # --- a choice that is made at run time ------------------------------------------------------------
-
-CODES = {name: code for code, name in enumerate(MARKERS)}
 
 
 @intrinsic
@@ -416,13 +399,13 @@ def activate_in_place(typingctx, code, array, offset):
         x = emit.load(pointer)
         end = builder.append_basic_block("activated")
         switch = builder.switch(number, end)
-        for name, marker in MARKERS.items():
-            if type(marker) not in FORMULAS or name == "linear":
+        for row in TABLE:
+            if row.name in ("linear", "softmax"):
                 continue
-            block = builder.append_basic_block(name)
-            switch.add_case(ir.Constant(number.type, CODES[name]), block)
+            block = builder.append_basic_block(row.name)
+            switch.add_case(ir.Constant(number.type, CODES[row.name]), block)
             builder.position_at_end(block)
-            emit.store(FORMULAS[type(marker)][0](emit, x), pointer)
+            emit.store(row.value(emit, x), pointer)
             builder.branch(end)
         builder.position_at_end(end)
         return context.get_dummy_value()

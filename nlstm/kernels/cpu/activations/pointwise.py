@@ -10,7 +10,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.activations.emitters import MARKERS, activate, derivative, only_units, saved
-from nlstm.kernels.cpu.machine.jit import lanes, njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.machine.simd import load, store
 from nlstm.kernels.cpu.products.gemm import share
 
@@ -25,14 +25,9 @@ def activate_rows(activation, x, y, features, L, first, last):
             store(y, n * y.shape[1] + k, only_units(activation, value, features - k))
 
 
-@njit
-def forward_alone(activation, x, y, features, L):
-    activate_rows(activation, x, y, features, L, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def forward_parallel(activation, x, y, features, L):
-    slices = thread_count()
+@two_forms
+def forward_forms(activation, x, y, features, L):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         activate_rows(activation, x, y, features, L, first, last)
@@ -46,8 +41,7 @@ def activation_forward(activation, x, y, features):
     x : ndarray, shape (R, S), S >= ceil(features / L) * L. y : ndarray, shape (R, S'), likewise.
         Overwritten, lanes past `features` with zeros.
     """
-    forward = forward_alone if x.shape[0] * features < SMALL_WORK else forward_parallel
-    forward(activation, x, y, features, lanes(y.dtype))
+    forward_forms[x.shape[0] * features >= SMALL_WORK](activation, x, y, features, lanes(y.dtype))
 
 
 @njit_inner
@@ -60,14 +54,9 @@ def derive_rows(activation, x, y, dy, dx, features, L, first, last):
             store(dx, n * dx.shape[1] + k, load(dy, n * dy.shape[1] + k) * slope)
 
 
-@njit
-def backward_alone(activation, x, y, dy, dx, features, L):
-    derive_rows(activation, x, y, dy, dx, features, L, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def backward_parallel(activation, x, y, dy, dx, features, L):
-    slices = thread_count()
+@two_forms
+def backward_forms(activation, x, y, dy, dx, features, L):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         derive_rows(activation, x, y, dy, dx, features, L, first, last)
@@ -75,8 +64,9 @@ def backward_parallel(activation, x, y, dy, dx, features, L):
 
 def activation_backward(activation, x, y, dy, dx, features):
     """Compute dx = dy act'(x), with y from the forward pass; dx may be dy."""
-    backward = backward_alone if x.shape[0] * features < SMALL_WORK else backward_parallel
-    backward(activation, x, y, dy, dx, features, lanes(y.dtype))
+    backward_forms[x.shape[0] * features >= SMALL_WORK](
+        activation, x, y, dy, dx, features, lanes(y.dtype)
+    )
 
 
 @functools.cache

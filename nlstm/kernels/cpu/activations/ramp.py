@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["ramp_backward", "ramp_forward"]
@@ -34,27 +34,17 @@ def fall(x, dy, dx, features, slope, threshold, limit, first, last):
             dx[n, k] = dy[n, k] * (above if value > threshold else slope)
 
 
-@njit
-def rise_alone(x, y, features, slope, threshold, limit):
-    rise(x, y, features, slope, threshold, limit, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def rise_parallel(x, y, features, slope, threshold, limit):
-    slices = thread_count()
+@two_forms
+def rise_forms(x, y, features, slope, threshold, limit):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         rise(x, y, features, slope, threshold, limit, first, last)
 
 
-@njit
-def fall_alone(x, dy, dx, features, slope, threshold, limit):
-    fall(x, dy, dx, features, slope, threshold, limit, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def fall_parallel(x, dy, dx, features, slope, threshold, limit):
-    slices = thread_count()
+@two_forms
+def fall_forms(x, dy, dx, features, slope, threshold, limit):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         fall(x, dy, dx, features, slope, threshold, limit, first, last)
@@ -68,11 +58,9 @@ def ramp_forward(x, y, features, slope, threshold, limit):
     x, y : ndarray, shape (R, S), (R, S'). y is overwritten, lanes past `features` with zeros.
     slope, threshold, limit : scalars of the same dtype. A slope of 0 gives 0, for infinity too.
     """
-    forward = rise_alone if x.shape[0] * features < SMALL_WORK else rise_parallel
-    forward(x, y, features, slope, threshold, limit)
+    rise_forms[x.shape[0] * features >= SMALL_WORK](x, y, features, slope, threshold, limit)
 
 
 def ramp_backward(x, dy, dx, features, slope, threshold, limit):
     """Compute dx (=) from dy and the x of the forward pass; dx may be dy."""
-    backward = fall_alone if x.shape[0] * features < SMALL_WORK else fall_parallel
-    backward(x, dy, dx, features, slope, threshold, limit)
+    fall_forms[x.shape[0] * features >= SMALL_WORK](x, dy, dx, features, slope, threshold, limit)

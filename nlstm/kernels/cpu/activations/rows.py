@@ -10,7 +10,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.dense.dense import activate_rows, derive_rows
-from nlstm.kernels.cpu.machine.jit import lanes, njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["row_activation"]
@@ -28,14 +28,9 @@ def forward_rows(marker, x, y, features, L, first, last):
     activate_rows(marker, y, first, last, features, L)
 
 
-@njit
-def forward_alone(marker, x, y, features, L):
-    forward_rows(marker, x, y, features, L, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def forward_parallel(marker, x, y, features, L):
-    slices = thread_count()
+@two_forms
+def forward_forms(marker, x, y, features, L):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         forward_rows(marker, x, y, features, L, first, last)
@@ -49,14 +44,9 @@ def backward_rows(marker, y, dy, dx, L, first, last):
     derive_rows(marker, y, dx, first, last, L)
 
 
-@njit
-def backward_alone(marker, y, dy, dx, L):
-    backward_rows(marker, y, dy, dx, L, np.int64(0), y.shape[0])
-
-
-@njit_parallel
-def backward_parallel(marker, y, dy, dx, L):
-    slices = thread_count()
+@two_forms
+def backward_forms(marker, y, dy, dx, L):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(y.shape[0], np.int64(s), slices)
         backward_rows(marker, y, dy, dx, L, first, last)
@@ -70,14 +60,12 @@ def activation_forward(marker, x, y, features):
     x : ndarray, shape (R, >= features). y : ndarray, shape (R, S). Overwritten (=), its padding
         with 0.
     """
-    forward = forward_alone if y.size < SMALL_WORK else forward_parallel
-    forward(marker, x, y, features, lanes(y.dtype))
+    forward_forms[y.size >= SMALL_WORK](marker, x, y, features, lanes(y.dtype))
 
 
 def activation_backward(marker, x, y, dy, dx, features):
     """Compute dx = dy act'(x), with y from the forward pass; dx may be dy."""
-    backward = backward_alone if y.size < SMALL_WORK else backward_parallel
-    backward(marker, y, dy, dx, lanes(y.dtype))
+    backward_forms[y.size >= SMALL_WORK](marker, y, dy, dx, lanes(y.dtype))
 
 
 @functools.cache

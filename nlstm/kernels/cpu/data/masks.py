@@ -7,7 +7,7 @@ not count. Most of it on one thread: beside the recurrence the work is small.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, two_forms
 
 __all__ = [
     "keep_steps",
@@ -123,14 +123,8 @@ def zero_one_step(source, mask, tx, out):
             out[n, k] = source[n, k] if mask[tx, n] else 0
 
 
-@njit
-def zero_alone(source, mask, first, step, out):
-    for t in range(out.shape[0]):
-        zero_one_step(source[t], mask, first + t * step, out[t])
-
-
-@njit_parallel
-def zero_parallel(source, mask, first, step, out):
+@two_forms
+def zero_forms(source, mask, first, step, out):
     for t in prange(out.shape[0]):
         zero_one_step(source[t], mask, first + np.int64(t) * step, out[t])
 
@@ -142,5 +136,4 @@ def zero_masked_steps(source, mask, first, step, out):
     ----------
     mask : ndarray(uint8), shape (T', N). Step t of the sequence is step first + t * step of it.
     """
-    zero = zero_alone if out.size < SMALL_COPY else zero_parallel
-    zero(source, mask, first, step, out)
+    zero_forms[out.size >= SMALL_COPY](source, mask, first, step, out)

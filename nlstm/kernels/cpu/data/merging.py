@@ -6,7 +6,7 @@ A side with one step or one feature serves all of the other's.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["MERGES", "merge_backward", "merge_forward", "sum_broadcast"]
@@ -63,15 +63,9 @@ def forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, feature
                 y[t, n, k] = 0
 
 
-@njit
-def forward_alone(kind, a, a_features, b, b_features, reverse, scale, y, features):
-    forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features,
-                  np.int64(0), y.shape[0])  # fmt: skip
-
-
-@njit_parallel
-def forward_parallel(kind, a, a_features, b, b_features, reverse, scale, y, features):
-    slices = thread_count()
+@two_forms
+def forward_forms(kind, a, a_features, b, b_features, reverse, scale, y, features):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(y.shape[0], np.int64(s), slices)
         forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features, first, last)
@@ -88,8 +82,9 @@ def merge_forward(kind, a, a_features, b, b_features, reverse, scale, y, feature
     scale : number of the arrays' dtype. Factor of a sum; else unused, and 1.
     y : ndarray, shape (T, N, S). Overwritten (=), its padding with 0.
     """
-    forward = forward_alone if y.size < SMALL_COPY else forward_parallel
-    forward(MERGES[kind], a, a_features, b, b_features, reverse, scale, y, features)
+    forward_forms[y.size >= SMALL_COPY](
+        MERGES[kind], a, a_features, b, b_features, reverse, scale, y, features
+    )
 
 
 @njit_inner
@@ -115,17 +110,9 @@ def backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, featu
                 out[to, n, k] = 0
 
 
-@njit
-def backward_alone(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out):
-    backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out,
-                   np.int64(0), out.shape[0])  # fmt: skip
-
-
-@njit_parallel
-def backward_parallel(
-    kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out
-):
-    slices = thread_count()
+@two_forms
+def backward_forms(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(out.shape[0], np.int64(s), slices)
         backward_steps(kind, a, a_features, b, b_features, reverse, scale, dy, features, second,
@@ -143,8 +130,9 @@ def merge_backward(kind, a, a_features, b, b_features, reverse, scale, dy, featu
     out : ndarray, shape (T, N, >= features). Overwritten (=), its padding with 0. For a side that
         serves several steps or features, `sum_broadcast` adds them.
     """
-    backward = backward_alone if out.size < SMALL_COPY else backward_parallel
-    backward(MERGES[kind], a, a_features, b, b_features, reverse, scale, dy, features, second, out)
+    backward_forms[out.size >= SMALL_COPY](
+        MERGES[kind], a, a_features, b, b_features, reverse, scale, dy, features, second, out
+    )
 
 
 @njit

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = [
@@ -41,14 +41,9 @@ def average_rows(x, mask, features, y, first, last):
             y[0, n, k] /= count
 
 
-@njit
-def average_alone(x, mask, features, y):
-    average_rows(x, mask, features, y, np.int64(0), y.shape[1])
-
-
-@njit_parallel
-def average_parallel(x, mask, features, y):
-    slices = thread_count()
+@two_forms
+def average_forms(x, mask, features, y):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(y.shape[1], np.int64(s), slices)
         average_rows(x, mask, features, y, first, last)
@@ -63,8 +58,7 @@ def average_steps(x, mask, features, y):
     mask : ndarray(uint8), shape (T, N), or None. Steps that count; a row without one gives NaN.
     y : ndarray, shape (1, N, S). Overwritten (=), its padding with 0.
     """
-    average = average_alone if x.size < SMALL_COPY else average_parallel
-    average(x, mask, features, y)
+    average_forms[x.size >= SMALL_COPY](x, mask, features, y)
 
 
 @njit

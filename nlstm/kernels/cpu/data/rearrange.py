@@ -6,7 +6,7 @@ Every kernel here is its own backward pass, or has it beside it.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["copy_columns", "repeat_steps", "reshape_rows", "sum_steps"]
@@ -29,15 +29,9 @@ def copy_columns_steps(source, start, count, reverse, out, first, end, t0, t1):
                 out[t, n, k] = 0
 
 
-@njit
-def copy_columns_alone(source, start, count, reverse, out, first, end):
-    zero = np.int64(0)
-    copy_columns_steps(source, start, count, reverse, out, first, end, zero, out.shape[0])
-
-
-@njit_parallel
-def copy_columns_parallel(source, start, count, reverse, out, first, end):
-    slices = thread_count()
+@two_forms
+def copy_columns_forms(source, start, count, reverse, out, first, end):
+    slices = slice_count()
     for s in prange(slices):
         t0, t1 = share(out.shape[0], np.int64(s), slices)
         copy_columns_steps(source, start, count, reverse, out, first, end, t0, t1)
@@ -52,9 +46,9 @@ def copy_columns(source, start, count, reverse, out, first, end):
     reverse : bool. Copy the steps in reversed order.
     end : int. Columns of `out` behind the copied ones, up to this one, become 0.
     """
-    small = out.shape[0] * out.shape[1] * count < SMALL_COPY
-    copy = copy_columns_alone if small else copy_columns_parallel
-    copy(source, start, count, reverse, out, first, end)
+    copy_columns_forms[out.shape[0] * out.shape[1] * count >= SMALL_COPY](
+        source, start, count, reverse, out, first, end
+    )
 
 
 # --- other shapes ---------------------------------------------------------------------------------
@@ -79,14 +73,9 @@ def reshape_range(x, features, out, out_features, first, last):
                 out[to, n, k_out] = 0
 
 
-@njit
-def reshape_alone(x, features, out, out_features):
-    reshape_range(x, features, out, out_features, np.int64(0), out.shape[1])
-
-
-@njit_parallel
-def reshape_parallel(x, features, out, out_features):
-    slices = thread_count()
+@two_forms
+def reshape_forms(x, features, out, out_features):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(out.shape[1], np.int64(s), slices)
         reshape_range(x, features, out, out_features, first, last)
@@ -100,8 +89,7 @@ def reshape_rows(x, features, out, out_features):
     x, out : ndarray, shapes (T, N, >= features), (T', N, >= out_features) with as many features in
         all. out is overwritten (=), its padding with 0.
     """
-    reshape = reshape_alone if out.size < SMALL_COPY else reshape_parallel
-    reshape(x, features, out, out_features)
+    reshape_forms[out.size >= SMALL_COPY](x, features, out, out_features)
 
 
 @njit

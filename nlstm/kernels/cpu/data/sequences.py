@@ -5,7 +5,7 @@ S).
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 SMALL_COPY = 1 << 17  # numbers that one thread copies before a second one is worth waking
@@ -20,14 +20,9 @@ def gather_rows(source, index, out, first, last):
                 out[t, n, k] = source[row, t, k]
 
 
-@njit
-def gather_alone(source, index, out):
-    gather_rows(source, index, out, np.int64(0), out.shape[1])
-
-
-@njit_parallel
-def gather_parallel(source, index, out):
-    N, slices = out.shape[1], thread_count()
+@two_forms
+def gather_forms(source, index, out):
+    N, slices = out.shape[1], slice_count()
     for s in prange(slices):
         first, last = share(N, np.int64(s), slices)
         gather_rows(source, index, out, first, last)
@@ -41,9 +36,7 @@ def gather_steps(source, index, out):
     source : ndarray, shape (M, T, F). index : ndarray(int64), shape (N,).
     out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
     """
-    # A kernel for each, so that small models never compile the parallel one.
-    gather = gather_alone if out.size < SMALL_COPY else gather_parallel
-    gather(source, index, out)
+    gather_forms[out.size >= SMALL_COPY](source, index, out)
 
 
 @njit

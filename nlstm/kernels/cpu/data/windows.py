@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.data.sequences import SMALL_COPY
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 
@@ -24,14 +24,9 @@ def gather_window_rows(series, starts, index, offsets, out, first, last):
                 out[t, n, k] = series[start + offsets[t, k]]
 
 
-@njit
-def gather_windows_alone(series, starts, index, offsets, out):
-    gather_window_rows(series, starts, index, offsets, out, np.int64(0), np.int64(index.size))
-
-
-@njit_parallel
-def gather_windows_parallel(series, starts, index, offsets, out):
-    N, slices = np.int64(index.size), thread_count()
+@two_forms
+def gather_windows_forms(series, starts, index, offsets, out):
+    N, slices = np.int64(index.size), slice_count()
     for s in prange(slices):
         first, last = share(N, np.int64(s), slices)
         gather_window_rows(series, starts, index, offsets, out, first, last)
@@ -48,10 +43,7 @@ def gather_windows(series, starts, index, offsets, out):
     offsets : ndarray(int64), shape (T, F). Place of each step and feature from the window's start.
     out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
     """
-    # A kernel for each, so that small models never compile the parallel one.
-    small = out.size < SMALL_COPY
-    gather = gather_windows_alone if small else gather_windows_parallel
-    gather(series, starts, index, offsets, out)
+    gather_windows_forms[out.size >= SMALL_COPY](series, starts, index, offsets, out)
 
 
 @njit

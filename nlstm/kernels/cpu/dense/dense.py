@@ -11,7 +11,7 @@ from numba import prange
 from numba.extending import overload
 
 from nlstm.kernels.cpu.activations.emitters import MARKERS, Softmax, activate, derivative
-from nlstm.kernels.cpu.machine.jit import lanes, njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.machine.simd import exp, load, store
 from nlstm.kernels.cpu.products.few_columns import (
     few_columns_forward,
@@ -19,7 +19,15 @@ from nlstm.kernels.cpu.products.few_columns import (
     has_few_columns,
     transpose_columns,
 )
-from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
+from nlstm.kernels.cpu.products.gemm import (
+    ROW_BLOCK,
+    Matrix,
+    Panels,
+    share,
+    tile_count,
+    tile_edge,
+    transpose_panel,
+)
 from nlstm.kernels.cpu.products.layout import blocks
 from nlstm.kernels.cpu.products.tile import VECTORS, tile
 
@@ -117,8 +125,9 @@ def forward_rows(activation, x, W, b, y, scratch, features, first, last):
     for n0 in range(first, last, ROW_BLOCK):
         n1 = min(n0 + ROW_BLOCK, last)
         if few:
-            few_columns_forward(x.reshape(-1), 0, x.shape[1], n0, n1, features, scratch, 0, flat_b,
-                                0, y.reshape(-1), 0, y.shape[1], K, L)  # fmt: skip
+            from_x = Matrix(x.reshape(-1), 0, x.shape[1])
+            to_y = Matrix(y.reshape(-1), 0, y.shape[1])
+            few_columns_forward(from_x, n0, n1, features, Panels(scratch, 0), flat_b, 0, to_y, K, L)
         else:
             count = tile_count(n1 - n0)
             for v in range(0, V, VECTORS):
@@ -140,16 +149,10 @@ def prepare_columns(x, W, scratch, features):
         transpose_columns(W.reshape(-1), 0, K, features, scratch, 0, L)
 
 
-@njit
-def forward_alone(activation, x, W, b, y, scratch, features):
+@two_forms
+def forward_forms(activation, x, W, b, y, scratch, features):
     prepare_columns(x, W, scratch, features)
-    forward_rows(activation, x, W, b, y, scratch, features, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def forward_parallel(activation, x, W, b, y, scratch, features):
-    prepare_columns(x, W, scratch, features)
-    slices = thread_count()
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         forward_rows(activation, x, W, b, y, scratch, features, first, last)
@@ -165,9 +168,7 @@ def dense_forward(activation, x, W, b, y, scratch, features):
     scratch : ndarray of `dense_scratch_size` numbers.
     features : columns of y; the lanes after them become zero.
     """
-    # A kernel for each, so that small models never compile the parallel one.
-    forward = forward_alone if x.shape[0] * W.size < SMALL_WORK else forward_parallel
-    forward(activation, x, W, b, y, scratch, features)
+    forward_forms[x.shape[0] * W.size >= SMALL_WORK](activation, x, W, b, y, scratch, features)
 
 
 # --- backward -------------------------------------------------------------------------------------
@@ -241,21 +242,11 @@ def transpose_weights(W, scratch):
         transpose_panel(scratch, L + v * V * L * L, W.reshape(-1), V, K, L, v, L)
 
 
-@njit
-def backward_alone(activation, x, W, y, dy, dW, db, dx, scratch, features):
+@two_forms
+def backward_forms(activation, x, W, y, dy, dW, db, dx, scratch, features):
     R, K, L = x.shape[0], W.shape[1], W.shape[2]
     transpose_weights(W, scratch)
-    derive_rows(activation, y, dy, np.int64(0), R, L)
-    weights_share(x, dy, dW, db, scratch, features, np.int64(0), np.int64(1))
-    if dx is not None:
-        inputs_rows(dy, scratch, dx, K, features, np.int64(0), R, L)
-
-
-@njit_parallel
-def backward_parallel(activation, x, W, y, dy, dW, db, dx, scratch, features):
-    R, K, L = x.shape[0], W.shape[1], W.shape[2]
-    transpose_weights(W, scratch)
-    slices = thread_count()
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(R, np.int64(s), slices)
         derive_rows(activation, y, dy, first, last, L)
@@ -275,8 +266,9 @@ def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     dW, db, dx : overwritten. db and dx may be None; dx has rows of at least ceil(K / L) * L.
     scratch : ndarray of `dense_scratch_size` numbers.
     """
-    backward = backward_alone if x.shape[0] * W.size < SMALL_WORK else backward_parallel
-    backward(activation, x, W, y, dy, dW, db, dx, scratch, features)
+    backward_forms[x.shape[0] * W.size >= SMALL_WORK](
+        activation, x, W, y, dy, dW, db, dx, scratch, features
+    )
 
 
 @functools.cache

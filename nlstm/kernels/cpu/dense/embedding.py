@@ -6,7 +6,7 @@ The table has shape (V, S): a row for each index, its padding zero.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 from nlstm.kernels.cpu.products.layout import padded
 
@@ -42,14 +42,9 @@ def forward_steps(index, table, y, first, last):
                 y[t, n, k] = table[row, k]
 
 
-@njit
-def forward_alone(index, table, y):
-    forward_steps(index, table, y, np.int64(0), y.shape[0])
-
-
-@njit_parallel
-def forward_parallel(index, table, y):
-    slices = thread_count()
+@two_forms
+def forward_forms(index, table, y):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(y.shape[0], np.int64(s), slices)
         forward_steps(index, table, y, first, last)
@@ -63,8 +58,7 @@ def embedding_forward(index, table, y):
     index : ndarray, shape (1, N, >= T). Whole numbers, 0 <= index < V.
     table : ndarray, shape (V, S). y : ndarray, shape (T, N, S). Overwritten (=).
     """
-    forward = forward_alone if y.size < SMALL_COPY else forward_parallel
-    forward(index, table, y)
+    forward_forms[y.size >= SMALL_COPY](index, table, y)
 
 
 @njit_inner
@@ -80,16 +74,11 @@ def backward_columns(index, dy, dtable, first, last):
                 dtable[row, k] += dy[t, n, k]
 
 
-@njit
-def backward_alone(index, dy, dtable):
-    backward_columns(index, dy, dtable, np.int64(0), dtable.shape[1])
-
-
-@njit_parallel
-def backward_parallel(index, dy, dtable):
+@two_forms
+def backward_forms(index, dy, dtable):
     line = 64 // dtable.itemsize
     lines = dtable.shape[1] // line
-    slices = max(1, min(thread_count(), lines))
+    slices = max(1, min(slice_count(), lines))
     for s in prange(slices):
         first, last = share(lines, np.int64(s), slices)
         end = dtable.shape[1] if s == slices - 1 else last * line
@@ -105,5 +94,4 @@ def embedding_backward(index, dy, dtable):
     dtable : ndarray, shape (V, S). Overwritten (=).
     """
     work = dy.size + dtable.size
-    backward = backward_alone if work < SMALL_COPY else backward_parallel
-    backward(index, dy, dtable)
+    backward_forms[work >= SMALL_COPY](index, dy, dtable)

@@ -10,19 +10,29 @@ a slice of rows goes through everything alone and has weight gradients of its ow
 phase adds; else the recurrence and the products of each chunk are phases.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.lstm.cell import backward_cell
+from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
 from nlstm.kernels.cpu.lstm.products import (
+    Part,
+    Sums,
     add_partial,
     backward_product,
     gradient_share,
     inputs_share,
     transpose_slice,
 )
-from nlstm.kernels.cpu.lstm.schedule import CACHED_BYTES, chunk_steps, partial_slices, schedule
-from nlstm.kernels.cpu.lstm.zoneout import zoneout_key
+from nlstm.kernels.cpu.lstm.schedule import (
+    CACHED_BYTES,
+    Sizes,
+    chunk_steps,
+    partial_slices,
+    schedule,
+)
+from nlstm.kernels.cpu.lstm.zoneout import zones_of
 from nlstm.kernels.cpu.machine.jit import (
     flush_denormals,
     njit_inner,
@@ -31,12 +41,21 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.machine.simd import prefetch
-from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, share
+from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, Blocks, Panels, share
 from nlstm.kernels.cpu.products.layout import GATES
+from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
 
 TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
+
+
+class Split(NamedTuple):
+    """How the work is cut; `partial` where each slice of rows has gradients of its own."""
+
+    partial: Any
+    row_slices: Any
+    unit_slices: Any
 
 
 @njit_inner
@@ -67,7 +86,7 @@ def phase_at(phase, T, steps, partial, unit_slices):
 
 @njit_inner
 def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
-    """Return dz of a chunk: array, place of step t0 and row 0, distance of steps and of blocks.
+    """Return dz of a chunk as `Blocks` from step t0 and row 0 on.
 
     The chunk in scratch holds `rows` rows from n0 on. Over the gates dz needs no memory of its own,
     and a small problem stays in cache; over many of them it would all be written back to memory,
@@ -75,8 +94,8 @@ def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
     """
     B, N, width = gates.shape[1], gates.shape[2], GATES * gates.shape[4]
     if gates.size * gates.itemsize <= CACHED_BYTES:
-        return gates.reshape(-1), t0 * B * N * width, B * N * width, N * width
-    return scratch, chunk - n0 * width, rows * width, steps * rows * width
+        return Blocks(gates.reshape(-1), t0 * B * N * width, B * N * width, N * width)
+    return Blocks(scratch, chunk - n0 * width, rows * width, steps * rows * width)
 
 
 # --- the recurrence of one slice ------------------------------------------------------------------
@@ -96,96 +115,101 @@ def prefetch_step(t, n0, n1, c, gates):
 
 
 @njit_inner
-def recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation, recurrent_activation, h,
-                     c, gates, dy, dh, dc, scratch, dz, dz_at, dz_step, dz_block, U_panels, H,
-                     reverse, mask, h_mask, hm, hm_at, peephole, zoneout):  # fmt: skip
-    """Take one slice back through the chunk (rows), or through one phase of it (units)."""
+def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gradients, dz, panels,
+                     H, reverse, masks, peephole, zoneout):  # fmt: skip
+    """Take one slice back through a chunk (rows), or through one phase of it (units)."""
+    h, c, gates = work
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
-    n0, n1 = share(N, s % row_slices, row_slices)
-    b0, b1 = share(B, s // row_slices, unit_slices)
-    by_units = unit_slices > 1
+    t0, t1, step = chunk
+    n0, n1 = share(N, s % split.row_slices, split.row_slices)
+    b0, b1 = share(B, s // split.row_slices, split.unit_slices)
+    by_units = split.unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
-    zone_key = zoneout_key(zoneout)
+    hm, zones = Panels(masks.hm, s * ROW_BLOCK * GATES * L), zones_of(zoneout)
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
-        at = dz_at + (t - t0) * dz_step
+        here = Blocks(dz.array, dz.at + (t - t0) * dz.step, dz.step, dz.block)
         for n in range(n0, n1, GROUP_ROWS):
             end = min(n + GROUP_ROWS, n1)
             if by_units and t < t1 - 1:
                 later = T - 2 - t if reverse else t + 1
-                backward_product(n, end, b0, b1, dh, dz, at + dz_step, dz_block, scratch, U_panels,
-                                 H, L, later, mask, h_mask, hm, hm_at, zoneout)  # fmt: skip
+                after = Blocks(dz.array, here.at + dz.step, dz.step, dz.block)
+                backward_product(n, end, b0, b1, gradients.dh, after, panels, H, L, later, masks,
+                                 hm, zones)  # fmt: skip
             if t >= t0:
-                backward_cell(activation, recurrent_activation, t, tx, n, end, b0, b1, h, c, gates,
-                              dy, dh, dc, dz, at, dz_block, mask, peephole, zoneout,
-                              zone_key)  # fmt: skip
+                backward_cell(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1, work,
+                              gradients, here, masks.mask, peephole, zones)  # fmt: skip
             if not by_units:
                 if far and t > 0:
                     prefetch_step(t - 1, n, end, c, gates)
-                backward_product(n, end, b0, b1, dh, dz, at, dz_block, scratch, U_panels, H, L,
-                                 tx, mask, h_mask, hm, hm_at, zoneout)  # fmt: skip
+                backward_product(n, end, b0, b1, gradients.dh, here, panels, H, L, tx, masks, hm,
+                                 zones)  # fmt: skip
 
 
 # --- all steps ------------------------------------------------------------------------------------
 
 
 @njit_inner
-def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recurrent_activation, x,
-                   W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx, scratch, reverse, mask, x_mask,
-                   h_mask, hm, peephole, dp, zoneout):  # fmt: skip
+def backward_slice(s, phase, split, activation, recurrent_activation, x, weights, of_work,
+                   of_gradients, scratch, reverse, of_masks, zoneout):  # fmt: skip
     """Do one slice of one phase."""
+    work, masks, gradients = Work(*of_work), Masks(*of_masks), Gradients(*of_gradients)
+    W, U, _, peephole = weights
+    _, _, _, dW, dU, db, dx, dp = of_gradients
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
+    sizes = Sizes(T, N, F, H, B, L)
+    partial, row_slices, unit_slices = split
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
     n0, n1 = share(N, s, slices)
     rows = (N + slices - 1) // slices if partial else N
     steps = chunk_steps(T, rows, B * width * scratch.itemsize, partial)
-    U_panels = L
-    W_panels = U_panels + B * B * width * L
-    sums = W_panels + V * B * width * L
+    U_panels = Panels(scratch, L)
+    W_panels = Panels(scratch, U_panels.at + B * B * width * L)
+    sums = W_panels.at + V * B * width * L
     size = B * (F + H + 1) * width
     if dp is not None:
         size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
-    hm_at = s * ROW_BLOCK * width
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
-        transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V)
+        transpose_slice(s, slices, U, W, scratch, U_panels.at, W_panels.at, V)
     elif stage == ADD:
-        add_partial(s, slices, scratch, sums, size, dW, dU, db, dp)
+        add_partial(s, slices, scratch, sums, size, gradients)
     else:
         if partial:
             chunk += s * steps * rows * B * width
             t0, t1 = max(0, T - steps), T
         while True:
-            dz, dz_at, dz_step, dz_block = place_dz(
-                gates, scratch, chunk, steps, rows, n0 if partial else 0, t0
-            )
+            dz = place_dz(work.gates, scratch, chunk, steps, rows, n0 if partial else 0, t0)
             if stage != GRADIENT:
-                recurrence_slice(s, row_slices, unit_slices, t0, t1, step, activation,
-                                 recurrent_activation, h, c, gates, dy, dh, dc, scratch, dz, dz_at,
-                                 dz_step, dz_block, U_panels, H, reverse, mask, h_mask, hm, hm_at,
-                                 peephole, zoneout)  # fmt: skip
+                recurrence_slice(s, split, (t0, t1, step), activation, recurrent_activation, work,
+                                 gradients, dz, U_panels, H, reverse, masks, peephole,
+                                 zoneout)  # fmt: skip
             if stage != RECURRENCE:
-                inputs_share(n0, n1, t0, t1, dx, x_mask, mask, scratch, dz, dz_at, dz_step,
-                             dz_block, W_panels, product, T, F, H, L, reverse)  # fmt: skip
+                own = Part(n0, n1, t0, t1)
+                inputs_share(own, dx, masks, dz, W_panels, product, sizes, reverse)
                 if partial:
-                    to_W = to_U = to_b = scratch
+                    part, to_W, to_U, to_b = own, scratch, scratch, scratch
                     W_at = sums + s * size
                     U_at = W_at + B * F * width
                     b_at = U_at + B * H * width
                     p_at = b_at + B * width
-                    first, last, m0, m1 = 0, B * (F + H + 1), n0, n1
+                    first, last = 0, B * (F + H + 1)
                 else:
+                    part = Part(np.int64(0), N, t0, t1)
                     to_W, to_U, to_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
                     W_at = U_at = b_at = p_at = 0
                     first, last = share(B * (F + H + 1), s, slices)
-                    m0, m1 = 0, N
-                gradient_share(first, last, m0, m1, t0, t1, x, h, c, hm, hm_at, h_mask, mask,
-                               scratch, dz, dz_at, dz_step, dz_block, F, H, L, to_W, W_at, to_U,
-                               U_at, to_b, b_at, dp, p_at, partial, reverse)  # fmt: skip
+                to_p = None
+                if dp is not None:
+                    to_p = Panels(scratch if partial else dp.reshape(-1), p_at)
+                to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
+                hm = Panels(masks.hm, s * ROW_BLOCK * width)
+                gradient_share(first, last, part, x, work, masks, hm, scratch, dz, sizes, to,
+                               reverse)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
@@ -193,9 +217,10 @@ def backward_slice(s, phase, partial, row_slices, unit_slices, activation, recur
 
 
 @njit_parallel
-def run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                 dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
-                 zoneout):  # fmt: skip
+def run_backward(
+    activation, recurrent_activation, x, weights, work, gradients, scratch, reverse, masks, zoneout
+):
+    W, U, _, _ = weights
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
     row_slices, unit_slices = schedule(T, N, F, H, threads)
@@ -206,42 +231,37 @@ def run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh,
         row_slices, unit_slices = slices, 1
     else:
         slices = row_slices * unit_slices
+    split = Split(partial, row_slices, unit_slices)
     rows = (N + slices - 1) // slices if partial else N
     steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)
     scratch[0] = 1.0
     for phase in range(phase_count(T, steps, partial, unit_slices)):
         if alone:
             for s in range(slices):
-                backward_slice(s, phase, partial, row_slices, unit_slices, activation,
-                               recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                               dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
-                               zoneout)  # fmt: skip
+                backward_slice(s, phase, split, activation, recurrent_activation, x, weights, work,
+                               gradients, scratch, reverse, masks, zoneout)  # fmt: skip
         else:
             for s in prange(slices):
-                backward_slice(np.int64(s), phase, partial, row_slices, unit_slices, activation,
-                               recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                               dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp,
+                backward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
+                               weights, work, gradients, scratch, reverse, masks,
                                zoneout)  # fmt: skip
 
 
-def lstm_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db,
-                  dx, scratch, reverse, mask, x_mask, h_mask, hm, peephole=None, dp=None,
-                  zoneout=None):  # fmt: skip
+def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
+                  masks, zoneout=None):  # fmt: skip
     """Compute all gradients of `lstm_forward`.
 
     Parameters
     ----------
-    x, W, U, h, c, gates, reverse, mask, x_mask, h_mask, hm, peephole, zoneout : as in the forward
-        pass and after it; with x_mask, x is the masked xm. gates may be overwritten.
-    dy : ndarray, shape (T, N, >= B * L), or (1, N, ...) for the gradient of the last output alone.
-    dh, dc : ndarray, shape (N, S). In: gradients of the last state from outside. Out: dh0, dc0.
-    dW, dU, db, dp : shaped as W, U, b, peephole. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or
-        None.
+    x, weights, work, reverse, masks, zoneout : as in the forward pass and after it; with x_mask, x
+        is the masked xm. work.gates may be overwritten.
+    gradients : Gradients.
     scratch : ndarray of `lstm_scratch_size` numbers.
 
     Notes
     -----
-    Overwrites (=) dh, dc, dW, dU, db, dp and dx. The same bits at any number of threads.
+    Overwrites (=) all gradients but dy. The same bits at any number of threads.
     """
-    run_backward(activation, recurrent_activation, x, W, U, h, c, gates, dy, dh, dc, dW, dU, db, dx,
-                 scratch, reverse, mask, x_mask, h_mask, hm, peephole, dp, zoneout)  # fmt: skip
+    run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
+                 tuple(gradients), scratch, reverse, tuple(masks),
+                 None if zoneout is None else tuple(zoneout))  # fmt: skip

@@ -5,6 +5,8 @@
 with peephole weights and zoneout where they are given.
 """
 
+from typing import Any, NamedTuple
+
 from nlstm.kernels.cpu.activations.emitters import activate, derivative, only_units, restored, saved
 from nlstm.kernels.cpu.lstm.zoneout import draw, mean_of_draws, row_key, zone_c, zone_h
 from nlstm.kernels.cpu.machine.jit import njit_inner
@@ -12,13 +14,42 @@ from nlstm.kernels.cpu.machine.simd import fma, load, splat, store, stream
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
 
 
+class Rows(NamedTuple):
+    """Rows first..last of a step: t in the order of computation, tx in that of x and the mask."""
+
+    t: Any
+    tx: Any
+    first: Any
+    last: Any
+
+
 @njit_inner
-def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, z_at, h, c, slots,
-                gates, past_caches, H, L, mask, peephole, zoneout, zone_key):  # fmt: skip
-    """Finish rows first..last of one unit block: gates from z, then c and h.
+def keep_gates(activation, recurrent_activation, gates, at, z, values, past_caches, L):
+    """Write what the backward pass needs of the gates, of z = (z_i, z_f, z_g, z_o) and `values`."""
+    i = saved(recurrent_activation, z[0], values[0])
+    f = saved(recurrent_activation, z[1], values[1])
+    g, o = saved(activation, z[2], values[2]), saved(recurrent_activation, z[3], values[3])
+    if past_caches:
+        stream(gates, at, i)
+        stream(gates, at + L, f)
+        stream(gates, at + 2 * L, g)
+        stream(gates, at + 3 * L, o)
+    else:
+        store(gates, at, i)
+        store(gates, at + L, f)
+        store(gates, at + 2 * L, g)
+        store(gates, at + 3 * L, o)
+
+
+@njit_inner
+def finish_cell(activation, recurrent_activation, rows, block, z, z_at, work, slots, past_caches, H,
+                L, mask, peephole, zones):  # fmt: skip
+    """Finish rows of one unit block: gates from z, then c and h.
 
     `slots` are those of h and c before and after the step. Masked rows keep their state.
     """
+    t, tx, first, last = rows
+    h, c, gates = work
     N, S = h.shape[1], h.shape[2]
     before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
     c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
@@ -41,37 +72,27 @@ def finish_cell(activation, recurrent_activation, t, tx, first, last, block, z, 
                 o = activate(recurrent_activation, z_o)
             c_new = only_units(activation, fma(f, c_old, i * g), H - block * L)
             squashed = activate(activation, c_new)
-            if zoneout is not None:
+            if zones is not None:
                 if gates is None:
-                    c_new = mean_of_draws(c, zoneout[3], c_old, c_new)
+                    c_new = mean_of_draws(c, zones.c_rate, c_old, c_new)
                 else:
-                    bits = draw(c, row_key(zone_key, t * N + n), block * L)
-                    c_new = zone_c(bits, zoneout[3], c_old, c_new)
+                    bits = draw(c, row_key(zones.key, t * N + n), block * L)
+                    c_new = zone_c(bits, zones.c_rate, c_old, c_new)
             if peephole is not None:
                 z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
                 o = activate(recurrent_activation, z_o)
             h_new = only_units(activation, o * squashed, H - block * L)
-            if zoneout is not None:
+            if zones is not None:
                 h_old = load(h, before + n * S)
                 if gates is None:
-                    h_new = mean_of_draws(h, zoneout[4], h_old, h_new)
+                    h_new = mean_of_draws(h, zones.h_rate, h_old, h_new)
                 else:
-                    h_new = zone_h(bits, zoneout[4], h_old, h_new)
+                    h_new = zone_h(bits, zones.h_rate, h_old, h_new)
             store(c, c_after + n * S, c_new)
             if gates is not None:
-                i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
-                g, o = saved(activation, z_g, g), saved(recurrent_activation, z_o, o)
                 at = ((t * gates.shape[1] + block) * N + n) * GATES * L
-                if past_caches:
-                    stream(gates, at, i)
-                    stream(gates, at + L, f)
-                    stream(gates, at + 2 * L, g)
-                    stream(gates, at + 3 * L, o)
-                else:
-                    store(gates, at, i)
-                    store(gates, at + L, f)
-                    store(gates, at + 2 * L, g)
-                    store(gates, at + 3 * L, o)
+                keep_gates(activation, recurrent_activation, gates, at, (z_i, z_f, z_g, z_o),
+                           (i, f, g, o), past_caches, L)  # fmt: skip
         store(h, after + n * S, h_new)
 
 
@@ -88,13 +109,16 @@ def mask_states(h, h_at, h_mask, n0, n1, k0, k1, out, at, L):
 
 
 @njit_inner
-def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, h, c, gates, dy, dh,
-                  dc, dz, dz_at, dz_block, mask, peephole, zoneout, zone_key):  # fmt: skip
-    """Turn dh and dc of step t into dz and the dc of the step before, for rows first..last.
+def backward_cell(activation, recurrent_activation, rows, b0, b1, work, gradients, dz, mask,
+                  peephole, zones):  # fmt: skip
+    """Turn dh and dc of a step into dz and the dc of the step before, for unit blocks b0..b1.
 
     Afterwards dh holds what goes past the product with U: nothing, or all of it where a row is
     masked or an element was zoned out.
     """
+    t, tx, first, last = rows
+    _, c, gates = work
+    dy, dh, dc = gradients.dy, gradients.dh, gradients.dc
     T, N, L = gates.shape[0], gates.shape[2], gates.shape[4]
     S, Sy, Sd = c.shape[2], dy.shape[2], dh.shape[1]
     width = GATES * L
@@ -103,7 +127,7 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
     for block in range(b0, b1):
         for n in range(first, last):
             dh_at, c_at = n * Sd + block * L, (t * N + n) * S + block * L
-            at = dz_at + block * dz_block + n * width
+            at = dz.at + block * dz.block + n * width
             dh_n = load(dh, dh_at)
             if has_dy:
                 dh_n = dh_n + load(dy, (dy_step * N + n) * Sy + block * L)
@@ -111,7 +135,7 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
                 store(dh, dh_at, dh_n)
                 zero = splat(gates, 0.0)
                 for gate in range(GATES):
-                    store(dz, at + gate * L, zero)
+                    store(dz.array, at + gate * L, zero)
             else:
                 gate_at = ((t * gates.shape[1] + block) * N + n) * width
                 kept_i, kept_f = load(gates, gate_at), load(gates, gate_at + L)
@@ -122,36 +146,36 @@ def backward_cell(activation, recurrent_activation, t, tx, first, last, b0, b1, 
                 )
                 g, o = restored(activation, kept_g), restored(recurrent_activation, kept_o)
                 c_old = load(c, c_at)
-                if zoneout is None:
+                if zones is None:
                     c_new = load(c, c_at + N * S)
                 else:
                     c_new = fma(f, c_old, i * g)
                     zero = splat(gates, 0.0)
-                    bits = draw(gates, row_key(zone_key, t * N + n), block * L)
-                    store(dh, dh_at, zone_h(bits, zoneout[4], dh_n, zero))
-                    dh_n = zone_h(bits, zoneout[4], zero, dh_n)
+                    bits = draw(gates, row_key(zones.key, t * N + n), block * L)
+                    store(dh, dh_at, zone_h(bits, zones.h_rate, dh_n, zero))
+                    dh_n = zone_h(bits, zones.h_rate, zero, dh_n)
                 act_c = activate(activation, c_new)
                 dz_o = dh_n * act_c * derivative(recurrent_activation, kept_o)
                 dc_n = load(dc, dh_at)
                 if peephole is not None:
                     dc_n = fma(dz_o, load(peephole, (block * PEEPHOLES + 2) * L), dc_n)
-                if zoneout is not None:
-                    dc_past = zone_c(bits, zoneout[3], dc_n, zero)
-                    dc_n = zone_c(bits, zoneout[3], zero, dc_n)
+                if zones is not None:
+                    dc_past = zone_c(bits, zones.c_rate, dc_n, zero)
+                    dc_n = zone_c(bits, zones.c_rate, zero, dc_n)
                 slope = derivative(activation, saved(activation, c_new, act_c))
                 dc_n = fma(dh_n * o, slope, dc_n)
                 dz_i = dc_n * g * derivative(recurrent_activation, kept_i)
                 dz_f = dc_n * c_old * derivative(recurrent_activation, kept_f)
-                store(dz, at, dz_i)
-                store(dz, at + L, dz_f)
-                store(dz, at + 2 * L, dc_n * i * derivative(activation, kept_g))
-                store(dz, at + 3 * L, dz_o)
+                store(dz.array, at, dz_i)
+                store(dz.array, at + L, dz_f)
+                store(dz.array, at + 2 * L, dc_n * i * derivative(activation, kept_g))
+                store(dz.array, at + 3 * L, dz_o)
                 dc_n = dc_n * f
                 if peephole is not None:
                     dc_n = fma(dz_i, load(peephole, block * PEEPHOLES * L), dc_n)
                     dc_n = fma(dz_f, load(peephole, (block * PEEPHOLES + 1) * L), dc_n)
-                if zoneout is not None:
+                if zones is not None:
                     dc_n = dc_n + dc_past
                 store(dc, dh_at, dc_n)
-                if mask is not None and zoneout is None:
+                if mask is not None and zones is None:
                     store(dh, dh_at, splat(gates, 0.0))

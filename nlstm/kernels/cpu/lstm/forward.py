@@ -13,7 +13,7 @@ References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.lstm.cell import finish_cell, mask_states
+from nlstm.kernels.cpu.lstm.cell import Rows, finish_cell, mask_states
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
     GATED_ROWS,
@@ -22,7 +22,7 @@ from nlstm.kernels.cpu.lstm.schedule import (
     projected_steps,
     schedule,
 )
-from nlstm.kernels.cpu.lstm.zoneout import zoneout_key
+from nlstm.kernels.cpu.lstm.zoneout import zones_of
 from nlstm.kernels.cpu.machine.jit import (
     flush_denormals,
     njit_inner,
@@ -134,10 +134,13 @@ def phase_at(phase, T, projected_steps, by_units):
 
 
 @njit_inner
-def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation,
-                  recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask,
-                  hm, peephole, zoneout):  # fmt: skip
+def forward_slice(s, phase, split, activation, recurrent_activation, x, weights, work, scratch,
+                  reverse, masks, zoneout):  # fmt: skip
     """Take the rows and unit blocks of slice `s` through the steps of one phase."""
+    projected_steps, row_slices, unit_slices = split
+    W, U, b, peephole = weights
+    h, c, gates = work
+    mask, _, _, h_mask, hm = masks
     T, N, Sx = x.shape[0], x.shape[1], x.shape[2]
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     S = h.shape[2]
@@ -152,7 +155,7 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
     if gates is not None:
         large = gates.size * gates.itemsize > CACHED_BYTES
         past_caches = large and projected_steps == 0 and is_aligned(gates)
-    zone_key = zoneout_key(zoneout)
+    zones = zones_of(zoneout)
     mode = flush_denormals()
     if project:
         project_slice(b0, b1, t0, t1, x, W, b, gates, scratch, B, L, reverse, mask)
@@ -195,9 +198,9 @@ def forward_slice(s, phase, projected_steps, row_slices, unit_slices, activation
                                 start = place
                             h_at = seen + (n - first) * B * width
                             add_by_gate(end - n, place, start, hm, h_at, B * width, U, U_at, H, L)
-                    finish_cell(activation, recurrent_activation, t, tx, n, end, block, scratch, z,
-                                h, c, slots, gates, past_caches, H, L, mask, peephole, zoneout,
-                                zone_key)  # fmt: skip
+                    rows = Rows(t, tx, n, end)
+                    finish_cell(activation, recurrent_activation, rows, block, scratch, z, work,
+                                slots, past_caches, H, L, mask, peephole, zones)  # fmt: skip
     fence()
     restore_denormals(mode)
 
@@ -227,60 +230,52 @@ def mask_inputs_by_gate(x, x_mask, xm):
 
 @njit_parallel
 def run_forward(
-    activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask, h_mask, hm,
-    peephole, zoneout,
-):  # fmt: skip
-    T, N = x.shape[0], x.shape[1]
-    F, H = W.shape[1], U.shape[1]
+    activation, recurrent_activation, x, weights, work, scratch, reverse, masks, zoneout
+):
+    W, U, _, _ = weights
+    T, N, F, H = x.shape[0], x.shape[1], W.shape[1], U.shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
-    slices = row_slices * unit_slices
+    slices, split = row_slices * unit_slices, (steps, row_slices, unit_slices)
     for phase in range(phase_count(T, steps, unit_slices > 1)):
         if slices == 1:
-            forward_slice(np.int64(0), phase, steps, row_slices, unit_slices, activation,
-                          recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                          h_mask, hm, peephole, zoneout)  # fmt: skip
+            forward_slice(np.int64(0), phase, split, activation, recurrent_activation, x, weights,
+                          work, scratch, reverse, masks, zoneout)  # fmt: skip
         else:
             for s in prange(slices):
-                forward_slice(np.int64(s), phase, steps, row_slices, unit_slices, activation,
-                              recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                              h_mask, hm, peephole, zoneout)  # fmt: skip
+                forward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
+                              weights, work, scratch, reverse, masks, zoneout)  # fmt: skip
 
 
-def lstm_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch,
-                 reverse, mask, x_mask, xm, h_mask, hm, peephole=None,
+def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
                  zoneout=None):  # fmt: skip
     """Run an LSTM over all time steps of a batch.
 
     Parameters
     ----------
     activation, recurrent_activation : markers of `nlstm.kernels.cpu.activations.emitters`.
-    x : ndarray, shape (T, N, >= F). W, U : gate weights (B, F, 4, L), (B, H, 4, L). b : (B, 4, L).
-    h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0 holds the
-        initial state; the rest is overwritten.
-    gates : ndarray of `lstm_gates_shape`, or None. Overwritten; hand it on to `lstm_backward`.
+    x : ndarray, shape (T, N, >= F).
+    weights : Weights. b is there always.
+    work : Work. h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0
+        holds the initial state; the rest is overwritten. gates : overwritten. Hand it on to
+        `lstm_backward`.
     scratch : ndarray of `lstm_scratch_size` numbers.
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
-    mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
-    x_mask : ndarray, shape (N, F), or None. Multiplies x at every step; xm, shaped as x, receives
-        the product. With h_mask it may have a mask a gate, (4, N, F); then xm has the shape
-        (T, N, ceil(F / L) * 4, L).
-    h_mask : ndarray, shape (4, N, S), or None. One mask a gate on h'; hm, `lstm_masked_size`
-        numbers, is scratch for the products.
-    peephole : ndarray, shape (B, 3, L), or None. Weights for i, f and o.
-    zoneout : (seed, step, stream, c rate, h rate) or None. Draws by
-        `nlstm.kernels.cpu.lstm.zoneout`; without gates the mean of the draws.
-        step : ndarray(int64), shape (1,).
+    masks : Masks. xm and hm are overwritten.
+    zoneout : Zoneout or None. Draws by `nlstm.kernels.cpu.lstm.zoneout`; without gates the mean of
+        the draws.
 
     Notes
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
+    _, x_mask, xm, h_mask, _ = masks
     if x_mask is not None:
         write = mask_inputs if x_mask.ndim == 2 else mask_inputs_by_gate
         write(x, x_mask, xm)
         x = xm
     if h_mask is not None:
         load_gate_tile(x.dtype)
-    run_forward(activation, recurrent_activation, x, W, U, b, h, c, gates, scratch, reverse, mask,
-                h_mask, hm, peephole, zoneout)  # fmt: skip
+    # As plain tuples: of a named one it takes Numba microseconds to find the type.
+    run_forward(activation, recurrent_activation, x, tuple(weights), tuple(work), scratch, reverse,
+                tuple(masks), None if zoneout is None else tuple(zoneout))  # fmt: skip

@@ -4,6 +4,7 @@ chosen.
 
 import os
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import config
@@ -35,6 +36,17 @@ PROJECTED_ROWS = 512  # of inputs that share one reading of large W
 ROWS_PER_THREAD = 4  # at least: fewer leave the register tile half empty
 MOST_SLICES = 64
 GATED_ROWS = 64  # whose four masked states stay in the second-level cache beside U
+
+
+class Sizes(NamedTuple):
+    """Steps, rows, inputs, units, blocks of units, lanes."""
+
+    T: Any
+    N: Any
+    F: Any
+    H: Any
+    B: Any
+    L: Any
 
 
 def lstm_gates_shape(T, N, H, dtype):

@@ -22,7 +22,7 @@ from nlstm.kernels.cpu.products.few_columns import (
     has_few_columns,
     transpose_columns,
 )
-from nlstm.kernels.cpu.products.gemm import tile_count, tile_edge
+from nlstm.kernels.cpu.products.gemm import Matrix, Panels, tile_count, tile_edge
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES, blocks
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, tile
 
@@ -167,8 +167,9 @@ def dense_layer(row, parameters, work, N, L):
     count = tile_count(N)
     if few:
         transpose_columns(parameters, row[KERNEL], K, O, work, 0, L)
-        few_columns_forward(work, row[IN], row[IN_ROW], 0, N, O, work, 0, parameters, row[BIAS],
-                            work, row[OUT], row[OUT_ROW], K, L)  # fmt: skip
+        x = Matrix(work, row[IN], row[IN_ROW])
+        y = Matrix(work, row[OUT], row[OUT_ROW])
+        few_columns_forward(x, 0, N, O, Panels(work, 0), parameters, row[BIAS], y, K, L)
     for v in range(0, V, VECTORS):
         vectors = min(VECTORS, V - v)
         for index in range(count):

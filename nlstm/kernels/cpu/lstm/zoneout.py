@@ -10,6 +10,8 @@ Reference: Krueger et al. 2017, "Zoneout: Regularizing RNNs by randomly preservi
 activations", ICLR. h is computed from the state before its own zoneout.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -20,13 +22,21 @@ from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import Emitter, Vector, fma, splat
 
 
+class Zones(NamedTuple):
+    """The key of this training step's draws, and the rates of c and h."""
+
+    key: Any
+    c_rate: Any
+    h_rate: Any
+
+
 @njit_inner
-def zoneout_key(zoneout):
-    """Return the key of this training step; zoneout is (seed, step, stream, c rate, h rate)."""
+def zones_of(zoneout):
+    """Return the `Zones` of a `Zoneout`; None for None."""
     if zoneout is None:
-        return ONE
-    seed, step, stream, _, _ = zoneout
-    return _key(seed, step[0], stream)
+        return None
+    seed, step, stream, c_rate, h_rate = zoneout
+    return Zones(_key(seed, step[0], stream), c_rate, h_rate)
 
 
 @njit_inner

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numba
 
-KERNELS = Path(__file__).resolve().parents[1]
+CPU = Path(__file__).resolve().parents[1]
+FOLDERS = (CPU, CPU.parent / "shared")
 
 
 def user_cache_folder():
@@ -33,12 +34,13 @@ def user_cache_folder():
     return Path(base) / "nlstm"
 
 
-def source_hash(folder=KERNELS):
+def source_hash(*folders):
     """Return a hash of every source file of the kernels, Numba's version and the processors."""
     digest = hashlib.sha256(f"{numba.__version__} {os.cpu_count()}".encode())
-    for file in sorted(folder.rglob("*.py")):
-        name = file.relative_to(folder).as_posix()
-        digest.update(name.encode() + b"\0" + file.read_bytes())
+    for folder in folders or FOLDERS:
+        for file in sorted(folder.rglob("*.py")):
+            name = file.relative_to(folder).as_posix()
+            digest.update(name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
 

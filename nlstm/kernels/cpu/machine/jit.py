@@ -8,6 +8,7 @@ machine would.
 import functools
 import os
 import threading
+from types import FunctionType
 
 import numba
 import numpy as np
@@ -15,10 +16,12 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.registry import cpu_target
+from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.machine.cache import cache_folder, kernel_cache
 from nlstm.kernels.cpu.machine.linking import KernelCompiler
+from nlstm.kernels.cpu.machine.pruning import PruningCompiler
 
 
 @functools.cache
@@ -58,7 +61,8 @@ def njit(function=None, **options):
     options = {"pipeline_class": KernelCompiler} | options
     with kernel_cache():
         # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
-        return numba.njit(function, cache=True, error_model="numpy", **options)
+        # No NRT: arrays are the caller's, so their references need not be counted at every call.
+        return numba.njit(function, cache=True, error_model="numpy", _nrt=False, **options)
 
 
 _entry = threading.Lock()
@@ -83,11 +87,31 @@ def njit_parallel(function):
     return guarded
 
 
+def two_forms(function):
+    """Compile a kernel of slices twice; return its forms (on one thread, on all threads).
+
+    Called as ``forms[work >= enough](...)``, by whether the work is worth waking a second thread.
+    Each is compiled where it is first called, so small models never compile the parallel one, whose
+    compilation takes longer. `function` is named ``..._forms`` and cuts its work into
+    `slice_count()` slices, which are one in the serial form; any cut gives the same bits.
+    """
+    name = function.__name__.removesuffix("_forms")
+
+    def form(ending):
+        code = function.__code__.replace(co_name=name + ending, co_qualname=name + ending)
+        found = FunctionType(code, function.__globals__, name + ending, function.__defaults__)
+        # By its name the cache knows one form from the other.
+        return functools.wraps(function, ("__module__", "__doc__"), ())(found)
+
+    return njit(form("_alone")), njit_parallel(form("_parallel"))
+
+
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
-# time.
+# time. A kernel that counts references cannot call one that returns an array.
 njit_inner = functools.partial(
-    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True
-)
+    numba.njit, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, _nrt=False,
+    pipeline_class=PruningCompiler,
+)  # fmt: skip
 
 
 def start_threads():
@@ -112,11 +136,27 @@ def thread_count(typingctx):
     start_threads()  # makes the symbol known
 
     def codegen(context, builder, signature, args):
-        word = ir.IntType(64)
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(word, []), "get_num_threads"
-        )
-        return builder.call(function, [])
+        return _call_thread_count(builder)
+
+    return types.int64(), codegen
+
+
+def _call_thread_count(builder):
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.IntType(64), []), "get_num_threads"
+    )
+    return builder.call(function, [])
+
+
+@intrinsic
+def slice_count(typingctx):
+    """The number of threads a parallel loop of this kernel gets; 1 in its serial form."""
+    start_threads()
+
+    def codegen(context, builder, signature, args):
+        if not ConfigStack().top().auto_parallel.enabled:
+            return ir.IntType(64)(1)
+        return _call_thread_count(builder)
 
     return types.int64(), codegen
 

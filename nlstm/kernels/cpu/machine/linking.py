@@ -6,8 +6,9 @@ each of its callers. Here all of them stay as they are until they are part of th
 """
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
 from numba.core.compiler_lock import global_compiler_lock
+
+from nlstm.kernels.cpu.machine.pruning import PruningCompiler
 
 
 class WithoutAddresses:
@@ -43,7 +44,7 @@ class KernelLibrary(JITCodeLibrary):
         passes.run(self._final_module, builder)
 
 
-class KernelCompiler(Compiler):
+class KernelCompiler(PruningCompiler):
     """Compile a kernel; what is compiled for it meanwhile becomes part of it."""
 
     @global_compiler_lock  # what another thread compiles is not to become a part

@@ -7,7 +7,8 @@ nearest caches; the factors of all its rows; the gates and c; the factors of c; 
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units, saved
+from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units
+from nlstm.kernels.cpu.lstm.cell import Rows, keep_gates
 from nlstm.kernels.cpu.lstm.forward import any_row
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
@@ -30,7 +31,6 @@ from nlstm.kernels.cpu.machine.simd import (
     load,
     splat,
     store,
-    stream,
     sum_lanes,
 )
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
@@ -97,15 +97,17 @@ def factor_of(z, at, B, H, L):
 
 
 @njit_inner
-def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gain_x, gain_h, c, gates,
-                past_caches, factors, at, H, L):  # fmt: skip
+def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gains, work, past_caches, at,
+                H, L):  # fmt: skip
     """Compute the gates and c of one row; o is left in place of z_o. Return the sum of c."""
+    gain_x, gain_h, _, _ = gains
+    _, c, gates, factors = work
     B, N, S, width = b.shape[0], c.shape[1], c.shape[2], GATES * L
     before, after = (t * N + n) * S, ((t + 1) * N + n) * S
     of_x, of_h = splat(z, factors[at]), splat(z, factors[at + 1])
     total = splat(z, 0.0)
     for block in range(B):
-        w, x_at, h_at = block * width, zx + block * GROUP_ROWS * width, zh
+        w, x_at = block * width, zx + block * GROUP_ROWS * width
         h_at = zh + block * GROUP_ROWS * width
         z_i = fma(load(z, x_at) * of_x, load(gain_x, w), load(b, w))
         z_i = fma(load(z, h_at) * of_h, load(gain_h, w), z_i)
@@ -123,19 +125,9 @@ def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gain_x, ga
         store(c, after + block * L, c_new)
         store(z, x_at + 3 * L, o)
         if gates is not None:
-            i, f = saved(recurrent_activation, z_i, i), saved(recurrent_activation, z_f, f)
-            g, o = saved(activation, z_g, g), saved(recurrent_activation, z_o, o)
             to = ((t * B + block) * N + n) * width
-            if past_caches:
-                stream(gates, to, i)
-                stream(gates, to + L, f)
-                stream(gates, to + 2 * L, g)
-                stream(gates, to + 3 * L, o)
-            else:
-                store(gates, to, i)
-                store(gates, to + L, f)
-                store(gates, to + 2 * L, g)
-                store(gates, to + 3 * L, o)
+            keep_gates(activation, recurrent_activation, gates, to, (z_i, z_f, z_g, z_o),
+                       (i, f, g, o), past_caches, L)  # fmt: skip
     return sum_lanes(total)
 
 
@@ -150,11 +142,15 @@ def spread_of(c, at, mean, B, H, L):
 
 
 @njit_inner
-def forward_group(activation, recurrent_activation, t, tx, n0, n1, x, W_at, U_at, b, gain_x, gain_h,
-                  gain_c, offset_c, h, c, gates, past_caches, factors, scratch, zx, zh, F, H, L,
-                  mask):  # fmt: skip
-    """Take rows n0..n1 through one step."""
-    B, N, Sx, S, width = b.shape[0], h.shape[1], x.shape[2], h.shape[2], GATES * L
+def forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches, scratch,
+                  places, F, H, mask):  # fmt: skip
+    """Take rows through one step; `places` of W, U, x W and h U are in scratch."""
+    t, tx, n0, n1 = rows
+    W_at, U_at, zx, zh = places
+    _, _, gain_c, offset_c = gains
+    h, c, _, factors = work
+    B, L, N, Sx, S = b.shape[0], b.shape[2], h.shape[1], x.shape[2], h.shape[2]
+    width = GATES * L
     if any_row(mask, tx, n0, n1):
         multiply(n0, n1, x, tx * N * Sx, Sx, scratch, W_at, F, scratch, zx, B, L)
         multiply(n0, n1, h, t * N * S, S, scratch, U_at, H, scratch, zh, B, L)
@@ -167,8 +163,7 @@ def forward_group(activation, recurrent_activation, t, tx, n0, n1, x, W_at, U_at
         at, row = (t * N + n) * FACTORS, (n - n0) * width
         if mask is None or mask[tx, n]:
             total = gates_and_c(activation, recurrent_activation, t, n, scratch, zx + row, zh + row,
-                                b, gain_x, gain_h, c, gates, past_caches, factors, at, H,
-                                L)  # fmt: skip
+                                b, gains, work, past_caches, at, H, L)  # fmt: skip
             factors[at + 2] = total / H
         else:
             before, after = (t * N + n) * S, ((t + 1) * N + n) * S
@@ -192,9 +187,10 @@ def forward_group(activation, recurrent_activation, t, tx, n0, n1, x, W_at, U_at
 
 
 @njit_inner
-def forward_slice(s, slices, activation, recurrent_activation, x, b, gain_x, gain_h, gain_c,
-                  offset_c, h, c, gates, factors, scratch, F, H, reverse, mask):  # fmt: skip
+def forward_slice(s, slices, activation, recurrent_activation, x, b, gains, work, scratch, F, H,
+                  reverse, mask):  # fmt: skip
     """Take one slice of the rows through all steps."""
+    _, _, gates, _ = work
     T, N, B, L = x.shape[0], x.shape[1], b.shape[0], b.shape[2]
     width = GATES * L
     n0, n1 = share(N, s, slices)
@@ -209,29 +205,28 @@ def forward_slice(s, slices, activation, recurrent_activation, x, b, gain_x, gai
     for t in range(T):
         tx = T - 1 - t if reverse else t
         for n in range(n0, n1, GROUP_ROWS):
-            forward_group(activation, recurrent_activation, t, tx, n, min(n + GROUP_ROWS, n1), x,
-                          W_at, U_at, b, gain_x, gain_h, gain_c, offset_c, h, c, gates, past_caches,
-                          factors, scratch, zx, zh, F, H, L, mask)  # fmt: skip
+            rows = Rows(t, tx, n, min(n + GROUP_ROWS, n1))
+            forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches,
+                          scratch, (W_at, U_at, zx, zh), F, H, mask)  # fmt: skip
     fence()
     restore_denormals(mode)
 
 
 @njit_parallel
-def run_forward(activation, recurrent_activation, x, W, U, b, gain_x, gain_h, gain_c, offset_c, h,
-                c, gates, factors, scratch, reverse, mask):  # fmt: skip
+def run_forward(activation, recurrent_activation, x, weights, gains, work, scratch, reverse, mask):
     """Centre the weights, which takes the mean out of every product, and run all steps."""
+    W, U, b, _ = weights
+    h, c, gates, factors = work
     T, N = x.shape[0], x.shape[1]
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
-    zero, flat = np.int64(0), factors.reshape(-1)
+    zero, flat_work = np.int64(0), (h, c, gates, factors.reshape(-1))
     centre(W.reshape(-1), zero, scratch, zero, F, zero, F, B, H, L)
     centre(U.reshape(-1), zero, scratch, B * F * GATES * L, H, zero, H, B, H, L)
     slices = min(row_slices(N), thread_count())
     if slices == 1 or is_alone(T, N, F, H):
-        forward_slice(zero, np.int64(1), activation, recurrent_activation, x, b, gain_x, gain_h,
-                      gain_c, offset_c, h, c, gates, flat, scratch, F, H, reverse,
-                      mask)  # fmt: skip
+        forward_slice(zero, np.int64(1), activation, recurrent_activation, x, b, gains, flat_work,
+                      scratch, F, H, reverse, mask)  # fmt: skip
     else:
         for s in prange(slices):
-            forward_slice(np.int64(s), slices, activation, recurrent_activation, x, b, gain_x,
-                          gain_h, gain_c, offset_c, h, c, gates, flat, scratch, F, H, reverse,
-                          mask)  # fmt: skip
+            forward_slice(np.int64(s), slices, activation, recurrent_activation, x, b, gains,
+                          flat_work, scratch, F, H, reverse, mask)  # fmt: skip

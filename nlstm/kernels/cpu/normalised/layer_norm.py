@@ -6,7 +6,7 @@ References: Ba, Kiros & Hinton 2016, "Layer normalization".
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel, thread_count
+from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["layer_norm_backward", "layer_norm_forward"]
@@ -57,14 +57,9 @@ def forward_rows(x, gamma, beta, epsilon, features, statistics, y, first, last):
             y[r, k] = 0
 
 
-@njit
-def forward_alone(x, gamma, beta, epsilon, features, statistics, y):
-    forward_rows(x, gamma, beta, epsilon, features, statistics, y, np.int64(0), x.shape[0])
-
-
-@njit_parallel
-def forward_parallel(x, gamma, beta, epsilon, features, statistics, y):
-    slices = thread_count()
+@two_forms
+def forward_forms(x, gamma, beta, epsilon, features, statistics, y):
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[0], np.int64(s), slices)
         forward_rows(x, gamma, beta, epsilon, features, statistics, y, first, last)
@@ -80,8 +75,7 @@ def layer_norm_forward(x, gamma, beta, epsilon, features, statistics, y):
     statistics : ndarray, shape (R, 2). Overwritten (=); hand it on to `layer_norm_backward`.
     y : ndarray, shape (R, S). Overwritten (=), its padding with 0.
     """
-    forward = forward_alone if y.size < SMALL_WORK else forward_parallel
-    forward(x, gamma, beta, epsilon, features, statistics, y)
+    forward_forms[y.size >= SMALL_WORK](x, gamma, beta, epsilon, features, statistics, y)
 
 
 @njit_inner
@@ -107,19 +101,9 @@ def weights_columns(x, statistics, dy, dgamma, dbeta, first, last):
             dbeta[k] += dy[r, k]
 
 
-@njit
-def backward_alone(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
-    zero = np.int64(0)
-    dgamma[features:] = 0
-    dbeta[features:] = 0
-    weights_columns(x, statistics, dy, dgamma, dbeta, zero, features)
-    if dx is not None:
-        inputs_rows(x, gamma, features, statistics, dy, dx, zero, x.shape[0])
-
-
-@njit_parallel
-def backward_parallel(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
-    slices = thread_count()
+@two_forms
+def backward_forms(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
+    slices = slice_count()
     dgamma[features:] = 0
     dbeta[features:] = 0
     for s in prange(slices):
@@ -141,5 +125,4 @@ def layer_norm_backward(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
     dgamma, dbeta : ndarray, shaped as gamma and beta. Overwritten (=), padding with 0.
     dx : ndarray, shape (R, S), or None. Overwritten (=), its padding with 0.
     """
-    backward = backward_alone if dy.size < SMALL_WORK else backward_parallel
-    backward(x, gamma, features, statistics, dy, dgamma, dbeta, dx)
+    backward_forms[dy.size >= SMALL_WORK](x, gamma, features, statistics, dy, dgamma, dbeta, dx)

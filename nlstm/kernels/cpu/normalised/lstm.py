@@ -20,18 +20,9 @@ from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.lstm.forward import mask_inputs
 from nlstm.kernels.cpu.lstm.schedule import chunk_steps
 from nlstm.kernels.cpu.machine.jit import lanes
-from nlstm.kernels.cpu.normalised.backward import (
-    gradient_size,
-    is_partial,
-    places,
-    run_backward,
-)
-from nlstm.kernels.cpu.normalised.forward import (
-    FACTORS,
-    GROUP_ROWS,
-    row_slices,
-    run_forward,
-)
+from nlstm.kernels.cpu.normalised.backward import run_backward
+from nlstm.kernels.cpu.normalised.forward import FACTORS, GROUP_ROWS, row_slices, run_forward
+from nlstm.kernels.cpu.normalised.memory import Cut, is_partial, memory_of
 from nlstm.kernels.cpu.products.layout import GATES, blocks
 
 
@@ -43,43 +34,44 @@ def normalised_factors_shape(T, N):
 def normalised_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need."""
     L, B, itemsize = lanes(dtype), blocks(H, dtype), np.dtype(dtype).itemsize
-    slices, size = row_slices.py_func(N), gradient_size.py_func(F, H, B, L)
-    partial = is_partial.py_func(slices, size, itemsize)
+    slices = row_slices.py_func(N)
+    partial = is_partial(slices, F, H, B, L, itemsize)
     rows = -(-N // slices) if partial else N
     steps = chunk_steps.py_func(T, rows, B * GATES * L * itemsize, partial)
-    *_, backward = places.py_func(slices, rows, steps, partial, size, F, H, B, L)
+    backward = memory_of(Cut(slices, partial, rows, steps), F, H, B, L).end
     return max((F + H + 2 * slices * GROUP_ROWS) * B * GATES * L, backward)
 
 
-def normalised_forward(activation, recurrent_activation, x, W, U, b, gains, h, c, kept, scratch,
-                       reverse, mask, x_mask, xm):  # fmt: skip
+def normalised_forward(activation, recurrent_activation, x, weights, gains, work, scratch, reverse,
+                       masks):  # fmt: skip
     """Run an LSTM with layer normalisation; arguments as in `lstm_forward` where not named here.
 
     Parameters
     ----------
-    gains : (a_x, a_h, a_c, b_c), gate biases (B, 4, L) and bias panels (B, L).
-    h, c : states, shape (T + 1, N, S).
-    kept : (gates of `lstm_gates_shape` or None, factors of `normalised_factors_shape`).
-        Overwritten; hand them on to `normalised_backward`.
+    weights : Weights, without peephole. gains : Gains.
+    work : NormalisedWork. h, c : states, shape (T + 1, N, S). gates, factors : overwritten; hand
+        them on to `normalised_backward`.
     scratch : ndarray of `normalised_scratch_size` numbers.
+    masks : Masks. No h_mask.
     """
+    mask, x_mask, xm, _, _ = masks
     if x_mask is not None:
         mask_inputs(x, x_mask, xm)
         x = xm
-    run_forward(activation, recurrent_activation, x, W, U, b, *gains, h, c, *kept, scratch, reverse,
-                mask)  # fmt: skip
+    run_forward(activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work),
+                scratch, reverse, mask)  # fmt: skip
 
 
-def normalised_backward(activation, recurrent_activation, x, W, U, gains, h, c, kept, dy, dh, dc,
-                        dW, dU, db, dgains, dx, scratch, reverse, mask, x_mask):  # fmt: skip
+def normalised_backward(activation, recurrent_activation, x, weights, gains, work, gradients,
+                        dgains, scratch, reverse, masks):  # fmt: skip
     """Compute all gradients of `normalised_forward`, as `lstm_backward` does.
 
     Parameters
     ----------
-    dgains : shaped as gains. Overwritten.
+    dgains : Gains, shaped as gains. Overwritten.
     """
-    run_backward(activation, recurrent_activation, x, W, U, *gains, h, c, *kept, dy, dh, dc, dW, dU,
-                 db, *dgains, dx, scratch, reverse, mask, x_mask)  # fmt: skip
+    run_backward(activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work),
+                 tuple(gradients), tuple(dgains), scratch, reverse, tuple(masks))  # fmt: skip
 
 
 @functools.cache

@@ -1,31 +1,18 @@
 """Optimizer rules that scale each weight's step by the gradients it has seen.
 
-Layout of the file, serial and parallel forms, `settings` and `step` as in `optimizers`.
+Layout of the file, `settings` and `step` as in `descent`.
 """
 
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, njit_parallel, restore_denormals
-
-__all__ = [
-    "adam_update",
-    "adam_update_parallel",
-    "adamax_update",
-    "adamax_update_parallel",
-    "nadam_update",
-    "nadam_update_parallel",
-    "rmsprop_update",
-    "rmsprop_update_parallel",
-]
-
-CHUNK = 16384  # parameters a thread takes at a time; 64 KB of float32 in each of the four arrays
+from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, restore_denormals, two_forms
+from nlstm.kernels.cpu.optimizers.chunks import chunk_count, chunk_range
 
 
 @njit(inline="always")
-def _adam_slice(
-    value, gradient, momentum, velocity, largest, start, stop, alpha, kept_1, kept_2, epsilon
-):
+def _adam_slice(value, gradient, momentum, velocity, largest, start, stop, constants):
+    alpha, kept_1, kept_2, epsilon = constants
     mode = flush_denormals()  # squares of small gradients are such numbers
     for i in range(start, stop):
         g = gradient[i]
@@ -50,8 +37,8 @@ def _adam_constants(settings, step, like):
     return real(alpha), real(1.0 - beta_1), real(1.0 - beta_2), real(epsilon)
 
 
-@njit
-def adam_update(value, gradient, momentum, velocity, largest, settings, step):
+@two_forms
+def adam_update_forms(value, gradient, momentum, velocity, largest, settings, step):
     """Take one step of Adam.
 
     Parameters
@@ -71,32 +58,10 @@ def adam_update(value, gradient, momentum, velocity, largest, settings, step):
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", section 2.
     Reddi, Kale & Kumar 2018, "On the convergence of Adam and beyond".
     """
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    _adam_slice(
-        value, gradient, momentum, velocity, largest, 0, value.size, alpha, kept_1, kept_2, epsilon
-    )
-
-
-@njit_parallel
-def adam_update_parallel(value, gradient, momentum, velocity, largest, settings, step):
-    """Take one step of Adam on all threads; arguments and bits as `adam_update`."""
-    alpha, kept_1, kept_2, epsilon = _adam_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
-        _adam_slice(
-            value,
-            gradient,
-            momentum,
-            velocity,
-            largest,
-            start,
-            stop,
-            alpha,
-            kept_1,
-            kept_2,
-            epsilon,
-        )
+    constants = _adam_constants(settings, step, value)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
+        _adam_slice(value, gradient, momentum, velocity, largest, start, stop, constants)
 
 
 @njit(inline="always")
@@ -135,8 +100,8 @@ def _nadam_constants(product, settings, step, like):
     )
 
 
-@njit
-def nadam_update(value, gradient, momentum, velocity, product, settings, step):
+@two_forms
+def nadam_update_forms(value, gradient, momentum, velocity, product, settings, step):
     """Take one step of Adam with Nesterov's momentum.
 
     Arguments as `adam_update`, but for
@@ -147,21 +112,14 @@ def nadam_update(value, gradient, momentum, velocity, product, settings, step):
     Dozat 2016, "Incorporating Nesterov momentum into Adam".
     """
     constants = _nadam_constants(product, settings, step, value)
-    _nadam_slice(value, gradient, momentum, velocity, 0, value.size, constants)
-
-
-@njit_parallel
-def nadam_update_parallel(value, gradient, momentum, velocity, product, settings, step):
-    """As `nadam_update`, on all threads."""
-    constants = _nadam_constants(product, settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _nadam_slice(value, gradient, momentum, velocity, start, stop, constants)
 
 
 @njit(inline="always")
-def _adamax_slice(value, gradient, momentum, norm, start, stop, alpha, kept_1, beta_2, epsilon):
+def _adamax_slice(value, gradient, momentum, norm, start, stop, constants):
+    alpha, kept_1, beta_2, epsilon = constants
     mode = flush_denormals()
     for i in range(start, stop):
         g = gradient[i]
@@ -181,30 +139,21 @@ def _adamax_constants(settings, step, like):
     return real(alpha), real(1.0 - settings[1]), real(settings[2]), real(settings[3])
 
 
-@njit
-def adamax_update(value, gradient, momentum, norm, settings, step):
+@two_forms
+def adamax_update_forms(value, gradient, momentum, norm, settings, step):
     """Take one step of Adamax: Adam with the largest gradient in place of the mean square.
 
     Arguments as `adam_update`. Kingma & Ba 2015, section 7.
     """
-    alpha, kept_1, beta_2, epsilon = _adamax_constants(settings, step, value)
-    _adamax_slice(value, gradient, momentum, norm, 0, value.size, alpha, kept_1, beta_2, epsilon)
-
-
-@njit_parallel
-def adamax_update_parallel(value, gradient, momentum, norm, settings, step):
-    """As `adamax_update`, on all threads."""
-    alpha, kept_1, beta_2, epsilon = _adamax_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
-        _adamax_slice(value, gradient, momentum, norm, start, stop, alpha, kept_1, beta_2, epsilon)
+    constants = _adamax_constants(settings, step, value)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
+        _adamax_slice(value, gradient, momentum, norm, start, stop, constants)
 
 
 @njit(inline="always")
-def _rmsprop_slice(
-    value, gradient, velocity, momentum, average, start, stop, rate, rho, kept, friction, epsilon
-):
+def _rmsprop_slice(value, gradient, velocity, momentum, average, start, stop, constants):
+    rate, rho, kept, friction, epsilon = constants
     mode = flush_denormals()
     for i in range(start, stop):
         g = gradient[i]
@@ -230,8 +179,8 @@ def _rmsprop_constants(settings, step, like):
     return real(rate), real(rho), real(1.0 - rho), real(friction), real(epsilon)
 
 
-@njit
-def rmsprop_update(value, gradient, velocity, momentum, average, settings, step):
+@two_forms
+def rmsprop_update_forms(value, gradient, velocity, momentum, average, settings, step):
     """Take one step of RMSprop.
 
     Parameters
@@ -241,21 +190,7 @@ def rmsprop_update(value, gradient, velocity, momentum, average, settings, step)
     average : ndarray, shape (P,), or None. Means of the gradients, for the centred form.
     settings : ndarray(float64), shape (4,). Learning rate, rho, momentum, epsilon.
     """
-    rate, rho, kept, friction, epsilon = _rmsprop_constants(settings, step, value)
-    _rmsprop_slice(
-        value, gradient, velocity, momentum, average, 0, value.size, rate, rho, kept, friction,
-        epsilon,
-    )  # fmt: skip
-
-
-@njit_parallel
-def rmsprop_update_parallel(value, gradient, velocity, momentum, average, settings, step):
-    """As `rmsprop_update`, on all threads."""
-    rate, rho, kept, friction, epsilon = _rmsprop_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
-        _rmsprop_slice(
-            value, gradient, velocity, momentum, average, start, stop, rate, rho, kept, friction,
-            epsilon,
-        )  # fmt: skip
+    constants = _rmsprop_constants(settings, step, value)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
+        _rmsprop_slice(value, gradient, velocity, momentum, average, start, stop, constants)

@@ -1,8 +1,9 @@
 """Optimizer rules: one pass over the flat parameter buffer.
 
-Each rule has a serial form and one that splits the buffer over threads for large models. All are
-elementwise and compiled without contraction of products into fused operations, so both give the
-same bits.
+Each rule has a form on one thread and one on all of them (`choice.update` says which serves). All
+are elementwise and compiled without contraction of products into fused operations, so both give the
+same bits. A rule is three pieces: its constants, which count the step; its work on one chunk; and
+the loop over chunks.
 
 `settings` is a small float64 array that the caller may change between steps (a learning rate
 schedule) and `step` an int64 array of one counter, so that the arguments of a bound call never
@@ -12,20 +13,8 @@ change.
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, njit_parallel, restore_denormals
-
-__all__ = [
-    "adadelta_update",
-    "adadelta_update_parallel",
-    "adagrad_update",
-    "adagrad_update_parallel",
-    "lion_update",
-    "lion_update_parallel",
-    "sgd_update",
-    "sgd_update_parallel",
-]
-
-CHUNK = 16384  # parameters a thread takes at a time; 64 KB of float32 in each of the four arrays
+from nlstm.kernels.cpu.machine.jit import flush_denormals, njit, restore_denormals, two_forms
+from nlstm.kernels.cpu.optimizers.chunks import chunk_count, chunk_range
 
 
 @njit(inline="always")
@@ -53,8 +42,8 @@ def _sgd_constants(settings, step, like):
     return real(settings[0]), real(settings[1]), settings[2] != 0.0
 
 
-@njit
-def sgd_update(value, gradient, velocity, settings, step):
+@two_forms
+def sgd_update_forms(value, gradient, velocity, settings, step):
     """Take one step of gradient descent, with Keras's form of momentum.
 
     Parameters
@@ -70,16 +59,8 @@ def sgd_update(value, gradient, velocity, settings, step):
     Sutskever, Martens, Dahl & Hinton 2013, "On the importance of initialization and momentum".
     """
     rate, momentum, nesterov = _sgd_constants(settings, step, value)
-    _sgd_slice(value, gradient, velocity, 0, value.size, rate, momentum, nesterov)
-
-
-@njit_parallel
-def sgd_update_parallel(value, gradient, velocity, settings, step):
-    """Take one step of gradient descent on all threads; arguments and bits as `sgd_update`."""
-    rate, momentum, nesterov = _sgd_constants(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _sgd_slice(value, gradient, velocity, start, stop, rate, momentum, nesterov)
 
 
@@ -100,8 +81,8 @@ def _lion_slice(value, gradient, momentum, start, stop, rate, beta_1, beta_2):
         momentum[i] = m * beta_2 + g * (one - beta_2)
 
 
-@njit
-def lion_update(value, gradient, momentum, settings, step):
+@two_forms
+def lion_update_forms(value, gradient, momentum, settings, step):
     """Take one step of Lion: by the sign of an interpolated momentum.
 
     settings : ndarray(float64), shape (3,). Learning rate, beta_1, beta_2. Else as `sgd_update`.
@@ -111,16 +92,8 @@ def lion_update(value, gradient, momentum, settings, step):
     Chen et al. 2023, "Symbolic discovery of optimization algorithms".
     """
     rate, beta_1, beta_2 = _three(settings, step, value)
-    _lion_slice(value, gradient, momentum, 0, value.size, rate, beta_1, beta_2)
-
-
-@njit_parallel
-def lion_update_parallel(value, gradient, momentum, settings, step):
-    """As `lion_update`, on all threads."""
-    rate, beta_1, beta_2 = _three(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _lion_slice(value, gradient, momentum, start, stop, rate, beta_1, beta_2)
 
 
@@ -133,8 +106,8 @@ def _adagrad_slice(value, gradient, squares, start, stop, rate, epsilon):
         value[i] -= rate * g / np.sqrt(s + epsilon)
 
 
-@njit
-def adagrad_update(value, gradient, squares, settings, step):
+@two_forms
+def adagrad_update_forms(value, gradient, squares, settings, step):
     """Take one step of Adagrad.
 
     squares : ndarray, shape (P,). Sums of squared gradients. Read and overwritten.
@@ -145,16 +118,8 @@ def adagrad_update(value, gradient, squares, settings, step):
     Duchi, Hazan & Singer 2011, "Adaptive subgradient methods".
     """
     rate, epsilon, _ = _three(settings, step, value)
-    _adagrad_slice(value, gradient, squares, 0, value.size, rate, epsilon)
-
-
-@njit_parallel
-def adagrad_update_parallel(value, gradient, squares, settings, step):
-    """As `adagrad_update`, on all threads."""
-    rate, epsilon, _ = _three(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _adagrad_slice(value, gradient, squares, start, stop, rate, epsilon)
 
 
@@ -172,8 +137,8 @@ def _adadelta_slice(value, gradient, squares, steps, start, stop, rate, rho, eps
     restore_denormals(mode)
 
 
-@njit
-def adadelta_update(value, gradient, squares, steps, settings, step):
+@two_forms
+def adadelta_update_forms(value, gradient, squares, steps, settings, step):
     """Take one step of Adadelta.
 
     squares, steps : ndarray, shape (P,). Mean squares of gradients and of steps.
@@ -184,14 +149,6 @@ def adadelta_update(value, gradient, squares, steps, settings, step):
     Zeiler 2012, "ADADELTA: an adaptive learning rate method".
     """
     rate, rho, epsilon = _three(settings, step, value)
-    _adadelta_slice(value, gradient, squares, steps, 0, value.size, rate, rho, epsilon)
-
-
-@njit_parallel
-def adadelta_update_parallel(value, gradient, squares, steps, settings, step):
-    """As `adadelta_update`, on all threads."""
-    rate, rho, epsilon = _three(settings, step, value)
-    for chunk in prange((value.size + CHUNK - 1) // CHUNK):
-        start = chunk * CHUNK
-        stop = min(start + CHUNK, value.size)
+    for chunk in prange(chunk_count(value.size)):
+        start, stop = chunk_range(chunk, value.size)
         _adadelta_slice(value, gradient, squares, steps, start, stop, rate, rho, epsilon)

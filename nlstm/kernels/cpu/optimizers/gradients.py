@@ -3,7 +3,7 @@ the slopes of penalties.
 
 Kernels that work on parts of the flat buffers read a table `chunks`, int64 of shape (C, 3): start,
 stop, and the number of the parameter. Sums over a chunk have a fixed order and chunks are added in
-order, so the serial and the parallel forms give the same bits.
+order, so one thread and several give the same bits.
 """
 
 import math
@@ -12,17 +12,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.losses.reduction import body
-from nlstm.kernels.cpu.machine.jit import njit, njit_inner, njit_parallel
-
-__all__ = [
-    "accumulate",
-    "average_weights",
-    "clip_norm",
-    "clip_norm_parallel",
-    "clip_value",
-    "decay_weights",
-    "penalty",
-]
+from nlstm.kernels.cpu.machine.jit import njit, njit_inner, two_forms
 
 
 @njit_inner
@@ -62,26 +52,14 @@ def _scales(partial, chunks, limit, scales):
         scales[k] = 1.0 if norm <= limit else limit / norm + (norm - norm)
 
 
-@njit
-def clip_norm(gradient, chunks, partial, scales, limit):
+@two_forms
+def clip_norm_forms(gradient, chunks, partial, scales, limit):
     """Shrink the gradient of each parameter whose length exceeds `limit` to that length.
 
     gradient : ndarray, shape (P,). Read and overwritten.
     chunks : of `gradients`. One number for all chunks clips by the length of the whole.
     partial, scales : ndarray(float64). Scratch; as long as chunks, and as there are numbers.
     """
-    for c in range(chunks.shape[0]):
-        partial[c] = _sum_of_squares(gradient, chunks[c, 0], chunks[c, 1])
-    _scales(partial, chunks, limit, scales)
-    for c in range(chunks.shape[0]):
-        factor = gradient.dtype.type(scales[chunks[c, 2]])
-        if factor != 1.0:
-            _scale(gradient, chunks[c, 0], chunks[c, 1], factor)
-
-
-@njit_parallel
-def clip_norm_parallel(gradient, chunks, partial, scales, limit):
-    """As `clip_norm`, on all threads."""
     for c in prange(chunks.shape[0]):
         partial[c] = _sum_of_squares(gradient, chunks[c, 0], chunks[c, 1])
     _scales(partial, chunks, limit, scales)

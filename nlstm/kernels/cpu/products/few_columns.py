@@ -40,29 +40,30 @@ def transpose_columns(W, W_at, K, columns, out, out_at, L):
 
 
 @njit_inner
-def few_columns_forward(x, x_at, x_row, first, last, columns, W, W_at, b, b_at, y, y_at, y_row, K,
-                        L):  # fmt: skip
+def few_columns_forward(x, first, last, columns, W, b, b_at, y, K, L):
     """Compute y = x W + b for rows first..last; the other lanes of the vector of y become zero.
 
     Parameters
     ----------
-    x, x_at, x_row : flat inputs, the place of row 0, and how far apart rows are; y likewise.
-    W, W_at : the columns that `transpose_columns` wrote. b, b_at : the bias; None or
-        a place below 0 for none.
+    x, y : Matrix. W : Panels, the columns that `transpose_columns` wrote.
+    b, b_at : the bias; None or a place below 0 for none.
     """
+    from_x, x_at, x_row = x
+    weights, W_at = W
+    to_y, y_at, y_row = y
     size = (K + L - 1) // L * L
-    zero = splat(y, 0.0)
+    zero = splat(to_y, 0.0)
     for n in range(first, last):
         to = y_at + n * y_row
-        store(y, to, zero)
+        store(to_y, to, zero)
         for column in range(columns):
             at = W_at + column * size
-            total = load(x, x_at + n * x_row) * load(W, at)
+            total = load(from_x, x_at + n * x_row) * load(weights, at)
             for k in range(L, size, L):
-                total = fma(load(x, x_at + n * x_row + k), load(W, at + k), total)
-            y[to + column] = sum_lanes(total)
+                total = fma(load(from_x, x_at + n * x_row + k), load(weights, at + k), total)
+            to_y[to + column] = sum_lanes(total)
             if b is not None and b_at >= 0:
-                y[to + column] += b[b_at + column]
+                to_y[to + column] += b[b_at + column]
 
 
 @njit_inner

@@ -4,6 +4,8 @@ Products here run on one thread's share; the kernels that call them split rows, 
 over threads, never a sum. Their arrays are flat: one shape is one compilation.
 """
 
+from typing import Any, NamedTuple
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -16,6 +18,41 @@ from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, tile
 
 ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
 K_BLOCK = 1024  # inputs whose VECTORS panels stay in the second-level cache
+
+
+class Panels(NamedTuple):
+    """Weights, or what is shaped like them, in a flat array from place `at` on."""
+
+    array: Any
+    at: Any
+
+
+class Matrix(NamedTuple):
+    """Rows in a flat array: row n at ``at + n * row``."""
+
+    array: Any
+    at: Any
+    row: Any
+
+
+class Sequence(NamedTuple):
+    """Rows of steps in a flat array: row n of step t at ``at + t * step + n * row``."""
+
+    array: Any
+    at: Any
+    row: Any
+    step: Any
+
+
+class Blocks(NamedTuple):
+    """Gates of steps in a flat array: row n of step t, unit block b, 4L numbers, at
+    ``at + t * step + b * block + n * 4L``.
+    """
+
+    array: Any
+    at: Any
+    step: Any
+    block: Any
 
 
 @njit_inner
@@ -111,14 +148,18 @@ def transpose_panel(out, out_offset, weights, groups, inputs, width, v, L):
 
 
 @njit_inner
-def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offset, dz_block,
-                           panels, panels_offset, H, L, gate, gates, accumulate):  # fmt: skip
+def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, accumulate):
     """Compute out[n] = dz[n] P, for rows n0..n1 and panels v0..v1 of P.
 
-    The sum runs over `gates` gates from `gate` on, and over units. dz is in gate blocks: row n of
-    block B starts at dz_offset + B * dz_block + n * 4L. Lanes past the last unit are skipped. With
-    `accumulate`, out is added to.
+    Parameters
+    ----------
+    out : Matrix. With `accumulate` it is added to. dz : Blocks of one step. panels : Panels.
+    gate, gates : the sum runs over so many gates from `gate` on, and over units; lanes past the
+        last unit are skipped.
     """
+    to, to_at, to_row = out
+    a_array, dz_at, _, dz_block = dz
+    b_array, b_at = panels
     full, tail = H // L, H % L
     width = GATES * L
     panel = (full + (tail > 0)) * width * L
@@ -129,29 +170,18 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
         for first in range(0, max(full, 1), k_blocks):
             m = min(k_blocks, full - first)
             m_rest = GATES if first + k_blocks >= full else 0
-            a_first = dz_offset + first * dz_block + gate * L
-            b = panels_offset + v * panel + (first * width + gate * L) * L
+            a_first = dz_at + first * dz_block + gate * L
+            b = b_at + v * panel + (first * width + gate * L) * L
             b_rest = b + m * width * L
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 a = a_first + n * width
                 a_rest = a + m * dz_block
-                place = (out, out_offset + n * out_row + v * L, out_row, L)
-                blocks = (dz, a, width, 1, dz_block, panels, b, panel, L, width * L, gates * L, m)
-                rest = (
-                    dz,
-                    a_rest,
-                    width,
-                    1,
-                    L,
-                    panels,
-                    b_rest,
-                    panel,
-                    L,
-                    L * L,
-                    tail,
-                    min(gates, m_rest),
-                )
+                place = (to, to_at + n * to_row + v * L, to_row, L)
+                blocks = (a_array, a, width, 1, dz_block,
+                          b_array, b, panel, L, width * L, gates * L, m)  # fmt: skip
+                rest = (a_array, a_rest, width, 1, L,
+                        b_array, b_rest, panel, L, L * L, tail, min(gates, m_rest))  # fmt: skip
                 if first == 0 and not accumulate:
                     tile(end - n, vectors, place, None, (blocks, rest))
                 else:
@@ -159,30 +189,38 @@ def product_with_transpose(out, out_offset, out_row, n0, n1, v0, v1, dz, dz_offs
 
 
 @njit_inner
-def weight_gradient(dW, dW_offset, k0, k1, vectors, inputs, in_offset, in_row, in_step, dz,
-                    dz_offset, dz_step, steps, N, L, accumulate, by_gate=None):  # fmt: skip
+def weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate=None):
     """Compute dW[k] = sum over steps and rows n of inputs[step, n, k] * dz[step, n], k0 <= k < k1.
 
-    One block of gate columns: row k of dW starts at dW_offset + k * 4L, row (step, n) of dz at
-    dz_offset + step * dz_step + n * 4L, and `vectors` of its vectors are used. The sum runs over
-    steps, then rows, whatever the number of threads. With `accumulate`, dW is added to.
-    Where `by_gate` is not None, inputs differ from gate to gate: those of the next are L further.
+    Parameters
+    ----------
+    dW : Panels of 4L columns. With `accumulate` it is added to. inputs : Sequence.
+    dz : Blocks of one unit block, of which `vectors` vectors are used.
+    by_gate : None, or anything where inputs differ from gate to gate: those of the next are L
+        further.
+
+    Notes
+    -----
+    The sum runs over steps, then rows, whatever the number of threads.
     """
+    to, to_at = dW
+    a_array, in_at, in_row, in_step = inputs
+    b_array, dz_at, dz_step, _ = dz
     width = GATES * L
-    step_block = max(1, ROW_BLOCK // N)
+    step_block = max(1, ROW_BLOCK // rows)
     count = tile_count(k1 - k0)
     for step in range(0, steps, step_block):
         m = min(step_block, steps - step)
-        for n in range(0, N, ROW_BLOCK):
-            rows = min(ROW_BLOCK, N - n)
-            a = in_offset + step * in_step + n * in_row
-            b = dz_offset + step * dz_step + n * width
+        for n in range(0, rows, ROW_BLOCK):
+            piece = min(ROW_BLOCK, rows - n)
+            a = in_at + step * in_step + n * in_row
+            b = dz_at + step * dz_step + n * width
             for index in range(count):
                 k, end = tile_edge(k0, k1, index), tile_edge(k0, k1, index + 1)
-                place = (dW, dW_offset + k * width, width, L)
+                place = (to, to_at + k * width, width, L)
                 fresh = step == 0 and n == 0 and not accumulate
-                of_dz = (dz, b, L, width, dz_step, rows, m)
-                source = (inputs, a + k, 1, in_row, in_step) + of_dz
+                of_dz = (b_array, b, L, width, dz_step, piece, m)
+                source = (a_array, a + k, 1, in_row, in_step) + of_dz
                 if by_gate is None:
                     if fresh:
                         tile(end - k, vectors, place, None, (source,))

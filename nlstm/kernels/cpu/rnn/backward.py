@@ -11,11 +11,10 @@ from nlstm.kernels.cpu.activations.emitters import derivative
 from nlstm.kernels.cpu.machine.jit import (
     flush_denormals,
     lanes,
-    njit,
     njit_inner,
-    njit_parallel,
     restore_denormals,
-    thread_count,
+    slice_count,
+    two_forms,
 )
 from nlstm.kernels.cpu.machine.simd import load, splat, store
 from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
@@ -51,9 +50,12 @@ def product_rows(dz, dz_at, S, panels, panels_at, H, L, out, out_at, out_row, V,
 
 
 @njit_inner
-def recurrence_rows(activation, h, z, dy, dh, dz, scratch, product, H, L, reverse, mask, h_mask, n0,
-                    n1):  # fmt: skip
+def recurrence_rows(
+    activation, h, z, gradients, dz, scratch, product, H, L, reverse, masks, n0, n1
+):
     """Take rows n0..n1 back through all steps."""
+    dy, dh, _, _, _, _, _, _ = gradients
+    mask, _, _, h_mask, _ = masks
     T, N, S = dz.shape
     V = (H + L - 1) // L
     zero = splat(dz, 0.0)
@@ -160,34 +162,20 @@ def transpose_weights(W, U, scratch, with_inputs):
     return at
 
 
-@njit
-def backward_alone(activation, x, W, U, h, z, dy, dh, dz, dW, dU, db, dx, scratch, reverse, mask,
-                   h_mask, hm):  # fmt: skip
-    T, N = x.shape[0], np.int64(x.shape[1])
-    V, F, L = W.shape
-    H, zero = U.shape[1], np.int64(0)
-    mode = flush_denormals()
-    product = transpose_weights(W, U, scratch, dx is not None)
-    recurrence_rows(activation, h, z, dy, dh, dz, scratch, product, H, L, reverse, mask, h_mask,
-                    zero, N)  # fmt: skip
-    gradient_share(x, h, hm, dz, dW, dU, db, scratch, reverse, zero, np.int64(F + H + 1))
-    if dx is not None:
-        inputs_steps(dz, scratch, L + V * V * L * L, H, L, F, dx, reverse, zero, np.int64(T))
-    restore_denormals(mode)
-
-
-@njit_parallel
-def backward_parallel(activation, x, W, U, h, z, dy, dh, dz, dW, dU, db, dx, scratch, reverse, mask,
-                      h_mask, hm):  # fmt: skip
+@two_forms
+def backward_forms(activation, x, weights, h, z, dz, gradients, scratch, reverse, masks):
     T, N = x.shape[0], x.shape[1]
+    W, U, _, _ = weights
+    _, _, _, dW, dU, db, dx, _ = gradients
+    _, _, _, _, hm = masks
     V, F, L = W.shape
     H = U.shape[1]
     product = transpose_weights(W, U, scratch, dx is not None)
-    slices = thread_count()
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(N, np.int64(s), slices)
         mode = flush_denormals()
-        recurrence_rows(activation, h, z, dy, dh, dz, scratch, product, H, L, reverse, mask, h_mask,
+        recurrence_rows(activation, h, z, gradients, dz, scratch, product, H, L, reverse, masks,
                         first, last)  # fmt: skip
         restore_denormals(mode)
     for s in prange(slices):
@@ -200,24 +188,21 @@ def backward_parallel(activation, x, W, U, h, z, dy, dh, dz, dW, dU, db, dx, scr
         restore_denormals(mode)
 
 
-def rnn_backward(activation, x, W, U, h, z, dy, dh, dz, dW, dU, db, dx, scratch, reverse, mask,
-                 h_mask, hm):  # fmt: skip
+def rnn_backward(activation, x, weights, h, z, dz, gradients, scratch, reverse, masks):
     """Compute all gradients of `rnn_forward`.
 
     Parameters
     ----------
-    activation, x, W, U, h, z, reverse, mask, h_mask, hm : as in the forward pass and after it.
-    dy : ndarray, shape (T, N, S), or (1, N, S) for the gradient of the last output alone.
-    dh : ndarray, shape (N, S). In: the gradient of the last state from outside. Out: dh0.
+    activation, x, weights, h, z, reverse, masks : as in the forward pass and after it.
     dz : ndarray, shape (T, N, S). Overwritten: work memory. May be z.
-    dW, dU, db : shaped as W, U, b. dx : ndarray, shape (T, N, >= ceil(F / L) * L), or None.
+    gradients : Gradients, without dc and dp. dy : shape (T, N, S), or (1, N, S) for the gradient of
+        the last output alone.
     scratch : ndarray of `rnn_scratch_size` numbers.
 
     Notes
     -----
-    Overwrites (=) dh, dz, dW, dU, db and dx. The same bits at any number of threads.
+    Overwrites (=) dz and all gradients but dy. The same bits at any number of threads.
     """
-    work = x.shape[0] * x.shape[1] * (W.size + U.size)
-    backward = backward_alone if work < SMALL_WORK else backward_parallel
-    backward(activation, x, W, U, h, z, dy, dh, dz, dW, dU, db, dx, scratch, reverse, mask, h_mask,
-             hm)  # fmt: skip
+    work = x.shape[0] * x.shape[1] * (weights[0].size + weights[1].size)
+    backward_forms[work >= SMALL_WORK](activation, x, tuple(weights), h, z, dz, tuple(gradients),
+                                       scratch, reverse, tuple(masks))  # fmt: skip

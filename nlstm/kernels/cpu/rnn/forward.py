@@ -11,11 +11,10 @@ from numba import prange
 from nlstm.kernels.cpu.activations.emitters import activate
 from nlstm.kernels.cpu.machine.jit import (
     flush_denormals,
-    njit,
     njit_inner,
-    njit_parallel,
     restore_denormals,
-    thread_count,
+    slice_count,
+    two_forms,
 )
 from nlstm.kernels.cpu.machine.simd import load, store
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
@@ -77,42 +76,36 @@ def forward_rows(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm, n0, n1
     restore_denormals(mode)
 
 
-@njit
-def forward_alone(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm):
-    forward_rows(
-        activation, x, W, U, b, h, z, reverse, mask, h_mask, hm, np.int64(0), np.int64(x.shape[1])
-    )
-
-
-@njit_parallel
-def forward_parallel(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm):
-    slices = thread_count()
+@two_forms
+def forward_forms(activation, x, weights, h, z, reverse, masks):
+    W, U, b, _ = weights
+    mask, _, _, h_mask, hm = masks
+    slices = slice_count()
     for s in prange(slices):
         first, last = share(x.shape[1], np.int64(s), slices)
         forward_rows(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm, first, last)
 
 
-def rnn_forward(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm):
+def rnn_forward(activation, x, weights, h, z, reverse, masks):
     """Run a simple recurrence over all time steps of a batch.
 
     Parameters
     ----------
     activation : marker of `nlstm.kernels.cpu.activations.emitters`.
-    x : ndarray, shape (T, N, >= F). W, U : panels (V, F, L), (V, H, L). b : (V, L).
+    x : ndarray, shape (T, N, >= F).
+    weights : Weights. W, U : panels (V, F, L), (V, H, L). b : (V, L).
     h : state, shape (T + 1, N, S) or (2, N, S). Slot 0 holds the initial state; the rest is
         overwritten.
     z : ndarray, shape (T, N, S), or None. Overwritten with what the activation was given, for
         activations whose derivative cannot be written by their result.
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
-    mask : ndarray(uint8), shape (T, N), or None. Where 0, the row keeps its state.
-    h_mask : ndarray, shape (N, S), or None. Multiplies h'; hm, shape (T, N, S), receives the
-        products.
+    masks : Masks, without x_mask. h_mask : shape (N, S), multiplies h'; hm, shape (T, N, S), is
+        overwritten with the products.
 
     Notes
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
-    # A kernel for each, so that small models never compile the parallel one.
-    work = x.shape[0] * x.shape[1] * (W.size + U.size)
-    forward = forward_alone if work < SMALL_WORK else forward_parallel
-    forward(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm)
+    work = x.shape[0] * x.shape[1] * (weights[0].size + weights[1].size)
+    # As plain tuples: see `lstm_forward`.
+    forward_forms[work >= SMALL_WORK](activation, x, tuple(weights), h, z, reverse, tuple(masks))

@@ -1,0 +1,36 @@
+"""The state of an optimizer before there is a model, and state that comes from elsewhere."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Waiting", "check_fit"]
+
+
+class Waiting:
+    """A cell of an optimizer that serves no model yet, so that nobody knows its device."""
+
+    device = None
+
+    def __init__(self, values: Sequence[float], dtype: Any) -> None:
+        self.host = np.array(values, dtype)
+
+    def push(self) -> None:
+        """Do nothing."""
+
+    def pull(self) -> None:
+        """Do nothing."""
+
+
+def check_fit(expected: Mapping[str, np.ndarray], variables: Mapping[str, np.ndarray]) -> None:
+    """Raise an error for the first name or shape in which `variables` differ from `expected`."""
+    for name in sorted(expected.keys() | variables.keys()):
+        if name not in expected or name not in variables:
+            holder = "the file has" if name in variables else "the optimizer has"
+            raise ValueError(f"Optimizer state does not fit: only {holder} {name!r}.")
+        if expected[name].shape != np.shape(variables[name]):
+            raise ValueError(
+                f"Optimizer state {name!r} has shape {expected[name].shape}; "
+                f"got {np.shape(variables[name])}."
+            )
