@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 	$$python -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test parity lint bench compare clean
+.PHONY: demo test test-opaque test-cudasim parity lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -16,6 +16,16 @@ demo: $(VENV)/installed-plot
 
 test: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest $(ARGS)
+
+# On a device whose arrays only kernels can read: what reaches for their memory is found.
+OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files
+
+test-opaque: $(VENV)/installed-test,plot
+	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)
+
+# The CUDA kernels in Numba's simulator, which needs no GPU.
+test-cudasim: $(VENV)/installed-test,plot
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
 
 # Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
 PARITY ?= tests/parity tests/reference

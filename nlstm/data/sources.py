@@ -38,14 +38,14 @@ class Source(Protocol):
 
 
 class Rows:
-    """An array (M, T, F) as a source; a device gets it once."""
+    """An array (M, T, F) as a source of one model; its device gets it once."""
 
     __slots__ = ("_there", "array", "shape")
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
         self.shape = array.shape
-        self._there: tuple[Operations, Array] | None = None
+        self._there: Array | None = None
 
     def part(self, rows: slice) -> "Rows":
         """Return some rows, as a view."""
@@ -53,9 +53,9 @@ class Rows:
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""
-        if self._there is None or self._there[0] is not ops:
-            self._there = ops, ops.to_device(self.array)
-        return [(ops.gather_steps, (self._there[1], index, out))]
+        if self._there is None:
+            self._there = ops.to_device(self.array)
+        return [(ops.gather_steps, (self._there, index, out))]
 
 
 def is_source(value: Any) -> bool:

@@ -25,10 +25,11 @@ def shared(plan: Plan, x: Tensor, value: Array, mask: Array | None) -> Tensor:
 
 def steps_as_rows(plan: Plan, x: Tensor) -> Tensor:
     """Return a sequence as a flat value with a row for each step of each row."""
-    flat = Tensor(as_rows(x.value)[None], x.features, False)
+    shape = (1, x.steps * x.rows, -1)
+    flat = Tensor(x.value.reshape(shape), x.features, False)
     gradient = plan.input_gradient(x)
     if gradient is not None:
-        flat.gradient = as_rows(gradient)[None]
+        flat.gradient = gradient.reshape(shape)
         plan.call_back(flat)
     return flat
 

@@ -151,7 +151,8 @@ class Goal:
         flat = [metric for pair in self._metrics for part in pair for metric in part]
         size = 2 + 2 * len(self.aims) + sum(metric.size for metric in flat)
         self.totals = ops.cell(np.float64, size)
-        self._named: list[tuple[str, Metric, slice]] = []
+        self._pairs = self.totals.host[: 2 + 2 * len(self.aims)].reshape(-1, 2)
+        self._named: list[tuple[str, Metric, np.ndarray]] = []
         self._parts: list[list[list[tuple[Metric, slice]]]] = []
         self._take_metrics(2 + 2 * len(self.aims))
 
@@ -172,7 +173,7 @@ class Goal:
                         name = f"{prefix}weighted_{metric.name}"
                     names[name] = number = names.get(name, -1) + 1
                     name = f"{name}_{number}" if number else name
-                    self._named.append((name, metric, place))
+                    self._named.append((name, metric, self.totals.host[place]))
         if several:
             self._named.sort(key=lambda entry: entry[0])  # as Keras's evaluate returns them
 
@@ -199,9 +200,8 @@ class Goal:
     def logs(self) -> dict[str, float]:
         """Return the running means by name, the loss first."""
         self.totals.pull()
-        found = self.totals.host
-        pairs = found[: 2 + 2 * len(self.aims)].reshape(-1, 2).tolist()
-        loss, *means = [total / rows if rows else 0.0 for total, rows in pairs]
+        means = [total / rows if rows else 0.0 for total, rows in self._pairs.tolist()]
+        loss = means.pop(0)
         for aim, mean in zip(self.aims, means, strict=True):
             loss += mean if aim.share == 1.0 else aim.share * mean
         logs = {"loss": loss}
@@ -210,7 +210,7 @@ class Goal:
         ]
         if len(with_loss) > 1:
             logs |= {f"{name}_loss": mean for name, mean in with_loss}
-        return logs | {name: metric.result(found[place]) for name, metric, place in self._named}
+        return logs | {name: metric.result(state) for name, metric, state in self._named}
 
     def penalty_count(self, plan: Plan) -> Call:
         """Return the call that counts the penalty of a batch."""

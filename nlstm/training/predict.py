@@ -139,14 +139,13 @@ def _predict(
             progress.close()
     if hooks is not None:
         hooks.call("on_predict_end", {})
-    results = [ops.to_host(result) for result in found]
-    for index, place in moved:
-        for result in results:
-            result[index] = result[place]
-    return [
-        result if output.sequence else result[:, 0]
-        for output, result in zip(step.outputs, results, strict=True)
-    ]
+    results = []
+    for output, result in zip(step.outputs, found, strict=True):
+        host = ops.to_host(result)
+        for index, place in moved:
+            host[index] = host[place]
+        results.append(host if output.sequence else host[:, 0])
+    return results
 
 
 def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: CallbackList) -> Any:

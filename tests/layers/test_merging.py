@@ -8,6 +8,7 @@ import pytest
 from nlstm import Input, layers
 from nlstm.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from tests.layers.binding import Bound
+from tests.layers.poison import host
 from tests.schedules import same_bits
 
 RNG = np.random.default_rng(0)
@@ -80,7 +81,7 @@ def test_float32_of_odd_width_and_nan_on_several_threads(kind, threads):
 def test_masks():
     bound = Bound(Add(), A, B, masks=(MASK, OTHER))
     bound.forward()
-    np.testing.assert_array_equal(bound.outputs[0].mask.T, MASK | OTHER)
+    np.testing.assert_array_equal(host(bound.outputs[0].mask).T, MASK | OTHER)
     assert Bound(Add(), A, B, masks=(MASK, None)).outputs[0].mask is None
 
 
@@ -146,7 +147,7 @@ def test_steps_one_after_the_other():
     np.testing.assert_array_equal(bound.forward()[0], wanted)
     ones = np.ones((4, 2), bool)
     np.testing.assert_array_equal(
-        bound.outputs[0].mask.T, np.concatenate([MASK, ones, OTHER], axis=1)
+        host(bound.outputs[0].mask).T, np.concatenate([MASK, ones, OTHER], axis=1)
     )
     slope = np.random.default_rng(1).normal(size=wanted.shape)
     found, _ = bound.backward(slope)
@@ -162,7 +163,7 @@ def test_concatenated_flat_values():
 def test_masks_of_concatenated_features():
     bound = Bound(Concatenate(), A, B, masks=(MASK, OTHER))
     bound.forward()
-    np.testing.assert_array_equal(bound.outputs[0].mask.T, MASK | OTHER)
+    np.testing.assert_array_equal(host(bound.outputs[0].mask).T, MASK | OTHER)
     assert Bound(Concatenate(), A, B, masks=(None, OTHER)).outputs[0].mask is None
 
 

@@ -132,11 +132,11 @@ class UserCall(Kernel):
 class Words(words.Words):
     """The CPU's words on such arrays."""
 
-    def __getattr__(self, kernel):
-        found = super().__getattr__(kernel)
-        if not callable(found) or kernel.startswith(ON_HOST[:2]):
+    def kernel(self, name):
+        found = super().kernel(name)
+        if not callable(found) or name.startswith(ON_HOST[:2]):
             return found
-        if kernel in ON_HOST:
+        if name in ON_HOST:
             return lambda *arguments: wrapped(found(*arguments))
         return Kernel(found)
 
@@ -177,7 +177,8 @@ class Words(words.Words):
 
     def program(self, *parts):
         for function, arguments in (call for part in parts for call in part):
-            if arguments and not isinstance(function, Kernel):
+            hidden = any(isinstance(one, Memory) for one in arguments)
+            if hidden and not isinstance(function, Kernel):
                 raise TypeError(f"{function} is no kernel and no call of the host")
         return super().program(*parts)
 

@@ -216,7 +216,7 @@ class Doubled:
         return Doubled(self.inner.array[rows])
 
     def feed(self, ops, index, out):
-        return [*self.inner.feed(ops, index, out), (np.multiply, (out, 2.0, out))]
+        return [*self.inner.feed(ops, index, out), (ops.scale, (out, 2.0, out))]
 
     def flattened(self):
         return Doubled(self.inner.array.reshape(len(self.inner.array), 1, -1))

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from functools import partial
 
 import numpy as np
 
@@ -44,7 +45,11 @@ class Words:
     def __getattr__(self, kernel):
         if kernel.startswith("__"):
             raise AttributeError(kernel)
-        return getattr(sys.modules[__package__], kernel)
+        found = self.__dict__[kernel] = self.kernel(kernel)  # the next time it is found at once
+        return found
+
+    def kernel(self, name):
+        return getattr(sys.modules[__package__], name)
 
     def __reduce__(self):
         return operations.load, (self.device, self.dtype.name)
@@ -59,10 +64,14 @@ class Words:
         return raw[start : start + size * dtype.itemsize].view(dtype).reshape(shape)
 
     def empty(self, shape, dtype=None):
-        return np.empty(shape, self.dtype if dtype is None else dtype)
+        return np.empty(shape, dtype or self.dtype)
 
-    to_device = staticmethod(np.ascontiguousarray)
-    to_host = staticmethod(np.asarray)
+    def to_device(self, host):
+        return host
+
+    def to_host(self, array):
+        return array
+
     write = staticmethod(np.copyto)
     cell = Cell
 
@@ -81,21 +90,16 @@ class Words:
         return function, arguments
 
     def branch(self, choose, *ways):
-        programs = [self.program(calls) for calls in ways]
+        def run_one():
+            run(ways[choose()])
 
-        def run():
-            programs[choose()]()
-
-        return run, ()
+        return run_one, ()
 
     def program(self, *parts):
-        calls = [call for part in parts for call in part]
-
-        def run():
-            for function, arguments in calls:
-                function(*arguments)
-
-        return run
+        calls = []
+        for part in parts:
+            calls += part
+        return partial(run, calls)
 
     def update(self, rule, size):
         return getattr(self, rule + ("_parallel" if size >= PARALLEL_ELEMENTS else ""))
@@ -135,6 +139,12 @@ class Words:
     def row_vector(self, features):
         pack, unpack = self.row_matrix(features)
         return Layout(lambda vector: pack(vector[None])[0], lambda packed: unpack(packed[None])[0])
+
+
+def run(calls):
+    """Run bound calls in order. An interrupt falls between two of them, never inside a kernel."""
+    for function, arguments in calls:
+        function(*arguments)
 
 
 def _vector(pack, unpack):

@@ -1,0 +1,128 @@
+"""Activations of one number, and their derivatives in terms of the result.
+
+Those whose derivative needs the input (gelu, silu, gelu_tanh, hard_silu, mish) are not here yet.
+Every constant is of the arrays' dtype: a Python 1 would make the arithmetic float64.
+"""
+
+import math
+
+import numpy as np
+
+from nlstm.kernels.cuda.launch import device_function, quick_exponential_and_ratio
+
+
+def tanh(real):
+    one = real(1)
+    return lambda z: math.tanh(z), lambda y: one - y * y
+
+
+def sigmoid(real):
+    one = real(1)
+    exponential, ratio = quick_exponential_and_ratio(real)
+    return lambda z: ratio(one, one + exponential(-z)), lambda y: y * (one - y)
+
+
+def linear(real):
+    one = real(1)
+    return lambda z: z, lambda y: one
+
+
+def relu(real):
+    zero, one = real(0), real(1)
+    return lambda z: z if z > zero else zero, lambda y: one if y > zero else zero
+
+
+def relu6(real):
+    zero, one, six = real(0), real(1), real(6)
+    return (
+        lambda z: min(max(z, zero), six),
+        lambda y: one if y > zero and y < six else zero,
+    )
+
+
+def leaky_relu(real):
+    zero, one, slope = real(0), real(1), real(0.2)
+    return lambda z: slope * z if z < zero else z, lambda y: slope if y < zero else one
+
+
+def hard_tanh(real):
+    zero, one = real(0), real(1)
+    return (
+        lambda z: min(max(z, -one), one),
+        lambda y: one if y > -one and y < one else zero,
+    )
+
+
+def hard_sigmoid(real):
+    return clipped_line(real, real(1.0 / 6.0))
+
+
+def hard_sigmoid_keras2(real):
+    return clipped_line(real, real(0.2))
+
+
+def clipped_line(real, slope):
+    zero, half, one = real(0), real(0.5), real(1)
+    return (
+        lambda z: min(max(z * slope + half, zero), one),
+        lambda y: slope if y > zero and y < one else zero,
+    )
+
+
+def elu(real):
+    zero, one = real(0), real(1)
+    return lambda z: z if z > zero else math.expm1(z), lambda y: one if y > zero else y + one
+
+
+def selu(real):
+    zero, scale = real(0), real(1.0507009873554805)
+    scaled_alpha = real(1.0507009873554805 * 1.6732632423543772)
+    return (
+        lambda z: scale * z if z > zero else scaled_alpha * math.expm1(z),
+        lambda y: scale if y > zero else y + scaled_alpha,
+    )
+
+
+def softplus(real):
+    zero = real(0)
+    return (
+        lambda z: max(z, zero) + math.log1p(math.exp(-abs(z))),
+        lambda y: -math.expm1(-y),
+    )
+
+
+def log_sigmoid(real):
+    zero = real(0)
+    return (
+        lambda z: min(z, zero) - math.log1p(math.exp(-abs(z))),
+        lambda y: -math.expm1(y),
+    )
+
+
+def softsign(real):
+    one = real(1)
+    return lambda z: z / (one + abs(z)), lambda y: (one - abs(y)) * (one - abs(y))
+
+
+def exponential(real):
+    return lambda z: math.exp(z), lambda y: y
+
+
+NAMES = {
+    function.__name__: function
+    for function in (
+        tanh, sigmoid, linear, relu, relu6, leaky_relu, hard_tanh, hard_sigmoid,
+        hard_sigmoid_keras2, elu, selu, softplus, log_sigmoid, softsign, exponential,
+    )
+}  # fmt: skip
+
+_made = {}
+
+
+def activation(name: str, dtype):
+    """Return the device functions z -> y and y -> dy/dz of one activation."""
+    key = name, np.dtype(dtype)
+    if key not in _made:
+        forward, derivative = NAMES[name](key[1].type)
+        _made[key] = device_function(forward), device_function(derivative)
+    return _made[key]

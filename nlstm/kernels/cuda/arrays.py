@@ -1,0 +1,138 @@
+"""Arrays in device memory: a block of bytes, an offset, a shape and a dtype.
+
+Slicing, reshaping and viewing make no call of the driver, and a placeholder without memory can be
+sized before anything is allocated. `.raw` is what kernels take.
+"""
+
+import math
+
+import numpy as np
+
+from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize
+
+ALIGNMENT = 256
+
+
+class Block:
+    """Bytes on the device."""
+
+    def __init__(self, size: int):
+        self.size = max(int(size), ALIGNMENT)
+        self.bytes = cuda.device_array(self.size, np.uint8)
+
+
+class DeviceArray:
+    """A C-contiguous part of a block.
+
+    Parameters
+    ----------
+    shape : int or tuple of int
+    dtype : dtype
+    block : Block or None. None makes a placeholder without memory.
+    offset : int. Bytes before the first element.
+    """
+
+    def __init__(self, shape, dtype=np.float32, block: Block | None = None, offset: int = 0):
+        shape = (shape,) if isinstance(shape, int) else shape
+        self.shape = tuple(int(count) for count in shape)
+        self.dtype = np.dtype(dtype)
+        self.block = block
+        self.offset = int(offset)
+        self._raw = None
+
+    def __repr__(self):
+        return f"DeviceArray(shape={self.shape}, dtype={self.dtype})"
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    @property
+    def raw(self):
+        """The array as kernels take it, made once."""
+        if self._raw is None:
+            if self.block is None:
+                raise ValueError(f"{self!r} has no memory.")
+            part = self.block.bytes[self.offset : self.offset + self.nbytes]
+            if SIMULATED:
+                host = part._ary.view(self.dtype).reshape(self.shape)
+                self._raw = type(part)(host)
+            else:
+                self._raw = part.view(self.dtype).reshape(self.shape)
+        return self._raw
+
+    def __getitem__(self, key):
+        """Return element or slice `key` of axis 0; both are views."""
+        length, row = self.shape[0], self.nbytes // max(self.shape[0], 1)
+        if isinstance(key, slice):
+            first, end, step = key.indices(length)
+            if step != 1:
+                raise IndexError("slices of a DeviceArray have a step of 1")
+            shape = (max(end - first, 0), *self.shape[1:])
+        else:
+            first = key + length if key < 0 else key
+            if not 0 <= first < length:
+                raise IndexError(f"{key} is outside of {length} elements")
+            shape = self.shape[1:]
+        return DeviceArray(shape, self.dtype, self.block, self.offset + first * row)
+
+    def reshape(self, *shape):
+        """Return the same elements in another shape; one length may be -1."""
+        shape = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
+        if -1 in shape:
+            known = -math.prod(shape)
+            shape = tuple(self.size // max(known, 1) if n == -1 else n for n in shape)
+        if math.prod(shape) != self.size:
+            raise ValueError(f"cannot reshape {self.shape} to {shape}")
+        return DeviceArray(shape, self.dtype, self.block, self.offset)
+
+    def view(self, dtype):
+        """Return the same bytes as another dtype; the last axis changes its length."""
+        dtype = np.dtype(dtype)
+        last = self.shape[-1] * self.dtype.itemsize // dtype.itemsize
+        return DeviceArray((*self.shape[:-1], last), dtype, self.block, self.offset)
+
+    def write(self, host) -> None:
+        """Copy a NumPy array in."""
+        host = np.ascontiguousarray(host, self.dtype).reshape(self.shape)
+        if SIMULATED:
+            np.copyto(self.raw._ary, host)
+        else:
+            self.raw.copy_to_device(host, stream=stream())
+            synchronize()
+
+    def to_host(self) -> np.ndarray:
+        """Return a copy as a NumPy array."""
+        if SIMULATED:
+            return np.array(self.raw._ary)
+        host = self.raw.copy_to_host(stream=stream())
+        synchronize()
+        return host
+
+
+def empty(shape, dtype=np.float32) -> DeviceArray:
+    """Return an array of its own block, not initialised."""
+    array = DeviceArray(shape, dtype)
+    array.block = Block(array.nbytes)
+    return array
+
+
+def to_device(host, dtype=None) -> DeviceArray:
+    """Return a copy of a NumPy array on the device."""
+    host = np.asarray(host, dtype)
+    array = empty(host.shape, host.dtype)
+    array.write(host)
+    return array
+
+
+def zeros(shape, dtype=np.float32) -> DeviceArray:
+    """Return an array of zeros."""
+    return to_device(np.zeros(shape, dtype))

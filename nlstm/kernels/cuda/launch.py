@@ -1,0 +1,176 @@
+"""Compiling, launching and recording kernels: the only file that knows numba-cuda.
+
+A `Kernel` is compiled once, for the types of its first arguments. `Graph` records launches on the
+one stream and replays them with one call of the driver.
+"""
+
+import math
+
+import numpy as np
+
+if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for what NumPy 2.5 dropped
+    setattr(np, "row_stack", np.vstack)  # noqa: B010  (a plain name would be rewritten)
+
+from numba import cuda  # noqa: E402
+from numba.core import config  # noqa: E402
+
+SIMULATED = bool(config.ENABLE_CUDASIM)
+REGISTERS = 65536
+STATIC_SHARED_BYTES = 48 * 1024
+
+_shared_stream = None
+
+
+def stream():
+    """Return the one stream that all work is queued on."""
+    global _shared_stream
+    if _shared_stream is None:
+        _shared_stream = cuda.stream()
+    return _shared_stream
+
+
+def synchronize() -> None:
+    """Wait until all queued work is done."""
+    stream().synchronize()
+
+
+def device_function(function):
+    """Compile a function that kernels call."""
+    return cuda.jit(device=True)(function)
+
+
+def quick_exponential_and_ratio(dtype):
+    """Return exp and division for where an error of a few units in the last place will do.
+
+    float32 has instructions for both; float64 and the simulator take the usual ones.
+    """
+    if SIMULATED:
+        return math.exp, lambda a, b: a / b
+    if np.dtype(dtype) != np.float32:
+        return device_function(lambda z: math.exp(z)), device_function(lambda a, b: a / b)
+    from numba.cuda import libdevice
+
+    return (
+        device_function(lambda z: libdevice.fast_expf(z)),
+        device_function(lambda a, b: libdevice.fast_fdividef(a, b)),
+    )
+
+
+def registers_of(threads: int) -> int:
+    """Return the most registers a thread may have for a block of `threads` to start."""
+    warps = -(-threads // 32)
+    return min(255, REGISTERS // (32 * warps) // 8 * 8)
+
+
+class Kernel:
+    """A kernel with its block's size and dynamic shared memory.
+
+    Parameters
+    ----------
+    function : callable. The Python function.
+    threads : int. Threads of a block.
+    shared_bytes : int. Dynamic shared memory of a block.
+    """
+
+    def __init__(self, function, threads: int, shared_bytes: int = 0):
+        self.function = function
+        self.threads = threads
+        self.shared_bytes = shared_bytes
+        self.max_registers = registers_of(threads)
+        self._ready = None
+
+    def __call__(self, grid, *arguments) -> None:
+        """Queue one launch of `grid` blocks; the first call compiles."""
+        arguments = tuple(getattr(argument, "raw", argument) for argument in arguments)
+        if self._ready is None:
+            self._ready = self._compile(arguments)
+        self._ready[grid, self.threads, stream(), self.shared_bytes](*arguments)
+
+    def _compile(self, arguments):
+        if SIMULATED:
+            return cuda.jit(self.function)
+        dispatcher = cuda.jit(max_registers=self.max_registers)(self.function)
+        ready = dispatcher.specialize(*arguments)
+        (self.compiled,) = ready.overloads.values()
+        if self.shared_bytes > STATIC_SHARED_BYTES - 1024:
+            allow_shared_bytes(self.compiled, self.shared_bytes)
+        return ready
+
+
+def allow_shared_bytes(compiled, size: int) -> None:
+    """Let a compiled kernel have more dynamic shared memory than 48 K."""
+    from cuda.bindings import driver
+
+    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    handle = compiled._codelibrary.get_cufunc().handle
+    if isinstance(handle, driver.CUfunction):
+        (error,) = driver.cuFuncSetAttribute(handle, attribute, size)
+    else:
+        device = driver.CUdevice(cuda.get_current_device().id)
+        (error,) = driver.cuKernelSetAttribute(attribute, size, handle, device)
+    _check(error)
+
+
+class Graph:
+    """Launches recorded once and replayed together.
+
+    Parameters
+    ----------
+    calls : sequence of (callable, *arguments). Each queues launches on the stream; each must have
+        run before, so that nothing is compiled while recording.
+    """
+
+    def __init__(self, calls):
+        self.calls = list(calls)
+        self.nodes = len(self.calls)
+        if not SIMULATED:
+            self._record()
+
+    def _record(self):
+        from cuda.bindings import driver
+
+        self._driver = driver
+        handle = stream().handle
+        self._stream = driver.CUstream(int(getattr(handle, "value", handle)))
+        relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
+        _check(driver.cuStreamBeginCapture(self._stream, relaxed)[0])
+        try:
+            for function, *arguments in self.calls:
+                function(*arguments)
+        finally:
+            error, graph = driver.cuStreamEndCapture(self._stream)
+        _check(error)
+        self._graph = graph
+        error, self._ready = driver.cuGraphInstantiate(graph, 0)
+        _check(error)
+
+    def replay(self) -> None:
+        """Queue all recorded launches."""
+        if SIMULATED:
+            for function, *arguments in self.calls:
+                function(*arguments)
+        else:
+            _check(self._driver.cuGraphLaunch(self._ready, self._stream)[0])
+
+
+def _check(error):
+    if int(error) != 0:
+        raise RuntimeError(f"CUDA driver: {error!r}")
+
+
+if SIMULATED:
+    # The simulator refuses alignments, which the compiler needs to make four loads one.
+    from numba.cuda.simulator import kernelapi
+
+    def _shared_array(self, shape, dtype, alignment=None, _array=kernelapi.FakeCUDAShared.array):
+        import sys
+
+        dtype = np.dtype(getattr(dtype, "name", dtype))
+        if shape == 0:
+            count = self._dynshared_size // dtype.itemsize
+            return np.frombuffer(self._dynshared.data, dtype=dtype, count=count)
+        frame = sys._getframe(1)
+        place = (frame.f_code.co_filename, frame.f_lineno)
+        return self._allocations.setdefault(place, np.empty(shape, dtype))
+
+    kernelapi.FakeCUDAShared.array = _shared_array

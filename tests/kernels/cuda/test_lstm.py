@@ -1,0 +1,31 @@
+"""Both forms of the LSTM kernels against the NumPy reference."""
+
+import numpy as np
+import pytest
+
+from benchmarks.gpu_check import lstm_errors
+
+TOLERANCES = {"float32": 2e-6, "float64": 1e-13}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(
+    "form, rows, inline",
+    [("whole", 1, True), ("whole", 2, False), ("whole", 4, True), ("steps", 1, 0)],
+)
+def test_forward_and_backward(form, rows, inline, masked, dtype):
+    errors = lstm_errors(
+        form, N=5, T=3, F=3, H=6, rows=rows, inline=bool(inline), masked=masked,
+        dtype=np.dtype(dtype),
+    )  # fmt: skip
+    assert max(errors.values()) < TOLERANCES[dtype], errors
+
+
+@pytest.mark.parametrize("form", ["whole", "steps"])
+def test_other_activations(form):
+    errors = lstm_errors(
+        form, N=2, T=2, F=2, H=4, rows=1, dtype=np.dtype("float64"), activation="softsign",
+        recurrent_activation="hard_sigmoid",
+    )  # fmt: skip
+    assert max(errors.values()) < 1e-13, errors
