@@ -77,13 +77,16 @@ class L1L2(Regularizer):
 
     def bind(self, plan: Plan, parameter: Parameter) -> None:
         """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
-        gradient = parameter.gradient if plan.training else parameter.gradient[:0]
-        self.bind_array(plan, plan.penalty, parameter.packed, gradient, 1.0)
+        value, gradient = parameter.packed.reshape(1, -1), parameter.gradient.reshape(1, -1)
+        wanted = gradient if plan.training else gradient[:0]
+        self.bind_array(plan, plan.penalty, value, value.size, wanted, 1.0)
 
-    def bind_array(self, plan: Plan, call: Any, value: Any, gradient: Any, share: float) -> None:
-        """Append a call for arrays whose padding is zero."""
-        flat = value.reshape(-1), gradient.reshape(-1)
-        call(plan.ops.penalty, flat[0], self.l1, self.l2, share, flat[1], plan.penalty_value)
+    def bind_array(
+        self, plan: Plan, call: Any, value: Any, features: int, gradient: Any, share: float
+    ) -> None:
+        """Append a call for arrays (R, S) of so many features; `gradient` may have no row."""
+        given = value, features, self.l1, self.l2, share, gradient, plan.penalty_value
+        call(plan.ops.penalty, *given)
 
 
 class L1(L1L2):
@@ -198,8 +201,9 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
         plan.call(plan.ops.fill, gradient, 0.0)
     share = 1.0 / y.rows
     if isinstance(regularizer, L1L2):
-        wanted = y.value.reshape(-1)[:0] if gradient is None else gradient
-        regularizer.bind_array(plan, plan.call, y.value, wanted, share)
+        value = y.value.reshape(-1, y.value.shape[-1])
+        wanted = value[:0] if gradient is None else gradient.reshape(-1, gradient.shape[-1])
+        regularizer.bind_array(plan, plan.call, value, y.features, wanted, share)
         return
     rows, steps, features, sequence = y.rows, y.steps, y.features, y.sequence
 

@@ -116,3 +116,14 @@ def test_a_single_row_is_orthogonal_to_nothing():
     row = np.array([[1.0, 2.0]])
     assert rule(row) == 0.0
     np.testing.assert_array_equal(rule.gradient(row), np.zeros((1, 2)))
+
+
+def test_an_activity_penalty_does_not_see_what_keeps_rows_apart():
+    """Rows of 2 KiB, float32, have a vector between them that nobody writes."""
+    model = Sequential([LSTM(500, activity_regularizer="l2", input_shape=(3, 2))])
+    model.compile("sgd", "mse")
+    x, y = np.ones((4, 3, 2)), np.zeros((4, 500))
+    clean = model.evaluate(x, y, verbose=0)
+    with model.binder.bench(model.training) as bench:
+        bench.plans._arena.block.fill(np.nan)
+    assert model.evaluate(x, y, verbose=0) == clean
