@@ -17,7 +17,9 @@ import pytest  # noqa: E402
 
 def pytest_addoption(parser):
     parser.addoption(
-        "--device", default=None, help="where models compute; opaque: see tests/opaque/device.py"
+        "--device",
+        choices=["opaque"],
+        help="where models compute; opaque: see tests/opaque/device.py",
     )
 
 

@@ -1,4 +1,4 @@
-"""Room 1, the numbers: arrays in, arrays out.
+"""The numbers: arrays in, arrays out.
 
 THE CONTRACT
 ============

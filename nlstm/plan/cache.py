@@ -1,4 +1,4 @@
-"""The plans of one model, kept by the shape of their batches."""
+"""The plans of one bench, kept by the shape of their batches."""
 
 from collections import OrderedDict
 from collections.abc import Callable

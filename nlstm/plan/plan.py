@@ -26,7 +26,7 @@ def run(calls: list[Call]) -> None:
 
 
 class Arena:
-    """The working memory of a model, which all plans share, grown to the largest.
+    """The working memory of a bench, which all its plans share, grown to the largest.
 
     Attributes
     ----------

@@ -23,7 +23,7 @@ class Callback:
 
     Attributes
     ----------
-    model : Sequential
+    model : Sequential or Model
         The model that calls.
     params : dict
         "epochs", "steps" and "verbose" of the fit.
@@ -164,7 +164,7 @@ class CallbackList:
     Parameters
     ----------
     callbacks : Callback, list of Callback or of such lists, or None
-    model : Sequential
+    model : Sequential or Model
     params : dict
         See `Callback`.
 

@@ -1,4 +1,4 @@
-"""One call of fit, evaluate or predict while it runs."""
+"""One call of fit, evaluate or train_on_batch while it runs."""
 
 import math
 import warnings
@@ -24,7 +24,7 @@ NO_HOOKS = CallbackList(None, None, {})
 
 
 class Run:
-    """Runs batches on a bench of its own.
+    """Runs batches on a bench that the binder lent.
 
     Parameters
     ----------
