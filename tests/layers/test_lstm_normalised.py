@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.lstm.schedule import chunk_steps
-from nlstm.kernels.cpu.normalised.backward import gradient_size, is_partial
 from nlstm.kernels.cpu.normalised.forward import is_alone, row_slices
+from nlstm.kernels.cpu.normalised.memory import is_partial
 from nlstm.kernels.cpu.products import layout
 from nlstm.layers import LSTM
 from tests.layers.gradients import assert_close
@@ -79,8 +79,8 @@ def schedule_of(shape, dtype, threads):
     """Return whether work is split, whether slices have sums, and the steps of a chunk."""
     (N, T, F, H), L = shape, layout.lanes(dtype)
     itemsize, B = np.dtype(dtype).itemsize, layout.blocks(H, dtype)
-    slices, size = row_slices.py_func(N), gradient_size.py_func(F, H, B, L)
-    own = is_partial.py_func(slices, size, itemsize)
+    slices = row_slices.py_func(N)
+    own = is_partial(slices, F, H, B, L, itemsize)
     rows = -(-N // slices) if own else N
     steps = chunk_steps.py_func(T, rows, B * layout.GATES * L * itemsize, own)
     numba.set_num_threads(threads)
