@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.arguments.names import Registry, unknown_name
 from nlstm.arguments.seeds import SeedStream
@@ -137,8 +138,7 @@ class VarianceScaling(Initializer):
         distribution: str = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        if scale <= 0.0:
-            raise ValueError(f"scale must be positive; got {scale}.")
+        checked_number("scale", scale, above=0)
         if mode not in ("fan_in", "fan_out", "fan_avg"):
             raise unknown_name("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("truncated_normal", "untruncated_normal", "uniform")

@@ -1,10 +1,10 @@
 """Penalties on weights or outputs that the loss grows by, by Keras's names and formulas."""
 
-import math
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.arguments.names import Registry
 from nlstm.plan.parameters import Parameter
@@ -61,7 +61,10 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1, self.l2 = _checked("l1", l1, 0.0), _checked("l2", l2, 0.0)
+        self.l1, self.l2 = (
+            checked_number("l1", 0.0 if l1 is None else l1, 0),
+            checked_number("l2", 0.0 if l2 is None else l2, 0),
+        )
 
     def __call__(self, x: np.ndarray) -> float:
         """Return the penalty on `x`."""
@@ -74,13 +77,16 @@ class L1L2(Regularizer):
 
     def bind(self, plan: Plan, parameter: Parameter) -> None:
         """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
-        gradient = parameter.gradient if plan.training else parameter.gradient[:0]
-        self.bind_array(plan, plan.penalty, parameter.packed, gradient, 1.0)
+        value, gradient = parameter.packed.reshape(1, -1), parameter.gradient.reshape(1, -1)
+        wanted = gradient if plan.training else gradient[:0]
+        self.bind_array(plan, plan.penalty, value, value.size, wanted, 1.0)
 
-    def bind_array(self, plan: Plan, call: Any, value: Any, gradient: Any, share: float) -> None:
-        """Append a call for arrays whose padding is zero."""
-        flat = value.reshape(-1), gradient.reshape(-1)
-        call(plan.ops.penalty, flat[0], self.l1, self.l2, share, flat[1], plan.penalty_value)
+    def bind_array(
+        self, plan: Plan, call: Any, value: Any, features: int, gradient: Any, share: float
+    ) -> None:
+        """Append a call for arrays (R, S) of so many features; `gradient` may have no row."""
+        given = value, features, self.l1, self.l2, share, gradient, plan.penalty_value
+        call(plan.ops.penalty, *given)
 
 
 class L1(L1L2):
@@ -92,7 +98,7 @@ class L1(L1L2):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        super().__init__(_checked("l1", l1, 0.01), 0.0)
+        super().__init__(checked_number("l1", 0.01 if l1 is None else l1, 0), 0.0)
 
 
 class L2(L1L2):
@@ -104,7 +110,7 @@ class L2(L1L2):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        super().__init__(0.0, _checked("l2", l2, 0.01))
+        super().__init__(0.0, checked_number("l2", 0.01 if l2 is None else l2, 0))
 
 
 class OrthogonalRegularizer(Regularizer):
@@ -119,7 +125,10 @@ class OrthogonalRegularizer(Regularizer):
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
         if mode not in ("rows", "columns"):
             raise ValueError(f"mode must be 'rows' or 'columns'; got {mode!r}.")
-        self.factor, self.mode = _checked("factor", factor, 0.01), mode
+        self.factor, self.mode = (
+            checked_number("factor", 0.01 if factor is None else factor, 0),
+            mode,
+        )
 
     def _parts(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
         if x.ndim != 2:
@@ -192,8 +201,9 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
         plan.call(plan.ops.fill, gradient, 0.0)
     share = 1.0 / y.rows
     if isinstance(regularizer, L1L2):
-        wanted = y.value.reshape(-1)[:0] if gradient is None else gradient
-        regularizer.bind_array(plan, plan.call, y.value, wanted, share)
+        value = y.value.reshape(-1, y.value.shape[-1])
+        wanted = value[:0] if gradient is None else gradient.reshape(-1, gradient.shape[-1])
+        regularizer.bind_array(plan, plan.call, value, y.features, wanted, share)
         return
     rows, steps, features, sequence = y.rows, y.steps, y.features, y.sequence
 
@@ -207,11 +217,3 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
 
     given = (y.value, gradient, plan.penalty_value)
     plan.host(add, given, given[1:], *given)
-
-
-def _checked(name: str, value: Any, default: float) -> float:
-    value = default if value is None else value
-    number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not number or not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
-    return float(value)

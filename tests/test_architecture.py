@@ -55,6 +55,12 @@ MANY_PARAMETERS = {
     "optimizers/adaptive.py Adamax.__init__": KERAS,
     "optimizers/adaptive.py RMSprop.__init__": KERAS,
 }
+# What other classes implement; all else above a class is inheritance for its own sake, and more
+# than one such class is a chain. A Protocol is an interface too.
+INTERFACES = frozenset(
+    "Callback Configured Constraint Initializer KernelMetric Layer LearningRateSchedule Loss "
+    "Metric Optimizer Regularizer Source".split()
+)
 FORBIDDEN_NAMES = {"core", "utils", "common", "helpers", "misc", "base"}
 COMPILERS = {"numba", "llvmlite", "cuda"}  # in kernels only
 TOP_LEVEL = {"numpy"}  # third-party modules any file may import as it is loaded
@@ -181,6 +187,57 @@ def _third_party(name: str, found: Import, base_dependencies: set[str]) -> list[
     return faults
 
 
+def chains_in(package: Path) -> list[str]:
+    """List the classes that have more than one of ours above them, interfaces left out."""
+    files = {path.relative_to(package).as_posix(): path for path in sorted(package.rglob("*.py"))}
+    own = {_module(package.name, name) for name in files}
+    classes: dict[tuple[str, str], list[str]] = {}
+    imported: dict[tuple[str, str], tuple[str, str]] = {}
+    for name, path in files.items():
+        module = _module(package.name, name)
+        home = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                classes[module, node.name] = [ast.unparse(one).split("[")[0] for one in node.bases]
+            elif isinstance(node, ast.ImportFrom):
+                parents = home.split(".")[: len(home.split(".")) - node.level + 1]
+                start = [*parents, *filter(None, [node.module])] if node.level else [node.module]
+                for one in node.names:
+                    imported[module, one.asname or one.name] = ".".join(start), one.name
+            elif isinstance(node, ast.Import):
+                for one in node.names:
+                    parts = one.name.partition(".")
+                    shown = one.asname or parts[0]
+                    imported[module, shown] = "", one.name if one.asname else parts[0]
+
+    def found(module: str, name: str) -> tuple[str, str] | None:
+        """Return where a class stands that a module calls by a name, dots included."""
+        first, _, rest = name.partition(".")
+        if not rest and (module, first) in classes:
+            return module, first
+        if (module, first) in imported:
+            start, there = imported[module, first]
+            whole = f"{start}.{there}".strip(".")
+            if rest:
+                return found(whole, rest)
+            return found(start, there)
+        return found(f"{module}.{first}", rest) if rest and f"{module}.{first}" in own else None
+
+    def above(place: tuple[str, str]) -> set[tuple[str, str]]:
+        bases = {found(place[0], base) for base in classes[place]} - {None}
+        return bases.union(*map(above, bases))
+
+    def is_interface(place: tuple[str, str]) -> bool:
+        return place[1] in INTERFACES or bool({"Protocol", "typing.Protocol"} & {*classes[place]})
+
+    chains = {place: sorted(p[1] for p in above(place) if not is_interface(p)) for place in classes}
+    return [
+        f"{module}.{name} has {' and '.join(chain)} above it: one class may be, and interfaces"
+        for (module, name), chain in chains.items()
+        if len(chain) > 1
+    ]
+
+
 def long_files_in(package: Path) -> list[str]:
     """List the files that are too long without a reason, and reasons that have gone."""
     lengths = {
@@ -273,6 +330,10 @@ def test_rooms_import_lower_rooms_and_files_form_no_circle():
     assert (ROOT / "nlstm" / "kernels" / "__init__.py").is_file()
     faults = faults_of(ROOT / "nlstm", project_dependencies())
     assert not faults, "\n".join(faults)
+
+
+def test_no_class_has_a_chain_of_ours_above_it():
+    assert chains_in(ROOT / "nlstm") == []
 
 
 def test_files_are_short():
@@ -380,6 +441,53 @@ def test_each_breach_is_found(tmp_path, name, text, fault):
     faults = faults_of(house(tmp_path, **{name: text}), {"numpy", "numba", "tqdm"})
     assert len(faults) == 1
     assert fault in faults[0] and name.split("/")[0] in faults[0]
+
+
+@pytest.mark.parametrize(
+    "files, faulty",
+    [
+        (
+            {"layers/a": "class A: ...\nclass B(A): ...\nclass C(B): ...\n"},
+            "nlstm.layers.a.C has A and B",
+        ),
+        (
+            {
+                "layers/a": "class Layer: ...\nclass A(Layer): ...\nclass B(A): ...\n",
+                "layers/__init__": "from nlstm.layers.a import B as D\n",
+                "models/b": "from nlstm import layers\nclass C(layers.D): ...\n",
+            },
+            "nlstm.models.b.C has A and B",
+        ),
+        (
+            {
+                "layers/a": "class A: ...\nclass B: ...\n",
+                "layers/b": "from . import a\nimport nlstm.layers.a\n"
+                "class C(a.A, nlstm.layers.a.B): ...\n",
+            },
+            "nlstm.layers.b.C has A and B",
+        ),
+        ({"layers/a": "class A(Layer): ...\nclass B(A): ...\nclass Layer: ...\n"}, None),
+        (
+            {
+                "layers/a": "from typing import Protocol\nclass A(Protocol): ...\n"
+                "class B(A): ...\nclass C(B): ...\n",
+                "layers/b": "import os\nclass C(os.PathLike): ...\nclass B(C): ...\n",
+            },
+            None,
+        ),
+        (
+            {
+                "losses/a": "class E: ...\nclass B(E): ...\n",
+                "layers/a": "class B: ...\nclass C(B): ...\n",
+            },
+            None,
+        ),
+    ],
+)
+def test_chains_are_found(tmp_path, files, faulty):
+    found = chains_in(house(tmp_path, **files))
+    assert len(found) == (faulty is not None)
+    assert all(faulty in one for one in found)
 
 
 def test_long_files_are_found(tmp_path):

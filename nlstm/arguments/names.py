@@ -1,10 +1,11 @@
 """Names: a thing by the one a user wrote, what is near when there is none, and a free one."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
-__all__ = ["Registry", "free_name", "unknown_name"]
+__all__ = ["Registry", "free_name", "snake_case", "unknown_name"]
 
 Thing = TypeVar("Thing")
 
@@ -28,6 +29,12 @@ def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
     else:
         hint = "known are " + ", ".join(repr(one) for one in names) + "."
     return ValueError(f"Unknown {kind} {name!r}: {hint}")
+
+
+def snake_case(name: str) -> str:
+    """Return the name that Keras gives by default to what is of the class `name`."""
+    split = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -6,6 +6,8 @@ import secrets
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer
+
 __all__ = ["SeedStream", "set_random_seed"]
 
 
@@ -35,10 +37,7 @@ def set_random_seed(seed: int) -> None:
     TypeError, ValueError
         `seed` is no integer, or out of range.
     """
-    try:
-        number = operator.index(seed)
-    except TypeError:
-        raise TypeError(f"seed must be an integer; got {seed!r}.") from None
+    number = checked_integer("seed", seed)
     if not 0 <= number < 2**32:
         raise ValueError(f"seed must be from 0 to 2**32 - 1; got {number}.")
     random.seed(number)

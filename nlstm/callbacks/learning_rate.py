@@ -5,8 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
+from nlstm.arguments.checks import checked_number, is_number
 from nlstm.callbacks.monitor import Monitor
 from nlstm.training.hooks import Callback, Logs
 
@@ -39,7 +38,7 @@ class LearningRateScheduler(Callback):
         optimizer = self.model.optimizer
         before = (float(optimizer.learning_rate),) if _takes_two(self.schedule) else ()
         rate = self.schedule(epoch, *before)
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.number):
+        if not is_number(rate):
             raise ValueError(f"schedule must return a number; it returned {rate!r}.")
         optimizer.learning_rate = float(rate)
         if self.verbose:
@@ -100,8 +99,7 @@ class ReduceLROnPlateau(Monitor):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        if factor >= 1.0:
-            raise ValueError(f"factor must be below 1; got {factor}.")
+        checked_number("factor", factor, below=1)
         self.factor, self.patience, self.verbose = factor, patience, verbose
         self.cooldown, self.min_lr = cooldown, min_lr
         self.cooldown_counter = self.wait = 0

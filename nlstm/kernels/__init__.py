@@ -24,7 +24,9 @@ peephole       (B, 3, L)      for the gates i, f, o
 panels         (V, K, L)      ``V = ceil(O / L)`` panels of L columns (dense weights; bias (V, L)).
 =============  =============  ====================================================================
 
-Lanes past the last feature are zero in every array and gradient, and stay zero.
+Lanes past the last feature are zero in every array and gradient, and stay zero, to the end of the
+last vector that has a feature. One more vector, which ``padded`` puts between rows that are a
+multiple of 2 KiB apart, may hold anything.
 
 Kernels are attributes of what ``load(device, dtype)`` returns, for arrays of that dtype, float32 or
 float64. Beside them it has the device's words: see `nlstm.kernels.operations.Operations`.

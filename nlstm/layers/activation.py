@@ -10,6 +10,22 @@ from nlstm.plan.plan import Plan, Tensor
 __all__ = ["Activation", "Identity", "Softmax"]
 
 
+Ramp = tuple[float, float, float]  # slope, threshold, limit
+
+
+def bind_ramp(plan: Plan, x: Tensor, ramp: Ramp) -> Tensor:
+    """Append what cuts `x` off at a limit and multiplies what is below a threshold by a slope."""
+    ops = plan.ops
+    value = plan.array((x.steps, x.rows, ops.padded(x.features, plan.dtype)))
+    given = x.features, *(plan.dtype.type(number) for number in ramp)
+    plan.call(ops.ramp_forward, as_rows(x.value), as_rows(value), *given)
+    y = shared(plan, x, value, x.mask)
+    if y.gradient is not None:
+        dy = as_rows(y.gradient)
+        plan.call_back(y, (ops.ramp_backward, (as_rows(x.value), dy, dy, *given)))
+    return y
+
+
 class Activation(Layer):
     """Apply an activation to each number; "softmax" to each step as a whole.
 
@@ -22,7 +38,7 @@ class Activation(Layer):
 
     activation: str
     fuses_loss = True
-    supports_masking = True
+    _ramp: Ramp | None = None
 
     def __init__(
         self,
@@ -41,12 +57,22 @@ class Activation(Layer):
 
     def streamed(self) -> StreamedLayer | None:
         """Let the input through if the activation does."""
-        return None if self.activation == "linear" else super().streamed()
+        through = self.activation == "linear" and self._ramp is None
+        return None if through else super().streamed()
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
-        """Append one call forward and one back, which writes over the gradient in place."""
-        if self.activation == "linear":
-            return x
+        """Append one call forward and one back, and the same of the ramp if there is one.
+
+        The calls back write over the gradient in place.
+        """
+        y = x if self.activation == "linear" else self._bind_activation(plan, x)
+        return y if self._ramp is None else bind_ramp(plan, y, self._ramp)
+
+    def _then(self, ramp: Ramp | None) -> None:
+        """Let a ramp follow the activation."""
+        self._ramp, self.fuses_loss = ramp, ramp is None
+
+    def _bind_activation(self, plan: Plan, x: Tensor) -> Tensor:
         ops, features = plan.ops, x.features
         shape = (x.steps, x.rows, ops.padded(features, plan.dtype))
         value, given = plan.array(shape), x.value

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Operations
 from nlstm.layers.joins import concatenate, merge
-from nlstm.layers.layer import Layer, Shape, check_weight
+from nlstm.layers.layer import Layer, Shape
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Bidirectional"]
@@ -44,7 +45,6 @@ class Bidirectional(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
     only_to_begin_with = frozenset({"weights"})
 
     def __init__(

@@ -1,9 +1,9 @@
 """Values put side by side, or one after the other."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
+from nlstm.arguments.checks import checked_integer
 from nlstm.layers.joins import concatenate
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import sample_shape, shown
@@ -23,8 +23,6 @@ class Concatenate(Layer):
         See `Layer`.
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         axis: int = -1,
@@ -33,10 +31,7 @@ class Concatenate(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        try:
-            self.axis = operator.index(axis)
-        except TypeError:
-            raise TypeError(f"axis must be an integer; got {axis!r}.") from None
+        self.axis = checked_integer("axis", axis)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, *shapes: Shape) -> Shape:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_size
 from nlstm.kernels.operations import Operations
-from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_size
+from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.views import as_rows
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nlstm.layers.layer import Layer, Shape, checked_rate
+from nlstm.arguments.checks import checked_rate
+from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.views import as_rows
 from nlstm.plan.plan import Plan, Tensor
 

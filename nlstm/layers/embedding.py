@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
+from nlstm.arguments.checks import check_weight, checked_size
 from nlstm.kernels.operations import Operations
-from nlstm.layers.layer import Layer, Shape, check_weight, checked_size
+from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
@@ -60,7 +61,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = self.supports_masking = bool(mask_zero)
+        self.mask_zero = bool(mask_zero)
         self._initial = None if weights is None else self._checked_weights(weights)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
+from nlstm.arguments.checks import checked_number
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.views import as_rows, shared
 from nlstm.plan.plan import Plan, Tensor
@@ -29,8 +28,6 @@ class GaussianNoise(Layer):
     Keras takes a stddev of 1 at most; there is no such bound here.
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         stddev: float,
@@ -40,11 +37,7 @@ class GaussianNoise(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        if isinstance(stddev, bool) or not isinstance(stddev, int | float | np.number):
-            raise TypeError(f"stddev must be a number; got {stddev!r}.")
-        if not 0.0 <= stddev < float("inf"):
-            raise ValueError(f"stddev must be at least 0; got {stddev}.")
-        self.stddev = float(stddev)
+        self.stddev = checked_number("stddev", stddev, 0)
         self.seed = seed
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, seed=seed)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.layers.layer import Layer, Shape, checked_size
+from nlstm.arguments.checks import checked_size
+from nlstm.layers.layer import Layer, Shape
 from nlstm.plan.graph import Node, Symbol
 from nlstm.plan.plan import Plan, Tensor
 

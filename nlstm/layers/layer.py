@@ -1,28 +1,20 @@
 """The interface of a layer: shapes, parameters, and calls bound into a plan."""
 
-import operator
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
+from nlstm.arguments.checks import check_weight, checked_shape
 from nlstm.arguments.config import Configured
+from nlstm.arguments.names import snake_case
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.plan.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 
-__all__ = [
-    "Layer",
-    "Shape",
-    "StreamedLayer",
-    "check_weight",
-    "checked_rate",
-    "checked_shape",
-    "checked_size",
-]
+__all__ = ["Layer", "Shape", "StreamedLayer"]
 
 SET_LATER = ("name", "trainable")  # since a subclass's constructor may not take them
 
@@ -46,53 +38,6 @@ class StreamedLayer(NamedTuple):
     def outputs(self) -> int:
         """Features that come out."""
         return self.units if self.projection is None else self.projection.shape[1]
-
-
-def checked_size(name: str, value: Any) -> int:
-    """Return a positive integer, or raise an error that names the argument."""
-    try:
-        size = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a positive integer; got {value!r}.") from None
-    if size < 1:
-        raise ValueError(f"{name} must be a positive integer; got {size}.")
-    return size
-
-
-def checked_rate(name: str, value: Any) -> float:
-    """Return a dropout rate, 0 <= rate < 1, or raise an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number; got {value!r}.")
-    if not 0.0 <= value < 1.0:
-        raise ValueError(f"{name} must be at least 0 and below 1; got {value}.")
-    return float(value)
-
-
-def checked_shape(name: str, value: Any) -> Shape:
-    """Return the shape of one sample: (steps or None, features), or (features,).
-
-    (None,) is for an `Embedding`, which takes any number of indices.
-    """
-    try:
-        shape: Shape = tuple(None if n is None else operator.index(n) for n in value)
-    except TypeError:
-        raise TypeError(
-            f"{name} must be a tuple such as (steps, features); got {value!r}."
-        ) from None
-    wrong = [n for n in shape if n is not None and n < 1]
-    if len(shape) not in (1, 2) or wrong or (len(shape) == 2 and shape[-1] is None):
-        raise ValueError(
-            f"{name} must be (steps, features), steps may be None, or (features,); got {shape}."
-        )
-    return shape
-
-
-def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
-    """Raise unless `value` is an array of real numbers of `shape`."""
-    if value.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {value.dtype}.")
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
 
 
 class Layer(Configured):
@@ -149,7 +94,7 @@ class Layer(Configured):
     ) -> None:
         if name is not None and not isinstance(name, str):
             raise TypeError(f"name must be a string; got {name!r}.")
-        self.name = name or re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__).lower()
+        self.name = name or snake_case(type(self).__name__)
         self.named_by_user = name is not None
         self.input_shape = (
             None if input_shape is None else checked_shape("input_shape", input_shape)

@@ -41,8 +41,6 @@ class LayerNormalization(Layer):
     Ba, Kiros & Hinton 2016, "Layer normalization".
     """
 
-    supports_masking = True
-
     def __init__(
         self,
         axis: int = -1,

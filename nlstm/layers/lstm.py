@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_rate, checked_size
 from nlstm.kernels.operations import Operations
 from nlstm.layers.kept_states import KeptStates
-from nlstm.layers.layer import Layer, Shape, StreamedLayer, checked_rate, checked_size
+from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.lstm_level import Level
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
@@ -96,7 +97,6 @@ class LSTM(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
 
     def __init__(
         self,

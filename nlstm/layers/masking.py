@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import is_number
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
 from nlstm.layers.views import shared
@@ -26,7 +27,6 @@ class Masking(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
 
     def __init__(
         self,
@@ -36,10 +36,9 @@ class Masking(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        try:
-            self.mask_value = float(mask_value)
-        except (TypeError, ValueError):
-            raise TypeError(f"mask_value must be a number; got {mask_value!r}.") from None
+        if not is_number(mask_value):
+            raise TypeError(f"mask_value must be a number; got {mask_value!r}.")
+        self.mask_value = float(mask_value)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:

@@ -17,7 +17,6 @@ class Merge(Layer):
     A value with one step, one feature, or no steps serves all steps or features of the others.
     """
 
-    supports_masking = True
     kind = "add"
     only_two = False
 
@@ -115,33 +114,43 @@ class Multiply(Merge):
         return y
 
 
-class Extremum(Merge):
-    """What `Maximum` and `Minimum` have in common.
+def compare_masked(plan: Plan, kind: str, inputs: Sequence[Tensor]) -> Tensor:
+    """Append the comparison of what is not masked; `kind` is "maximum" or "minimum"."""
+    result, mask = inputs[0], inputs[0].mask
+    for other in inputs[1:]:
+        second = other if other.mask is None else choose(plan, other.mask, other, result)
+        first = result if mask is None else choose(plan, mask, result, second)
+        mask = joined_mask(plan, [mask, other.mask])
+        result = merge(plan, kind, first, second)
+    result.mask = mask
+    return result
+
+
+class Maximum(Merge):
+    """Take the largest of two or more values.
 
     Notes
     -----
     As in Keras, a masked step leaves the other value; the first one, if both are masked.
     """
 
-    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
-        """Append the comparison of what is not masked."""
-        result, mask = inputs[0], inputs[0].mask
-        for other in inputs[1:]:
-            second = other if other.mask is None else choose(plan, other.mask, other, result)
-            first = result if mask is None else choose(plan, mask, result, second)
-            mask = joined_mask(plan, [mask, other.mask])
-            result = merge(plan, self.kind, first, second)
-        result.mask = mask
-        return result
-
-
-class Maximum(Extremum):
-    """Take the largest of two or more values."""
-
     kind = "maximum"
 
+    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append the comparison of what is not masked."""
+        return compare_masked(plan, self.kind, inputs)
 
-class Minimum(Extremum):
-    """Take the smallest of two or more values."""
+
+class Minimum(Merge):
+    """Take the smallest of two or more values.
+
+    Notes
+    -----
+    See `Maximum`.
+    """
 
     kind = "minimum"
+
+    def bind_masked(self, plan: Plan, inputs: Sequence[Tensor]) -> Tensor:
+        """Append the comparison of what is not masked."""
+        return compare_masked(plan, self.kind, inputs)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nlstm.layers.layer import Layer, Shape, checked_size
+from nlstm.arguments.checks import checked_size
+from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_flat
 from nlstm.plan.plan import Plan, Tensor
 

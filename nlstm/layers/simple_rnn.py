@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_rate, checked_size
 from nlstm.kernels.operations import Array, Operations
 from nlstm.layers.kept_states import KeptStates
-from nlstm.layers.layer import Layer, Shape, checked_rate, checked_size
+from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import as_rows
 from nlstm.plan.parameters import Parameter
@@ -64,7 +65,6 @@ class SimpleRNN(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
 
     def __init__(
         self,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nlstm.layers.layer import Layer, Shape, checked_rate
+from nlstm.arguments.checks import checked_rate
+from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
 from nlstm.layers.views import shared
 from nlstm.plan.plan import Plan, Tensor
@@ -24,7 +25,6 @@ class SpatialDropout1D(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
 
     def __init__(
         self,

@@ -30,7 +30,6 @@ class TimeDistributed(Layer):
     """
 
     needs_sequence = True
-    supports_masking = True
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Array
 from nlstm.losses.loss import Loss
 from nlstm.plan.plan import Plan
@@ -31,10 +32,8 @@ class _Crossentropy(Loss):
         super().__init__(name, reduction, dtype)
         if axis != -1:
             raise ValueError(f"{type(self).__name__} is along the last axis, -1; got axis={axis}.")
-        if not 0.0 <= label_smoothing <= 1.0:
-            raise ValueError(f"label_smoothing must be from 0 to 1; got {label_smoothing!r}.")
         self.from_logits, self.axis = bool(from_logits), axis
-        self.label_smoothing = float(label_smoothing)
+        self.label_smoothing = checked_number("label_smoothing", label_smoothing, 0, at_most=1)
 
     @property
     def _smoothing(self) -> tuple[float, float]:

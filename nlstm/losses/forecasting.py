@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.losses.loss import Loss
 
 __all__ = ["GaussianNLL", "NSELoss", "QuantileLoss", "StudentTNLL"]
@@ -72,9 +73,7 @@ class _NLL(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if not epsilon >= 0.0:
-            raise ValueError(f"epsilon must be at least 0; got {epsilon!r}.")
-        self.epsilon = float(epsilon)
+        self.epsilon = checked_number("epsilon", epsilon, 0)
 
     def target_features(self, features: int) -> int:
         """Return the columns of y."""

@@ -1,6 +1,5 @@
 """The interface of a loss: a kernel, or a user's own in NumPy."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from nlstm import kernels
 from nlstm.arguments.config import Configured
-from nlstm.arguments.names import unknown_name
+from nlstm.arguments.names import snake_case, unknown_name
 from nlstm.kernels.operations import Array, Cell
 from nlstm.plan.plan import Plan
 
@@ -61,7 +60,7 @@ class Loss(Configured):
             raise ValueError("reduction must make one number of a batch; got None.")
         if reduction not in REDUCTIONS:
             raise unknown_name("reduction", reduction, REDUCTIONS)
-        self.name = name or self.kernel or _snake_case(type(self).__name__)
+        self.name = name or self.kernel or snake_case(type(self).__name__)
         self.reduction, self.dtype = reduction, dtype
 
     # What a user's own loss writes
@@ -167,10 +166,6 @@ class PlainLoss(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name or self.default_name, reduction, dtype)
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def _in_numpy(loss: Loss, sequence: bool | None, reduction: str) -> Callable[..., None]:

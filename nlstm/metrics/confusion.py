@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.arguments.names import unknown_name
 from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 from nlstm.plan.plan import Plan
 
-__all__ = ["AUC", "F1Score", "FBetaScore", "Precision", "Recall", "Thresholds", "counts"]
+__all__ = ["AUC", "Cuts", "F1Score", "FBetaScore", "Precision", "Recall", "counts"]
 
 EPSILON = 1e-7  # Keras's
 
@@ -31,8 +32,50 @@ def are_even(thresholds: np.ndarray) -> bool:
     return thresholds.size >= 3 and bool(np.allclose(thresholds, even, atol=EPSILON))
 
 
-class Thresholds(KernelMetric):
-    """What follows from counts at one or several thresholds, of all features or of one."""
+class Cuts:
+    """One or several thresholds: what their kernel is, and values at them in the user's order.
+
+    Parameters
+    ----------
+    thresholds : float, sequence of float or None
+    default : float
+        For None.
+    """
+
+    def __init__(self, thresholds: float | Sequence[float] | None, default: float = 0.5) -> None:
+        given = default if thresholds is None else thresholds
+        self.order = np.atleast_1d(np.asarray(given, np.float64))
+        if thresholds is not None and not ((self.order >= 0) & (self.order <= 1)).all():
+            raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
+        self.ascending = np.sort(self.order)
+        self.even = are_even(self.order)
+
+    @property
+    def sums(self) -> int:
+        """How many sums the kernel adds to."""
+        return 2 * (self.ascending.size + 1)
+
+    def function(
+        self, ops: Operations, top_k: int | None = None, class_id: int | None = None
+    ) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        only = -1 if class_id is None else class_id
+        return ops.statistic("confusion", self.ascending, self.even, only, top_k or 0, False)
+
+    def counts(self, total: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Return true and false positives, false and true negatives, at ascending thresholds."""
+        return counts(total, self.ascending.size)
+
+    def shown(self, values: np.ndarray) -> Any:
+        """Return values at ascending thresholds in the order given, one alone as a number."""
+        back = values[np.searchsorted(self.ascending, self.order)]
+        return float(back[0]) if back.size == 1 else back
+
+
+class _Share(KernelMetric):
+    """True positives' share of what counts at one or several thresholds."""
+
+    _rest: int  # of what `counts` returns: what is not the true positives
 
     def __init__(
         self,
@@ -44,29 +87,23 @@ class Thresholds(KernelMetric):
     ) -> None:
         super().__init__(dtype, name)
         self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
-        default = 0.5 if top_k is None else -1e10
-        given = default if thresholds is None else thresholds
-        self._order = np.atleast_1d(np.asarray(given, np.float64))
-        if thresholds is not None and not ((self._order >= 0) & (self._order <= 1)).all():
-            raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
-        self._ascending = np.sort(self._order)
-        self._even = are_even(self._order)
+        self._cuts = Cuts(thresholds, 0.5 if top_k is None else -1e10)
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
-        return 2 * (self._ascending.size + 1)
+        return self._cuts.sums
 
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        only = -1 if self.class_id is None else self.class_id
-        return ops.statistic("confusion", self._ascending, self._even, only, self.top_k or 0, False)
+        return self._cuts.function(ops, self.top_k, self.class_id)
 
-    def _at_thresholds(self, values: np.ndarray) -> Any:
-        back = values[np.searchsorted(self._ascending, self._order)]
-        return float(back[0]) if back.size == 1 else back
+    def value_of(self, total: np.ndarray) -> Any:
+        """Return the share, or the shares."""
+        found = self._cuts.counts(total)
+        return self._cuts.shown(safe_ratio(found[0], found[0] + found[self._rest]))
 
 
-class Precision(Thresholds):
+class Precision(_Share):
     """Share of the predictions above the threshold whose label is positive.
 
     Parameters
@@ -81,13 +118,10 @@ class Precision(Thresholds):
     dtype : optional
     """
 
-    def value_of(self, total: np.ndarray) -> Any:
-        """Return the precision."""
-        true, false, _, _ = counts(total, self._ascending.size)
-        return self._at_thresholds(safe_ratio(true, true + false))
+    _rest = 1
 
 
-class Recall(Thresholds):
+class Recall(_Share):
     """Share of the positive labels whose prediction is above the threshold.
 
     Parameters
@@ -96,10 +130,7 @@ class Recall(Thresholds):
         See `Precision`.
     """
 
-    def value_of(self, total: np.ndarray) -> Any:
-        """Return the recall."""
-        true, _, missed, _ = counts(total, self._ascending.size)
-        return self._at_thresholds(safe_ratio(true, true + missed))
+    _rest = 2
 
 
 class AUC(KernelMetric):
@@ -151,9 +182,7 @@ class AUC(KernelMetric):
         self.label_weights, self.from_logits = label_weights, bool(from_logits)
         self.thresholds = None if thresholds is None else sorted(map(float, thresholds))
         if self.thresholds is None:
-            if num_thresholds < 2:
-                raise ValueError(f"num_thresholds must be at least 2; got {num_thresholds}.")
-            self.num_thresholds = int(num_thresholds)
+            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         else:
             self.num_thresholds = len(self.thresholds) + 2
@@ -257,11 +286,10 @@ class FBetaScore(KernelMetric):
         super().__init__(dtype, name)
         if average not in (None, "micro", "macro", "weighted"):
             raise unknown_name("average", average, ("micro", "macro", "weighted"))
-        if not beta > 0.0:
-            raise ValueError(f"beta must be above 0; got {beta!r}.")
-        if threshold is not None and not 0.0 < threshold <= 1.0:
-            raise ValueError(f"threshold must be above 0 and at most 1; got {threshold!r}.")
-        self.average, self.beta, self.threshold = average, float(beta), threshold
+        self.average, self.beta = average, checked_number("beta", beta, above=0)
+        if threshold is not None:
+            checked_number("threshold", threshold, above=0, at_most=1)
+        self.threshold = threshold
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""

@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nlstm.metrics.confusion import Thresholds, counts
+import numpy as np
+
+from nlstm.kernels.operations import Operations
+from nlstm.metrics.confusion import Cuts
+from nlstm.metrics.metric import Function, KernelMetric
 
 __all__ = ["FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
 
 
-class _Count(Thresholds):
-    _which: int  # of what `counts` returns
+class _Count(KernelMetric):
+    _which: int  # of what `Cuts.counts` returns
 
     def __init__(
         self,
@@ -17,11 +21,20 @@ class _Count(Thresholds):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(thresholds, name=name, dtype=dtype)
+        super().__init__(dtype, name)
+        self.thresholds, self._cuts = thresholds, Cuts(thresholds)
 
-    def value_of(self, total: Any) -> Any:
+    def sums(self, features: int) -> int:
+        """Return how many sums `function` adds to for outputs of so many features."""
+        return self._cuts.sums
+
+    def function(self, ops: Operations) -> Function:
+        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
+        return self._cuts.function(ops)
+
+    def value_of(self, total: np.ndarray) -> Any:
         """Return the count, or the counts."""
-        return self._at_thresholds(counts(total, self._ascending.size)[self._which])
+        return self._cuts.shown(self._cuts.counts(total)[self._which])
 
 
 class TruePositives(_Count):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.names import unknown_name
 from nlstm.kernels.operations import Operations
 from nlstm.metrics.metric import Function, KernelMetric
@@ -49,9 +50,8 @@ class R2Score(_Moments):
         super().__init__(dtype, name)
         if class_aggregation not in AGGREGATIONS:
             raise unknown_name("class_aggregation", class_aggregation, map(str, AGGREGATIONS))
-        if num_regressors < 0:
-            raise ValueError(f"num_regressors must be at least 0; got {num_regressors}.")
-        self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
+        self.class_aggregation = class_aggregation
+        self.num_regressors = checked_integer("num_regressors", num_regressors, 0)
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the score, or the scores."""

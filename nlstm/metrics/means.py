@@ -70,85 +70,6 @@ class LossMetric(KernelMetric):
         self.loss.bind(plan, y, p, features, weight, None, total, None, None, "metric")
 
 
-class _OfLoss(LossMetric):
-    loss_class: type[Any]
-
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(self.loss_class(), name or self.default_name, dtype)
-
-
-class MeanSquaredError(_OfLoss):
-    """Mean of (prediction - target)**2."""
-
-    loss_class = losses.MeanSquaredError
-
-
-class RootMeanSquaredError(_OfLoss):
-    """Square root of the mean of (prediction - target)**2 over the whole epoch."""
-
-    loss_class = losses.MeanSquaredError
-    default_name = "root_mean_squared_error"
-
-    def value_of(self, total: np.ndarray) -> float:
-        """Return the root of the mean."""
-        return math.sqrt(super().value_of(total))
-
-
-class MeanAbsoluteError(_OfLoss):
-    """Mean of abs(prediction - target)."""
-
-    loss_class = losses.MeanAbsoluteError
-
-
-class MeanAbsolutePercentageError(_OfLoss):
-    """Mean of 100 * abs((prediction - target) / target)."""
-
-    loss_class = losses.MeanAbsolutePercentageError
-
-
-class MeanSquaredLogarithmicError(_OfLoss):
-    """Mean of (log(1 + prediction) - log(1 + target))**2."""
-
-    loss_class = losses.MeanSquaredLogarithmicError
-
-
-class LogCoshError(_OfLoss):
-    """Mean of log(cosh(prediction - target))."""
-
-    loss_class = losses.LogCosh
-    default_name = "logcosh"
-
-
-class Poisson(_OfLoss):
-    """Mean of prediction - target * log(prediction)."""
-
-    loss_class = losses.Poisson
-
-
-class KLDivergence(_OfLoss):
-    """Sum of target * log(target / prediction) over the features."""
-
-    loss_class = losses.KLDivergence
-
-
-class Hinge(_OfLoss):
-    """Mean of max(1 - target * prediction, 0)."""
-
-    loss_class = losses.Hinge
-
-
-class SquaredHinge(_OfLoss):
-    """Mean of max(1 - target * prediction, 0)**2."""
-
-    loss_class = losses.SquaredHinge
-
-
-class CategoricalHinge(_OfLoss):
-    """max(largest wrong prediction - right prediction + 1, 0)."""
-
-    loss_class = losses.CategoricalHinge
-
-
 class BinaryCrossentropy(LossMetric):
     """Cross-entropy of yes-or-no questions; see `nlstm.losses.BinaryCrossentropy`."""
 
@@ -199,14 +120,89 @@ class SparseCategoricalCrossentropy(LossMetric):
 
 
 class _KernelMean(KernelMetric):
-    """The mean of what a kernel gives for each row."""
+    """The mean of what a kernel gives for each row: a loss without settings, or an accuracy."""
 
     kernel: str
     setting = 0.0
 
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.loss(self.kernel, (self.setting,), "metric")
+
+
+class MeanSquaredError(_KernelMean):
+    """Mean of (prediction - target)**2."""
+
+    kernel = "mean_squared_error"
+
+
+class RootMeanSquaredError(_KernelMean):
+    """Square root of the mean of (prediction - target)**2 over the whole epoch."""
+
+    kernel = "mean_squared_error"
+    default_name = "root_mean_squared_error"
+
+    def value_of(self, total: np.ndarray) -> float:
+        """Return the root of the mean."""
+        return math.sqrt(super().value_of(total))
+
+
+class MeanAbsoluteError(_KernelMean):
+    """Mean of abs(prediction - target)."""
+
+    kernel = "mean_absolute_error"
+
+
+class MeanAbsolutePercentageError(_KernelMean):
+    """Mean of 100 * abs((prediction - target) / target)."""
+
+    kernel = "mean_absolute_percentage_error"
+
+
+class MeanSquaredLogarithmicError(_KernelMean):
+    """Mean of (log(1 + prediction) - log(1 + target))**2."""
+
+    kernel = "mean_squared_logarithmic_error"
+
+
+class LogCoshError(_KernelMean):
+    """Mean of log(cosh(prediction - target))."""
+
+    kernel = "log_cosh"
+    default_name = "logcosh"
+
+
+class Poisson(_KernelMean):
+    """Mean of prediction - target * log(prediction)."""
+
+    kernel = "poisson"
+
+
+class KLDivergence(_KernelMean):
+    """Sum of target * log(target / prediction) over the features."""
+
+    kernel = "kl_divergence"
+
+
+class Hinge(_KernelMean):
+    """Mean of max(1 - target * prediction, 0)."""
+
+    kernel = "hinge"
+
+
+class SquaredHinge(_KernelMean):
+    """Mean of max(1 - target * prediction, 0)**2."""
+
+    kernel = "squared_hinge"
+
+
+class CategoricalHinge(_KernelMean):
+    """max(largest wrong prediction - right prediction + 1, 0)."""
+
+    kernel = "categorical_hinge"
 
 
 class CosineSimilarity(_KernelMean):
@@ -226,7 +222,7 @@ class CosineSimilarity(_KernelMean):
     def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1) -> None:
         if axis != -1:
             raise ValueError(f"CosineSimilarity is along the last axis, -1; got axis={axis!r}.")
-        super().__init__(dtype, name)
+        super().__init__(name, dtype)
         self.axis = axis
 
 
@@ -240,9 +236,6 @@ class Accuracy(_KernelMean):
     """
 
     kernel = "accuracy"
-
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name)
 
 
 class BinaryAccuracy(_KernelMean):
@@ -258,7 +251,7 @@ class BinaryAccuracy(_KernelMean):
     kernel = "binary_accuracy"
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
-        super().__init__(dtype, name)
+        super().__init__(name, dtype)
         self.threshold = self.setting = float(threshold)
 
 
@@ -273,11 +266,8 @@ class CategoricalAccuracy(_KernelMean):
 
     kernel = "categorical_accuracy"
 
-    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name)
 
-
-class SparseCategoricalAccuracy(CategoricalAccuracy):
+class SparseCategoricalAccuracy(_KernelMean):
     """Share of rows whose largest prediction is that of the target's class index.
 
     Parameters
@@ -304,13 +294,17 @@ class TopKCategoricalAccuracy(_KernelMean):
     default_name = "top_k_categorical_accuracy"
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name)
+        super().__init__(name, dtype)
         self.k, self.setting = int(k), float(k)
 
 
-class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
+class SparseTopKCategoricalAccuracy(_KernelMean):
     """As `TopKCategoricalAccuracy`, with class indices for targets."""
 
     kernel = "sparse_top_k_categorical_accuracy"
     default_name = "sparse_top_k_categorical_accuracy"
     sparse = True
+
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
+        super().__init__(name, dtype)
+        self.k, self.setting = int(k), float(k)

@@ -1,12 +1,12 @@
 """The interface of a metric: sums that a kernel makes in training, or a user's own in NumPy."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.config import Configured
+from nlstm.arguments.names import snake_case
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses.loss import as_steps, bound_apart
 from nlstm.plan.plan import Plan
@@ -43,7 +43,7 @@ class Metric(Configured):
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.dtype = dtype
-        self.name = name or self.default_name or _snake_case(type(self).__name__)
+        self.name = name or self.default_name or snake_case(type(self).__name__)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
@@ -304,7 +304,3 @@ class MeanMetricWrapper(Mean):
         """Take in one batch."""
         values = self.fn(y_true, y_pred, **self.kwargs)
         super().update_state(values, sample_weight)
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()

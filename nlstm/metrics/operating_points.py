@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.kernels.operations import Operations
 from nlstm.metrics.confusion import counts
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
@@ -29,12 +30,9 @@ class _OperatingPoint(KernelMetric):
         self, value: float, num_thresholds: int, class_id: int | None, name: Any, dtype: Any
     ) -> None:
         super().__init__(dtype, name)
-        if not 0.0 <= value <= 1.0:
-            raise ValueError(f"{self._least} must lie in 0 to 1; got {value!r}.")
-        if num_thresholds < 1:
-            raise ValueError(f"num_thresholds must be at least 1; got {num_thresholds!r}.")
-        setattr(self, self._least, value)
-        self.num_thresholds, self.class_id = int(num_thresholds), class_id
+        setattr(self, self._least, checked_number(self._least, value, 0, at_most=1))
+        self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 1)
+        self.class_id = class_id
         self._thresholds = np.array([0.5])
         if num_thresholds > 1:
             self._thresholds = np.arange(num_thresholds) / (num_thresholds - 1)

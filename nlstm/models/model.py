@@ -6,12 +6,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_size
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.seeds import SeedStream
 from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
-from nlstm.layers.layer import checked_size
 from nlstm.losses import Loss
 from nlstm.metrics import Metric
 from nlstm.network import summary

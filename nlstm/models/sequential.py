@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
+from nlstm.arguments.checks import checked_shape
 from nlstm.arguments.config import deserialize, serialize
 from nlstm.layers import InputLayer, Layer
-from nlstm.layers.layer import checked_shape
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack

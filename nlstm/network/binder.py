@@ -1,7 +1,6 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -88,6 +87,21 @@ class Bench:
         return self._goal
 
 
+class Loan:
+    """A bench that goes back to those that are free."""
+
+    __slots__ = ("_bench", "_free")
+
+    def __init__(self, bench: Bench, free: list[Bench]) -> None:
+        self._bench, self._free = bench, free
+
+    def __enter__(self) -> Bench:
+        return self._bench
+
+    def __exit__(self, *error: object) -> None:
+        self._free.append(self._bench)
+
+
 class Binder:
     """Binds a network's layers for batches of a shape.
 
@@ -105,16 +119,12 @@ class Binder:
         self._free: list[Bench] = []  # a call takes one and gives it back
         self._updates: tuple[Trained, list[Call], list[Call]] | None = None
 
-    @contextmanager
-    def bench(self, training: Trained) -> Iterator[Bench]:
-        """Lend a bench; several at once write different memory."""
+    def bench(self, training: Trained) -> "Loan":
+        """Lend a bench for as long as a with statement lasts; several write different memory."""
         self.network.ops.enter()
         bench = self._free.pop() if self._free else self._new_bench()
-        try:
-            bench.serve(training)
-            yield bench
-        finally:
-            self._free.append(bench)
+        bench.serve(training)
+        return Loan(bench, self._free)
 
     def _new_bench(self) -> Bench:
         self._benches.append(Bench(self._plan_cache()))

@@ -9,7 +9,28 @@ from nlstm.layers import Layer
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph, Shape
 
-__all__ = ["Design", "Nested", "checked_layer_dtype", "open_dtype", "taken"]
+__all__ = [
+    "Design",
+    "Nested",
+    "Renamings",
+    "checked_layer_dtype",
+    "open_dtype",
+    "rename",
+    "taken",
+]
+
+
+class Renamings:
+    """How many layers have got another name in this process: networks know them by the old one."""
+
+    count = 0
+
+
+def rename(layer: "Layer | Nested", name: str) -> None:
+    """Give a layer, or a model that serves as one, another name."""
+    if layer.name != name:
+        layer.name = name
+        Renamings.count += 1
 
 
 class Design(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from nlstm import kernels
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
-from nlstm.plan.graph import Graph, Shape
+from nlstm.plan.graph import Graph, Shape, Symbol
 
 __all__ = ["Network", "checked_dtype"]
 
@@ -51,7 +51,7 @@ class Network:
         """The layers, but those of `Input`."""
         return [layer for _, layer in self.labels]
 
-    @property
+    @cached_property
     def samples(self) -> tuple[Shape, ...]:
         """Shape of one sample of each input."""
         return tuple(symbol.sample for symbol in self.graph.inputs)
@@ -67,16 +67,18 @@ class Network:
         made = [symbol for node in self.graph.nodes for symbol in node.outputs]
         return max(symbol.sample[-1] or 1 for symbol in [*self.graph.inputs, *made])
 
-    @property
+    @cached_property
     def stateful(self) -> list[Layer]:
         """The layers that go on from batch to batch."""
         return [layer for layer in self.layers if getattr(layer, "stateful", False)]
 
     def as_outputs(self, values: Sequence[Any]) -> Any:
         """Return one value for each output in the form in which the model gives them."""
+        if isinstance(self.form, Symbol):
+            return values[0]
         if isinstance(self.form, Mapping):
             return dict(zip(self.form, values, strict=True))
-        return list(values) if isinstance(self.form, list | tuple) else values[0]
+        return list(values)
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

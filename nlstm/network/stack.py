@@ -10,7 +10,14 @@ from nlstm.arguments.names import free_name
 from nlstm.data.arrays import check_rank, checked_rows
 from nlstm.data.sources import is_pair, is_source
 from nlstm.layers import InputLayer, Layer
-from nlstm.network.design import Nested, checked_layer_dtype, open_dtype, taken
+from nlstm.network.design import (
+    Nested,
+    Renamings,
+    checked_layer_dtype,
+    open_dtype,
+    rename,
+    taken,
+)
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph, Shape, Symbol, node_of
 
@@ -41,6 +48,7 @@ class Stack:
         self.graph: Graph | None = None
         self._name = name
         self._network: Network | None = None
+        self._made_for: tuple[Any, ...] = ()
 
     @property
     def layers(self) -> list[Layer]:
@@ -90,12 +98,12 @@ class Stack:
         begin = self._input_with(member)
         before = self.graph.outputs[0] if self.graph else begin
         connected = before is not None and not isinstance(member, InputLayer)
-        member.name = name  # errors tell it
+        rename(member, name)  # errors tell it
         if connected:
             try:
                 _apply(member, before, keep=False)  # raises before anything else changes
             except Exception:
-                member.name = previous
+                rename(member, previous)
                 raise
         for one in inside:
             self.dtype = taken(one, self.dtype)
@@ -205,8 +213,10 @@ class Stack:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
+        found, state = self._network, (graph, self.dtype, Renamings.count)
+        if found is not None and state == self._made_for:
+            return found
         dtype, labels = self.dtype or np.dtype(np.float32), tuple(self.labelled())
-        found = self._network
         if (
             found is None
             or found.graph is not graph
@@ -215,8 +225,8 @@ class Stack:
         ):
             names = self.input_names, self.output_names
             found = Network(graph, graph.outputs[0], *names, labels, dtype)
-            if graph is self.graph:
-                self._network = found
+        if graph is self.graph:
+            self._network, self._made_for = found, state
         return found
 
     def _chain_for(self, sample: Shape, keep: bool) -> Graph:

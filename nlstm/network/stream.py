@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_size
 from nlstm.kernels.operations import Operations
-from nlstm.layers.layer import StreamedLayer, checked_size
+from nlstm.layers.layer import StreamedLayer
 from nlstm.network.network import Network
 from nlstm.network.weights import Weights
 from nlstm.plan.parameters import Parameter, ParameterBuffer

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
-from nlstm.layers.layer import check_weight
 from nlstm.network.network import Network
 from nlstm.plan.graph import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlstm.arguments.names import free_name
 from nlstm.layers import InputLayer, Layer
-from nlstm.network.design import taken
+from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph, Shape, Symbol, flat_symbols
 
@@ -48,6 +48,7 @@ class Wiring:
         self._network = self._made()
 
     def _made(self) -> Network:
+        self._renamings = Renamings.count
         dtype = self.dtype or np.dtype(np.float32)
         names = self.input_names, self.output_names
         return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype)
@@ -65,8 +66,10 @@ class Wiring:
 
     def network(self, action: str) -> Network:
         """Return the network."""
-        if any(label != layer.name for label, layer in self._network.labels):
-            self._network = self._made()  # another model has renamed a layer
+        if self._renamings != Renamings.count:
+            self._renamings = Renamings.count
+            if any(label != layer.name for label, layer in self._network.labels):
+                self._network = self._made()
         return self._network
 
     def network_for(self, x: Any) -> Network:
@@ -104,7 +107,7 @@ def _name_layers(layers: Sequence[Layer]) -> None:
             taken.add(layer.name)
     for layer in sorted(layers, key=lambda layer: not layer.taken):
         if not layer.named_by_user:
-            layer.name = free_name(layer.name, taken)
+            rename(layer, free_name(layer.name, taken))
             taken.add(layer.name)
 
 

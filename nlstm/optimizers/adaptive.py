@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Cell
 from nlstm.optimizers.optimizer import Optimizer
-from nlstm.optimizers.settings import SMALLEST, checked_number
+from nlstm.optimizers.settings import SMALLEST
 from nlstm.optimizers.state import Waiting
 
 __all__ = ["Adam", "AdamW", "Adamax", "Nadam", "RMSprop"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Call, Operations
-from nlstm.optimizers.settings import checked_number
 from nlstm.plan.parameters import ParameterBuffer
 
 __all__ = ["check_limits", "chunk_table", "clipping"]

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import checked_number
 from nlstm.optimizers.optimizer import Optimizer
-from nlstm.optimizers.settings import SMALLEST, checked_number
+from nlstm.optimizers.settings import SMALLEST
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Lion"]
 
@@ -96,9 +97,7 @@ class Lion(Optimizer):
         gradient_accumulation_steps: int | None = None,
         name: str | None = None,
     ) -> None:
-        self.beta_1 = checked_number("beta_1", beta_1, 0.0)
-        if not 0.0 < self.beta_1 <= 1.0:
-            raise ValueError(f"beta_1 must be above 0 and at most 1; got {beta_1}.")
+        self.beta_1 = checked_number("beta_1", beta_1, above=0.0, at_most=1.0)
         self.beta_2 = checked_number("beta_2", beta_2, 0.0, 1.0)
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
 from nlstm.optimizers.schedules import LearningRateSchedule
-from nlstm.optimizers.settings import check_surroundings, checked_number
+from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.state import Waiting, check_fit
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 

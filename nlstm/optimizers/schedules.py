@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 
 __all__ = [
@@ -22,12 +23,6 @@ class LearningRateSchedule(Configured):
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(step).")
-
-
-def _positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"{name} must be above 0; got {value!r}.")
-    return value
 
 
 class ExponentialDecay(LearningRateSchedule):
@@ -50,7 +45,8 @@ class ExponentialDecay(LearningRateSchedule):
         name: str = "ExponentialDecay",
     ) -> None:
         self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
+        checked_number("decay_steps", decay_steps, above=0)
+        self.decay_steps = decay_steps
         self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
 
     def __call__(self, step: int) -> float:
@@ -144,7 +140,8 @@ class PolynomialDecay(LearningRateSchedule):
         name: str = "PolynomialDecay",
     ) -> None:
         self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
+        checked_number("decay_steps", decay_steps, above=0)
+        self.decay_steps = decay_steps
         self.end_learning_rate, self.power = end_learning_rate, power
         self.cycle, self.name = cycle, name
 
@@ -189,7 +186,8 @@ class CosineDecay(LearningRateSchedule):
         warmup_steps: float = 0,
     ) -> None:
         self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
+        checked_number("decay_steps", decay_steps, above=0)
+        self.decay_steps = decay_steps
         self.alpha, self.name = alpha, name
         self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
@@ -229,7 +227,8 @@ class CosineDecayRestarts(LearningRateSchedule):
         name: str = "SGDRDecay",
     ) -> None:
         self.initial_learning_rate = initial_learning_rate
-        self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
+        checked_number("first_decay_steps", first_decay_steps, above=0)
+        self.first_decay_steps = first_decay_steps
         self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
 
     def __call__(self, step: int) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer, checked_rate
 from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data, is_pair
 from nlstm.network.design import Design
@@ -30,22 +30,20 @@ BATCH_SIZE = 32  # Keras's default
 
 def checked_batches(name: str, value: Any) -> int | None:
     """Return a number of batches, or None for all of them."""
-    return None if value is None else checked_count(name, value, 1)
+    return None if value is None else checked_integer(name, value, 1)
 
 
 def checked_share(value: Any) -> float:
     """Return a `validation_split`."""
-    if isinstance(value, bool) or not 0.0 <= value < 1.0:
-        raise ValueError(f"validation_split must be at least 0 and below 1; got {value!r}.")
-    return value
+    return checked_rate("validation_split", value)
 
 
 def checked_frequency(value: Any) -> Callable[[int], bool]:
     """Return whether an epoch, counted from 0, ends with a validation."""
     if isinstance(value, list | tuple | set | range):
-        chosen = {checked_count("validation_freq", one, 1) for one in value}
+        chosen = {checked_integer("validation_freq", one, 1) for one in value}
         return lambda epoch: epoch + 1 in chosen
-    every = checked_count("validation_freq", value, 1)
+    every = checked_integer("validation_freq", value, 1)
     return lambda epoch: (epoch + 1) % every == 0
 
 

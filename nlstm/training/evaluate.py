@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
 from nlstm.training.arguments import (
@@ -50,7 +50,7 @@ def evaluate(
     float, list of float, or dict of str to float
         With several outputs: the loss, that of each output, then the metrics by name.
     """
-    rows = checked_count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+    rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
     steps = checked_batches("steps", steps)
     verbose = checked_verbose(verbose)
     design, training = self.design, self.training

@@ -44,16 +44,20 @@ class Steps:
 
     def __call__(self, index: np.ndarray) -> Ready:
         """Return what runs the step on some rows."""
-        ready = self._ready.get(index.size)
+        step, run = self.bound(index.size)
+        step.take(_arranged(index, self.lengths))
+        return run
+
+    def bound(self, rows: int) -> tuple[Step, Ready]:
+        """Return the step for so many rows, and what runs it."""
+        ready = self._ready.get(rows)
         if ready is None or self._generation != self._bench.plans.generation:
-            step = self._step_of(index.size, self.data)
+            step = self._step_of(rows, self.data)
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            ready = self._ready[index.size] = step, step.program(self._network.ops, self.data)
-        step, run = ready
-        step.take(_arranged(index, self.lengths))
-        return run
+            ready = self._ready[rows] = step, step.program(self._network.ops, self.data)
+        return ready
 
 
 def array_feed(
@@ -82,9 +86,8 @@ def raw_feed(x: Any, order: Callable[[int], np.ndarray] | None, steps: int | Non
 
 def _lengths_of(network: Network, data: Data) -> np.ndarray | None:
     """Return the lengths by which rows may be put in another order inside their batch."""
-    if network.stateful:
-        return None
-    return next((one for one in data.lengths if one is not None), None)
+    found = next((one for one in data.lengths if one is not None), None)
+    return None if found is None or network.stateful else found
 
 
 def _arranged(index: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.training.arguments import (
@@ -116,9 +116,9 @@ def fit(
     RuntimeWarning
         The loss has become NaN or infinite; once per fit. Or batches ran out.
     """
-    rows = checked_count("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
-    epochs = checked_count("epochs", epochs, 0)
-    initial_epoch = checked_count("initial_epoch", initial_epoch, 0)
+    rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+    epochs = checked_integer("epochs", epochs, 0)
+    initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
     held_steps = checked_batches("validation_steps", validation_steps)
     verbose = checked_verbose(verbose)
@@ -142,7 +142,7 @@ def fit(
     if validation_data is not None and not is_batches(validation_data):
         held = read_validation(design, training, validation_data, validation_lengths)
     if held is not None:
-        held_rows = checked_count("validation_batch_size", validation_batch_size or rows, 1)
+        held_rows = checked_integer("validation_batch_size", validation_batch_size or rows, 1)
         held_rows = min(held_rows, held.rows)
         if data is not None:
             if held.samples != data.samples:

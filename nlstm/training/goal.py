@@ -11,6 +11,7 @@ import numpy as np
 
 from nlstm import losses
 from nlstm import metrics as metric_names
+from nlstm.arguments.checks import is_number
 from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics import Metric
 from nlstm.plan.plan import Call, Plan, Tensor
@@ -68,9 +69,7 @@ def aims(
     found = _spread("loss", loss, names)
     shares = _spread("loss_weights", loss_weights, names)
     for share in shares:
-        if share is not None and (
-            isinstance(share, bool) or not isinstance(share, int | float | np.number)
-        ):
+        if share is not None and not is_number(share):
             raise TypeError(f"loss_weights must be numbers; got {share!r}.")
     several = _spread_lists("metrics", metric, names), _spread_lists("weighted", weighted, names)
     for identifier in (one for part in several for entry in part for one in entry):

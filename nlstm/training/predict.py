@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -70,7 +70,7 @@ def predict(
     if batch_size is None:
         rows = _rows_at_a_time(network, data)
     else:
-        rows = checked_count("batch_size", batch_size, 1)
+        rows = checked_integer("batch_size", batch_size, 1)
     rows = min(rows, data.rows)
     if steps is not None and steps * rows < data.rows:
         data = data.part(slice(steps * rows))
@@ -107,7 +107,7 @@ def _predict(
         return binder.step(bench, rows, data)
 
     steps_of = Steps(step_of, binder.network, bench, data)
-    ops, step = binder.network.ops, step_of(rows, data)
+    ops, (step, _) = binder.network.ops, steps_of.bound(rows)
     found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
@@ -121,8 +121,8 @@ def _predict(
     try:
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
+            step, _ = steps_of.bound(place.size)
             run = steps_of(place)
-            step = step_of(place.size, data)
             if before is not None:
                 before(batch, {})
             run()

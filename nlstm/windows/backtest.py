@@ -1,6 +1,5 @@
 """Backtests: what a model would have forecast at many times of the past, and how wrong it was."""
 
-import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nlstm.arguments.checks import checked_integer
 from nlstm.windows.scalers import Scaler
 from nlstm.windows.series import as_list
 from nlstm.windows.source import Windows
@@ -156,12 +156,13 @@ def backtest(
     scaled = raw if scaler is None else _scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
-    stride, every = _positive("stride", stride), _positive("refit_every", refit_every)
-    _positive("horizon", horizon)
+    stride = checked_integer("stride", stride, 1)
+    every = checked_integer("refit_every", refit_every, 1)
+    checked_integer("horizon", horizon, 1)
     windows = Windows(scaled, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
-    first = operator.index(start)
+    first = checked_integer("start", start)
     rows = np.flatnonzero((windows.origins >= first) & ((windows.origins - first) % stride == 0))
     if not rows.size:
         raise ValueError(
@@ -193,13 +194,6 @@ def _steps_of(model: Any) -> int:
     if not isinstance(shape, tuple) or len(shape) != 3 or shape[1] is None:
         raise ValueError("sequence_length must be given: the model takes any number of steps.")
     return shape[1]
-
-
-def _positive(name: str, value: Any) -> int:
-    number = operator.index(value)
-    if number < 1:
-        raise ValueError(f"{name} must be at least 1; got {number}.")
-    return number
 
 
 def _scaled(scaler: Scaler, raw: list[np.ndarray]) -> list[np.ndarray]:

@@ -1,11 +1,12 @@
 """Cut a series into windows: what a model sees, and what it is to forecast."""
 
-import operator
 from typing import SupportsIndex
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
+
+from nlstm.arguments.checks import checked_integer
 
 __all__ = ["windows"]
 
@@ -61,9 +62,9 @@ def windows(
     >>> x[:, :, 0].tolist(), y[:, :, 0].tolist()
     ([[0, 1, 2], [1, 2, 3]], [[3], [4]])
     """
-    input_steps = _at_least_one("input_steps", input_steps)
-    horizon = _at_least_one("horizon", horizon)
-    stride = _at_least_one("stride", stride)
+    input_steps = checked_integer("input_steps", input_steps, 1)
+    horizon = checked_integer("horizon", horizon, 1)
+    stride = checked_integer("stride", stride, 1)
     columns = _as_columns("series", series)
     targets = columns if target is None else _as_columns("target", target)
     if len(targets) != len(columns):
@@ -79,16 +80,6 @@ def windows(
     x = sliding_window_view(columns[: len(columns) - horizon], input_steps, axis=0)[::stride]
     y = sliding_window_view(targets[input_steps:], horizon, axis=0)[::stride]
     return x.transpose(0, 2, 1), y.transpose(0, 2, 1)
-
-
-def _at_least_one(name: str, number: SupportsIndex) -> int:
-    try:
-        steps = operator.index(number)
-    except TypeError:
-        raise TypeError(f"windows expects {name} to be an integer; got {number!r}.") from None
-    if steps < 1:
-        raise ValueError(f"windows expects {name} to be at least 1; got {steps}.")
-    return steps
 
 
 def _as_columns(name: str, series: ArrayLike) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Keras's `timeseries_dataset_from_array`, in NumPy."""
 
 import math
-import operator
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from nlstm.arguments.checks import checked_integer
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
 
@@ -74,22 +75,16 @@ def timeseries_dataset_from_array(
     if goals is not None and goals.ndim == 0:
         raise ValueError("targets must have a time axis; got a single number.")
     steps = series.shape[0]
-    start = 0 if start_index is None else _integer("start_index", start_index)
-    end = steps if end_index is None else _integer("end_index", end_index)
-    if start and not 0 <= start < steps:
-        raise ValueError(f"start_index must lie in 0 to {steps - 1}; got {start}.")
-    if end_index is not None and not start < end < steps:
-        raise ValueError(f"end_index must lie in {start + 1} to {steps - 1}; got {end}.")
-    length = _integer("sequence_length", sequence_length)
-    stride = _integer("sequence_stride", sequence_stride)
-    rate = _integer("sampling_rate", sampling_rate)
-    if length < 1:
-        raise ValueError(f"sequence_length must be at least 1; got {length}.")
-    for name, number in (("sequence_stride", stride), ("sampling_rate", rate)):
-        if not 0 < number < steps:
-            raise ValueError(f"{name} must lie in 1 to {steps - 1}; got {number}.")
-    if batch_size is not None and _integer("batch_size", batch_size) < 1:
-        raise ValueError(f"batch_size must be at least 1 or None; got {batch_size}.")
+    start, end = 0, steps
+    if start_index is not None:
+        start = checked_integer("start_index", start_index, 0, max(steps - 1, 0))
+    if end_index is not None:
+        end = checked_integer("end_index", end_index, start + 1, steps - 1)
+    length = checked_integer("sequence_length", sequence_length, 1)
+    stride = checked_integer("sequence_stride", sequence_stride, 1, steps - 1)
+    rate = checked_integer("sampling_rate", sampling_rate, 1, steps - 1)
+    if batch_size is not None:
+        batch_size = checked_integer("batch_size", batch_size, 1)
     series = series[start:end]
     count = series.shape[0] - (length - 1) * rate
     if goals is not None:
@@ -98,13 +93,6 @@ def timeseries_dataset_from_array(
     starts = np.arange(0, max(count, 0), stride)
     span = np.arange(0, length * rate, rate)
     return TimeseriesDataset(series, goals, starts, span, batch_size, shuffle, seed)
-
-
-def _integer(name: str, value: Any) -> int:
-    try:
-        return operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be an integer; got {value!r}.") from None
 
 
 class TimeseriesDataset:

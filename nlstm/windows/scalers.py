@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.windows.series import checked_columns, store
 
 __all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
@@ -164,10 +165,7 @@ class Scaler:
             return 0
         if which is None and len(self.shift) > 1:
             raise ValueError(f"which must say which of the {len(self.shift)} series this one is.")
-        row = which or 0
-        if not 0 <= row < len(self.shift):
-            raise ValueError(f"which must lie in 0 to {len(self.shift) - 1}; got {which}.")
-        return row
+        return checked_integer("which", which or 0, 0, len(self.shift) - 1)
 
     def get_state(self) -> dict[str, Any]:
         """Return options and what was learnt as plain numbers and lists, fit for JSON."""
@@ -284,10 +282,8 @@ class LogScaler(Scaler):
     _options = ("unit", "per_series")
 
     def __init__(self, unit: float = 1.0, per_series: bool = False) -> None:
-        if not unit > 0.0:
-            raise ValueError(f"unit must be above 0; got {unit!r}.")
         super().__init__(per_series)
-        self.unit = float(unit)
+        self.unit = checked_number("unit", unit, above=0)
 
     def _logarithm(self, values: np.ndarray) -> np.ndarray:
         if (values <= -self.unit).any():

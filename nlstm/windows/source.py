@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_count
+from nlstm.arguments.checks import checked_integer
 from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
 from nlstm.windows.side import Scaling, Side
 
@@ -96,10 +96,10 @@ class Windows:
         scaling: str | None = None,
         drop_nan: bool = False,
     ) -> None:
-        self.sequence_length = checked_count("sequence_length", sequence_length, 1)
-        self.horizon = checked_count("horizon", horizon, 0)
-        self.stride = checked_count("stride", stride, 1)
-        self.sampling_rate = checked_count("sampling_rate", sampling_rate, 1)
+        self.sequence_length = checked_integer("sequence_length", sequence_length, 1)
+        self.horizon = checked_integer("horizon", horizon, 0)
+        self.stride = checked_integer("stride", stride, 1)
+        self.sampling_rate = checked_integer("sampling_rate", sampling_rate, 1)
         if scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling

@@ -7,8 +7,8 @@ from nlstm.kernels import load
 from nlstm.kernels.cpu.machine.jit import lanes
 from nlstm.kernels.cpu.products.few_columns import has_few_columns
 from nlstm.kernels.cpu.products.layout import padded
+from tests.kernels.schedules import same_bits
 from tests.reference.dense import dense_backward, dense_forward
-from tests.schedules import same_bits
 
 ACTIVATIONS = ["linear", "relu", "tanh", "sigmoid", "softmax"]
 

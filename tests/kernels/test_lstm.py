@@ -6,8 +6,8 @@ import pytest
 from nlstm.kernels.cpu.lstm import schedule as schedules
 from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
+from tests.kernels.schedules import lstm_slices, same_bits
 from tests.reference.lstm import lstm_backward, lstm_forward
-from tests.schedules import lstm_slices, same_bits
 
 SHAPES = [
     (1, 1, 1, 1),

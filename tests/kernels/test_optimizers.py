@@ -7,8 +7,8 @@ from nlstm.kernels.cpu.optimizers import gradients as around
 from nlstm.kernels.cpu.optimizers.choice import PARALLEL_ELEMENTS, update
 from nlstm.kernels.cpu.optimizers.choice import RULES as RULE_FORMS
 from nlstm.kernels.cpu.optimizers.chunks import CHUNK
+from tests.kernels.schedules import same_bits
 from tests.reference import optimizers as reference
-from tests.schedules import same_bits
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 STEPS = 5
@@ -222,9 +222,17 @@ def test_accumulation():
 def test_penalty(dtype):
     value = np.array([-2.0, 0.0, 3.0, 0.0], dtype)
     gradient, total = np.ones(4, dtype), np.array([0.5])
-    around.penalty(value, 0.1, 0.01, 0.5, gradient, total)
+    around.penalty(value[None], value.size, 0.1, 0.01, 0.5, gradient[None], total)
     np.testing.assert_allclose(total[0], 0.5 + 0.5 * (0.1 * 5 + 0.01 * 13))
     wanted = 1 + 0.5 * np.array([-0.1 - 0.04, 0.0, 0.1 + 0.06, 0.0])
     np.testing.assert_allclose(gradient, wanted, rtol=1e-6)
-    around.penalty(value, 0.1, 0.0, 1.0, gradient[:0], total)
+    around.penalty(value[None], value.size, 0.1, 0.0, 1.0, gradient[None][:0], total)
     np.testing.assert_allclose(gradient, wanted, rtol=1e-6)
+
+
+def test_penalty_looks_at_features_alone():
+    value, gradient, total = np.full((3, 4), np.nan), np.zeros((3, 4)), np.zeros(1)
+    value[:, :2] = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    around.penalty(value, 2, 1.0, 0.0, 1.0, gradient, total)
+    assert total[0] == 21.0
+    np.testing.assert_array_equal(gradient, [[1.0, 1.0, 0.0, 0.0]] * 3)

@@ -5,7 +5,7 @@ import pytest
 
 from nlstm.kernels.cpu.data.masks import zero_masked_steps
 from nlstm.kernels.cpu.data.sequences import gather_steps, scatter_steps
-from tests.schedules import same_bits
+from tests.kernels.schedules import same_bits
 
 
 @pytest.mark.parametrize("shape", [(5, 3, 2), (400, 30, 20)], ids=["one thread", "more"])

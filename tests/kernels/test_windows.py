@@ -9,7 +9,7 @@ from nlstm.kernels.cpu.data.windows import (
     scale_windows,
     window_moments,
 )
-from tests.schedules import same_bits
+from tests.kernels.schedules import same_bits
 
 
 @pytest.fixture(params=["float32", "float64"])

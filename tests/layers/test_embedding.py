@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from nlstm.layers import Embedding
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
 from tests.layers.poison import host
-from tests.schedules import same_bits
 
 INDEX = np.array([[1, 0, 4, 4, 2], [0, 0, 3, 1, 6]])
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nlstm.layers import LayerNormalization
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
-from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(1.0, 2.0, size=(3, 4, 5))
 

@@ -9,9 +9,9 @@ from nlstm.kernels.cpu.normalised.forward import is_alone, row_slices
 from nlstm.kernels.cpu.normalised.memory import is_partial
 from nlstm.kernels.cpu.products import layout
 from nlstm.layers import LSTM
+from tests.kernels.schedules import same_bits
 from tests.layers.gradients import assert_close
 from tests.layers.planned import Planned
-from tests.schedules import same_bits
 from tests.tolerances import agreement
 
 RNG = np.random.default_rng(0)

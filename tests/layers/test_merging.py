@@ -7,9 +7,9 @@ import pytest
 
 from nlstm import Input, layers
 from nlstm.layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
 from tests.layers.poison import host
-from tests.schedules import same_bits
 
 RNG = np.random.default_rng(0)
 A, B, C = (RNG.normal(size=(4, 5, 3)) for _ in range(3))

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nlstm.layers import GlobalAveragePooling1D, GlobalMaxPooling1D
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
-from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 MASK = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]])

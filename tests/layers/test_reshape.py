@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from nlstm.layers import Flatten, RepeatVector, Reshape
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
-from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 6))
 MASK = np.ones((5, 4))

@@ -5,9 +5,9 @@ import pytest
 
 from nlstm import Input, Model
 from nlstm.layers import SimpleRNN
+from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
 from tests.reference.rnn import rnn_forward
-from tests.schedules import same_bits
 
 X = np.random.default_rng(0).normal(size=(5, 4, 3))
 MASK = np.array([[1, 1, 1, 1], [0, 1, 0, 1], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 1]])

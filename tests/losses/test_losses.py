@@ -107,7 +107,10 @@ def test_errors_about_own_losses():
         (lambda: losses.MeanSquaredError(None), "reduction must make one number"),
         (lambda: losses.MeanSquaredError("avg"), "Unknown reduction 'avg'"),
         (lambda: losses.BinaryCrossentropy(axis=1), "along the last axis"),
-        (lambda: losses.BinaryCrossentropy(label_smoothing=2.0), "label_smoothing must be"),
+        (
+            lambda: losses.BinaryCrossentropy(label_smoothing=2.0),
+            "label_smoothing must lie in 0 to 1",
+        ),
         (lambda: losses.QuantileLoss([0.5, 1.0]), "quantiles must lie between 0 and 1"),
         (lambda: trained("gaussian_nll", np.zeros((12, 1)), 3), "2 output columns for each target"),
         (lambda: losses.Huber()(np.zeros((3, 2)), np.zeros((3, 4))), "does not fit y_pred"),

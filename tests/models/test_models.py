@@ -1,14 +1,11 @@
-"""Models: layers, shapes, weights, files, and what they print."""
-
-import os
+"""Models: layers, shapes, weights, and what they print."""
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 import nlstm
-from nlstm import initializers, kernels
-from nlstm.layers import LSTM, Dense, Dropout, Input
+from nlstm import kernels
+from nlstm.layers import LSTM, Dense, Input
 from nlstm.models import Sequential
 
 X = np.random.default_rng(0).random((4, 5, 2), dtype=np.float32)
@@ -111,13 +108,6 @@ def test_the_same_seed_gives_the_same_weights():
     assert not np.array_equal(first, second)
 
 
-def test_set_random_seed_seeds_numpy_too():
-    nlstm.set_random_seed(3)
-    first = np.random.rand()
-    nlstm.set_random_seed(3)
-    assert np.random.rand() == first
-
-
 def test_summary():
     lines = []
     model = Sequential([LSTM(50, input_shape=(20, 10), return_sequences=True), Dense(1)])
@@ -137,88 +127,3 @@ def test_summary():
     Sequential([Dense(1)]).summary(print_fn=lines.append)
     assert not any("Bytes per step" in line for line in lines)
     assert "?" in lines[4]
-
-
-# Weights in files
-
-
-def changed(model):
-    """Return a model like `model` with other weights."""
-    other = small()
-    other.set_weights([w + 1 for w in model.get_weights()])
-    return other
-
-
-def test_weights_go_through_a_file(tmp_path):
-    model, path = small(), tmp_path / "weights.safetensors"
-    model.save_weights(path)
-    other = changed(model)
-    other.load_weights(str(path))
-    for one, two in zip(model.get_weights(), other.get_weights()):
-        np.testing.assert_array_equal(one, two)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.safetensors"]
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    model, path = small(), tmp_path / "w"
-    model.save_weights(path)
-    content = path.read_bytes()
-
-    def fail(*arguments):
-        raise OSError("no space left")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match="no space left"):
-        changed(model).save_weights(path)
-    assert path.read_bytes() == content
-    assert [entry.name for entry in tmp_path.iterdir()] == ["w"]
-
-
-def refused(model, path, match):
-    before = model.get_weights()
-    with pytest.raises(ValueError, match=match):
-        model.load_weights(path)
-    for one, other in zip(before, model.get_weights()):
-        np.testing.assert_array_equal(one, other)
-
-
-def test_broken_files_change_nothing(tmp_path):
-    model, path = small(), tmp_path / "w"
-    model.save_weights(path)
-    content = path.read_bytes()
-    for size in (0, 5, 100, len(content) - 1):
-        path.write_bytes(content[:size])
-        refused(model, path, "is not a whole safetensors file")
-    path.write_bytes(b"not weights at all" * 20)
-    refused(model, path, "is not a whole safetensors file")
-    with pytest.raises(FileNotFoundError):
-        model.load_weights(tmp_path / "absent")
-
-
-def test_foreign_files_change_nothing(tmp_path):
-    model, path = small(), tmp_path / "w"
-    arrays = {"lstm/kernel": np.ones((2, 12), np.float32)}
-    save_file(arrays, path)
-    refused(model, path, "holds no nlstm weights: its format is None")
-    save_file(arrays, path, {"format": "nlstm-weights", "version": "99"})
-    refused(model, path, "has version 99 of the weights format; this nlstm reads version 1")
-
-
-def test_files_of_other_models_change_nothing(tmp_path):
-    path = tmp_path / "w"
-    model = small()
-    Sequential([LSTM(4, input_shape=(5, 2)), Dense(1)]).save_weights(path)
-    refused(model, path, r"lstm/kernel of shape \(2, 16\); the model's has shape \(2, 12\)")
-    Sequential([LSTM(3, input_shape=(5, 2)), Dropout(0.1)]).save_weights(path)
-    refused(model, path, "the model also has dense/bias, dense/kernel; the file also has nothing")
-
-
-def test_initializers_by_themselves():
-    made = initializers.GlorotUniform()
-    nlstm.set_random_seed(1)
-    values = made((3, 4)), made((3, 4), dtype="float32")
-    assert (values[0] != values[1]).all() and values[1].dtype == np.float32
-    nlstm.set_random_seed(1)
-    np.testing.assert_array_equal(made((3, 4)), values[0])
-    seeded = initializers.Orthogonal(seed=2)
-    np.testing.assert_array_equal(seeded((3, 4)), seeded((3, 4)))

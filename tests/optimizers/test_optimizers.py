@@ -142,7 +142,7 @@ def test_names_and_classes():
     "call, error, text",
     [
         (lambda: optimizers.Adam(clipnorm=1.0, clipvalue=1.0), ValueError, "Only one kind of clip"),
-        (lambda: optimizers.Adam(ema_momentum=2.0), ValueError, "ema_momentum must be from 0 to 1"),
+        (lambda: optimizers.Adam(ema_momentum=2.0), ValueError, "ema_momentum must lie in 0 to 1"),
         (
             lambda: optimizers.Adam(gradient_accumulation_steps=1),
             ValueError,

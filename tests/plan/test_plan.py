@@ -1,5 +1,8 @@
 """Plans: fan-out, the arena, and how little is kept."""
 
+import gc
+import weakref
+
 import numpy as np
 
 from nlstm import kernels
@@ -95,5 +98,13 @@ def test_old_plans_go_when_the_arena_grows():
     model = Sequential([LSTM(3, input_shape=(None, 2)), Dense(1)])
     x = np.random.default_rng(0).random((6, 9, 2))
     first = model.predict(x)
+    with model.binder.bench(model.training) as bench:
+        cache = bench.plans
+    [old] = cache._kept.values()
+    dead = weakref.ref(old)
+    del old
     model.predict(np.ones((50, 100, 2)))
+    gc.collect()
+    assert dead() is None  # else its views keep the old block
+    assert len(cache._kept) == 1
     np.testing.assert_array_equal(model.predict(x), first)

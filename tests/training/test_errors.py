@@ -258,7 +258,7 @@ def test_an_unknown_name_leaves_the_last_compile_in_place():
         (lambda: LSTM(3, dropout=2.0), "dropout must be at least 0 and below 1; got 2.0."),
         (lambda: SGD(-1), "learning_rate must be at least 0; got -1."),
         (lambda: Adam(beta_1=1.0), "beta_1 must be at least 0 and below 1; got 1.0."),
-        (lambda: VarianceScaling(-1), "scale must be positive; got -1."),
+        (lambda: VarianceScaling(-1), "scale must be above 0; got -1."),
         (
             lambda: Orthogonal()((3,), RNG),
             "Orthogonal needs a shape of two axes; got (3,).",

@@ -12,9 +12,9 @@ from nlstm.layers import LSTM, Dense, Dropout, Input
 from nlstm.losses import BinaryCrossentropy
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
+from tests.kernels.schedules import lstm_slices, watched
 from tests.reference import losses as reference_losses
 from tests.reference import optimizers as reference_optimizers
-from tests.schedules import lstm_slices, watched
 
 RNG = np.random.default_rng(0)
 X = RNG.random((50, 6, 3))

@@ -56,6 +56,19 @@ def evaluated(**options):
     )
 
 
+def test_lengths_come_and_go_on_one_model():
+    """Plans for batches of one shape differ by whether steps are masked."""
+    model, other = model_of(), model_of()
+    masked = other.predict(X, lengths=LENGTHS, verbose=0)
+    loss = other.evaluate(X, Y, lengths=LENGTHS, verbose=0, return_dict=True)["loss"]
+    for _ in range(2):
+        assert not np.array_equal(model.predict(X, verbose=0), masked)
+        np.testing.assert_array_equal(model.predict(X, lengths=LENGTHS, verbose=0), masked)
+        assert model.evaluate(X, Y, verbose=0, return_dict=True)["loss"] != loss
+        found = model.evaluate(X, Y, lengths=LENGTHS, verbose=0, return_dict=True)
+        assert found["loss"] == loss
+
+
 def test_masked_losses_are_keras_numbers():
     """Keras 3.15 on JAX, float64: Masking() before the same layers, zeros as padding.
 

@@ -61,10 +61,10 @@ def test_windows_are_views_that_cannot_be_written():
 @pytest.mark.parametrize(
     ("number", "error", "message"),
     [
-        (0, ValueError, "expects {} to be at least 1; got 0"),
-        (-3, ValueError, "expects {} to be at least 1; got -3"),
-        (1.5, TypeError, "expects {} to be an integer; got 1.5"),
-        ("a day", TypeError, "expects {} to be an integer; got 'a day'"),
+        (0, ValueError, "{} must be at least 1; got 0"),
+        (-3, ValueError, "{} must be at least 1; got -3"),
+        (1.5, TypeError, "{} must be an integer; got 1.5"),
+        ("a day", TypeError, "{} must be an integer; got 'a day'"),
     ],
 )
 def test_wrong_number_of_steps_is_named(name, number, error, message):

@@ -138,7 +138,7 @@ def test_target_stays_with_its_window_when_shuffled():
         ({"start_index": 5, "end_index": 5}, "end_index must lie in 6 to 9; got 5"),
         ({"sampling_rate": 0}, "sampling_rate must lie in 1 to 9; got 0"),
         ({"sequence_stride": 10}, "sequence_stride must lie in 1 to 9; got 10"),
-        ({"batch_size": 0}, "batch_size must be at least 1 or None; got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"sequence_length": 0}, "sequence_length must be at least 1; got 0"),
     ],
 )

@@ -122,21 +122,24 @@ def _sign(x):
 
 
 @njit
-def penalty(value, l1, l2, share, gradient, total):
+def penalty(value, features, l1, l2, share, gradient, total):
     """Add the penalty share * (l1 * sum(abs(value)) + l2 * sum(value**2)) to total[0].
 
-    value : ndarray, shape (P,), padding zero.
+    value : ndarray, shape (R, S). What lies past `features` columns is not looked at.
     share : float. 1 for weights; 1 / N for a layer's output.
-    gradient : ndarray, shape (P,), or (0,) where none is wanted. += share * (l1 sign + 2 l2 value).
+    gradient : ndarray, shape (R, S), or (0, S) where none is wanted. += share * (l1 sign + 2 l2
+        value).
     """
     lengths, squares = 0.0, 0.0
-    for i in range(value.size):
-        v = np.float64(value[i])
-        lengths += abs(v)
-        squares += v * v
-    for i in range(gradient.size):
-        v = np.float64(value[i])
-        gradient[i] += share * (l1 * _sign(v) + 2.0 * l2 * v)
+    for row in range(value.shape[0]):
+        for i in range(features):
+            v = np.float64(value[row, i])
+            lengths += abs(v)
+            squares += v * v
+    for row in range(gradient.shape[0]):
+        for i in range(features):
+            v = np.float64(value[row, i])
+            gradient[row, i] += share * (l1 * _sign(v) + 2.0 * l2 * v)
     # A coefficient of 0 must not turn an infinite sum into NaN.
     found = (l1 * lengths if l1 != 0.0 else 0.0) + (l2 * squares if l2 != 0.0 else 0.0)
     total[0] += share * found

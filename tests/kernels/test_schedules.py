@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.activations.ramp import SMALL_WORK, ramp_forward
-from tests.schedules import parallel_kernels, same_bits, watched
+from tests.kernels.schedules import parallel_kernels, same_bits, watched
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 
 
 def rise(rows):
