@@ -11,6 +11,7 @@ from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.cpu.products.tile import load_tile
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
+GUARD = 4096  # numbers
 ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream
 
 
@@ -125,12 +126,16 @@ def run_kernels(
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
-    scratch = np.full(lstm_scratch_size(T, N, F, H, dtype), nan, dtype)
+    size = lstm_scratch_size(T, N, F, H, dtype)
+    memory = np.full(size + GUARD, 7.0, dtype)  # what lies behind the scratch is somebody else's
+    scratch = memory[:size]
+    scratch.fill(nan)
     masks = (case["reverse"], mask, x_mask)
     p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
     zoneout = None if case["zoneout"] is None else (*ZONEOUT_KEY, *case["zoneout"])
     forward(x, W, U, b, h, c, gates, scratch, *masks, xm, h_mask, hm, p, zoneout)
     if not train:
+        assert (memory[size:] == 7.0).all()
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
     dy = widen(steps_first(case["dy"]), S)
     dy = np.ascontiguousarray(dy[-1:]) if last_only else dy
@@ -140,7 +145,9 @@ def run_kernels(
     dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
     x = x if xm is None else xm
     gradients = (dy, dh, dc, dW, dU, db, dx)
+    scratch.fill(nan)
     backward(x, W, U, h, c, gates, *gradients, scratch, *masks, h_mask, hm, p, dp, zoneout)
+    assert (memory[size:] == 7.0).all()
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),
         "h": h[T, :, :H],

@@ -91,6 +91,7 @@ SCHEDULES = {
     "units": ((5, 130, 3, 200), (1, 2), False, False),
     "units, inputs projected": ((6, 3, 1600, 520), (1, 2), False, True),
 }
+PREDICTED = [shape for shape, *_ in SCHEDULES.values()] + [(40, 13, 1600, 520)]
 
 
 def schedule_of(shape, dtype, threads):
@@ -137,9 +138,14 @@ def test_same_bits_at_any_number_of_threads(name, options, more, dtype, threads)
     assert not found["lanes past H"].any()
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_prediction_of_several_threads_gives_the_states_of_training(name, threads):
-    shape, *_ = SCHEDULES[name]
+def test_the_last_of_those_that_predict_projects_in_chunks():
+    *_, (N, T, F, H) = PREDICTED
+    assert schedules.is_projected.py_func(F, H)
+    assert 1 < schedules.projected_steps.py_func(T, N) < T
+
+
+@pytest.mark.parametrize("shape", PREDICTED, ids=str)
+def test_prediction_of_several_threads_gives_the_states_of_training(shape, threads):
     case = random_case(*shape, np.float32)
     trained = run_kernels(case)
     run = lambda: run_kernels(case, train=False).values()  # noqa: E731
