@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.lstm import schedule as schedules
+from nlstm.kernels.cpu.lstm.forward import place_z
+from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size
+from nlstm.kernels.cpu.machine.jit import njit
 from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.reference.lstm import lstm_backward, lstm_forward
@@ -152,6 +155,23 @@ def test_prediction_of_several_threads_gives_the_states_of_training(shape, threa
     predicted = same_bits(threads, run, "lstm.forward.run_forward")
     for one, other in zip(predicted, ("h", "c"), strict=True):
         assert np.array_equal(one, trained[other])
+
+
+@njit
+def place(scratch, t0, t, N, B, L):
+    _, at, block = place_z(None, scratch, t0, t, N, B, L)
+    return at, at + B * block
+
+
+def test_chunks_of_projected_inputs_take_turns_in_scratch():
+    N, T, F, H = 40, 100, 1600, 520
+    B, L = layout.blocks(H, np.float32), layout.lanes(np.float32)
+    steps, scratch = schedules.projected_steps.py_func(T, N), np.zeros(1, np.float32)
+    places = [[place(scratch, t0, t0 + t, N, B, L) for t in range(steps)] for t0 in (0, steps)]
+    assert places[0] == places[1]
+    ends = [end for _, end in places[0]]
+    assert [start for start, _ in places[0][1:]] == ends[:-1]
+    assert ends[-1] <= lstm_scratch_size(steps, N, F, H, np.float32)
 
 
 def test_nan_stays_visible():
