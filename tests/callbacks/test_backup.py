@@ -114,6 +114,18 @@ def test_an_interrupted_fit_goes_on(tmp_path, save_freq, epoch, batch, shuffle):
     assert not (tmp_path / "b").exists()
 
 
+def test_a_model_that_has_trained_before_takes_the_seeds_of_the_backup(tmp_path):
+    whole = made()
+    fit(whole)
+    with pytest.raises(Stop):
+        fit(made(), BackupAndRestore(tmp_path / "b", 3), interrupt(2, 3))
+    model = made(99)
+    fit(model, epochs=1)  # binds calls that hold the keys of its own dropout
+    fit(model, BackupAndRestore(tmp_path / "b", 3))
+    same(model, whole)
+    assert model.optimizer.iterations == 4 * STEPS
+
+
 def generator():
     """Yield batches without end."""
     while True:

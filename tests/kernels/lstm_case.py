@@ -12,6 +12,7 @@ from nlstm.kernels.cpu.products.tile import load_tile
 from nlstm.kernels.shared.bundles import Gradients, Masks, Weights, Work, Zoneout
 
 GRADIENTS = ("dx", "dW", "dU", "db", "dh0", "dc0")
+GUARD = 4096  # numbers
 ZONEOUT_KEY = (17, np.array([3]), 5)  # seed, step, stream
 
 
@@ -126,13 +127,17 @@ def run_kernels(
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
-    scratch = np.full(lstm_scratch_size(T, N, F, H, dtype), nan, dtype)
+    size = lstm_scratch_size(T, N, F, H, dtype)
+    memory = np.full(size + GUARD, 7.0, dtype)  # what lies behind the scratch is somebody else's
+    scratch = memory[:size]
+    scratch.fill(nan)
     masks = Masks(mask, x_mask, xm, h_mask, hm)
     p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
     zoneout = None if case["zoneout"] is None else Zoneout(*ZONEOUT_KEY, *case["zoneout"])
     weights, work = Weights(W, U, b, p), Work(h, c, gates)
     forward(x, weights, work, scratch, case["reverse"], masks, zoneout)
     if not train:
+        assert (memory[size:] == 7.0).all()
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
     dy = widen(steps_first(case["dy"]), S)
     dy = np.ascontiguousarray(dy[-1:]) if last_only else dy
@@ -142,7 +147,9 @@ def run_kernels(
     dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
     x = x if xm is None else xm
     gradients = Gradients(dy, dh, dc, dW, dU, db, dx, dp)
+    scratch.fill(nan)
     backward(x, weights, work, gradients, scratch, case["reverse"], masks, zoneout)
+    assert (memory[size:] == 7.0).all()
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),
         "h": h[T, :, :H],

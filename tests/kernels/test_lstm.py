@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.lstm import schedule as schedules
+from nlstm.kernels.cpu.lstm.forward import place_z
+from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size
+from nlstm.kernels.cpu.machine.jit import njit
 from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import GRADIENTS, random_case, run_kernels, zoneout_draws
 from tests.kernels.schedules import lstm_slices, same_bits
@@ -91,6 +94,7 @@ SCHEDULES = {
     "units": ((5, 130, 3, 200), (1, 2), False, False),
     "units, inputs projected": ((6, 3, 1600, 520), (1, 2), False, True),
 }
+PREDICTED = [shape for shape, *_ in SCHEDULES.values()] + [(40, 13, 1600, 520)]
 
 
 def schedule_of(shape, dtype, threads):
@@ -137,15 +141,37 @@ def test_same_bits_at_any_number_of_threads(name, options, more, dtype, threads)
     assert not found["lanes past H"].any()
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
-def test_prediction_of_several_threads_gives_the_states_of_training(name, threads):
-    shape, *_ = SCHEDULES[name]
+def test_the_last_of_those_that_predict_projects_in_chunks():
+    *_, (N, T, F, H) = PREDICTED
+    assert schedules.is_projected.py_func(F, H)
+    assert 1 < schedules.projected_steps.py_func(T, N) < T
+
+
+@pytest.mark.parametrize("shape", PREDICTED, ids=str)
+def test_prediction_of_several_threads_gives_the_states_of_training(shape, threads):
     case = random_case(*shape, np.float32)
     trained = run_kernels(case)
     run = lambda: run_kernels(case, train=False).values()  # noqa: E731
     predicted = same_bits(threads, run, "lstm.forward.run_forward")
     for one, other in zip(predicted, ("h", "c"), strict=True):
         assert np.array_equal(one, trained[other])
+
+
+@njit
+def place(scratch, t0, t, N, B, L):
+    _, at, block = place_z(None, scratch, t0, t, N, B, L)
+    return at, at + B * block
+
+
+def test_chunks_of_projected_inputs_take_turns_in_scratch():
+    N, T, F, H = 40, 100, 1600, 520
+    B, L = layout.blocks(H, np.float32), layout.lanes(np.float32)
+    steps, scratch = schedules.projected_steps.py_func(T, N), np.zeros(1, np.float32)
+    places = [[place(scratch, t0, t0 + t, N, B, L) for t in range(steps)] for t0 in (0, steps)]
+    assert places[0] == places[1]
+    ends = [end for _, end in places[0]]
+    assert [start for start, _ in places[0][1:]] == ends[:-1]
+    assert ends[-1] <= lstm_scratch_size(steps, N, F, H, np.float32)
 
 
 def test_nan_stays_visible():

@@ -162,6 +162,27 @@ def test_sample_weights_divide_by_the_number_of_elements(shape):
     assert model.evaluate(X, Y, sample_weight=weight, verbose=0) == pytest.approx(wanted, rel=1e-5)
 
 
+@pytest.mark.parametrize("rows", [50, 16, 7])
+def test_sample_weights_count_in_the_last_batch_too(rows):
+    weight = np.random.default_rng(1).random(50)
+    model = model_of()
+    wanted = (((model_predict(model) - Y) ** 2).mean(axis=1) * weight).mean()
+    found = model.evaluate(X, Y, sample_weight=weight, batch_size=rows, verbose=0)
+    assert found == pytest.approx(wanted, rel=1e-5)
+    weight = (np.arange(50) < 49).astype(float)
+    models = [model_of(optimizer=SGD(0.1)) for _ in range(2)]
+    for one in models:
+        one.build((None, None, 3))
+    models[0].fit(X, Y, sample_weight=weight, batch_size=rows, shuffle=False, verbose=0)
+    for start in range(0, 50, rows):  # the same, by hand: what a batch's last row adds is nothing
+        part = slice(start, min(start + rows, 50))
+        y = Y[part].copy()
+        y[weight[part] == 0] = 100.0
+        models[1].train_on_batch(X[part], y, sample_weight=weight[part])
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def model_predict(model):
     model.build((None, None, 3))
     return model.predict(X)[..., 0]
@@ -248,6 +269,7 @@ def test_the_same_bits_at_any_number_of_threads(threads):
     for count in threads:
         nlstm.set_num_threads(count)
         assert nlstm.get_num_threads() == count
+        nlstm.set_random_seed(0)  # before there are layers, which draw seeds
         layers = [LSTM(20, return_sequences=True, dropout=0.2), Dropout(0.1), LSTM(7), Dense(2)]
         model = model_of(*layers)
         x, y = np.random.default_rng(0).random((130, 11, 9)), np.ones((130, 2))
