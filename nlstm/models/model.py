@@ -18,6 +18,7 @@ from nlstm.network import summary
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
+from nlstm.network.network import checked_dtype
 from nlstm.network.stream import Stream, open_stream
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
@@ -70,11 +71,13 @@ class Model(Configured):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "functional", name is not None)
+        self._begin(name or "functional", name is not None, dtype)
         self.design: Design = Wiring(inputs, outputs, dtype)
 
-    def _begin(self, name: str, named_by_user: bool) -> None:
+    def _begin(self, name: str, named_by_user: bool, dtype: Any) -> None:
         """Set up what every model has."""
+        if dtype is not None:
+            checked_dtype(dtype)  # before a stream of random numbers is taken
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None

@@ -35,7 +35,7 @@ class Sequential(Model):
     def __init__(
         self, layers: Iterable[Any] | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "sequential", name is not None)
+        self._begin(name or "sequential", name is not None, dtype)
         self._stack = self.design = Stack(self.name, dtype)
         for layer in layers or ():
             self.add(layer)

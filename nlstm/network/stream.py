@@ -116,6 +116,10 @@ class Stream:
             views.append(tuple(found))
         return views
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refuse: what a step reads and writes are views, which a copy would not have."""
+        raise TypeError("A Stream cannot be copied or pickled: open another one from its model.")
+
     def step(self, x: Any) -> np.ndarray:
         """Take one step.
 

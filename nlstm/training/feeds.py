@@ -68,6 +68,7 @@ def array_feed(
     rows = min(rows, total)
 
     def begin() -> Iterator[np.ndarray]:
+        steps_of.bound(rows)  # what cannot be bound draws no order
         index = np.arange(total) if order is None else order(total)
         for start in range(0, total, rows):
             yield index[start : start + rows]

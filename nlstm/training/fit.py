@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
@@ -152,18 +154,22 @@ def fit(
                 )
             check_same_rows(network, rows, held_rows)
 
-    order = training.order if shuffle else None
+    def order(rows: int) -> np.ndarray:
+        return self.training.order(rows)  # of the one that a callback has compiled, if any did
+
+    shuffled = order if shuffle else None
     if data is None:
-        feed = raw_feed(x, order, steps)
+        feed = raw_feed(x, shuffled, steps)
+    size = steps or (feed.size if data is None else -(-data.rows // rows))
+    history = History()
+    params = {"epochs": epochs, "steps": size, "verbose": verbose}
+    hooks = CallbackList([*as_list(callbacks), history], self, params)
+    if data is None:
         binder = self.binder_for(*samples_of_first(design, training, feed, "fit", class_weight))
     else:
         binder = self.binder_for(*data.samples)
     if held is not None:
         check_rest(binder.network, held.rows, held_rows, held_steps)
-    size = steps or (feed.size if data is None else -(-data.rows // rows))
-    history = History()
-    params = {"epochs": epochs, "steps": size, "verbose": verbose}
-    hooks = CallbackList([*as_list(callbacks), history], self, params)
     if verbose:
         binder.network.ops.announce_compilation()
     with binder.bench(training) as bench:
@@ -171,7 +177,7 @@ def fit(
         if data is None:
             feed.make = run.reading(True, class_weight)
         else:
-            feed = run.array_feed(data, rows, True, order, steps)
+            feed = run.array_feed(data, rows, True, shuffled, steps)
         validation = None
         if held is not None:
             validation = run.array_feed(held, held_rows, False, None, held_steps)

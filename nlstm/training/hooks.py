@@ -196,6 +196,11 @@ class CallbackList:
             callback.run = run
 
     @property
+    def training(self) -> Any:
+        """The model's training, which a callback may have changed by `compile`."""
+        return getattr(self._model, "training", None)
+
+    @property
     def stopped(self) -> bool:
         """Whether somebody has set the model's `stop_training`."""
         return self._model is not None and self._model.stop_training

@@ -53,6 +53,19 @@ class Run:
         self._bench = bench
         hooks.begin(self)
 
+    def _follow_model(self) -> None:
+        """Take over what a callback's `compile` chose; raise where layers have come or gone."""
+        if self.binder.weights.moved:
+            raise RuntimeError(
+                "The model's weights have gone elsewhere while it was running: a callback has "
+                "added a layer to it, or to a model that shares its layers."
+            )
+        training = self.hooks.training
+        if training is not None and training is not self.training and training.aims:
+            self.training = training
+            self._bench.serve(training)
+            self.goal = self._bench.goal(self.binder.network)
+
     # Batches
 
     def array_feed(
@@ -68,10 +81,10 @@ class Run:
 
     def reading(self, updates: bool, class_weight: Any = None) -> Callable[[Any], Ready]:
         """Return what makes a step of a batch as it comes: checked and converted."""
-        reader = Reader(self.binder.network, self.training.aims)
         action = "fit" if updates else "evaluate"
 
         def read(batch: Any) -> Ready:
+            reader = Reader(self.binder.network, self.training.aims)
             data = reader.data(*unpacked(batch), action, None, class_weight)
             return self._whole(data, updates)
 
@@ -82,9 +95,8 @@ class Run:
         return self._steps_of(data, updates)(np.arange(data.rows))
 
     def _steps_of(self, data: Data, updates: bool) -> Steps:
-        training = self.training if updates else None
-
         def step_of(rows: int, data: Data) -> Step:
+            training = self.training if updates else None
             return self.binder.step(self._bench, rows, data, self.goal, training)
 
         return Steps(step_of, self.binder.network, self._bench, data)
@@ -194,6 +206,7 @@ class Run:
     def _epoch(self, feed: Feed, mode: str, progress: Progress | None, first: int = 0) -> int:
         """Run the batches of one epoch, from batch `first` on; return how many there were."""
         hooks = self.hooks
+        self._follow_model()
         if not first:
             self.goal.reset()
         before = hooks.batch_hook(f"on_{mode}_batch_begin")

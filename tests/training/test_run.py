@@ -1,8 +1,15 @@
 """A run by itself: epochs, validation, and a stop, on a network without a model."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
+from nlstm import Sequential, set_random_seed
+from nlstm.callbacks import LambdaCallback
+from nlstm.layers import LSTM, Dense
+from nlstm.optimizers import SGD
 from nlstm.training.hooks import Callback, CallbackList, LastCallback
 from nlstm.training.progress import Progress
 from nlstm.training.run import Run
@@ -29,8 +36,6 @@ class Recorder(Callback):
 
 
 def running(callbacks, work):
-    from nlstm.layers import LSTM, Dense
-
     binder = binder_of(LSTM(4), Dense(1))
     training = training_of(binder)
     with binder.bench(training) as bench:
@@ -71,8 +76,6 @@ def test_callbacks_that_ask_get_the_run():
 
 
 def test_logs_of_one_batch_are_its_own():
-    from nlstm.layers import LSTM, Dense
-
     binder = binder_of(LSTM(4), Dense(1))
     training = training_of(binder)
     whole = Run.once(binder, training, data_of(10), updates=False)
@@ -106,3 +109,71 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows():
         assert found == pytest.approx(wanted, rel=1e-12)
 
     running([], work)
+
+
+def model_of(**options):
+    model = Sequential([LSTM(4, input_shape=(5, 3)), Dense(1)])
+    model.compile("sgd", "mse", **options)
+    return model
+
+
+X, Y = np.random.default_rng(0).normal(size=(12, 5, 3)), np.ones((12, 1))
+
+
+def test_what_a_callback_compiles_counts_from_the_next_epoch():
+    model = model_of()
+    model.layers[0].trainable = False
+    model.compile("sgd", "mse")
+    frozen = model.layers[0].get_weights()
+
+    def thaw(epoch, logs):
+        if epoch == 1:
+            model.layers[0].trainable = True
+            model.compile(SGD(0.5), "mse", metrics=["mae"])
+
+    history = model.fit(X, Y, epochs=3, verbose=0, callbacks=[LambdaCallback(on_epoch_begin=thaw)])
+    assert model.optimizer.iterations == 2
+    assert not np.array_equal(frozen[0], model.layers[0].get_weights()[0])
+    assert len(history.history["loss"]) == 3 and len(history.history["mae"]) == 2
+
+
+def test_a_layer_that_comes_in_mid_fit_is_an_error():
+    model = model_of()
+    grow = LambdaCallback(on_epoch_end=lambda epoch, logs: model.add(Dense(1)))
+    with pytest.raises(RuntimeError, match=r"a callback has added a layer to it"):
+        model.fit(X, Y, epochs=3, verbose=0, callbacks=[grow])
+
+
+def test_what_is_refused_changes_nothing():
+    model = Sequential([LSTM(4), Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.raises(TypeError, match="callbacks must be"):
+        model.fit(X, Y, verbose=0, callbacks=[3])
+    assert not model.built
+    model = model_of()
+    model.trainable = False
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="The model has no weights to train"):
+        model.fit(X, Y, verbose=0)
+    assert model.training.epochs_shuffled == 0
+
+
+def test_a_dtype_that_is_refused_takes_no_stream_of_random_numbers():
+    weights = []
+    for refused in (False, True):
+        set_random_seed(7)
+        if refused:
+            with pytest.raises(ValueError, match="dtype must be one of"):
+                Sequential(dtype="float16")
+        model = model_of()
+        weights.append(model.get_weights()[0])
+    np.testing.assert_array_equal(*weights)
+
+
+def test_a_model_with_weights_says_how_it_is_copied():
+    model = model_of()
+    model.fit(X, Y, verbose=0)
+    with pytest.raises(TypeError, match=r"cannot be copied: save and load it"):
+        copy.deepcopy(model)
+    with pytest.raises(TypeError, match=r"open another one from its model"):
+        pickle.dumps(model.stream())
