@@ -18,7 +18,7 @@ from nlstm.network import summary
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
-from nlstm.network.network import checked_dtype
+from nlstm.network.network import Network, checked_dtype
 from nlstm.network.stream import Stream, open_stream
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
@@ -88,7 +88,11 @@ class Model(Configured):
 
     def binder_for(self, *samples: Shape) -> Binder:
         """Return what binds the network, for inputs of these shapes; weights are made."""
-        network, binder = self.design.keep(*samples), self._binder
+        return self.binder_of(self.design.keep(*samples))
+
+    def binder_of(self, network: Network) -> Binder:
+        """Return what binds a network that the design has kept; weights are made."""
+        binder = self._binder
         if binder is None:
             binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
         elif binder.network is not network or binder.weights.moved:

@@ -45,7 +45,10 @@ class Weights:
     @property
     def moved(self) -> bool:
         """Whether another model has taken some elsewhere, so that views are dead."""
-        return any(home.moved for home in self.homes)
+        for home in self.homes:  # looked at in every call, so without a generator
+            if home.moved:
+                return True
+        return False
 
     def trained(self, frozen: Sequence[Layer]) -> dict[str, Parameter]:
         """Return the weights but those of `frozen` layers, by name."""

@@ -44,9 +44,13 @@ class Steps:
 
     def __call__(self, index: np.ndarray) -> Ready:
         """Return what runs the step on some rows."""
-        step, run = self.bound(index.size)
-        step.take(_arranged(index, self.lengths))
-        return run
+        return self.chosen(index)[1]
+
+    def chosen(self, index: np.ndarray) -> tuple[Step, Ready]:
+        """Return the step for some rows, which it takes next, and what runs it."""
+        ready = self.bound(index.size)
+        ready[0].take(_arranged(index, self.lengths))
+        return ready
 
     def bound(self, rows: int) -> tuple[Step, Ready]:
         """Return the step for so many rows, and what runs it."""

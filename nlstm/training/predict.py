@@ -77,7 +77,7 @@ def predict(
     check_rest(network, data.rows, rows)
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
-    binder = self.binder_for()
+    binder = self.binder_of(network)
     with binder.bench(self.training) as bench:
         return network.as_outputs(_predict(binder, bench, data, rows, hooks, progress))
 
@@ -121,8 +121,7 @@ def _predict(
     try:
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
-            step, _ = steps_of.bound(place.size)
-            run = steps_of(place)
+            step, run = steps_of.chosen(place)
             if before is not None:
                 before(batch, {})
             run()
@@ -150,7 +149,7 @@ def _predict(
 
 def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: CallbackList) -> Any:
     network = self.design.network("predict")
-    reader, binder = Reader(network), self.binder_for()
+    reader, binder = Reader(network), self.binder_of(network)
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
     feed.make = lambda batch: reader.inputs(unpacked(batch)[0])
     before = hooks.batch_hook("on_predict_batch_begin")

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
+from nlstm.network.network import Network
 from nlstm.plan.graph import Shape
 from nlstm.training.history import History
 from nlstm.training.training import Training
@@ -27,6 +28,9 @@ class Trainable(Protocol):
 
     def binder_for(self, *samples: Shape) -> Binder:
         """Return what binds the network, for inputs of these shapes; weights are made."""
+
+    def binder_of(self, network: Network) -> Binder:
+        """Return what binds a network that the design has kept; weights are made."""
 
     def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto") -> Any:
         """See `nlstm.training.predict`."""
