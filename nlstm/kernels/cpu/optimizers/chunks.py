@@ -14,6 +14,9 @@ def chunk_count(size):
 
 @njit(inline="always")
 def chunk_range(chunk, size):
-    """Return where a chunk starts and stops."""
-    start = np.int64(chunk) * CHUNK
-    return start, min(start + CHUNK, size)
+    """Return where a chunk starts and stops: unsigned, as no index then counts from the end.
+
+    A loop over indices that may be negative is not made of vectors.
+    """
+    start = np.uint64(chunk) * np.uint64(CHUNK)
+    return start, min(start + np.uint64(CHUNK), np.uint64(size))
