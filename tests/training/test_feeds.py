@@ -25,9 +25,9 @@ def test_every_size_is_bound_anew_once_plans_were_forgotten():
     made, plans = [], SimpleNamespace(generation=0)
     steps = Steps(
         lambda rows, data: Bound(made, rows),
-        SimpleNamespace(ops=None, stateful=True),
+        SimpleNamespace(ops=None, stateful=False),
         SimpleNamespace(plans=plans),
-        None,
+        SimpleNamespace(lengths=()),
     )
     for _ in range(2):
         for rows in (16, 2, 16, 2):
