@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import nlstm
 from nlstm import kernels
 from nlstm.losses.loss import as_steps
+from nlstm.plan.plan import Plan
 from tests.parity import trained
 from tests.parity.batches import batch, sample_weight
 from tests.parity.peers import keras, torch
@@ -51,8 +52,11 @@ def ours(loss, y, p, weight):
     width = loss.target_features(p.shape[-1])
     y_major, p_major, weights, _ = as_steps(y, p, weight, width)
     gradient, total = np.full_like(p_major, np.nan), np.zeros(2)
-    function = loss.function(kernels.load("cpu", "float64"), None, p.ndim == 3)
-    function(y_major, p_major, p.shape[-1], weights, gradient, total)
+    ops, rows, steps = kernels.load(None, "float64"), p_major.shape[1], p_major.shape[0]
+    plan = Plan(ops, None, ops.dtype, rows, steps, True, ops.zeros(1, np.int64))
+    given = y_major, p_major, p.shape[-1], weights, gradient, total
+    loss.bind(plan, *given, None, p.ndim == 3)
+    plan.ops.program(plan.forward)()
     return loss(y, p, weight), total[0] / total[1], gradient.swapaxes(0, 1).reshape(p.shape)
 
 
