@@ -20,7 +20,7 @@ class Stream:
     """Runs the layers of a model step by step; `Sequential.stream` makes it.
 
     The outputs are those of `predict` over the whole sequence, to the bit; with `proj_size` to
-    rounding, as predict multiplies projection and recurrent kernel beforehand. A step is one call of
+    rounding, as predict multiplies projection and recurrent kernel beforehand. A step is a call of
     one compiled function: it allocates nothing and uses one thread.
 
     Parameters
