@@ -78,11 +78,11 @@ class Model(Configured):
         """Set up what every model has."""
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
+        self._binder: Binder | None = None  # first, so that a copy is refused before it is begun
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = False
-        self._binder: Binder | None = None
 
     # What it is made of
 

@@ -134,7 +134,8 @@ class Words(words.Words):
 
     def kernel(self, name):
         found = super().kernel(name)
-        if not callable(found) or name.startswith(ON_HOST[:2]):
+        bundle = isinstance(found, type)  # a name for arguments that travel together
+        if not callable(found) or bundle or name.startswith(ON_HOST[:2]):
             return found
         if name in ON_HOST:
             return lambda *arguments: wrapped(found(*arguments))
@@ -183,4 +184,4 @@ class Words(words.Words):
         return super().program(*parts)
 
     def update(self, rule, size):
-        return Kernel(super().update(rule, size).function)
+        return Kernel(super().update(rule, size))
