@@ -214,16 +214,6 @@ def test_summary_says_what_is_connected(capsys):
     assert "Connected to" not in capsys.readouterr().out
 
 
-def test_a_chain_streams():
-    x = Input((None, 2))
-    model = Model(x, Dense(1)(LSTM(3, return_sequences=True)(x)))
-    stream = model.stream(batch_size=7)
-    steps = [stream.step(x_t).copy() for x_t in X.astype(np.float32).swapaxes(0, 1)]
-    np.testing.assert_array_equal(np.stack(steps, 1), model.predict(X))
-    with pytest.raises(TypeError, match="its layers do not form a chain"):
-        branched().stream()
-
-
 def test_weights_go_through_a_file(tmp_path):
     model = branched()
     model.save_weights(tmp_path / "w")

@@ -1,5 +1,8 @@
 """One step at a time gives what predict gives over the whole sequence."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -127,3 +130,33 @@ def test_needs_weights_and_forward_layers():
         Sequential([LSTM(3)]).stream()
     with pytest.raises(TypeError, match="lstm goes backwards: it needs the last step first"):
         make_model(go_backwards=True).stream()
+
+
+def test_a_functional_chain_streams():
+    x = Input((None, 2))
+    h = LSTM(3, return_sequences=True)(x)
+    model = Model(x, Dense(1)(h))
+    stream = model.stream(batch_size=7)
+    given = np.random.default_rng(0).normal(size=(7, 5, 2)).astype(np.float32)
+    steps = [stream.step(x_t).copy() for x_t in given.swapaxes(0, 1)]
+    np.testing.assert_array_equal(np.stack(steps, 1), model.predict(given, verbose=0))
+    with pytest.raises(TypeError, match="its layers do not form a chain"):
+        Model(x, [Dense(1)(h), Dense(2)(h)]).stream()
+
+
+def test_a_copy_would_not_share_what_a_step_writes():
+    for twin in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match=r"open another one from its model"):
+            twin(make_model("float32").stream())
+
+
+def test_it_follows_weights_that_a_new_layer_moves():
+    model = make_model("float64")
+    stream, x = model.stream(), np.ones(3)
+    before = stream.step(x).copy()
+    model.add(Dense(1))
+    stream.reset()
+    np.testing.assert_array_equal(stream.step(x), before)
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    stream.reset()
+    assert not np.array_equal(stream.step(x), before)

@@ -1,7 +1,6 @@
 """A run by itself: epochs, validation, and a stop, on a network without a model."""
 
 import copy
-import pickle
 
 import numpy as np
 import pytest
@@ -175,5 +174,3 @@ def test_a_model_with_weights_says_how_it_is_copied():
     model.fit(X, Y, verbose=0)
     with pytest.raises(TypeError, match=r"cannot be copied: save and load it"):
         copy.deepcopy(model)
-    with pytest.raises(TypeError, match=r"open another one from its model"):
-        pickle.dumps(model.stream())
