@@ -1,5 +1,6 @@
 """Models: what users compile, fit and ask, over a network, its weights and its training."""
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -78,11 +79,23 @@ class Model(Configured):
         """Set up what every model has."""
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
-        self._binder: Binder | None = None  # first, so that a copy is refused before it is begun
+        self._binder: Binder | None = None
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Copy a model without weights; bound calls hold views that a copy would not have."""
+        if self.built:
+            raise TypeError(
+                "A model with weights cannot be copied: save and load it, or take clone_model and "
+                "set_weights."
+            )
+        made = object.__new__(type(self))
+        memo[id(self)] = made
+        vars(made).update(copy.deepcopy(vars(self), memo))
+        return made
 
     # What it is made of
 

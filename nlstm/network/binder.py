@@ -126,13 +126,6 @@ class Binder:
         bench.serve(training)
         return Loan(bench, self._free)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "Binder":
-        """Refuse: bound calls hold views of the weights, which a copy would not have."""
-        raise TypeError(
-            "A model with weights cannot be copied: save and load it, or take clone_model and "
-            "set_weights."
-        )
-
     def _new_bench(self) -> Bench:
         self._benches.append(Bench(self._plan_cache()))
         return self._benches[-1]

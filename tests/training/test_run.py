@@ -171,6 +171,9 @@ def test_a_dtype_that_is_refused_takes_no_stream_of_random_numbers():
 
 def test_a_model_with_weights_says_how_it_is_copied():
     model = model_of()
+    twin = copy.deepcopy(model)  # it has none yet
+    twin.fit(X, Y, verbose=0)
+    assert twin.built and not model.built
     model.fit(X, Y, verbose=0)
     with pytest.raises(TypeError, match=r"cannot be copied: save and load it"):
         copy.deepcopy(model)
