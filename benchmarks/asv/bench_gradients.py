@@ -47,7 +47,8 @@ class Penalty:
         from nlstm.kernels import load
 
         buffer, total = weight_buffer(GRID[name].parameters), np.zeros(1)
-        arguments = (buffer.value, 0.01, 0.02, 1.0, buffer.gradient, total)
+        value, gradient = buffer.value[None], buffer.gradient[None]
+        arguments = (value, value.size, 0.01, 0.02, 1.0, gradient, total)
         self.calls = [(load("cpu", "float32").penalty, arguments)]
         self.time_penalty()
         value = buffer.value.astype(float)
