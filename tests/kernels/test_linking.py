@@ -6,6 +6,7 @@ import pytest
 from numba.core.codegen import JITCodeLibrary
 from numba.core.registry import cpu_target
 
+from nlstm.kernels.cpu.machine import cache
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner
 from nlstm.kernels.cpu.machine.linking import LinkedLibrary
 
@@ -33,7 +34,9 @@ def library_class():
 
 
 @pytest.mark.parametrize("parallel", [False, True])
-def test_parts_have_no_machine_code_and_the_kernel_has(parallel):
+def test_parts_have_no_machine_code_and_the_kernel_has(parallel, tmp_path, monkeypatch):
+    # A kernel that an earlier run has left in the cache would come without its parts.
+    monkeypatch.setattr(cache, "cache_folder", lambda: tmp_path)
     kernel = njit(total, parallel=parallel)
     assert kernel(np.full(6, 4.0)) == 12.0
     assert library_class() is JITCodeLibrary
