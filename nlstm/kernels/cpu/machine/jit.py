@@ -62,6 +62,7 @@ def njit(function=None, **options):
     with kernel_cache():
         # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
         # No NRT: arrays are the caller's, so their references need not be counted at every call.
+        # A parallel loop that sums into one number does not compile then, and ought not to.
         return numba.njit(function, cache=True, error_model="numpy", _nrt=False, **options)
 
 
