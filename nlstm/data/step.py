@@ -24,7 +24,9 @@ class Step:
     targets, weights : sequence of Array or None
         Where targets (Ty, N, C) and sample weights (Tw, N, 1) go.
     calls : list of Call
-        Everything after the gathering.
+        Everything after the gathering, but the update.
+    update : list of Call
+        What changes the weights: all of it runs, or none.
     beforehand : list of Call
         What the host does first.
     """
@@ -36,6 +38,7 @@ class Step:
     weights: Sequence[Array | None]
     calls: list[Call]
     beforehand: list[Call] = field(default_factory=list)
+    update: list[Call] = field(default_factory=list)
 
     @property
     def rows(self) -> int:
@@ -49,7 +52,8 @@ class Step:
 
     def program(self, ops: Operations, data: Data) -> Callable[[], None]:
         """Return what runs the step on the rows of `data` that were chosen by `take`."""
-        return ops.program(self.beforehand, self.gathering(ops, data), self.calls)
+        gathering = self.gathering(ops, data)
+        return ops.program(self.beforehand, gathering, self.calls, whole=self.update)
 
     def gathering(self, ops: Operations, data: Data) -> list[Call]:
         """Return the calls that fetch a batch from `data`."""

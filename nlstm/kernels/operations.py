@@ -148,16 +148,19 @@ class Operations(Protocol):
         """
 
     def branch(self, choose: Callable[[], int], *ways: Sequence[Call]) -> Call:
-        """Return the call that runs one of several lists of calls: number `choose()`.
+        """Return the call that runs one of several lists of calls, whole: number `choose()`.
 
         `choose` looks at nothing of the device.
         """
 
-    def program(self, *parts: Sequence[Call]) -> Callable[[], None]:
+    def program(
+        self, *parts: Sequence[Call], whole: Sequence[Call] = ()
+    ) -> Callable[[], None]:
         """Return a function that runs the calls of all parts in order, each part as one piece.
 
         What differs from run to run of the same part lies in arrays and cells. An interrupt falls
-        between two calls, never inside a kernel.
+        between two calls, never inside a kernel; those of `whole`, which come last, run all or
+        none: no interrupt falls between them.
         """
 
     def update(self, rule: str, size: int) -> Callable[..., None]:

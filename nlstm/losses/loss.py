@@ -273,6 +273,7 @@ def bound_apart(
         Run the plan's `forward`; y and p may be overwritten between runs.
     """
     ops = kernels.load(None, p.dtype)
+    ops.enter()
     plan = Plan(ops, None, p.dtype, p.shape[1], p.shape[0], False, ops.zeros(1, np.int64))
     there = ops.to_device(y), ops.to_device(p)
     total = ops.cell(np.float64, sums)

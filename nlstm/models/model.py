@@ -3,6 +3,7 @@
 import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
+from threading import RLock
 from typing import Any, Self
 
 import numpy as np
@@ -80,6 +81,7 @@ class Model(Configured):
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
         self._binder: Binder | None = None
+        self._building = RLock()  # one thread makes weights
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
@@ -94,6 +96,7 @@ class Model(Configured):
             )
         made = object.__new__(type(self))
         memo[id(self)] = made
+        memo[id(self._building)] = RLock()
         vars(made).update(copy.deepcopy(vars(self), memo))
         return made
 
@@ -101,18 +104,25 @@ class Model(Configured):
 
     def binder_for(self, *samples: Shape) -> Binder:
         """Return what binds the network, for inputs of these shapes; weights are made."""
+        if self.design.graph is None:
+            with self._building:
+                return self.binder_of(self.design.keep(*samples))
         return self.binder_of(self.design.keep(*samples))
 
     def binder_of(self, network: Network) -> Binder:
         """Return what binds a network that the design has kept; weights are made."""
         binder = self._binder
-        if binder is None:
-            binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
-        elif binder.network is not network or binder.weights.moved:
-            weights = Weights(network, former=binder.weights)
-            binder = Binder(network, weights, binder.counter)
-        self._binder = binder
-        return binder
+        if binder is not None and binder.network is network and not binder.weights.moved:
+            return binder
+        with self._building:
+            binder = self._binder
+            if binder is None:
+                binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
+            elif binder.network is not network or binder.weights.moved:
+                weights = Weights(network, former=binder.weights)
+                binder = Binder(network, weights, binder.counter)
+            self._binder = binder
+            return binder
 
     @property
     def binder(self) -> Binder:

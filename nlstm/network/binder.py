@@ -1,6 +1,9 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
+import os
+import weakref
 from collections.abc import Sequence
+from threading import RLock
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +14,7 @@ from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.network.network import Network
+from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
 from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
@@ -88,18 +92,22 @@ class Bench:
 
 
 class Loan:
-    """A bench that goes back to those that are free."""
+    """A bench that goes back to those that are free; for one thread at a time if there is a lock."""
 
-    __slots__ = ("_bench", "_free")
+    __slots__ = ("_bench", "_free", "_lock")
 
-    def __init__(self, bench: Bench, free: list[Bench]) -> None:
-        self._bench, self._free = bench, free
+    def __init__(self, bench: Bench, free: list[Bench], lock: Any) -> None:
+        self._bench, self._free, self._lock = bench, free, lock
 
     def __enter__(self) -> Bench:
+        if self._lock is not None:
+            self._lock.acquire()
         return self._bench
 
     def __exit__(self, *error: object) -> None:
         self._free.append(self._bench)
+        if self._lock is not None:
+            self._lock.release()
 
 
 class Binder:
@@ -117,18 +125,28 @@ class Binder:
         self.network, self.weights, self.counter = network, weights, counter
         self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
-        self._updates: tuple[Trained, list[Call], list[Call]] | None = None
+        self._updates: tuple[Trained, list[Call]] | None = None
+        self._binding = RLock()  # layers, weights and optimizer are bound by one thread at a time
+        _binders.add(self)
 
-    def bench(self, training: Trained) -> "Loan":
-        """Lend a bench for as long as a with statement lasts; several write different memory."""
+    def bench(self, training: Trained, alone: bool = False) -> "Loan":
+        """Lend a bench for as long as a with statement lasts; several write different memory.
+
+        What keeps something from batch to batch outside it, such as a stateful layer, has to be
+        used by one thread at a time: so it is for a network of such layers, and if `alone`.
+        """
         self.network.ops.enter()
-        bench = self._free.pop() if self._free else self._new_bench()
+        try:
+            bench = self._free.pop()
+        except IndexError:
+            bench = self._new_bench()
         bench.serve(training)
-        return Loan(bench, self._free)
+        return Loan(bench, self._free, self.weights.in_turn if alone or self.network.stateful else None)
 
     def _new_bench(self) -> Bench:
-        self._benches.append(Bench(self._plan_cache()))
-        return self._benches[-1]
+        bench = Bench(self._plan_cache())
+        self._benches.append(bench)
+        return bench
 
     def _plan_cache(self) -> PlanCache:
         return PlanCache(self.network.ops, self.network.dtype, self.counter.device)
@@ -167,7 +185,7 @@ class Binder:
                 ]
             # Here all gradients are there: what reduces them over machines goes between.
             if training is not None:
-                step.calls = [*step.calls, *self._update(training), *plan.constraints]
+                step.update = self._update(training, plan.constraints)
                 assert training.optimizer is not None
                 step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
             return step
@@ -175,7 +193,11 @@ class Binder:
         steps, trains = data.x[0].shape[1], training is not None
         frozen: tuple[Layer, ...] = () if bench.training is None else bench.training.frozen
         key = (rows, trains, goal is not None, data.key)
-        return bench.plans.get(key, rows, steps, trains, bind)
+        found = bench.plans.kept(key)
+        if found is not None:
+            return found
+        with self._binding:
+            return bench.plans.get(key, rows, steps, trains, bind)
 
     def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
@@ -191,16 +213,22 @@ class Binder:
         self._update(training)
         return self.weights.buffer(training.frozen)[0]
 
-    def _update(self, training: Trained) -> list[Call]:
+    def _update(self, training: Trained, constraints: Sequence[Call] = ()) -> list[Call]:
         """Return the calls that fetch the weights, change them and give them back."""
+        optimizer = training.optimizer
+        assert optimizer is not None
         if self._updates is None or self._updates[0] is not training:
             buffer, fetch, give_back = self.weights.buffer(training.frozen)
             if not buffer.parameters:
                 raise ValueError("The model has no weights to train.")
-            assert training.optimizer is not None
-            update = training.optimizer.bind(self.network.ops, buffer)
-            self._updates = training, fetch, update + give_back
-        return [*self._updates[1], *self._updates[2]]
+            update = optimizer.bind(self.network.ops, buffer)
+            self._updates = training, [*fetch, *update, *give_back]
+        calls = self._updates[1]
+        if not constraints:
+            return calls
+        values = [home.value for home in self.weights.homes]
+        changed = [*values, *optimizer.changes()]
+        return [undoable(self.network.ops, changed, [*calls, *constraints])]
 
     def _bound(
         self, plan: Plan, key: tuple[Any, ...], goal: Scoring | None, frozen: Sequence[Layer] = ()
@@ -247,3 +275,17 @@ class Binder:
             if training and aim.loss is not None and aim.loss.fuses(activation):
                 fused.append(symbol.node)
         return activations, fused
+
+
+_binders: "weakref.WeakSet[Binder]" = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Forget what was bound for threads that stayed in the parent, and what they were using."""
+    for binder in _binders:
+        binder.forget()
+        binder._updates, binder._binding = None, RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,6 +1,7 @@
 """The weights of a network: where they lie, how they are read and written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.network.network import Network
+from nlstm.plan.gate import Gate
 from nlstm.plan.graph import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.plan import Call
@@ -31,6 +33,8 @@ class Weights:
         Where the weights lie. Several where other models built some of the layers.
     named : dict of str to Parameter
         "layer/weight" to each, in Keras's order.
+    shared, exclusive : callable
+        Run function(*arguments) while nobody changes the weights, or reads them: see `Gate`.
     """
 
     def __init__(self, network: Network, former: "Weights | None" = None) -> None:
@@ -39,6 +43,9 @@ class Weights:
         self.network = network
         self.named = _by_name(network.labels)
         self.homes = _housed(list(self.named.values()), network.ops, former)
+        gates = sorted((home.gate for home in self.homes), key=id)  # one order for all threads
+        self.shared = _through(gates, Gate.shared)
+        self.exclusive = _through(gates, Gate.exclusive)
         self._frozen: tuple[Layer, ...] = ()
         self._mirror: tuple[ParameterBuffer, list[Call], list[Call]] | None = None
 
@@ -71,7 +78,7 @@ class Weights:
 
     def get(self) -> list[np.ndarray]:
         """Return copies of all weights, in Keras's shapes and order."""
-        return [parameter.get() for parameter in self.named.values()]
+        return self.shared(lambda: [parameter.get() for parameter in self.named.values()])
 
     def set(self, weights: Sequence[Any]) -> None:
         """Overwrite all weights.
@@ -86,8 +93,21 @@ class Weights:
             raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
         for (name, parameter), array in zip(self.named.items(), arrays, strict=True):
             check_weight(name, parameter.shape, array)
+        self.exclusive(self._overwrite, arrays)
+
+    def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:
         for parameter, array in zip(self.named.values(), arrays, strict=True):
             parameter.set(array)
+
+    @property
+    def readers(self) -> int:
+        """How many threads read them now."""
+        return self.homes[0].gate.readers
+
+    @property
+    def in_turn(self) -> Any:
+        """The lock of what one thread at a time may do."""
+        return self.homes[0].in_turn
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -105,6 +125,19 @@ class Weights:
             if not parameter.is_finite():
                 return name
         return None
+
+
+def _through(gates: Sequence[Gate], way: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what runs a function behind all gates."""
+    if len(gates) == 1:
+        return partial(way, gates[0])
+
+    def run(function: Callable[..., Any], *arguments: Any) -> Any:
+        for gate in gates:
+            function, arguments = way, (gate, function, *arguments)
+        return function(*arguments)
+
+    return run
 
 
 def _by_name(labels: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:

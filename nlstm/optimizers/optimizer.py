@@ -209,21 +209,25 @@ class Optimizer(Configured):
 
     def _take(self, buffer: ParameterBuffer) -> None:
         """Make the state for a buffer."""
-        self._buffer, ops, size = buffer, buffer.ops, buffer.value.size
-        self.state = tuple(ops.zeros(size) for _ in self.active_slots())
+        ops, size = buffer.ops, buffer.value.size
+        state = tuple(ops.zeros(size) for _ in self.active_slots())
         if self.initial_moment:
-            for moment in self.state:
+            for moment in state:
                 ops.fill(moment, self.initial_moment)
-        self._average = ops.zeros(size if self.use_ema else 0)
-        self._sums = ops.zeros(size if self.gradient_accumulation_steps else 0)
-        for name, waiting in list(vars(self).items()):
+        made: dict[str, Any] = {
+            "state": state,
+            "_average": ops.zeros(size if self.use_ema else 0),
+            "_sums": ops.zeros(size if self.gradient_accumulation_steps else 0),
+            "_buffer": buffer,
+        }
+        for name, waiting in vars(self).items():
             if isinstance(waiting, Waiting):
-                cell = ops.cell(waiting.host.dtype, waiting.host.size)
+                cell = made[name] = ops.cell(waiting.host.dtype, waiting.host.size)
                 cell.host[:] = waiting.host
                 cell.push()
-                setattr(self, name, cell)
         if not self.gradient_accumulation_steps:
-            self._groups = self._steps
+            made["_groups"] = made["_steps"]
+        vars(self).update(made)  # at once: an interrupt before it leaves the optimizer as it was
         if self._waiting is not None:
             found, self._waiting = self._waiting, None
             self.set_variables(found)
@@ -251,6 +255,11 @@ class Optimizer(Configured):
             [(ops.accumulate, (*given, False)), group, count],
             [(ops.accumulate, (*given, True)), *calls, count],
         )
+
+    def changes(self) -> list[Array]:
+        """Return the arrays that the calls of `bind` change besides the weights."""
+        cells = [self._steps, self._groups, *self._scalars().values()]
+        return [*self._flat_state().values(), *(cell.device for cell in cells)]
 
     def show_average(self, shown: bool = True) -> None:
         """Exchange weights and averages, unless they lie as wanted; nothing before a step."""

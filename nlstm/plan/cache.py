@@ -59,6 +59,13 @@ class PlanCache:
         scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
         return plan.size + scratch, plan.mask_size, plan.scratch_size
 
+    def kept(self, key: Any) -> Any:
+        """Return what was made for `key`; None if it is not there."""
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
     def get(
         self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
     ) -> Any:
@@ -66,10 +73,9 @@ class PlanCache:
 
         `bind` is called twice: once to measure, once with the arena's memory.
         """
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-
+        found = self.kept(key)
+        if found is not None:
+            return found
         size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
         if not self._arena.has_room(size, mask_size):
             self.clear()  # their views would keep the old block alive

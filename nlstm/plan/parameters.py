@@ -6,11 +6,13 @@ Users' arrays are packed and unpacked on the host, whatever the device.
 import copy
 import math
 from collections.abc import Callable, Sequence
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
+from nlstm.plan.gate import Gate
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
@@ -90,7 +92,8 @@ class Parameter:
 
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
-        return self.unpack(self._ops.to_host(self.packed))
+        assert self.home is not None
+        return self.home.gate.shared(lambda: self.unpack(self._ops.to_host(self.packed)))
 
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
@@ -98,7 +101,8 @@ class Parameter:
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self._ops.write(self.packed, self.pack(value))
+        assert self.home is not None
+        self.home.gate.exclusive(self._ops.write, self.packed, self.pack(value))
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
@@ -147,6 +151,10 @@ class ParameterBuffer:
         Padding between and inside parameters is zero, and every optimizer rule leaves it so.
     moved : bool
         Whether a parameter has gone to another buffer since, so that views are dead.
+    gate : Gate
+        What reads or writes it while other threads may goes through it.
+    in_turn : RLock
+        For what only one thread at a time may do with the layers.
     """
 
     def __init__(self, parameters: Sequence[Parameter], ops: Operations) -> None:
@@ -156,6 +164,7 @@ class ParameterBuffer:
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
         self.value, self.gradient = ops.zeros(sum(sizes)), ops.zeros(sum(sizes))
         self.moved = False
+        self.gate, self.in_turn = Gate(), RLock()
         self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0

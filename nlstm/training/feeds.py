@@ -1,6 +1,7 @@
 """What an epoch runs: the batches of arrays, and those that come one by one."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ class Steps:
     bench : Bench
         Whose plans `step_of` makes.
     data : Data
+    gate : callable, optional
+        What steps run through: see `Weights.shared`.
 
     Attributes
     ----------
@@ -36,8 +39,16 @@ class Steps:
         By which rows are put in another order inside their batch.
     """
 
-    def __init__(self, step_of: StepOf, network: Network, bench: Bench, data: Data) -> None:
+    def __init__(
+        self,
+        step_of: StepOf,
+        network: Network,
+        bench: Bench,
+        data: Data,
+        gate: Callable[..., Any] | None = None,
+    ) -> None:
         self._step_of, self._network, self._bench, self.data = step_of, network, bench, data
+        self._gate = gate
         self.lengths = _lengths_of(network, data)
         self._ready: dict[int, tuple[Step, Ready]] = {}
         self._generation = -1
@@ -60,7 +71,9 @@ class Steps:
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            ready = self._ready[rows] = step, step.program(self._network.ops, self.data)
+            program = step.program(self._network.ops, self.data)
+            run = program if self._gate is None else partial(self._gate, program)
+            ready = self._ready[rows] = step, run
         return ready
 
 

@@ -172,7 +172,7 @@ def fit(
         check_rest(binder.network, held.rows, held_rows, held_steps)
     if verbose:
         binder.network.ops.announce_compilation()
-    with binder.bench(training) as bench:
+    with binder.bench(training, training.in_numpy) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
             feed.make = run.reading(True, class_weight)

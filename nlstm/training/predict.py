@@ -79,7 +79,11 @@ def predict(
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
     with binder.bench(self.training) as bench:
-        return network.as_outputs(_predict(binder, bench, data, rows, hooks, progress))
+        if hooks is None:  # from beginning to end with the same weights
+            found = binder.weights.shared(_together, binder, bench, data, rows, progress)
+        else:
+            found = _predict(binder, bench, data, rows, hooks, progress)
+    return network.as_outputs(found)
 
 
 def predict_on_batch(self: Trainable, x: Any) -> Any:
@@ -93,6 +97,21 @@ def _rows_at_a_time(network: Network, data: Data) -> int:
     return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
 
 
+def _together(
+    binder: Binder, bench: Bench, data: Data, rows: int, progress: Progress | None
+) -> list[np.ndarray]:
+    """Return all outputs, on a share of the processors where other threads predict too."""
+    crowd = binder.weights.readers
+    if crowd == 1:
+        return _predict(binder, bench, data, rows, None, progress)
+    enter = binder.network.ops.enter
+    enter(crowd)
+    try:
+        return _predict(binder, bench, data, rows, None, progress)
+    finally:
+        enter()
+
+
 def _predict(
     binder: Binder,
     bench: Bench,
@@ -103,10 +122,12 @@ def _predict(
 ) -> list[np.ndarray]:
     """Return all outputs, each (M, T, F) or (M, F)."""
 
+    gate = None if hooks is None else binder.weights.shared
+
     def step_of(rows: int, data: Data) -> Any:
         return binder.step(bench, rows, data)
 
-    steps_of = Steps(step_of, binder.network, bench, data)
+    steps_of = Steps(step_of, binder.network, bench, data, gate)
     ops, (step, _) = binder.network.ops, steps_of.bound(rows)
     found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
@@ -160,7 +181,7 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})
-            parts.append(_predict(binder, bench, data, data.rows))
+            parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             if after is not None:
                 after(number, {})
     if not parts:

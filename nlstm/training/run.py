@@ -99,7 +99,9 @@ class Run:
             training = self.training if updates else None
             return self.binder.step(self._bench, rows, data, self.goal, training)
 
-        return Steps(step_of, self.binder.network, self._bench, data)
+        weights = self.binder.weights
+        gate = weights.exclusive if updates else weights.shared
+        return Steps(step_of, self.binder.network, self._bench, data, gate)
 
     # Logs
 
@@ -162,7 +164,7 @@ class Run:
         finally:
             progress.close()
         if self.training.optimizer is not None and epochs > 0:
-            self.training.optimizer.finalize()
+            self.binder.weights.exclusive(self.training.optimizer.finalize)
         hooks.call("on_train_end", model_logs)
 
     def evaluate(self, feed: Feed, progress: Progress | None) -> dict[str, float]:
@@ -191,7 +193,7 @@ class Run:
         cls, binder: Binder, training: Training, data: Data, updates: bool
     ) -> dict[str, float]:
         """Run all rows of `data` as one batch; return its own loss and metrics."""
-        with binder.bench(training) as bench:
+        with binder.bench(training, training.in_numpy) as bench:
             return cls(binder, bench, training, NO_HOOKS)._batch(data, updates)
 
     def _batch(self, data: Data, updates: bool) -> dict[str, float]:

@@ -10,6 +10,7 @@ from nlstm.arguments.config import encode
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
+from nlstm.metrics import KernelMetric, Metric
 from nlstm.training.goal import Aim, Goal, aims
 
 __all__ = ["Training"]
@@ -83,6 +84,15 @@ class Training:
         return {
             name: encode(value, f"{name} of compile") for name, value in self._arguments.items()
         }
+
+    @property
+    def in_numpy(self) -> bool:
+        """Whether a metric keeps its sums in itself, so that one thread at a time may use it."""
+        return any(
+            isinstance(one, Metric) and not isinstance(one, KernelMetric)
+            for aim in self.aims
+            for one in (*aim.metrics, *aim.weighted_metrics)
+        )
 
     def check_compiled(self, action: str) -> None:
         """Raise a ValueError that names `action` where there is no loss."""

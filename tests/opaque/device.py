@@ -176,12 +176,12 @@ class Words(words.Words):
         run, nothing = super().branch(choose, *ways)
         return Kernel(run), nothing
 
-    def program(self, *parts):
-        for function, arguments in (call for part in parts for call in part):
+    def program(self, *parts, whole=()):
+        for function, arguments in (call for part in (*parts, whole) for call in part):
             hidden = any(isinstance(one, Memory) for one in arguments)
             if hidden and not isinstance(function, Kernel):
                 raise TypeError(f"{function} is no kernel and no call of the host")
-        return super().program(*parts)
+        return super().program(*parts, whole=whole)
 
     def update(self, rule, size):
         return Kernel(super().update(rule, size))

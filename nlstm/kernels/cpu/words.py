@@ -2,12 +2,15 @@
 
 import math
 import sys
+from collections import deque
 from functools import partial
+from itertools import starmap
+from operator import call
 
 import numpy as np
 
 from nlstm.kernels import operations
-from nlstm.kernels.cpu.machine.jit import lanes
+from nlstm.kernels.cpu.machine.jit import Guarded, compile_for, lanes, one_at_a_time
 from nlstm.kernels.cpu.optimizers import choice
 from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.cpu.products.tile import load_tile
@@ -90,16 +93,27 @@ class Words:
         return function, arguments
 
     def branch(self, choose, *ways):
+        prepared = [whole_of(way) for way in ways]
+
         def run_one():
-            run(ways[choose()])
+            run_whole(prepared[choose()])
 
         return run_one, ()
 
-    def program(self, *parts):
+    def program(self, *parts, whole=()):
         calls = []
         for part in parts:
             calls += part
-        return partial(run, calls)
+        if not whole:
+            return partial(run, calls)
+        last = whole_of(whole)
+
+        def run_all():
+            for function, arguments in calls:
+                function(*arguments)
+            run_whole(last)
+
+        return run_all
 
     # Shapes
 
@@ -142,6 +156,29 @@ def run(calls):
     """Run bound calls in order. An interrupt falls between two of them, never inside a kernel."""
     for function, arguments in calls:
         function(*arguments)
+
+
+def whole_of(calls):
+    """Return calls as `run_whole` takes them. Kernels are compiled now, which runs Python."""
+    found = []
+    for function, arguments in calls:
+        kernel = function.kernel if isinstance(function, Guarded) else function
+        compile_for(kernel, arguments)
+        if kernel is np.copyto and len(arguments) == 2:  # which begins in Python
+            kernel, arguments = np.ndarray.__setitem__, (arguments[0], ..., arguments[1])
+        found.append((kernel, *arguments))
+    return found, any(isinstance(function, Guarded) for function, _ in calls)
+
+
+def run_whole(prepared):
+    """Run what `whole_of` gave. Between its kernels Python's own code never has its turn, so that
+    no interrupt, which it raises, falls there."""
+    calls, guarded = prepared
+    if guarded:
+        with one_at_a_time:
+            deque(starmap(call, calls), 0)
+    else:
+        deque(starmap(call, calls), 0)
 
 
 def _vector(pack, unpack):

@@ -29,11 +29,14 @@ from nlstm.kernels.cpu.machine.jit import (
     njit_parallel,
     restore_denormals,
     thread_count,
+    two_forms,
 )
 from nlstm.kernels.cpu.machine.simd import fence, is_aligned
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
+
+SMALL_COPY = 1 << 15  # numbers that one thread writes before a second one is worth waking
 
 # --- one tile -------------------------------------------------------------------------------------
 
@@ -208,24 +211,28 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
 # --- all steps ------------------------------------------------------------------------------------
 
 
-@njit_parallel
-def mask_inputs(x, x_mask, xm):
-    """Write the masked inputs of all steps."""
+@two_forms
+def mask_inputs_forms(x, x_mask, xm):
     for t in prange(x.shape[0]):
         for n in range(x.shape[1]):
             for k in range(x_mask.shape[1]):
                 xm[t, n, k] = x[t, n, k] * x_mask[n, k]
 
 
-@njit_parallel
-def mask_inputs_by_gate(x, x_mask, xm):
-    """Write the inputs of all steps masked for each gate, in blocks (4, L)."""
-    L = xm.shape[3]
+@two_forms
+def mask_inputs_by_gate_forms(x, x_mask, xm):
+    L = xm.shape[3]  # of blocks (4, L)
     for t in prange(x.shape[0]):
         for n in range(x.shape[1]):
             for k in range(x_mask.shape[2]):
                 for gate in range(GATES):
                     xm[t, n, k // L * GATES + gate, k % L] = x[t, n, k] * x_mask[gate, n, k]
+
+
+def mask_inputs(x, x_mask, xm):
+    """Write the masked inputs of all steps; for each gate apart where it has masks of its own."""
+    forms = mask_inputs_forms if x_mask.ndim == 2 else mask_inputs_by_gate_forms
+    forms[xm.size >= SMALL_COPY](x, x_mask, xm)
 
 
 @njit_parallel
@@ -271,8 +278,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     """
     _, x_mask, xm, h_mask, _ = masks
     if x_mask is not None:
-        write = mask_inputs if x_mask.ndim == 2 else mask_inputs_by_gate
-        write(x, x_mask, xm)
+        mask_inputs(x, x_mask, xm)
         x = xm
     if h_mask is not None:
         load_gate_tile(x.dtype)

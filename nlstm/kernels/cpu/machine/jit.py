@@ -15,6 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
@@ -66,7 +67,7 @@ def njit(function=None, **options):
         return numba.njit(function, cache=True, error_model="numpy", _nrt=False, **options)
 
 
-_entry = threading.Lock()
+one_at_a_time = threading.RLock()
 
 
 def njit_parallel(function):
@@ -80,12 +81,25 @@ def njit_parallel(function):
     if numba.threading_layer() != "workqueue":
         return kernel
 
-    @functools.wraps(function)
-    def guarded(*args):
-        with _entry:
-            return kernel(*args)
+    return Guarded(kernel)
 
-    return guarded
+
+class Guarded:
+    """A kernel that one thread at a time runs."""
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+        functools.update_wrapper(self, kernel.py_func)
+
+    def __call__(self, *args):
+        with one_at_a_time:
+            return self.kernel(*args)
+
+
+def compile_for(function, arguments):
+    """Compile a kernel for such arguments, unless it is already; leave all else alone."""
+    if isinstance(function, Dispatcher):
+        function.compile(tuple(function.typeof_pyval(argument) for argument in arguments))
 
 
 def two_forms(function):
@@ -104,7 +118,18 @@ def two_forms(function):
         # By its name the cache knows one form from the other.
         return functools.wraps(function, ("__module__", "__doc__"), ())(found)
 
-    return njit(form("_alone")), njit_parallel(form("_parallel"))
+    forms = [njit(form("_alone")), njit_parallel(form("_parallel"))]
+    _forms.append(forms)
+    return forms
+
+
+_forms: list[list] = []
+
+
+def stay_on_one_thread():
+    """Let the serial forms serve for the others from now on."""
+    for forms in _forms:
+        forms[1] = forms[0]
 
 
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile
@@ -170,7 +195,8 @@ def _start_threads(out):
 
 def describe():
     """Return what kernels are compiled for, and where compiled code is kept."""
-    _start_threads(np.zeros(2))  # the threading layer has no name before its first use
+    if numba.get_num_threads() > 1:
+        _start_threads(np.zeros(2))  # the threading layer has no name before its first use
     return {
         "cpu": cpu_target.target_context.codegen()._get_host_cpu_name(),
         "vector_bits": 8 * vector_bytes(),

@@ -9,9 +9,12 @@ processors is smaller than that.
 import functools
 import math
 import os
+import warnings
 from pathlib import Path
 
 import numba
+
+from nlstm.kernels.cpu.machine.jit import stay_on_one_thread
 
 __all__ = ["enter", "get_num_threads", "set_num_threads"]
 
@@ -20,24 +23,52 @@ CGROUP = Path("/sys/fs/cgroup")
 
 class _Choice:
     threads: int | None = None
+    forked = False
 
 
 def set_num_threads(threads: int) -> None:
     """Choose the number of threads, from 1 to what Numba started with."""
+    before = numba.get_num_threads()
     numba.set_num_threads(threads)  # raises for a number out of range
+    if _Choice.forked and threads > 1:
+        numba.set_num_threads(before)
+        warnings.warn(
+            f"set_num_threads({threads}) has no effect in a process forked from one that had used "
+            "the kernels: their threads stayed there, and it works on one. Start it by spawn or "
+            "forkserver to use more.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        return
     _Choice.threads = threads
 
 
 def get_num_threads() -> int:
     """Return the number of threads that kernels use."""
-    return _Choice.threads or min(numba.get_num_threads(), default_limit())
+    if _Choice.forked:
+        return 1
+    return _Choice.threads or min(numba.config.NUMBA_NUM_THREADS, default_limit())
 
 
-def enter() -> None:
-    """Take up the chosen number in this Python thread; call before running kernels."""
-    threads = get_num_threads()
+def enter(crowd: int = 1) -> None:
+    """Take up the chosen number in this Python thread; call before running kernels.
+
+    `crowd` : how many Python threads are in the kernels for the same purpose, and share it.
+    """
+    threads = max(1, get_num_threads() // crowd)
     if threads != numba.get_num_threads():
         numba.set_num_threads(threads)
+
+
+def _after_fork() -> None:
+    """Work on one thread: a fork has no other, and OpenMP ends a process that asks for them."""
+    _Choice.forked = True
+    stay_on_one_thread()
+    numba.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @functools.cache
