@@ -99,7 +99,7 @@ class LayerType(type):
 def _fixed(cls: type) -> frozenset[str]:
     """Return the arguments of nlstm's constructors that cannot change once a layer is in use."""
     own = [one for one in cls.__mro__ if own_module(one) and "__init__" in vars(one)]
-    names = [name for one in own for name in inspect.signature(one.__init__).parameters]
+    names = [name for one in own for name in inspect.signature(vars(one)["__init__"]).parameters]
     return frozenset(names) - CHANGEABLE
 
 
@@ -133,6 +133,8 @@ class Layer(Configured, metaclass=LayerType):
     index_limit : int or None
         Where the input holds indices: they are whole numbers from 0 to below it. A model checks it
         in the data of an `Input` that goes straight into the layer.
+    mask_second : bool
+        Whether a call may have the mask behind the input, without its name.
     makes_sequence : bool
         Whether the output may have steps where the input has none.
     input_batch_size : int or None
@@ -147,6 +149,7 @@ class Layer(Configured, metaclass=LayerType):
     needs_sequence = False
     index_limit: int | None = None
     makes_sequence = False
+    mask_second = False
     input_batch_size: int | None = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -229,6 +232,8 @@ class Layer(Configured, metaclass=LayerType):
         -------
         Symbol, or tuple of Symbol
         """
+        if self.mask_second and mask is None and len(inputs) > 1:
+            *inputs, mask = inputs  # type: ignore[assignment]
         if training is not None:
             raise TypeError(
                 f"{self.name} got training={training!r}: fit trains, predict and evaluate do not."

@@ -58,6 +58,24 @@ class Sequential(Model):
             self.binder_for()
             self.training = self.training.without_aims()
 
+    def pop(self, rebuild: bool = True) -> Layer | Model:
+        """Take the last layer or model away, and return it; compile anew afterwards.
+
+        Parameters
+        ----------
+        rebuild : bool
+            For old code; without effect.
+        """
+        built = self.built
+        member: Any = self._stack.pop()
+        if built:
+            if self._stack.graph is None:
+                self._binder = None
+            else:
+                self.binder_for()
+        self.training = self.training.without_aims()
+        return member
+
     @property
     def layers(self) -> list[Any]:
         """The layers and models, without `Input`, built if the input's shape is known."""

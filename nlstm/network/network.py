@@ -79,7 +79,7 @@ class Network:
             return values[0]
         if isinstance(self.form, Mapping):
             return dict(zip(self.form, values, strict=True))
-        return list(values)
+        return tuple(values) if isinstance(self.form, tuple) else list(values)
 
 
 def checked_dtype(dtype: Any) -> np.dtype:
