@@ -1,7 +1,6 @@
 """The interface of a layer: shapes, parameters, and calls bound into a plan."""
 
 import inspect
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -15,13 +14,13 @@ from nlstm.arguments.checks import (
     checked_flag,
     checked_integer,
     checked_shape,
-    checked_size,
 )
 from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.names import snake_case
 from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
+from nlstm.layers.layer_type import LayerType
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
@@ -30,7 +29,6 @@ __all__ = ["Layer", "Shape", "StreamedLayer", "check_unbuilt"]
 
 SET_LATER = ("name", "trainable")  # since a subclass's constructor may not take them
 CHANGEABLE = {"self", "name", "trainable", "dtype", "input_shape"}
-OTHER_SHAPES = {"input_dim", "batch_shape", "batch_input_shape"}
 KERAS_METHODS = dict.fromkeys(
     ("call", "__call__", "compute_output_shape", "compute_output_spec", "compute_mask"),
     "nlstm runs a layer's output_shape, build and bind, and derives nothing by itself. Write "
@@ -57,42 +55,6 @@ class StreamedLayer(NamedTuple):
     def outputs(self) -> int:
         """Features that come out."""
         return self.units if self.projection is None else self.projection.shape[1]
-
-
-class LayerType(type):
-    """Makes layers; takes Keras's other words for `input_shape` from all of them."""
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        """Return a layer."""
-        size = None
-        words = OTHER_SHAPES & kwargs.keys()
-        for word in words and words - cls.__signature__.parameters.keys():
-            if kwargs.get("input_shape") is not None:
-                raise TypeError(f"{cls.__name__} takes {word} or input_shape, not both.")
-            value = kwargs.pop(word)
-            if value is None:
-                continue
-            if word == "input_dim":
-                kwargs["input_shape"] = (checked_size("input_dim", value),)
-            else:
-                size, *sample = checked_batch_shape(word, value)
-                kwargs["input_shape"] = tuple(sample)
-            if word == "batch_input_shape":
-                warnings.warn(
-                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same.",
-                    DeprecationWarning,
-                    stacklevel=2,
-                )
-        made = super().__call__(*args, **kwargs)
-        if size is not None:
-            made.input_batch_size = size
-        return made
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, for help and editors."""
-        found = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return found.replace(parameters=list(found.parameters.values())[1:])
 
 
 @cache
