@@ -271,8 +271,8 @@ class CallbackList:
 
     def give_up(self, mode: str) -> None:
         """Tell the callbacks that an evaluation ("test") or prediction ("predict") was cut off."""
-        for callback in self.callbacks:
-            callback.give_up(mode)
+        for one in self.callbacks:
+            one.give_up(mode)
 
     def batch_hook(self, hook: str) -> Callable[..., None] | None:
         """Return a function that calls a batch hook, or None where no callback has one."""
