@@ -240,12 +240,12 @@ class CallbackList:
         self.callbacks: list[Callback] = [_taken(one) for one in _flat(callbacks)]
         self._model = model
         self._last = [one for one in self.callbacks if isinstance(one, LastCallback)]
-        for callback in self._last:
-            callback.companions = self.callbacks
-        for callback in self.callbacks:
+        for last in self._last:
+            last.companions = self.callbacks
+        for one in self.callbacks:
             if model is not None:
-                callback.set_model(model)
-            callback.set_params(params)
+                one.set_model(model)
+            one.set_params(params)
 
     def begin(self, run: Any) -> None:
         """Tell the callbacks that look at it what is going to run."""
