@@ -135,6 +135,10 @@ def _predict(
                 after(batch, {})
             if draw is not None:
                 draw(batch)
+    except BaseException:
+        if hooks is not None:
+            hooks.give_up("predict")
+        raise
     finally:
         if progress is not None:
             progress.close()

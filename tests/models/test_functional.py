@@ -308,3 +308,14 @@ def test_indices_are_checked():
     ]:
         with says(ValueError, text):
             model.predict(indices)
+
+
+def test_graphs_may_be_deep(tmp_path):
+    x = h = Input((3,))
+    for _ in range(1000):
+        h = h * 0.5 + x
+    model = Model(x, h)
+    model.summary(print_fn=lambda line: None)
+    model.save(tmp_path / "deep.nlstm")
+    again = nlstm.models.load_model(tmp_path / "deep.nlstm")
+    np.testing.assert_allclose(again.predict(np.ones((2, 3)), verbose=0), 2.0)
