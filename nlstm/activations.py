@@ -152,6 +152,13 @@ def get(identifier: Any, allowed: Iterable[str] = tuple(FUNCTIONS), layer: str =
     allowed = tuple(allowed)
     if identifier is None:
         return "linear"
+    if hasattr(identifier, "kernel_name"):  # a layer such as ReLU()
+        if identifier.kernel_name is None:
+            raise ValueError(
+                f"{identifier.name} has numbers of its own, and so stands behind {layer}, not in "
+                "its activation."
+            )
+        identifier = identifier.kernel_name
     if callable(identifier):
         identifier = getattr(identifier, "__name__", repr(identifier))
     if not isinstance(identifier, str):

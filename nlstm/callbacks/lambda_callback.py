@@ -16,6 +16,8 @@ class LambdaCallback(Callback):
     on_epoch_begin, on_epoch_end, on_train_begin, on_train_end, on_train_batch_begin, \
 on_train_batch_end : callable, optional
         The hooks; any other hook may be given by its name too.
+    **hooks
+        Those, and attributes of other names, as in Keras.
     """
 
     def __init__(
@@ -40,7 +42,12 @@ on_train_batch_end : callable, optional
             }.items()
             if function is not None
         }
-        for name, function in hooks.items():
-            if not (name.startswith("on_") and hasattr(Callback, name)):
-                raise TypeError(f"LambdaCallback knows no hook {name!r}.")
-            setattr(self, name, function)
+        for name, value in hooks.items():
+            if name.startswith("on_"):
+                if not hasattr(Callback, name):
+                    raise TypeError(f"LambdaCallback knows no hook {name!r}.")
+                if not callable(value):
+                    raise TypeError(f"{name} must be a function; got {value!r}.")
+            elif hasattr(Callback, name):
+                raise TypeError(f"LambdaCallback has a {name!r} of its own.")
+            setattr(self, name, value)

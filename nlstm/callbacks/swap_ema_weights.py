@@ -63,6 +63,10 @@ class SwapEMAWeights(Callback):
         """Take them away."""
         self._optimizer().show_average(False)
 
+    def give_up(self, mode: str) -> None:
+        """Take the averages away where an interrupt or an error ended what they were for."""
+        self._optimizer().show_average(False)
+
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Show the averages."""
         self._optimizer().show_average(True)

@@ -3,12 +3,15 @@
 from typing import Any
 
 from nlstm import activations
+from nlstm.layers.joins import binary, combined, merge
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
+from nlstm.layers.shapes import shown
 from nlstm.layers.views import as_rows, shared
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Activation", "Identity", "Softmax"]
 
+FAR = 1e9  # what is so far below the others has no share: Keras's number
 
 Ramp = tuple[float, float, float]  # slope, threshold, limit
 
@@ -68,6 +71,11 @@ class Activation(Layer):
         y = x if self.activation == "linear" else self._bind_activation(plan, x)
         return y if self._ramp is None else bind_ramp(plan, y, self._ramp)
 
+    @property
+    def kernel_name(self) -> str | None:
+        """The name of the kernel that does all of it, for layers that take an activation."""
+        return self.activation if self._ramp is None else None
+
     def _then(self, ramp: Ramp | None) -> None:
         """Let a ramp follow the activation."""
         self._ramp, self.fuses_loss = ramp, ramp is None
@@ -116,6 +124,9 @@ class Identity(Activation):
 class Softmax(Activation):
     """Turn each step's numbers into shares of 1.
 
+    It may be called on a mask too, ``Softmax()(x, mask)``, of the input's shape: what is not above
+    0.5 there has no share. A mask of steps, as `Masking` makes one, is passed on.
+
     Parameters
     ----------
     axis : int, default -1
@@ -136,3 +147,31 @@ class Softmax(Activation):
             raise ValueError(f"axis must be -1, the features; got {axis!r}.")
         self.axis = axis
         super().__init__("softmax", name=name, input_shape=input_shape, dtype=dtype)
+
+    def __call__(self, *inputs: Any, mask: Any = None, **others: Any) -> Any:
+        """Put the layer behind what other layers return; `mask` has the input's shape."""
+        return super().__call__(*inputs, mask, **others)
+
+    def output_shape(self, shape: Shape, *masks: Shape) -> Shape:
+        """Return `shape`; raise if a mask has another one."""
+        if masks not in ((), (shape,)):
+            raise ValueError(
+                f"{self.name} expects a mask of the input's shape, {shown(shape)}; got "
+                f"{', '.join(shown(mask) for mask in masks)}."
+            )
+        return shape
+
+    def bind(self, plan: Plan, x: Tensor, *masks: Tensor) -> Tensor:
+        """Append the calls of the activation, and before and after it those of the mask."""
+        if not masks:
+            return super().bind(plan, x)
+        self.output_shape(x.sample, masks[0].sample)
+        kept = binary(plan, masks[0])
+        far = combined(plan, "subtract", kept, 1.0)
+        plan.call(plan.ops.scale, far.value, plan.dtype.type(FAR), far.value)
+        value = combined(plan, "add", x, far).value
+        seen = shared(plan, x, value, x.mask)
+        plan.call_back(seen)
+        y = merge(plan, "multiply", super().bind(plan, seen), kept)
+        y.mask = x.mask
+        return y

@@ -96,6 +96,7 @@ class Dense(Layer):
             self.kernel_regularizer,
             self.kernel_constraint,
         )
+        self.bias: Parameter | None = None
         self.parameters = [self.kernel]
         if self.use_bias:
             self.bias = Parameter(
@@ -111,7 +112,7 @@ class Dense(Layer):
 
     def streamed(self) -> StreamedLayer:
         """Return the weights and the activation."""
-        features, bias = self.kernel.shape[0], self.bias if self.use_bias else None
+        features, bias = self.kernel.shape[0], self.bias
         return StreamedLayer(
             "dense", features, self.units, self.kernel, None, bias, self.activation
         )
@@ -128,7 +129,7 @@ class Dense(Layer):
         z = plan.array(value.shape) if apart else value
         y = plan.tensor(value, self.units, x.sequence, gradient=True)
         y.mask = x.mask
-        bias = self.bias if self.use_bias else None
+        bias = self.bias
         x_rows, y_rows = as_rows(x.value), as_rows(z)
         scratch = plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype))
         weights = (self.kernel.packed, bias and bias.packed)

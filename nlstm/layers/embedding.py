@@ -1,5 +1,6 @@
 """The embedding layer: a vector for each index."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ class Embedding(Layer):
         Whether 0 is padding: steps with this index are masked.
     weights : array_like, shape (input_dim, output_dim), optional
         What to start with; the initializer is not used then.
+    input_length : int, optional
+        For old code; the input says how many steps there are.
     name, input_shape, dtype, trainable
         See `Layer`.
 
@@ -39,7 +42,7 @@ class Embedding(Layer):
     """
 
     makes_sequence = True
-    only_to_begin_with = frozenset({"weights"})
+    only_to_begin_with = frozenset({"weights", "input_length"})
 
     def __init__(
         self,
@@ -51,6 +54,7 @@ class Embedding(Layer):
         mask_zero: bool = False,
         weights: Any = None,
         *,
+        input_length: int | None = None,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
@@ -62,6 +66,12 @@ class Embedding(Layer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
+        if input_length is not None:
+            warnings.warn(
+                "input_length is a name of Keras 2, without effect: leave it out.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
         self._initial = None if weights is None else self._checked_weights(weights)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 
@@ -105,12 +115,23 @@ class Embedding(Layer):
         self.parameters = [self.embeddings]
         super().build(ops, shape, dtype)
 
+    def _check_indices(self, x: np.ndarray, steps: int) -> None:
+        seen = x[..., :steps]
+        outside = ~((seen > -1) & (seen < self.input_dim))  # NaN too
+        if outside.any():
+            raise ValueError(
+                f"{self.name} got {seen[outside][0]:g} from the layer before it; indices are from "
+                f"0 to {self.input_dim - 1}."
+            )
+
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append one call forward, one for the mask, and one back."""
         ops, steps = plan.ops, x.features
         table = self.embeddings.packed
         value = plan.array((steps, x.rows, ops.padded(self.output_dim, plan.dtype)))
         y = plan.tensor(value, self.output_dim, True, gradient=True)
+        if x.limit is None or x.limit > self.input_dim:  # not looked at in the data of an Input
+            plan.host(self._check_indices, (x.value,), (), x.value, steps)
         plan.call(ops.embedding_forward, x.value, table, value)
         if self.mask_zero:
             y.mask = plan.mask(steps, x.rows)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import checked_shape, checked_size
 from nlstm.layers.layer import Layer, Shape
-from nlstm.plan.graph import Node, Symbol
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.symbols import Node, Symbol
 
 __all__ = ["Input", "InputLayer"]
 
@@ -34,6 +34,7 @@ class InputLayer(Layer):
     ) -> None:
         whole = dtype is not None and np.dtype(dtype).kind in "iub"
         # It draws nothing, so it takes no stream of random numbers from the others.
+        checked_shape("input_shape", shape)
         super().__init__(name=name, input_shape=shape, dtype=None if whole else dtype, seed=0)
         self.batch_size = None if batch_size is None else checked_size("batch_size", batch_size)
         assert self.input_shape is not None

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from nlstm.kernels.operations import Array
 from nlstm.plan.plan import Call, Plan, Tensor
 
-__all__ = ["choose", "concatenate", "joined_mask", "merge"]
+__all__ = ["binary", "choose", "combined", "concatenate", "joined_mask", "merge"]
+
+STEEP = 1e30
 
 
 def merge(
@@ -93,3 +95,23 @@ def concatenate(plan: Plan, inputs: Sequence[Tensor], reverse_last: bool = False
         plan.call_back(y, *calls)
     y.mask = joined_mask(plan, [x.mask for x in inputs])
     return y
+
+
+def combined(plan: Plan, kind: str, a: Tensor, b: Tensor | float) -> Tensor:
+    """Append a merging that has no gradient, with a value or a number."""
+    ops, features = plan.ops, a.features
+    if not isinstance(b, Tensor):
+        number = b
+        b = Tensor(plan.array((1, a.rows, ops.padded(1, plan.dtype))), 1, False)
+        plan.call(ops.fill, b.value, number)
+    value = plan.array((a.steps, a.rows, ops.padded(features, plan.dtype)))
+    sides = (a.value, features, b.value, b.features, False, plan.dtype.type(1))
+    plan.call(ops.merge_forward, kind, *sides, value, features)
+    return Tensor(value, features, a.sequence)
+
+
+def binary(plan: Plan, mask: Tensor) -> Tensor:
+    """Append what makes 1 of numbers above 0.5, and 0 of all others."""
+    above = combined(plan, "subtract", mask, 0.5)
+    plan.call(plan.ops.scale, above.value, plan.dtype.type(STEEP), above.value)
+    return combined(plan, "minimum", combined(plan, "maximum", above, 0.0), 1.0)

@@ -245,17 +245,23 @@ class LSTM(Layer):
     @property
     def kernel(self) -> Parameter:
         """The weights of the input."""
-        return self._levels[0].kernel
+        return self._first.kernel
 
     @property
     def recurrent_kernel(self) -> Parameter:
         """The weights of the state."""
-        return self._levels[0].recurrent_kernel
+        return self._first.recurrent_kernel
 
     @property
     def bias(self) -> Parameter | None:
         """The bias, or None."""
-        return self._levels[0].bias
+        return self._first.bias
+
+    @property
+    def _first(self) -> Level:
+        if not self.built:
+            raise AttributeError(f"{self.name} has no weights yet.")
+        return self._levels[0]
 
     # Running
 

@@ -73,6 +73,8 @@ class GlobalAveragePooling1D(GlobalPooling1D):
     A row whose steps are all masked gives NaN, as in Keras.
     """
 
+    mask_second = True
+
     def pool(self, plan: Plan, x: Tensor, y: Tensor) -> Call:
         """Append the call forward; return the one back, which takes dx as well."""
         plan.call(plan.ops.average_steps, x.value, x.mask, x.features, y.value)

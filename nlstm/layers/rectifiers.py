@@ -1,6 +1,7 @@
 """Activations that leave what is above 0 as it is, as layers with numbers of their own."""
 
 import math
+import warnings
 from typing import Any
 
 from nlstm.arguments.checks import checked_number
@@ -51,21 +52,35 @@ class LeakyReLU(Activation):
     Parameters
     ----------
     negative_slope : float, default 0.3
+    alpha : float, optional
+        Keras 2's name of `negative_slope`.
     name, input_shape, dtype
         See `Layer`.
     """
+
+    only_to_begin_with = frozenset({"alpha"})
 
     def __init__(
         self,
         negative_slope: float = 0.3,
         *,
+        alpha: float | None = None,
         name: str | None = None,
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
+        if alpha is not None:
+            warnings.warn(
+                "alpha is Keras 2's name of negative_slope.", DeprecationWarning, stacklevel=3
+            )
+            negative_slope = checked_number("alpha", alpha, 0)
         self.negative_slope = checked_number("negative_slope", negative_slope, 0)
         super().__init__("linear", name=name, input_shape=input_shape, dtype=dtype)
         self._then((self.negative_slope, 0.0, math.inf))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return super().get_config() | {"negative_slope": self.negative_slope}
 
 
 class ELU(Activation):

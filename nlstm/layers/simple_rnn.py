@@ -151,6 +151,7 @@ class SimpleRNN(Layer):
 
         self.kernel = make("kernel", features, self.kernel_initializer, 0)
         self.recurrent_kernel = make("recurrent_kernel", units, self.recurrent_initializer, 1)
+        self.bias: Parameter | None = None
         self.parameters = [self.kernel, self.recurrent_kernel]
         if self.use_bias:
             self.bias = Parameter(
@@ -201,7 +202,7 @@ class SimpleRNN(Layer):
         x_mask, seen = self._input_mask(plan, x)
         h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
         forward, backward = ops.rnn(self.activation)
-        bias = self.bias.packed if self.use_bias else self._no_bias
+        bias = self._no_bias if self.bias is None else self.bias.packed
         weights = ops.Weights(self.kernel.packed, self.recurrent_kernel.packed, bias)
         options = (self.go_backwards, ops.Masks(x.mask, h_mask=h_mask, hm=hm))
         keeps_input = plan.training and self.activation in ops.INPUT_NAMES
@@ -222,7 +223,7 @@ class SimpleRNN(Layer):
                 calls.append((ops.fill, (dh, 0)))
             dz = plan.array((steps, rows, width)) if z is None else z
             dW, dU = plan.gradient(self.kernel), plan.gradient(self.recurrent_kernel)
-            db = plan.gradient(self.bias) if self.use_bias else plan.array(bias.shape)
+            db = plan.array(bias.shape) if self.bias is None else plan.gradient(self.bias)
             dx = plan.input_gradient(x)
             scratch = plan.scratch(ops.rnn_scratch_size(rows, x.features, units, dtype))
             gradients = ops.Gradients(y.gradient, dh, None, dW, dU, db, dx)

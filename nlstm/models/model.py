@@ -10,6 +10,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_size
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
+from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
 from nlstm.files.model_file import save_model
@@ -25,8 +26,8 @@ from nlstm.network.stream import Stream, open_stream
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
-from nlstm.plan.graph import Shape, Symbol, flat_symbols
 from nlstm.plan.parameters import Parameter
+from nlstm.plan.symbols import Shape, Symbol, flat_symbols
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal
@@ -35,6 +36,13 @@ from nlstm.training.predict import predict, predict_on_batch
 from nlstm.training.training import Training
 
 __all__ = ["Model"]
+
+
+KERAS_METHODS = dict.fromkeys(
+    ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    "nlstm runs compiled steps of its layers. Connect layers in Model(inputs, outputs); own "
+    "losses, metrics and callbacks, or train_on_batch in a loop, change training.",
+)
 
 
 class Model(Configured):
@@ -86,6 +94,11 @@ class Model(Configured):
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = False
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse methods that would never be called."""
+        check_overrides(cls, KERAS_METHODS, ())
+        return super().__new__(cls, *args, **kwargs)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy a model without weights; bound calls hold views that a copy would not have."""
@@ -160,6 +173,9 @@ class Model(Configured):
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
         names = self.input_names
+        for name in names if isinstance(inputs, dict) else ():
+            if name not in inputs:
+                raise ValueError(f"{self.name} has an input {name!r}; got {list(inputs)}.")
         values = [inputs[name] for name in names] if isinstance(inputs, dict) else inputs
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):

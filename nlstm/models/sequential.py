@@ -9,7 +9,7 @@ from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
-from nlstm.plan.graph import Symbol
+from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
 
@@ -57,6 +57,24 @@ class Sequential(Model):
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()
             self.training = self.training.without_aims()
+
+    def pop(self, rebuild: bool = True) -> Layer | Model:
+        """Take the last layer or model away, and return it; compile anew afterwards.
+
+        Parameters
+        ----------
+        rebuild : bool
+            For old code; without effect.
+        """
+        built = self.built
+        member: Any = self._stack.pop()
+        if built:
+            if self._stack.graph is None:
+                self._binder = None
+            else:
+                self.binder_for()
+        self.training = self.training.without_aims()
+        return member
 
     @property
     def layers(self) -> list[Any]:

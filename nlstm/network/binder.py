@@ -18,9 +18,9 @@ from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
 from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
-from nlstm.plan.graph import Node
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.symbols import Node
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 
@@ -269,7 +269,8 @@ class Binder:
         fused: list[Node] = []
         for aim, symbol in zip(goal.aims if goal else (), graph.outputs, strict=goal is not None):
             layer = symbol.node.layer
-            free = layer.fuses_loss and graph.users(symbol) == 1 and symbol.node in graph.nodes
+            alone = graph.users(symbol) == 1 and len(symbol.node.inputs) == 1
+            free = layer.fuses_loss and alone and symbol.node in graph.nodes
             activation = getattr(layer, "activation", None) if free and aim.loss else None
             activations.append(activation)
             if training and aim.loss is not None and aim.loss.fuses(activation):

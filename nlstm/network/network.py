@@ -10,7 +10,8 @@ import numpy as np
 from nlstm import kernels
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
-from nlstm.plan.graph import Graph, Shape, Symbol
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Network", "checked_dtype"]
 
@@ -78,7 +79,7 @@ class Network:
             return values[0]
         if isinstance(self.form, Mapping):
             return dict(zip(self.form, values, strict=True))
-        return list(values)
+        return tuple(values) if isinstance(self.form, tuple) else list(values)
 
 
 def checked_dtype(dtype: Any) -> np.dtype:

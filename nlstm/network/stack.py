@@ -19,7 +19,8 @@ from nlstm.network.design import (
     taken,
 )
 from nlstm.network.network import Network, checked_dtype
-from nlstm.plan.graph import Graph, Shape, Symbol, node_of
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape, Symbol, node_of
 
 __all__ = ["Stack"]
 
@@ -165,14 +166,38 @@ class Stack:
             if self.input is None:
                 raise ValueError(f"Only the first layer takes input_shape; {member.name} is not.")
             return self.input
-        return member.output if isinstance(member, InputLayer) else _input_of(member.input_shape)
+        if isinstance(member, InputLayer):
+            return member.output
+        if member.input_shape[-1] is None and len(member.input_shape) > 1:
+            raise ValueError(
+                f"{member.name} is the first layer: its input_shape must name the features; got "
+                f"{member.input_shape}."
+            )
+        return _input_of(member.input_shape, member.input_batch_size)
+
+    def pop(self) -> Layer | Nested:
+        """Take the last member away; return it."""
+        if not self.members:
+            raise ValueError("The model has no layer to take away.")
+        member = self.members.pop()
+        if self.graph is not None:
+            assert self.input is not None
+            node, before = self.graph.outputs[0].node, self.input
+            if isinstance(member, Layer):
+                member.nodes.remove(node)
+            for one in self.members:
+                before = _apply(one, before, keep=False)
+            self.graph = Graph([self.input], [before]) if self.members else None
+        for one in _inside(member):
+            one.taken = False
+        return member
 
     # The network
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""
         if self.graph is None:
-            raise ValueError(
+            raise Unknown(
                 f"{action} needs weights and this model has none yet: give it an Input, or fit it."
             )
         return self._made(self.graph)
@@ -274,6 +299,10 @@ def _apply(member: Layer | Nested, before: Any, keep: bool) -> Symbol:
     return node.outputs[0]
 
 
-def _input_of(sample: Shape) -> Symbol:
+def _input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
     """Return an input that no user made."""
-    return InputLayer(sample).output
+    return InputLayer(sample, batch_size).output
+
+
+class Unknown(ValueError, AttributeError):
+    """What is not known before the input is: `hasattr` finds it missing, as in Keras."""

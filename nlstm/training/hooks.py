@@ -55,6 +55,12 @@ class Callback:
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Put back what `get_state` returned; called after `on_train_begin`."""
 
+    def give_up(self, mode: str) -> None:
+        """Put back what an evaluation ("test") or prediction ("predict") changed for itself.
+
+        Called instead of `on_test_end` or `on_predict_end` where an interrupt or an error ends it.
+        """
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Run before the first epoch."""
 
@@ -148,6 +154,62 @@ def _overrides(callback: Callback, names: Iterable[str]) -> bool:
     )
 
 
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class Foreign(Callback):
+    """Somebody else's callback, known by its hooks alone: another library's, or a plain object.
+
+    Parameters
+    ----------
+    other : object
+        Has some of the hooks, and perhaps `set_model` and `set_params`.
+    """
+
+    def __init__(self, other: Any) -> None:
+        self.other = other
+        empty = {name for name in HOOKS if _is_empty(other, name)}
+        for name in HOOKS:
+            if not empty.issuperset(BATCH_HOOKS.get(name, (name,))) and hasattr(other, name):
+                setattr(self, name, getattr(other, name))
+
+    def set_model(self, model: Watched) -> None:
+        """Tell the callback its model."""
+        super().set_model(model)
+        if hasattr(self.other, "set_model"):
+            self.other.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Tell the callback the fit's parameters."""
+        super().set_params(params)
+        if hasattr(self.other, "set_params"):
+            self.other.set_params(params)
+
+
+def _is_empty(other: Any, name: str) -> bool:
+    """Whether a hook is missing, or that of an interface which does nothing."""
+    if not callable(getattr(other, name, None)):
+        return True
+    if name in getattr(other, "__dict__", {}):
+        return False
+    owner = next(one for one in type(other).__mro__ if name in vars(one))
+    return owner.__name__ == "Callback"
+
+
+def _taken(callback: Any) -> Callback:
+    """Return a callback, or what calls somebody else's; raise if it has no hooks."""
+    if isinstance(callback, Callback):
+        return callback
+    if isinstance(callback, type):
+        raise TypeError(f"callbacks must be objects; got the class {callback.__name__}.")
+    if not any(callable(getattr(callback, name, None)) for name in HOOKS):
+        raise TypeError(
+            f"callbacks must be nlstm.callbacks.Callback objects, or have hooks such as "
+            f"on_epoch_end; got {callback!r}."
+        )
+    return Foreign(callback)
+
+
 def _flat(callbacks: Any) -> Iterator[Any]:
     if callbacks is None:
         return
@@ -171,24 +233,19 @@ class CallbackList:
     Raises
     ------
     TypeError
-        One of them is no Callback.
+        One of them has no hooks.
     """
 
     def __init__(self, callbacks: Any, model: Watched | None, params: dict[str, Any]) -> None:
-        self.callbacks: list[Callback] = list(_flat(callbacks))
-        for callback in self.callbacks:
-            if not isinstance(callback, Callback):
-                raise TypeError(
-                    f"callbacks must be nlstm.callbacks.Callback objects; got {callback!r}."
-                )
+        self.callbacks: list[Callback] = [_taken(one) for one in _flat(callbacks)]
         self._model = model
         self._last = [one for one in self.callbacks if isinstance(one, LastCallback)]
-        for callback in self._last:
-            callback.companions = self.callbacks
-        for callback in self.callbacks:
+        for last in self._last:
+            last.companions = self.callbacks
+        for one in self.callbacks:
             if model is not None:
-                callback.set_model(model)
-            callback.set_params(params)
+                one.set_model(model)
+            one.set_params(params)
 
     def begin(self, run: Any) -> None:
         """Tell the callbacks that look at it what is going to run."""
@@ -211,6 +268,11 @@ class CallbackList:
             getattr(callback, hook)(*arguments)
         for callback in self._last:
             callback.after(hook, *arguments)
+
+    def give_up(self, mode: str) -> None:
+        """Tell the callbacks that an evaluation ("test") or prediction ("predict") was cut off."""
+        for one in self.callbacks:
+            one.give_up(mode)
 
     def batch_hook(self, hook: str) -> Callable[..., None] | None:
         """Return a function that calls a batch hook, or None where no callback has one."""

@@ -65,8 +65,10 @@ def predict(
     if is_batches(x):
         check_batches(None, None, lengths)
         return _predict_batches(self, x, steps, CallbackList(callbacks, self, {"verbose": verbose}))
-    network = self.design.network("predict")
+    network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
+    if self.design.graph is None:  # the data decide, as in fit
+        network = self.binder_for(*data.samples).network
     if batch_size is None:
         rows = _rows_at_a_time(network, data)
     else:
@@ -154,6 +156,10 @@ def _predict(
                 after(batch, {})
             if draw is not None:
                 draw(batch)
+    except BaseException:
+        if hooks is not None:
+            hooks.give_up("predict")
+        raise
     finally:
         if progress is not None:
             progress.close()

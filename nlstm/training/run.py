@@ -182,6 +182,9 @@ class Run:
             if progress is not None:
                 progress.steps = count
                 progress.end(logs)
+        except BaseException:
+            self.hooks.give_up("test")
+            raise
         finally:
             if progress is not None:
                 progress.close()

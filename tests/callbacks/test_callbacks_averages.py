@@ -128,3 +128,17 @@ def test_an_optimizer_without_averages_is_named():
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="SwapEMAWeights needs an optimizer with use_ema=True"):
         model.evaluate(X, Y, verbose=0, callbacks=[SwapEMAWeights()])
+
+
+def test_an_interrupted_validation_takes_the_averages_away():
+    def interrupt(batch, logs=None):
+        raise KeyboardInterrupt
+
+    x, y = np.random.default_rng(0).normal(size=(2, 8, 3))
+    model = nlstm.Sequential([nlstm.Input((3,)), nlstm.layers.Dense(3)])
+    model.compile(nlstm.optimizers.Adam(0.1, use_ema=True), "mse")
+    stop = nlstm.callbacks.LambdaCallback(on_test_batch_begin=interrupt)
+    callbacks = [nlstm.callbacks.SwapEMAWeights(), stop]
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, epochs=1, verbose=0, validation_data=(x, y), callbacks=callbacks)
+    assert not model.optimizer.average_shown

@@ -8,7 +8,7 @@ from nlstm import Input, Model
 from nlstm.layers import LSTM, Dense, Dropout, Embedding, InputLayer
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
-from nlstm.plan.graph import Symbol
+from nlstm.plan.symbols import Symbol
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 4, 2))
@@ -308,3 +308,14 @@ def test_indices_are_checked():
     ]:
         with says(ValueError, text):
             model.predict(indices)
+
+
+def test_graphs_may_be_deep(tmp_path):
+    x = h = Input((3,))
+    for _ in range(1000):
+        h = h * 0.5 + x
+    model = Model(x, h)
+    model.summary(print_fn=lambda line: None)
+    model.save(tmp_path / "deep.nlstm")
+    again = nlstm.models.load_model(tmp_path / "deep.nlstm")
+    np.testing.assert_allclose(again.predict(np.ones((2, 3)), verbose=0), 2.0)
