@@ -83,7 +83,7 @@ class Model(Configured):
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         """Copy a model without weights; bound calls hold views that a copy would not have."""

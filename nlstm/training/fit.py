@@ -8,13 +8,13 @@ from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.training.arguments import (
-    BATCH_SIZE,
     as_list,
     check_batches,
     check_rest,
     check_same_rows,
     checked_batches,
     checked_frequency,
+    checked_rows,
     checked_share,
     read_validation,
     samples_of_first,
@@ -82,15 +82,16 @@ def fit(
         of generators and other iterables.
     class_weight : dict of int to float, optional
         Weighs each row, or each step, by its class; classes that are missing weigh 1.
-    sample_weight : array_like, shape (batch,) or (batch, steps), optional
+    sample_weight : array_like, shape (batch,), (batch, steps) or (batch, steps, 1), optional
         Weighs the loss; the sum is still divided by the number of elements, as in Keras. A list
         or a dict by output names weighs each output on its own.
     initial_epoch : int, default 0
         The epoch to start at.
     steps_per_epoch : int, optional
-        Batches in an epoch; the next one goes on from there. By default all.
+        Batches in an epoch; the next one goes on from there, and one in which the rows end is cut
+        short. By default all. Without `batch_size`, arrays are cut into so many batches.
     validation_steps : int, optional
-        Batches of a validation; by default all.
+        Batches of a validation; as `steps_per_epoch`.
     validation_batch_size : int, optional
         By default `batch_size`.
     validation_freq : int or collection of int, default 1
@@ -116,9 +117,10 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        The loss has become NaN or infinite; once per fit. Or batches ran out.
+        The loss has become NaN or infinite; once per fit. Or batches ran out, of x or of
+        validation_data, without which training goes on.
     """
-    rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+    checked_rows("batch_size", batch_size, None, 1)
     epochs = checked_integer("epochs", epochs, 0)
     initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
@@ -139,12 +141,13 @@ def fit(
             # Class weights are for training alone.
             plain = data if class_weight is None else reader.data(x, y, None, "fit", lengths)
             data, held = split(data, share)[0], split(plain, share)[1]
-        rows = min(rows, data.rows)
+        rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows)
     if validation_data is not None and not is_batches(validation_data):
         held = read_validation(design, training, validation_data, validation_lengths)
     if held is not None:
-        held_rows = checked_integer("validation_batch_size", validation_batch_size or rows, 1)
+        held_size = batch_size if validation_batch_size is None else validation_batch_size
+        held_rows = checked_rows("validation_batch_size", held_size, held_steps, held.rows)
         held_rows = min(held_rows, held.rows)
         if data is not None:
             if held.samples != data.samples:
