@@ -1,5 +1,6 @@
 """Training a model: fit, and one batch at a time."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
+from nlstm.network.binder import Binder
 from nlstm.training.arguments import (
     as_list,
     check_batches,
@@ -27,6 +29,7 @@ from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.run import Run
 from nlstm.training.trainable import Trainable
+from nlstm.training.training import Training
 
 __all__ = ["fit", "train_on_batch"]
 
@@ -119,6 +122,8 @@ def fit(
     RuntimeWarning
         The loss has become NaN or infinite; once per fit. Or batches ran out, of x or of
         validation_data, without which training goes on.
+    UserWarning
+        There are no weights to train, so that fit evaluates.
     """
     checked_rows("batch_size", batch_size, None, 1)
     epochs = checked_integer("epochs", epochs, 0)
@@ -175,12 +180,15 @@ def fit(
         check_rest(binder.network, held.rows, held_rows, held_steps)
     if verbose:
         binder.network.ops.announce_compilation()
+    updates = _has_weights_to_train(binder, training)
+    if not updates:
+        shuffled = None
     with binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
-            feed.make = run.reading(True, class_weight)
+            feed.make = run.reading(updates, class_weight)
         else:
-            feed = run.array_feed(data, rows, True, shuffled, steps)
+            feed = run.array_feed(data, rows, updates, shuffled, steps)
         validation = None
         if held is not None:
             validation = run.array_feed(held, held_rows, False, None, held_steps)
@@ -210,5 +218,17 @@ def train_on_batch(
     self.training.check_compiled("train_on_batch")
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
-    logs = Run.once(self.binder_for(*data.samples), self.training, data, updates=True)
+    binder = self.binder_for(*data.samples)
+    updates = _has_weights_to_train(binder, self.training)
+    logs = Run.once(binder, self.training, data, updates)
     return logs if return_dict else unwrapped(logs)
+
+
+def _has_weights_to_train(binder: Binder, training: Training) -> bool:
+    """Whether a step changes anything; warn where it only evaluates, as Keras does then."""
+    if binder.weights.trained(training.frozen):
+        return True
+    warnings.warn(
+        "The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3
+    )
+    return False
