@@ -10,6 +10,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_size
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.seeds import SeedStream
+from nlstm.data.arrays import named
 from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
@@ -150,7 +151,7 @@ class Model(Configured):
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
         names = self.input_names
-        values = [inputs[name] for name in names] if isinstance(inputs, dict) else inputs
+        values = named("inputs", inputs, names) if isinstance(inputs, dict) else inputs
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)

@@ -228,7 +228,5 @@ def _has_weights_to_train(binder: Binder, training: Training) -> bool:
     """Whether a step changes anything; warn where it only evaluates, as Keras does then."""
     if binder.weights.trained(training.frozen):
         return True
-    warnings.warn(
-        "The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3
-    )
+    warnings.warn("The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3)
     return False
