@@ -45,8 +45,8 @@ def pass_over(x: Any, order: Callable[[int], np.ndarray] | None = None) -> Itera
         Returns the order in which so many numbered batches are taken.
     """
     if hasattr(x, "__next__") or not _is_indexed(x):
-        for item in x:  # not "yield from", which would close a user's generator with this one
-            yield item  # noqa: UP028
+        for item in x:  # noqa: UP028, "yield from" would close a user's generator with this one
+            yield item
         return
     size = number_of_batches(x)
     getattr(x, "on_epoch_begin", _nothing)()

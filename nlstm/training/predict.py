@@ -185,7 +185,8 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
         raise ValueError("The data to predict for gave no batch.")
     hooks.call("on_predict_end", {})
     names = network.output_names
-    joined = [_joined(name, part) for name, part in zip(names, zip(*parts, strict=True))]
+    outputs = zip(names, zip(*parts, strict=True), strict=True)
+    joined = [_joined(*one) for one in outputs]
     return network.as_outputs(joined)
 
 
@@ -194,8 +195,8 @@ def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
     for number, part in enumerate(parts):
         if part.shape[1:] != parts[0].shape[1:]:
             raise ValueError(
-                f"x gives batches of unlike steps, whose outputs are no one array: {name} has shape "
-                f"{parts[0].shape} for batch 0, {part.shape} for batch {number}. "
+                f"x gives batches of unlike steps, whose outputs are no one array: {name} has "
+                f"shape {parts[0].shape} for batch 0, {part.shape} for batch {number}. "
                 "predict_on_batch takes them one by one."
             )
     return np.concatenate(parts)

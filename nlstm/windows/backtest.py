@@ -150,9 +150,9 @@ def backtest(
     >>> backtest(Naive(), np.arange(10.0), start=6, horizon=1, sequence_length=3).mae().tolist()
     [[1.0]]
     """
+    _check_parts(model, scaler, refit)
     length = sequence_length if sequence_length is not None else _steps_of(model)
     levels = None if quantiles is None else _checked_levels(quantiles)
-    _check_parts(model, scaler, refit)
     recursive = checked_flag("recursive", recursive)
     raw = as_list(series)
     scaled = raw if scaler is None else _scaled(scaler, raw)

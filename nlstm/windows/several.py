@@ -56,7 +56,7 @@ def opened(series: Any) -> Several:
 
 
 def _gives_series(series: Any) -> bool:
-    return not is_arraylike(series) and hasattr(series, "__iter__") and not hasattr(series, "dtype")
+    return not is_arraylike(series) and hasattr(series, "__iter__")
 
 
 def _without_key(one: Any) -> Any:

@@ -25,8 +25,9 @@ class Windows:
     Parameters
     ----------
     series : array_like, shape (steps,) or (steps, columns), or several
-        A list, a dict or a generator of such arrays or frames, or a group-by. Oldest step first. float32 and float64 arrays are used where they lie, so leave them as
-        they are; several series are joined into one copy.
+        Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
+        first. float32 and float64 arrays are used where they lie, so leave them as they are;
+        several series are joined into one copy.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
