@@ -89,7 +89,7 @@ def _unmasked(name: str, values: Any) -> Any:
     if values.dtype.kind not in REAL:
         raise TypeError(f"{name} has masked elements of dtype {values.dtype}, which has no NaN.")
     dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    return values.astype(dtype).filled(np.nan)
+    return np.ma.filled(values.astype(dtype), np.nan)
 
 
 def _of_columns(name: str, values: Any, array: np.ndarray) -> np.ndarray:
@@ -110,6 +110,6 @@ def _of_columns(name: str, values: Any, array: np.ndarray) -> np.ndarray:
 def _dtypes_of(values: Any) -> list[tuple[Any, Any]]:
     """Return each column's name and dtype."""
     dtypes = getattr(values, "dtypes", None)
-    if hasattr(dtypes, "items"):
+    if dtypes is not None and hasattr(dtypes, "items"):
         return list(dtypes.items())
     return [(None, getattr(values, "dtype", None))]
