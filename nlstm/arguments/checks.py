@@ -2,11 +2,13 @@
 
 import math
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 __all__ = [
+    "check_mapping",
     "check_weight",
     "checked_batch_shape",
     "checked_dtype",
@@ -62,6 +64,19 @@ def _index(value: Any) -> int | None:
         return None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         return None
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return True or False; NumPy's will do."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
+def check_mapping(name: str, value: Any) -> None:
+    """Raise unless `value` is a dict."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict; got {value!r}.")
 
 
 def is_number(value: Any) -> bool:

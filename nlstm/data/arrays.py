@@ -1,12 +1,14 @@
 """A user's arrays: checked and converted once; errors say what came and what was expected."""
 
-import operator
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm.data.sources import Rows, Source, is_source
+from nlstm.arguments.numbers import as_numbers
+from nlstm.data.labels import check_indices, check_range, check_source
+from nlstm.data.sources import Rows, Source, is_source, parts_of
+from nlstm.kernels.operations import Operations
 
 __all__ = [
     "as_input",
@@ -14,13 +16,10 @@ __all__ = [
     "as_target",
     "as_weight",
     "check_rank",
-    "checked_rows",
-    "class_weights",
     "named",
 ]
 
 CHUNK = 1 << 20  # elements looked at together when searching for NaN, so that no large copy is made
-LARGEST_LABEL = {4: 2**24, 8: 2**53}  # integers up to it are exact in floats of so many bytes
 
 
 def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
@@ -48,11 +47,11 @@ def as_input(
     x: Any,
     shape: tuple[int | None, ...],
     layer: str,
-    dtype: np.dtype,
+    ops: Operations,
     name: str = "x",
     index_limit: int | None = None,
 ) -> Source:
-    """Return `x` as a source (M, T, F) of `dtype`.
+    """Return `x` as a source (M, T, F) of the dtype of `ops`.
 
     Parameters
     ----------
@@ -62,15 +61,14 @@ def as_input(
         The sample the model was built for: (steps or None, features) or (features,).
     layer : str
         Who expects it, for errors.
-    dtype : dtype
-        float32 or float64.
+    ops : Operations
     name : str
         What the user calls it.
     index_limit : int, optional
         `x` holds indices from 0 to below it.
     """
     given = is_source(x)
-    array: Any = x if given else _as_numbers(name, x)
+    array: Any = x if given else as_numbers(name, x)
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
@@ -87,10 +85,12 @@ def as_input(
     if 0 in found:
         raise ValueError(f"{name} is empty: its shape is {found}.")
     if given:
+        if index_limit is not None:
+            check_source(name, array, ops, index_limit, "indices")
         return array
-    converted = _convert(name, array, dtype)
+    converted = _convert(name, array, ops.dtype, own=index_limit is not None)
     if index_limit is not None:
-        _check_indices(name, converted, index_limit, "indices", dtype)
+        check_indices(name, converted, index_limit, "indices", ops.dtype)
     return Rows(converted if len(shape) == 2 else converted[:, None, :])
 
 
@@ -131,7 +131,7 @@ def as_lengths(lengths: Any, x: Source, shape: tuple[int | None, ...]) -> np.nda
     rows, steps, _ = x.shape
     if len(shape) != 2:
         raise ValueError(f"lengths measure sequences; the input's samples have shape {shape}.")
-    array = np.asarray(lengths)
+    array = as_numbers("lengths", lengths)
     if array.dtype.kind not in "iu":
         raise TypeError(f"lengths must be integers; got dtype {array.dtype}.")
     if array.shape != (rows,):
@@ -143,39 +143,15 @@ def as_lengths(lengths: Any, x: Source, shape: tuple[int | None, ...]) -> np.nda
     return np.ascontiguousarray(array, np.int64)
 
 
-def class_weights(y: Any, weights: Any) -> np.ndarray:
-    """Return the weight of each row, or of each row and step, by its class.
-
-    Parameters
-    ----------
-    y : array_like, shape (M,), (M, C), (M, T, C)
-        Class indices where the last axis is one, else one column a class.
-    weights : mapping of int to float
-        Classes that are missing weigh 1.
-    """
-    if not isinstance(weights, Mapping):
-        raise TypeError(
-            f"class_weight must be a dict of class to weight; got {type(weights).__name__}."
-        )
-    array = _as_numbers("y", y)
-    if array.ndim > 1:
-        array = array[..., 0] if array.shape[-1] == 1 else array.argmax(axis=-1)
-    labels = np.round(array).astype(np.int64)
-    found = np.ones(labels.shape)
-    for label, weight in weights.items():
-        found[labels == operator.index(label)] = weight
-    return found
-
-
 def as_target(
     y: Any,
     rows: int,
     output: tuple[int, ...],
     loss: Any,
-    dtype: np.dtype,
+    ops: Operations,
     name: str = "y",
 ) -> Source:
-    """Return `y` as a source (M, Ty, C) of `dtype`.
+    """Return `y` as a source (M, Ty, C) of the dtype of `ops`.
 
     Parameters
     ----------
@@ -188,15 +164,14 @@ def as_target(
         Shape of one output: (steps, features) or (features,).
     loss : Loss
         What it expects of targets: see its `sparse`, `unit_range` and `target_features`.
-    dtype : dtype
-        float32 or float64.
+    ops : Operations
     name : str
         What the user calls it.
     """
     given = is_source(y)
     if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
         y = y.flattened()
-    array: Any = y if given else _as_numbers(name, y)
+    array: Any = y if given else as_numbers(name, y)
     shape = array.shape
     if not shape or shape[0] != rows:
         came = f"has {shape[0]}" if shape else "is a single number"
@@ -216,51 +191,47 @@ def as_target(
             f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
             f"expected {name}{kind} of shape {wanted}."
         )
+    ignored = getattr(loss, "ignore_class", None)
     if given:
+        if loss.sparse:
+            check_source(name, array, ops, output[-1], "class indices", ignored)
+        elif loss.unit_range:
+            for first, values in parts_of(array, ops):
+                check_range(name, values, 0.0, 1.0, True, first)
         return array
-    converted = _convert(name, array.reshape(full), dtype)
+    converted = _convert(name, array.reshape(full), ops.dtype, own=loss.sparse)
     if loss.sparse:
-        ignored = getattr(loss, "ignore_class", None)
         labels = converted if ignored is None else np.where(converted == ignored, 0, converted)
-        _check_indices(name, labels, output[-1], "class indices", dtype)
+        check_indices(name, labels, output[-1], "class indices", ops.dtype)
     elif loss.unit_range:
-        _check_range(name, converted, 0.0, 1.0)
+        check_range(name, converted, 0.0, 1.0)
     return Rows(converted if steps is not None else converted[:, None, :])
 
 
 def as_weight(
     weight: Any, rows: int, steps: int | None, dtype: np.dtype, name: str = "sample_weight"
 ) -> Source:
-    """Return sample weights, (M,) or (M, steps), as a source (M, Tw, 1) of `dtype`."""
-    array = _as_numbers(name, weight)
-    shapes = [(rows,), (rows, 1)] + ([] if steps is None else [(rows, steps)])
+    """Return sample weights, (M,), (M, steps) or (M, steps, 1), as a source (M, Tw, 1)."""
+    array = as_numbers(name, weight)
+    shapes = [(rows,), (rows, 1)]
+    if steps is not None:
+        shapes += [(rows, steps), (rows, steps, 1), (rows, 1, 1)]
     if array.shape not in shapes:
         expected = f"{(rows,)}" + ("" if steps is None else f" or {(rows, steps)}")
         raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
     return Rows(_convert(name, array, dtype).reshape(rows, -1, 1))
 
 
-def checked_rows(x: Any) -> np.ndarray:
-    """Return `x` as an array of numbers whose shape may be read before a model is built."""
-    return _as_numbers("x", x)
+def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -> np.ndarray:
+    """Return a C-contiguous array of `dtype` whose values are all finite.
 
-
-def _as_numbers(name: str, values: Any) -> np.ndarray:
-    if isinstance(values, dict | set | str | bytes) or hasattr(values, "__next__"):
-        raise TypeError(f"{name} must be an array of numbers; got {type(values).__name__}.")
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name} is no array: its rows are of unlike length ({error}).") from None
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}.")
-    return array
-
-
-def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return a C-contiguous array of `dtype` whose values are all finite."""
+    With `own` it is a copy, so that indices stay as they were checked.
+    """
     with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(array, dtype)
+        if own:
+            converted = np.array(array, dtype, order="C", ndmin=1)
+        else:
+            converted = np.ascontiguousarray(array, dtype)
     flat = converted.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         finite = np.isfinite(flat[start : start + CHUNK])
@@ -273,23 +244,3 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype) -> np.ndarray:
                 f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}."
             )
     return converted
-
-
-def _check_indices(name: str, labels: np.ndarray, limit: int, kind: str, dtype: np.dtype) -> None:
-    if limit > LARGEST_LABEL[dtype.itemsize]:
-        raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
-    _check_range(name, labels, 0, limit - 1, steps=kind == "indices" or labels.ndim == 3)
-    broken = labels != np.floor(labels)
-    if broken.any():
-        row = int(np.argwhere(broken)[0, 0])
-        raise ValueError(f"{name} must hold {kind}, which are whole numbers; row {row} does not.")
-
-
-def _check_range(
-    name: str, values: np.ndarray, low: float, high: float, steps: bool = False
-) -> None:
-    outside = (values < low) | (values > high)
-    if outside.any():
-        place = tuple(np.argwhere(outside)[0])
-        where = f"row {int(place[0])}" + (f", step {int(place[1])}," if steps else "")
-        raise ValueError(f"{name} must lie in {low:g} to {high:g}; {where} has {values[place]:g}.")

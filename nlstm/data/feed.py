@@ -1,22 +1,24 @@
 """Data that come batch by batch: generators, iterators, lists of batches, Keras's PyDataset."""
 
 import warnings
-from collections.abc import Callable, Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.numbers import is_arraylike
 from nlstm.data.sources import is_pair, is_source
 
 __all__ = ["Feed", "is_batches", "number_of_batches", "pass_over", "unpacked"]
 
+END: Any = object()  # what stands after the last item
+
 
 def is_batches(x: Any) -> bool:
     """Whether `x` yields batches, rather than being one set of data."""
-    if isinstance(x, np.ndarray | list | tuple | dict | str | bytes | set) or x is None:
+    if isinstance(x, np.ndarray | list | tuple | Mapping | str | bytes | set | range) or x is None:
         return False
-    if is_source(x) or is_pair(x) or hasattr(x, "__array__") or hasattr(x, "dtype"):
+    if is_source(x) or is_pair(x) or is_arraylike(x) or hasattr(x, "dtype"):
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or _is_indexed(x)
 
@@ -43,7 +45,8 @@ def pass_over(x: Any, order: Callable[[int], np.ndarray] | None = None) -> Itera
         Returns the order in which so many numbered batches are taken.
     """
     if hasattr(x, "__next__") or not _is_indexed(x):
-        yield from x
+        for item in x:  # noqa: UP028, "yield from" would close a user's generator with this one
+            yield item
         return
     size = number_of_batches(x)
     getattr(x, "on_epoch_begin", _nothing)()
@@ -88,7 +91,8 @@ class Feed:
     size : int or None
         Items of a pass, where known.
     steps : int, optional
-        Items of an epoch; by default a pass. With it epochs go on where the one before stopped.
+        Items of an epoch; by default a pass. With it epochs go on where the one before stopped. One
+        in which a pass ends is cut short, as Keras does it, and the next begins a new pass.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class Feed:
         self._begin, self._steps = begin, steps
         self.size = size if steps is None else steps
         self._current: Iterator[Any] | None = None
+        self._ahead: list[Any] = []  # an item of the current pass that was looked at
+        self._warned = False
         self.once = False  # whether another pass would not begin from the start
         self.passed = 0  # items of the current pass that were given
         self.make: Callable[[Any], Any] = lambda item: item  # what an epoch gives for an item
@@ -111,52 +117,56 @@ class Feed:
 
     def resume(self, passed: int) -> None:
         """Begin anew, because seeds have changed, after the first `passed` items of a pass."""
-        if not self.once:
-            self._current = None
+        self.restart()
         if passed:
-            current = self._begin() if self._current is None else self._current
             for _ in range(passed):
-                next(current, None)
-            self._current, self.passed = current, passed
+                self._next()
+            self.passed = passed
 
     def peek(self) -> Any:
         """Return the first item of the next epoch, which is kept for it; None if there is none."""
-        current = self._begin()
-        for first in current:
-            self._current = chain([first], current)
-            return first
-        return None
+        self.restart()
+        first = self._next()
+        if first is END:
+            return None
+        self._ahead = [first]
+        return first
 
     def restart(self) -> None:
-        """Let the next epoch begin with a new pass."""
-        self._current = None
+        """Let the next epoch begin with a new pass, if there is more than one."""
+        if not self.once:
+            self._current, self._ahead = None, []
 
     def epoch(self, first: int = 0) -> Iterator[Any]:
         """Give the items of the next epoch, or of one whose first items were given before."""
-        if self._steps is not None:
-            yield from self._some(self._steps - first)
-            return
-        current, self._current = self._current, None
-        if current is None:
-            current, self.passed = self._begin(), 0
-        for item in current:
+        steps, step = self._steps, first
+        while steps is None or step < steps:
+            fresh, item = self._current is None, self._next()
+            if item is END and step == 0 and not fresh:  # the last epoch ended with a pass
+                self._current = None
+                item = self._next()
+            if item is END:
+                self._current = None
+                if steps is not None and step:
+                    self._warn(step, steps)
+                return
+            step += 1
             self.passed += 1
             yield self.make(item)
 
-    def _some(self, steps: int) -> Iterator[Any]:
-        for step in range(steps):
-            for fresh in (False, True):
-                if self._current is None or fresh:
-                    self._current, self.passed = self._begin(), 0
-                item = next(self._current, None)
-                if item is not None:
-                    break
-            else:
-                warnings.warn(
-                    f"The data ran out after {step} of {steps} steps of this epoch.",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
-                return
-            self.passed += 1
-            yield self.make(item)
+    def _next(self) -> Any:
+        """Return the next item of the current pass, or END."""
+        if self._ahead:
+            return self._ahead.pop()
+        if self._current is None:
+            self._current, self.passed = self._begin(), 0
+        return next(self._current, END)
+
+    def _warn(self, step: int, steps: int) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"The data ran out after {step} of {steps} steps of this epoch, which ends there.",
+                RuntimeWarning,
+                stacklevel=4,
+            )

@@ -13,6 +13,7 @@ side, can be the targets of a flat output. An object with sources ``x`` and ``y`
 training set.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,7 +21,9 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
 
-__all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "split"]
+__all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "parts_of", "split"]
+
+CHUNK = 1 << 20  # numbers of a source that are looked at together
 
 
 class Source(Protocol):
@@ -66,6 +69,20 @@ def is_source(value: Any) -> bool:
 def is_pair(value: Any) -> bool:
     """Whether `value` holds sources x and y."""
     return is_source(getattr(value, "x", None)) and hasattr(value, "y")
+
+
+def parts_of(source: Source, ops: Operations) -> Iterator[tuple[int, np.ndarray]]:
+    """Give what a source gives, in parts: the first row of each, and values (rows, T, F)."""
+    total, steps, features = source.shape
+    size = max(1, CHUNK // (steps * features))
+    for first in range(0, total, size):
+        rows = min(size, total - first)
+        index, out = ops.cell(np.int64, rows), ops.empty((steps, rows, features))
+        index.host[:] = np.arange(first, first + rows)
+        index.push()
+        for function, arguments in source.feed(ops, index.device, out):
+            function(*arguments)
+        yield first, ops.to_host(out).swapaxes(0, 1)
 
 
 @dataclass(slots=True)

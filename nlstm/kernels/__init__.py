@@ -80,7 +80,8 @@ What travels together goes as one argument, a named tuple or any other in the sa
   ``scale_windows``: windows of a series, which are never all in memory
 * ``enter()``, ``get_num_threads()``, ``set_num_threads(threads)``, ``announce_compilation()``,
   ``describe()``: the machine; call the first in a Python thread before it runs kernels
-* ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers
+* ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers; False,
+  and nothing changed, where its input is not finite
 """
 
 from nlstm.kernels.operations import default_device as default_device

@@ -12,6 +12,7 @@ from nlstm.arguments.checks import checked_size
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
+from nlstm.data.arrays import named
 from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
@@ -93,7 +94,7 @@ class Model(Configured):
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
-        self.stop_training = False
+        self.stop_training = self.stop_evaluating = self.stop_predicting = False
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse methods that would never be called."""
@@ -173,10 +174,7 @@ class Model(Configured):
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
         names = self.input_names
-        for name in names if isinstance(inputs, dict) else ():
-            if name not in inputs:
-                raise ValueError(f"{self.name} has an input {name!r}; got {list(inputs)}.")
-        values = [inputs[name] for name in names] if isinstance(inputs, dict) else inputs
+        values = named("inputs", inputs, names) if isinstance(inputs, dict) else inputs
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import free_name
-from nlstm.data.arrays import check_rank, checked_rows
+from nlstm.arguments.numbers import as_numbers
+from nlstm.data.arrays import check_rank
 from nlstm.data.sources import is_pair, is_source
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import (
@@ -268,7 +269,7 @@ class Stack:
         if isinstance(x, dict) and len(x) == 1:
             x = next(iter(x.values()))
         label, layers = self.input_names[0], self.layers
-        found = x.shape if is_source(x) else checked_rows(x).shape
+        found = x.shape if is_source(x) else as_numbers("x", x).shape
         before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
         if any(layer.needs_sequence for layer in before):
             check_rank(found, 2, label)

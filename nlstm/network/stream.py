@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_size
+from nlstm.arguments.numbers import as_numbers, first_not_finite
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import StreamedLayer
 from nlstm.network.network import Network
@@ -58,6 +59,7 @@ class Stream:
         self._work, self._state = ops.zeros(work_size), ops.zeros(state_size)
         self._shape = (batch_size, self._layers[0].features)
         self._x = self._work[x : x + math.prod(self._shape)].reshape(self._shape)
+        self._seen = dtype, self._shape
         first, width = table[-1, -2:]
         self.output = self._work[first : first + batch_size * width].reshape(batch_size, width)
         self.output = self.output[:, : self._layers[-1].outputs]
@@ -136,19 +138,38 @@ class Stream:
 
         Raises
         ------
-        ValueError
-            `x` has another shape; the state is unchanged.
+        TypeError, ValueError
+            `x` has another shape, or does not hold finite real numbers; the state is unchanged.
         """
-        given = np.asarray(x)
+        seen = self._seen
+        if type(x) is not np.ndarray or x.dtype is not seen[0] or x.shape != seen[1]:
+            x = self._looked_at(x)
+        try:
+            self._x[...] = x
+        except RuntimeWarning:  # where warnings are errors: the cast overflows
+            raise self._not_finite(x) from None
+        if self._home.moved:
+            self._follow()
+        if not self._ops.stream_step(*self._arguments):
+            raise self._not_finite(x)
+        return self.output
+
+    def _looked_at(self, x: Any) -> np.ndarray:
+        """Return `x` as an array; one of this dtype and shape is not looked at again."""
+        given = as_numbers("x", x)
         if given.shape != self._shape and (1, *given.shape) != self._shape:
             raise ValueError(
                 f"step expects x of shape (batch, features) = {self._shape}; got {given.shape}."
             )
-        self._x[...] = given
-        if self._home.moved:
-            self._follow()
-        self._ops.stream_step(*self._arguments)
-        return self.output
+        self._seen = given.dtype, given.shape
+        return given
+
+    def _not_finite(self, x: np.ndarray) -> ValueError:
+        place = first_not_finite(x)
+        if place is None:
+            return ValueError(f"x is too large for {self._x.dtype}: {np.abs(x).max()} is in it.")
+        index = ", ".join(map(str, place))
+        return ValueError(f"x is not finite: x[{index}] is {x[place]}.")
 
     def reset(self) -> None:
         """Forget the past: all states become zero."""
@@ -161,7 +182,7 @@ class Stream:
 
     @state.setter
     def state(self, values: Sequence[tuple[Any, Any]]) -> None:
-        arrays = [tuple(np.asarray(one) for one in pair) for pair in values]
+        arrays = [tuple(_finite("state", one) for one in pair) for pair in values]
         expected = [(h.shape, c.shape) for h, c in self._states]
         found = [tuple(one.shape for one in pair) for pair in arrays]
         if found != expected:
@@ -203,3 +224,10 @@ def _flat(layers: Sequence[StreamedLayer | list[StreamedLayer]]) -> list[Streame
     for layer in layers:
         found += layer if isinstance(layer, list) else [layer]
     return found
+
+
+def _finite(name: str, values: Any) -> np.ndarray:
+    array = as_numbers(name, values)
+    if first_not_finite(array) is not None:
+        raise ValueError(f"{name} must be finite; it holds NaN or infinity.")
+    return array

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import check_weight
+from nlstm.arguments.numbers import as_array, holds_masks
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.network.network import Network
@@ -96,7 +97,10 @@ class Weights:
         ValueError
             Their number or a shape is not the model's; nothing was changed.
         """
-        arrays = [np.asarray(weight) for weight in weights]
+        arrays = [as_array("weights", weight) for weight in weights]
+        for number, weight in enumerate(weights):
+            if holds_masks(weight) and np.ma.is_masked(weight):
+                raise ValueError(f"weights[{number}] is a masked array with masked elements.")
         if len(arrays) != len(self.named):
             raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
         for (name, parameter), array in zip(self.named.items(), arrays, strict=True):

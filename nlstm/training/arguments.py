@@ -20,6 +20,7 @@ __all__ = [
     "check_same_rows",
     "checked_batches",
     "checked_frequency",
+    "checked_rows",
     "checked_share",
     "read_validation",
     "samples_of_first",
@@ -31,6 +32,13 @@ BATCH_SIZE = 32  # Keras's default
 def checked_batches(name: str, value: Any) -> int | None:
     """Return a number of batches, or None for all of them."""
     return None if value is None else checked_integer(name, value, 1)
+
+
+def checked_rows(name: str, value: Any, steps: int | None, total: int) -> int:
+    """Return the rows of a batch: `value`, or what cuts `total` rows into `steps`, or 32."""
+    if value is None:
+        return BATCH_SIZE if steps is None else -(-total // steps)
+    return checked_integer(name, value, 1)
 
 
 def checked_share(value: Any) -> float:

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
 from nlstm.training.arguments import (
-    BATCH_SIZE,
     check_batches,
     check_rest,
     checked_batches,
+    checked_rows,
     samples_of_first,
 )
 from nlstm.training.feeds import raw_feed
@@ -50,8 +49,8 @@ def evaluate(
     float, list of float, or dict of str to float
         With several outputs: the loss, that of each output, then the metrics by name.
     """
-    rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
     steps = checked_batches("steps", steps)
+    checked_rows("batch_size", batch_size, None, 1)
     verbose = checked_verbose(verbose)
     design, training = self.design, self.training
     data: Data | None = None
@@ -65,7 +64,7 @@ def evaluate(
         network = design.network_for(x)
         reader = Reader(network, training.aims)
         data = reader.data(x, y, sample_weight, "evaluate", lengths)
-        rows = min(rows, data.rows)
+        rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows, steps)
         binder = self.binder_for(*data.samples)
     hooks = CallbackList(callbacks, self, {"verbose": verbose})

@@ -1,5 +1,6 @@
 """Training a model: fit, and one batch at a time."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,15 @@ import numpy as np
 from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
+from nlstm.network.binder import Binder
 from nlstm.training.arguments import (
-    BATCH_SIZE,
     as_list,
     check_batches,
     check_rest,
     check_same_rows,
     checked_batches,
     checked_frequency,
+    checked_rows,
     checked_share,
     read_validation,
     samples_of_first,
@@ -27,6 +29,7 @@ from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.run import Run
 from nlstm.training.trainable import Trainable
+from nlstm.training.training import Training
 
 __all__ = ["fit", "train_on_batch"]
 
@@ -82,15 +85,16 @@ def fit(
         of generators and other iterables.
     class_weight : dict of int to float, optional
         Weighs each row, or each step, by its class; classes that are missing weigh 1.
-    sample_weight : array_like, shape (batch,) or (batch, steps), optional
+    sample_weight : array_like, shape (batch,), (batch, steps) or (batch, steps, 1), optional
         Weighs the loss; the sum is still divided by the number of elements, as in Keras. A list
         or a dict by output names weighs each output on its own.
     initial_epoch : int, default 0
         The epoch to start at.
     steps_per_epoch : int, optional
-        Batches in an epoch; the next one goes on from there. By default all.
+        Batches in an epoch; the next one goes on from there, and one in which the rows end is cut
+        short. By default all. Without `batch_size`, arrays are cut into so many batches.
     validation_steps : int, optional
-        Batches of a validation; by default all.
+        Batches of a validation; as `steps_per_epoch`.
     validation_batch_size : int, optional
         By default `batch_size`.
     validation_freq : int or collection of int, default 1
@@ -116,9 +120,12 @@ def fit(
     Warns
     -----
     RuntimeWarning
-        The loss has become NaN or infinite; once per fit. Or batches ran out.
+        The loss has become NaN or infinite; once per fit. Or batches ran out, of x or of
+        validation_data, without which training goes on.
+    UserWarning
+        There are no weights to train, so that fit evaluates.
     """
-    rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
+    checked_rows("batch_size", batch_size, None, 1)
     epochs = checked_integer("epochs", epochs, 0)
     initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
@@ -139,12 +146,13 @@ def fit(
             # Class weights are for training alone.
             plain = data if class_weight is None else reader.data(x, y, None, "fit", lengths)
             data, held = split(data, share)[0], split(plain, share)[1]
-        rows = min(rows, data.rows)
+        rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows)
     if validation_data is not None and not is_batches(validation_data):
         held = read_validation(design, training, validation_data, validation_lengths)
     if held is not None:
-        held_rows = checked_integer("validation_batch_size", validation_batch_size or rows, 1)
+        held_size = batch_size if validation_batch_size is None else validation_batch_size
+        held_rows = checked_rows("validation_batch_size", held_size, held_steps, held.rows)
         held_rows = min(held_rows, held.rows)
         if data is not None:
             if held.samples != data.samples:
@@ -172,12 +180,15 @@ def fit(
         check_rest(binder.network, held.rows, held_rows, held_steps)
     if verbose:
         binder.network.ops.announce_compilation()
+    updates = _has_weights_to_train(binder, training)
+    if not updates:
+        shuffled = None
     with binder.bench(training, training.in_numpy) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
-            feed.make = run.reading(True, class_weight)
+            feed.make = run.reading(updates, class_weight)
         else:
-            feed = run.array_feed(data, rows, True, shuffled, steps)
+            feed = run.array_feed(data, rows, updates, shuffled, steps)
         validation = None
         if held is not None:
             validation = run.array_feed(held, held_rows, False, None, held_steps)
@@ -207,5 +218,15 @@ def train_on_batch(
     self.training.check_compiled("train_on_batch")
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
-    logs = Run.once(self.binder_for(*data.samples), self.training, data, updates=True)
+    binder = self.binder_for(*data.samples)
+    updates = _has_weights_to_train(binder, self.training)
+    logs = Run.once(binder, self.training, data, updates)
     return logs if return_dict else unwrapped(logs)
+
+
+def _has_weights_to_train(binder: Binder, training: Training) -> bool:
+    """Whether a step changes anything; warn where it only evaluates, as Keras does then."""
+    if binder.weights.trained(training.frozen):
+        return True
+    warnings.warn("The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3)
+    return False

@@ -13,6 +13,11 @@ class Watched(Protocol):
     """A model, as far as a list of callbacks knows it."""
 
     stop_training: bool
+    stop_evaluating: bool
+    stop_predicting: bool
+
+
+STOPS = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}
 
 
 class Callback:
@@ -257,10 +262,14 @@ class CallbackList:
         """The model's training, which a callback may have changed by `compile`."""
         return getattr(self._model, "training", None)
 
-    @property
-    def stopped(self) -> bool:
-        """Whether somebody has set the model's `stop_training`."""
-        return self._model is not None and self._model.stop_training
+    def begin_mode(self, mode: str) -> None:
+        """Take back what has stopped an earlier run of "train", "test" or "predict"."""
+        if self._model is not None:
+            setattr(self._model, STOPS[mode], False)
+
+    def stopped(self, mode: str) -> bool:
+        """Whether somebody has set the model's `stop_training`, or that of another mode."""
+        return self._model is not None and getattr(self._model, STOPS[mode])
 
     def call(self, hook: str, *arguments: Any) -> None:
         """Call a hook of every callback, in order."""

@@ -1,16 +1,17 @@
 """What a model gives for data: predict."""
 
 import math
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.network import Network
-from nlstm.training.arguments import check_batches, check_rest, checked_batches
+from nlstm.training.arguments import check_batches, check_rest, checked_batches, checked_rows
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress, checked_verbose
@@ -69,13 +70,13 @@ def predict(
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit
         network = self.binder_for(*data.samples).network
-    if batch_size is None:
+    if batch_size is None and steps is None:
         rows = _rows_at_a_time(network, data)
     else:
-        rows = checked_integer("batch_size", batch_size, 1)
+        rows = checked_rows("batch_size", batch_size, steps, data.rows)
+    if steps is not None:
+        data = _first_batches(data, rows, steps)
     rows = min(rows, data.rows)
-    if steps is not None and steps * rows < data.rows:
-        data = data.part(slice(steps * rows))
     check_rest(network, data.rows, rows)
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
@@ -91,6 +92,16 @@ def predict(
 def predict_on_batch(self: Trainable, x: Any) -> Any:
     """Return the model's outputs on the whole of `x` as one batch."""
     return self.predict(x, batch_size=2**31, verbose=0)
+
+
+def _first_batches(data: Data, rows: int, steps: int) -> Data:
+    """Return the rows of `steps` batches; warn where there are fewer."""
+    there = math.ceil(data.rows / rows)
+    if steps > there:
+        warnings.warn(
+            f"The data ran out after {there} of {steps} steps.", RuntimeWarning, stacklevel=3
+        )
+    return data.part(slice(steps * rows)) if steps < there else data
 
 
 def _rows_at_a_time(network: Network, data: Data) -> int:
@@ -137,6 +148,7 @@ def _predict(
     if hooks is not None:
         before = hooks.batch_hook("on_predict_batch_begin")
         after = hooks.batch_hook("on_predict_batch_end")
+        hooks.begin_mode("predict")
         hooks.call("on_predict_begin", {})
     if progress is not None:
         progress.begin("predict", math.ceil(data.rows / rows))
@@ -156,6 +168,8 @@ def _predict(
                 after(batch, {})
             if draw is not None:
                 draw(batch)
+            if hooks is not None and hooks.stopped("predict"):
+                break
     except BaseException:
         if hooks is not None:
             hooks.give_up("predict")
@@ -170,6 +184,7 @@ def _predict(
         host = ops.to_host(result)
         for index, place in moved:
             host[index] = host[place]
+        host = host[: place[-1] + 1]
         results.append(host if output.sequence else host[:, 0])
     return results
 
@@ -182,6 +197,7 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
     parts: list[list[np.ndarray]] = []
+    hooks.begin_mode("predict")
     hooks.call("on_predict_begin", {})
     with binder.bench(self.training) as bench:
         for number, data in enumerate(feed.epoch()):
@@ -190,7 +206,24 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
             parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             if after is not None:
                 after(number, {})
+            if hooks.stopped("predict"):
+                break
     if not parts:
         raise ValueError("The data to predict for gave no batch.")
     hooks.call("on_predict_end", {})
-    return network.as_outputs([np.concatenate(part) for part in zip(*parts, strict=True)])
+    names = network.output_names
+    outputs = zip(names, zip(*parts, strict=True), strict=True)
+    joined = [_joined(*one) for one in outputs]
+    return network.as_outputs(joined)
+
+
+def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the outputs of all batches as one array."""
+    for number, part in enumerate(parts):
+        if part.shape[1:] != parts[0].shape[1:]:
+            raise ValueError(
+                f"x gives batches of unlike steps, whose outputs are no one array: {name} has "
+                f"shape {parts[0].shape} for batch 0, {part.shape} for batch {number}. "
+                "predict_on_batch takes them one by one."
+            )
+    return np.concatenate(parts)

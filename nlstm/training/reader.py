@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import losses
-from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, class_weights, named
+from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, named
+from nlstm.data.labels import class_weights
 from nlstm.data.sources import Data, Source, is_pair
 from nlstm.network.network import Network
 from nlstm.training.goal import Aim
@@ -37,7 +38,7 @@ class Reader:
         given = zip(names, named("x", x, names), strict=True)
         for (name, value), sample, limit in zip(given, samples, network.graph.limits, strict=True):
             shown = f"x[{name!r}]" if several else "x"
-            source = as_input(value, sample, name, network.dtype, shown, limit)
+            source = as_input(value, sample, name, network.ops, shown, limit)
             if found and source.shape[0] != found[0].shape[0]:
                 raise ValueError(
                     f"{shown} has {source.shape[0]} rows, but x[{names[0]!r}] has "
@@ -84,20 +85,19 @@ class Reader:
             ]
         )
         names, rows = list(self.network.output_names), data.rows
-        dtype = self.network.dtype
-        several = len(names) > 1
+        ops, several = self.network.ops, len(names) > 1
+        values = self._targets(y, names)
         if class_weight is not None:
             if several or weight is not None:
                 raise ValueError(
                     "class_weight is for models of one output and without sample_weight."
                 )
-            weight = class_weights(y, class_weight)
+            width = self._loss(self.aims[0]).target_features(shapes[0][-1])
+            weight = class_weights(values[0], class_weight, shapes[0], width, ops)
         given = self._weights(weight, names)
         targets: list[Any] = []
         weights: list[Any] = []
-        for aim, value, one, shape in zip(
-            self.aims, self._targets(y, names), given, shapes, strict=True
-        ):
+        for aim, value, one, shape in zip(self.aims, values, given, shapes, strict=True):
             aim.resolved(shape[-1])
             if not aim.needs_target:
                 targets.append(None)
@@ -106,12 +106,15 @@ class Reader:
             tag = f"[{aim.name!r}]" if several else ""
             if value is None:
                 raise ValueError(f"y{tag} is None, but {aim.name} has a loss or a metric.")
-            loss = aim.loss or losses.MeanSquaredError()
-            targets.append(as_target(value, rows, shape, loss, dtype, f"y{tag}"))
+            targets.append(as_target(value, rows, shape, self._loss(aim), ops, f"y{tag}"))
             steps = shape[0] if len(shape) == 2 else None
             title = f"sample_weight{tag}"
-            weights.append(None if one is None else as_weight(one, rows, steps, dtype, title))
+            weights.append(None if one is None else as_weight(one, rows, steps, ops.dtype, title))
         return Data(data.samples, data.x, data.lengths, tuple(targets), tuple(weights))
+
+    @staticmethod
+    def _loss(aim: Aim) -> losses.Loss:
+        return aim.loss or losses.MeanSquaredError()
 
     def _targets(self, y: Any, names: list[str]) -> list[Any]:
         """Return the targets of each output; those without a loss may be left out."""

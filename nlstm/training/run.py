@@ -155,11 +155,14 @@ class Run:
                     self.warn_of_loss(model_logs["loss"], epoch)
                     warned = True
                 if validation is not None and is_due(epoch):
+                    validation = _with_batches(validation, epoch)
+                if validation is not None and is_due(epoch):
                     found = self.evaluate(validation, None)
                     model_logs |= {f"val_{name}": value for name, value in found.items()}
                 progress.end(model_logs)
                 hooks.call("on_epoch_end", epoch, model_logs)
-                if hooks.stopped or (feed.goes_on and count < (feed.size or 0)):
+                ran_out = feed.once and feed.goes_on and count < (feed.size or 0)
+                if hooks.stopped("train") or ran_out:
                     break
         finally:
             progress.close()
@@ -173,6 +176,7 @@ class Run:
             progress.begin("evaluate", feed.size)
         else:
             feed.restart()
+        self.hooks.begin_mode("test")
         self.hooks.call("on_test_begin", {})
         try:
             count = self._epoch(feed, "test", progress)
@@ -217,9 +221,8 @@ class Run:
         before = hooks.batch_hook(f"on_{mode}_batch_begin")
         after = hooks.batch_hook(f"on_{mode}_batch_end")
         draw = None if progress is None else progress.step_hook
-        training = mode == "train"
         count = first
-        if first and hooks.stopped:
+        if first and hooks.stopped(mode):
             return first
         for run in feed.epoch(first):
             if before is not None:
@@ -230,7 +233,7 @@ class Run:
             if draw is not None:
                 draw(count)
             count += 1
-            if training and hooks.stopped:
+            if hooks.stopped(mode):
                 break
         return count
 
@@ -244,3 +247,16 @@ def _warn_of_no_batches(epoch: int) -> None:
         RuntimeWarning,
         stacklevel=4,
     )
+
+
+def _with_batches(validation: Feed, epoch: int) -> Feed | None:
+    """Return what to validate with; None, with a warning, where a generator is at its end."""
+    if epoch == 0 or not validation.once or validation.peek() is not None:
+        return validation
+    warnings.warn(
+        f"validation_data gave no batch for epoch {epoch + 1}: training goes on without. A "
+        "generator can be gone through once; validation_steps cuts it into epochs.",
+        RuntimeWarning,
+        stacklevel=4,
+    )
+    return None

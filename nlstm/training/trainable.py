@@ -16,6 +16,8 @@ class Trainable(Protocol):
     """What the functions that are a model's methods need of it."""
 
     stop_training: bool
+    stop_evaluating: bool
+    stop_predicting: bool
     history: History | None
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.windows.scalers import Scaler
 from nlstm.windows.series import as_list
 from nlstm.windows.source import Windows
@@ -150,8 +150,10 @@ def backtest(
     >>> backtest(Naive(), np.arange(10.0), start=6, horizon=1, sequence_length=3).mae().tolist()
     [[1.0]]
     """
+    _check_parts(model, scaler, refit)
     length = sequence_length if sequence_length is not None else _steps_of(model)
-    levels = None if quantiles is None else tuple(float(level) for level in quantiles)
+    levels = None if quantiles is None else _checked_levels(quantiles)
+    recursive = checked_flag("recursive", recursive)
     raw = as_list(series)
     scaled = raw if scaler is None else _scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
@@ -187,6 +189,21 @@ def backtest(
     for part in _parts(chosen, refit, every, model):
         found[part] = forecast(part)
     return _result(found, chosen, raw, scaler, levels)
+
+
+def _checked_levels(quantiles: Any) -> tuple[float, ...]:
+    if not np.iterable(quantiles) or isinstance(quantiles, str):
+        raise TypeError(f"quantiles must be a sequence of numbers; got {quantiles!r}.")
+    return tuple(checked_number("quantiles", one, above=0, below=1) for one in quantiles)
+
+
+def _check_parts(model: Any, scaler: Any, refit: Any) -> None:
+    if not callable(getattr(model, "predict", None)):
+        raise TypeError(f"model must have predict(x); got {model!r}.")
+    if scaler is not None and not isinstance(scaler, Scaler):
+        raise TypeError(f"scaler must be a Scaler of nlstm.windows; got {scaler!r}.")
+    if refit is not None and not callable(refit):
+        raise TypeError(f"refit must be a function of (model, origin); got {refit!r}.")
 
 
 def _steps_of(model: Any) -> int:

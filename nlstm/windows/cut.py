@@ -7,6 +7,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.numbers import as_array
 
 __all__ = ["windows"]
 
@@ -83,7 +84,7 @@ def windows(
 
 
 def _as_columns(name: str, series: ArrayLike) -> np.ndarray:
-    columns = np.asarray(series)
+    columns = as_array(name, series)
     if columns.ndim == 1:
         return columns[:, None]
     if columns.ndim != 2:

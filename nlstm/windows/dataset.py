@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_flag, checked_integer
+from nlstm.arguments.numbers import as_array
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
 
@@ -68,10 +69,10 @@ def timeseries_dataset_from_array(
     >>> [(x.tolist(), y.tolist()) for x, y in dataset]
     [([[0, 1, 2], [1, 2, 3]], [3, 4])]
     """
-    series = np.asarray(data)
+    series = as_array("data", data)
     if series.ndim == 0:
         raise ValueError("data must have a time axis; got a single number.")
-    goals = None if targets is None else np.asarray(targets)
+    goals = None if targets is None else as_array("targets", targets)
     if goals is not None and goals.ndim == 0:
         raise ValueError("targets must have a time axis; got a single number.")
     steps = series.shape[0]
@@ -85,6 +86,9 @@ def timeseries_dataset_from_array(
     rate = checked_integer("sampling_rate", sampling_rate, 1, steps - 1)
     if batch_size is not None:
         batch_size = checked_integer("batch_size", batch_size, 1)
+    shuffle = checked_flag("shuffle", shuffle)
+    if seed is not None:
+        seed = checked_integer("seed", seed, 0)
     series = series[start:end]
     count = series.shape[0] - (length - 1) * rate
     if goals is not None:

@@ -5,13 +5,20 @@ back by ``x * scale + shift``: there and back differ by rounding alone. A scale 
 that of a column which never changes, is 1. What the array's dtype cannot hold is an error.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer, checked_number
+from nlstm.arguments.checks import (
+    check_mapping,
+    checked_flag,
+    checked_integer,
+    checked_number,
+    is_number,
+)
 from nlstm.windows.series import checked_columns, store
+from nlstm.windows.several import opened
 
 __all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
 
@@ -35,7 +42,7 @@ class Scaler:
     _options: ClassVar[tuple[str, ...]] = ("per_series",)
 
     def __init__(self, per_series: bool = False) -> None:
-        self.per_series = per_series
+        self.per_series = checked_flag("per_series", per_series)
         self.shift: np.ndarray | None = None
         self.scale: np.ndarray | None = None
 
@@ -44,15 +51,16 @@ class Scaler:
 
         Parameters
         ----------
-        series : array_like, shape (steps,), (steps, columns) or (windows, steps, columns), or list
-            of such arrays
-            For a split by time, the part before it alone.
+        series : array_like, shape (steps,), (steps, columns) or (windows, steps, columns)
+            Or several: a list, a dict or a generator of them, or a group-by. For a split by time,
+            the part before it alone.
 
         Returns
         -------
         self
         """
-        tables = [_as_table(f"series[{i}]", one) for i, one in enumerate(_as_list(series))]
+        given = opened(series)
+        tables = [_as_table(*one) for one in zip(given.names, given.arrays, strict=True)]
         if len({table.shape[1] for table in tables}) > 1:
             raise ValueError(
                 f"All series must have the same columns; got {[t.shape[1] for t in tables]}."
@@ -86,7 +94,7 @@ class Scaler:
         raise NotImplementedError
 
     def transform(self, series: Any, which: int | None = None) -> Any:
-        """Return the series scaled; a list gives a list.
+        """Return the series scaled; a list gives a list, a dict a dict.
 
         Parameters
         ----------
@@ -144,19 +152,20 @@ class Scaler:
         chosen = checked_columns(
             "columns", columns, self.shift.shape[1], np.arange(self.shift.shape[1])
         )
-        several = _is_list(series)
-        arrays = _as_list(series)
+        given = opened(series)
+        several, arrays = given.listed, [_as_floats(one) for one in given.arrays]
         rows = range(len(arrays)) if several else [which]
         if several and self.per_series and len(arrays) != len(self.shift):
             raise ValueError(
                 f"{type(self).__name__} learnt {len(self.shift)} series; got {len(arrays)}."
             )
         mapped = []
-        for number, array in zip(rows, arrays, strict=True):
+        for number, name, array in zip(rows, given.names, arrays, strict=True):
             row = self._row(number)
-            mapped.append(
-                _mapped(array, self.shift[row, chosen], self.scale[row, chosen], function)
-            )
+            moments = self.shift[row, chosen], self.scale[row, chosen]
+            mapped.append(_mapped(name, array, *moments, function))
+        if given.keys is not None:
+            return dict(zip(given.keys, mapped, strict=True))
         return mapped if several else mapped[0]
 
     def _row(self, which: int | None) -> int:
@@ -179,6 +188,7 @@ class Scaler:
     def set_state(self, state: dict[str, Any]) -> Self:
         """Take over what `get_state` gave."""
         expected = {"scaler", "shift", "scale", *self._options}
+        check_mapping("state", state)
         if set(state) != expected or state["scaler"] != type(self).__name__:
             raise ValueError(
                 f"{type(self).__name__} expects a state with {sorted(expected)} of its own kind; "
@@ -221,9 +231,7 @@ class MinMaxScaler(Scaler):
     def __init__(
         self, feature_range: tuple[float, float] = (0.0, 1.0), per_series: bool = False
     ) -> None:
-        low, high = (float(end) for end in feature_range)
-        if not low < high:
-            raise ValueError(f"feature_range must be (low, high), low < high; got {feature_range}.")
+        low, high = _checked_range("feature_range", feature_range)
         super().__init__(per_series)
         self.feature_range = (low, high)
 
@@ -249,12 +257,7 @@ class RobustScaler(Scaler):
     def __init__(
         self, quantile_range: tuple[float, float] = (25.0, 75.0), per_series: bool = False
     ) -> None:
-        low, high = (float(end) for end in quantile_range)
-        if not 0.0 <= low < high <= 100.0:
-            raise ValueError(
-                f"quantile_range must be (low, high) with 0 <= low < high <= 100; "
-                f"got {quantile_range}."
-            )
+        low, high = _checked_range("quantile_range", quantile_range, 0.0, 100.0)
         super().__init__(per_series)
         self.quantile_range = (low, high)
 
@@ -304,44 +307,48 @@ class LogScaler(Scaler):
         return np.expm1(values * scale + shift) * self.unit
 
 
+def _checked_range(
+    name: str, value: Any, least: float = -np.inf, most: float = np.inf
+) -> tuple[float, float]:
+    ends = [float(end) for end in value if is_number(end)] if np.iterable(value) else []
+    if len(ends) != 2 or len(ends) != len(value):
+        raise TypeError(f"{name} must be two numbers, (low, high); got {value!r}.")
+    if not least <= ends[0] < ends[1] <= most or not np.isfinite(ends).all():
+        limits = f" with {least:g} <= low < high <= {most:g}" if most < np.inf else ", low < high"
+        raise ValueError(f"{name} must be (low, high){limits}; got {value}.")
+    return ends[0], ends[1]
+
+
 SCALERS = {one.__name__: one for one in (StandardScaler, MinMaxScaler, RobustScaler, LogScaler)}
 
 
 def load_scaler(state: dict[str, Any]) -> Scaler:
     """Return the scaler whose `get_state` gave `state`."""
-    name = state.get("scaler")
+    name = state.get("scaler") if isinstance(state, Mapping) else state
     if name not in SCALERS:
         raise ValueError(f"state must be of one of {sorted(SCALERS)}; got {name!r}.")
     return SCALERS[name]().set_state(state)
 
 
-def _is_list(series: Any) -> bool:
-    return isinstance(series, list | tuple) and any(isinstance(s, np.ndarray) for s in series)
-
-
-def _as_list(series: Any) -> list[np.ndarray]:
-    return [_as_floats(one) for one in (series if _is_list(series) else [series])]
-
-
-def _as_floats(series: Any) -> np.ndarray:
-    array = np.asarray(series)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"A scaler expects real numbers; got dtype {array.dtype}.")
+def _as_floats(array: np.ndarray) -> np.ndarray:
     return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
 
 
 def _as_table(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise ValueError(f"{name} must have 1 to 3 axes and hold values; got shape {array.shape}.")
+    array = _as_floats(array)
     return array[:, None] if array.ndim == 1 else array.reshape(-1, array.shape[-1])
 
 
-def _mapped(array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any) -> np.ndarray:
+def _mapped(
+    name: str, array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any
+) -> np.ndarray:
+    if array.ndim == 0:
+        raise ValueError(f"{name} must have at least one axis; got a single number.")
     table = array[:, None] if array.ndim == 1 else array
     if table.shape[-1] != shift.size:
-        raise ValueError(
-            f"The scaler maps {shift.size} columns; got an array of shape {array.shape}."
-        )
+        raise ValueError(f"The scaler maps {shift.size} columns; {name} has shape {array.shape}.")
     result = np.empty(table.shape, array.dtype)
     for rows in _chunks(len(table), max(1, CHUNK * len(table) * shift.size // max(1, table.size))):
         values = table[rows].astype(np.float64)

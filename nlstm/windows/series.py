@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nlstm.arguments.numbers import as_array, as_numbers
+from nlstm.windows.several import opened
+
 __all__ = [
     "Panel",
     "as_list",
@@ -41,23 +44,20 @@ class Panel(NamedTuple):
 
 
 def as_list(series: Any) -> list[np.ndarray]:
-    """Return one series or a list of them as a list of arrays, (steps, columns) each."""
-    several = isinstance(series, list | tuple) and any(isinstance(s, np.ndarray) for s in series)
-    found = [np.asarray(one) for one in (series if several else [series])]
-    for number, one in enumerate(found):
-        name = f"series[{number}]" if several else "series"
+    """Return one series or several as a list of arrays, (steps, columns) each: see `opened`."""
+    given = opened(series)
+    found = given.arrays
+    for number, (name, one) in enumerate(zip(given.names, found, strict=True)):
         if one.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have shape (steps,) or (steps, columns); got {one.shape}."
             )
-        if one.dtype.kind not in "fiub":
-            raise TypeError(f"{name} must hold real numbers; got dtype {one.dtype}.")
         if one.size == 0:
             raise ValueError(f"{name} is empty: its shape is {one.shape}.")
         found[number] = one = one[:, None] if one.ndim == 1 else one
         if one.shape[1] != found[0].shape[1]:
             raise ValueError(
-                f"{name} has {one.shape[1]} columns, but series[0] has {found[0].shape[1]}."
+                f"{name} has {one.shape[1]} columns, but {given.names[0]} has {found[0].shape[1]}."
             )
     return found
 
@@ -117,7 +117,7 @@ def checked_columns(
     """Return column numbers, negative ones counted from the end, as an array."""
     if columns is None:
         return default
-    found = np.atleast_1d(np.asarray(columns))
+    found = np.atleast_1d(as_array(name, columns))
     if found.size == 0:
         return np.zeros(0, np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iu":
@@ -129,9 +129,7 @@ def checked_columns(
 
 def as_static(static: ArrayLike, count: int) -> np.ndarray:
     """Return static features, one row for each series."""
-    array = np.asarray(static)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"static must hold real numbers; got dtype {array.dtype}.")
+    array = as_numbers("static", static)
     if array.ndim == 1 and count == 1:
         array = array[None]
     if array.ndim != 2 or len(array) != count or array.shape[1] == 0:

@@ -6,7 +6,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_flag, checked_integer
+from nlstm.arguments.numbers import as_numbers
 from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
 from nlstm.windows.side import Scaling, Side
 
@@ -23,9 +24,10 @@ class Windows:
 
     Parameters
     ----------
-    series : array_like, shape (steps,) or (steps, columns), or list of such arrays
-        Oldest step first. float32 and float64 arrays are used where they lie, so leave them as
-        they are; several series are joined into one copy.
+    series : array_like, shape (steps,) or (steps, columns), or several
+        Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
+        first. float32 and float64 arrays are used where they lie, so leave them as they are;
+        several series are joined into one copy.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
@@ -100,7 +102,7 @@ class Windows:
         self.horizon = checked_integer("horizon", horizon, 0)
         self.stride = checked_integer("stride", stride, 1)
         self.sampling_rate = checked_integer("sampling_rate", sampling_rate, 1)
-        if scaling not in SCALINGS:
+        if not isinstance(scaling, str | None) or scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling
         self._panel = panel = as_panel(series)
@@ -113,7 +115,7 @@ class Windows:
         if self.future.size and not self.horizon:
             raise ValueError("future needs a horizon of at least 1; got 0.")
         self._static = None if static is None else as_static(static, len(panel.lengths))
-        self._cut_all(drop_nan)
+        self._cut_all(checked_flag("drop_nan", drop_nan))
 
     def _cut_all(self, drop_nan: bool) -> None:
         """Find where windows start."""
@@ -243,7 +245,7 @@ class Windows:
         rows : slice or array of int, optional
             The windows; by default all.
         """
-        forecasts = np.asarray(forecasts)
+        forecasts = as_numbers("forecasts", forecasts)
         scaling = self._window_scaling(self.targets)
         if scaling is None:
             return forecasts

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from nlstm.arguments.numbers import as_numbers
 from nlstm.windows.series import checked_columns, store
 
 __all__ = ["WindowScaler"]
@@ -123,9 +124,7 @@ class WindowScaler:
 
 
 def _as_windows(windows: Any) -> np.ndarray:
-    array = np.asarray(windows)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"WindowScaler expects real numbers; got dtype {array.dtype}.")
+    array = as_numbers("windows", windows)
     if array.ndim != 3 or array.size == 0:
         raise ValueError(
             f"WindowScaler expects shape (windows, steps, features); got {array.shape}."

@@ -71,7 +71,7 @@ def test_compile_decides():
     model.trainable = False
     assert not any(layer.trainable for layer in model.layers)
     model.compile(SGD(0.1), "mse")
-    with pytest.raises(ValueError, match="no weights to train"):
+    with pytest.warns(UserWarning, match="no weights to train"):
         fit(model)
 
 

@@ -160,3 +160,25 @@ def test_it_follows_weights_that_a_new_layer_moves():
     model.set_weights([0 * weight for weight in model.get_weights()])
     stream.reset()
     assert not np.array_equal(stream.step(x), before)
+
+
+@pytest.mark.parametrize(
+    "x, kind, message",
+    [
+        ([1.0, np.nan, 2.0], ValueError, r"x is not finite: x\[1\] is nan"),
+        (np.array([[1.0, 2.0, -np.inf]]), ValueError, r"x is not finite: x\[0, 2\] is -inf"),
+        (np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]), ValueError, "x is not finite"),
+        (np.ones(3, complex), TypeError, "x must hold real numbers; got dtype complex128"),
+        ([b"a", b"b", b"c"], TypeError, "x must hold real numbers"),
+        (np.ones(3, object), TypeError, "x must hold real numbers; got dtype object"),
+    ],
+)
+def test_what_is_no_finite_number_changes_nothing(x, kind, message):
+    stream = make_model().stream()
+    stream.step(np.ones(3))
+    before, output = stream.state, stream.output.copy()
+    with pytest.raises(kind, match=message):
+        stream.step(x)
+    np.testing.assert_array_equal(stream.output, output)
+    for pair, kept in zip(stream.state, before, strict=True):
+        np.testing.assert_array_equal(pair[1], kept[1])

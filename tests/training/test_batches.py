@@ -1,5 +1,7 @@
 """Data that come batch by batch, steps per epoch, validation by batches, and what breaks off."""
 
+import contextlib
+
 import numpy as np
 import pytest
 
@@ -120,7 +122,7 @@ def test_validation_frequency(frequency, epochs):
 
 def test_steps_per_epoch_go_on_where_the_last_stopped():
     losses = {}
-    for steps, epochs in ((4, 3), (2, 6), (3, 4)):
+    for steps, epochs in ((4, 3), (2, 6)):
         model = model_of()
         history = model.fit(
             X,
@@ -137,9 +139,32 @@ def test_steps_per_epoch_go_on_where_the_last_stopped():
         assert len(history.epoch) == epochs
         held = model.evaluate(X[:12], Y[:12], batch_size=6, verbose=0)[0]
         assert history.history["val_loss"][-1] == pytest.approx(held, rel=1e-6)
-    for steps in (2, 3):
-        for one, other in zip(losses[4], losses[steps]):
-            np.testing.assert_array_equal(one, other)
+    for one, other in zip(losses[4], losses[2]):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "steps, epochs, updates, warns",
+    [(7, 3, 12, True), (3, 4, 8, True), (2, 3, 6, False), (4, 2, 8, False)],
+)
+@pytest.mark.parametrize("data", [lambda: (X, Y), lambda: (Numbered(),), lambda: (Again(),)])
+def test_an_epoch_in_which_the_data_end_is_cut_short(steps, epochs, updates, warns, data):
+    model = model_of()
+    options = {"batch_size": 6} if len(data()) > 1 else {}
+    expected = pytest.warns(RuntimeWarning, match="data ran out after .* which ends there")
+    with expected if warns else contextlib.nullcontext():
+        history = model.fit(*data(), steps_per_epoch=steps, epochs=epochs, verbose=0, **options)
+    assert len(history.epoch) == epochs
+    assert model.optimizer.iterations == updates
+
+
+def test_steps_without_a_batch_size_cut_the_rows():
+    model = model_of()
+    model.fit(X, Y, steps_per_epoch=7, epochs=2, verbose=0)  # 3 rows each, as in Keras
+    assert model.optimizer.iterations == 14
+    assert model.predict(X, steps=7).shape == (20, 1)
+    with pytest.warns(RuntimeWarning, match="ran out after 4 of 9 steps"):
+        assert model.predict(X, batch_size=6, steps=9).shape == (20, 1)
 
 
 def test_a_generator_that_fails_leaves_the_last_whole_step_and_the_history():
@@ -171,6 +196,69 @@ def test_data_that_run_out():
     for call in (model.fit, model.evaluate, model.predict):
         with pytest.raises(ValueError, match="gave no batch"):
             call(iter(()), verbose=0)
+
+
+def endless(*arrays):
+    while True:
+        yield from cut(*arrays)
+
+
+def test_a_generator_stays_the_users_and_goes_on_where_it_stopped():
+    model, wanted = model_of(), model_of()
+    train, held = endless(X, Y), endless(X, Y)
+    options = {"steps_per_epoch": 3, "epochs": 2, "verbose": 0}
+    history = model.fit(train, validation_data=held, validation_steps=2, **options)
+    assert len(history.history["val_loss"]) == 2
+    for generator in (train, held):  # 6 and 4 of 4 a pass
+        np.testing.assert_array_equal(next(generator)[0], X[12:18] if generator is train else X[:6])
+    wanted.fit((batch for _, batch in zip(range(6), endless(X, Y))), **options)
+    same_weights(model, wanted)
+    model.fit(train, **options)
+    model.evaluate(train, steps=1, verbose=0)
+    model.predict(train, steps=1)
+    np.testing.assert_array_equal(next(train)[0], X[18:20])  # 6 + 1 + 6 + 1 + 1 were taken
+
+
+@pytest.mark.parametrize("steps", [None, 3])
+def test_a_validation_generator_that_ends_does_not_end_the_fit(steps):
+    model = model_of()
+    with pytest.warns(RuntimeWarning, match="validation_data gave no batch for|ran out"):
+        history = model.fit(
+            X, Y, validation_data=cut(X, Y), validation_steps=steps, epochs=4, verbose=0
+        )
+    assert len(history.history["loss"]) == 4
+    assert len(history.history["val_loss"]) == (1 if steps is None else 2)
+
+
+def test_evaluate_and_predict_can_be_stopped():
+    model = model_of()
+
+    class Stop(nlstm.callbacks.Callback):
+        def on_test_batch_end(self, batch, logs=None):
+            self.model.stop_evaluating = batch == 1
+
+        def on_predict_batch_end(self, batch, logs=None):
+            self.model.stop_predicting = batch == 1
+
+    some = model.evaluate(X[:12], Y[:12], batch_size=6, verbose=0)
+    assert model.evaluate(endless(X, Y), callbacks=Stop(), verbose=0) == some
+    assert model.evaluate(X, Y, batch_size=6, callbacks=[Stop()], verbose=0) == some
+    for data, options in ((endless(X), {}), (X, {"batch_size": 6})):
+        found = model.predict(data, callbacks=[Stop()], **options)
+        np.testing.assert_array_equal(found, model.predict(X[:12]))
+    history = model.fit(
+        X, Y, validation_data=(X, Y), batch_size=6, callbacks=[Stop()], epochs=2, verbose=0
+    )
+    assert len(history.epoch) == 2 and model.stop_evaluating
+    assert model.evaluate(X[:12], Y[:12], batch_size=6, verbose=0) != some
+    assert not model.stop_evaluating
+
+
+def test_batches_of_unlike_steps_are_no_one_array():
+    model = Sequential([LSTM(3, return_sequences=True, input_shape=(None, 2))])
+    with pytest.raises(ValueError, match="x gives batches of unlike steps, .* lstm has shape"):
+        model.predict(iter([X, X[:, :2]]))
+    assert model.predict(iter([X, X])).shape == (40, 4, 3)
 
 
 def test_batches_that_do_not_fit():

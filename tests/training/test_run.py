@@ -152,8 +152,12 @@ def test_what_is_refused_changes_nothing():
     model = model_of()
     model.trainable = False
     model.compile("sgd", "mse")
-    with pytest.raises(ValueError, match="The model has no weights to train"):
-        model.fit(X, Y, verbose=0)
+    before = model.get_weights()
+    with pytest.warns(UserWarning, match="The model has no weights to train: it is evaluated"):
+        history = model.fit(X, Y, verbose=0).history
+    assert history == {"loss": [model.evaluate(X, Y, verbose=0)]}
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
     assert model.training.epochs_shuffled == 0
 
 

@@ -187,11 +187,11 @@ def test_large_series_are_converted_by_chunks():
         (lambda: LogScaler(0.0), ValueError, "unit must be above 0; got 0.0"),
         (lambda: MinMaxScaler((1, 0)), ValueError, "feature_range must be"),
         (lambda: RobustScaler((50, 101)), ValueError, "quantile_range must be"),
-        (lambda: StandardScaler().fit(["a"]), TypeError, "expects real numbers"),
+        (lambda: StandardScaler().fit(["a"]), TypeError, "series must hold real numbers"),
         (
             lambda: StandardScaler().fit(np.ones((3, 2))).transform(np.ones((3, 1))),
             ValueError,
-            r"maps 2 columns; got an array of shape \(3, 1\)",
+            r"maps 2 columns; series has shape \(3, 1\)",
         ),
         (
             lambda: StandardScaler().fit([np.ones((3, 2)), np.ones((3, 1))]),

@@ -4,6 +4,8 @@ The stack is a table of integers, one row a layer, so that one compiled function
 Tiles and activations are those of the sequence kernels, and so are the numbers.
 """
 
+import math
+
 import numpy as np
 
 from nlstm.kernels.cpu.activations.emitters import CODES, activate_in_place
@@ -196,7 +198,9 @@ def dense_layer(row, parameters, work, N, L):
 
 @njit
 def stream_step(table, rates, parameters, state, work, N, L):
-    """Take every layer of `table` one step forward.
+    """Take every layer of `table` one step forward; return whether the input is finite.
+
+    If it is not, nothing is changed.
 
     Parameters
     ----------
@@ -206,6 +210,10 @@ def stream_step(table, rates, parameters, state, work, N, L):
     work : ndarray. Holds the input at its place; the outputs of all layers are overwritten.
     N, L : rows, and lanes of the dtype.
     """
+    first = table[0, IN]
+    for k in range(first, first + N * table[0, IN_ROW]):
+        if not math.isfinite(work[k]):
+            return False
     mode = flush_denormals()
     for layer in range(table.shape[0]):
         if table[layer, KIND] == LSTM:
@@ -213,3 +221,4 @@ def stream_step(table, rates, parameters, state, work, N, L):
         else:
             dense_layer(table[layer], parameters, work, N, L)
     restore_denormals(mode)
+    return True

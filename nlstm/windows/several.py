@@ -1,0 +1,65 @@
+"""One series or several: lists, tuples, dicts and generators of arrays, frames, groups."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nlstm.arguments.numbers import as_numbers, is_arraylike
+
+__all__ = ["Several", "opened"]
+
+
+class Several(NamedTuple):
+    """Series as arrays of real numbers, NaN where they are masked.
+
+    Attributes
+    ----------
+    arrays : list of ndarray
+    names : list of str
+        What errors call them.
+    keys : list or None
+        Those of a dict.
+    listed : bool
+        Whether several came, or a list of one.
+    """
+
+    arrays: list[np.ndarray]
+    names: list[str]
+    keys: list[Any] | None
+    listed: bool
+
+
+def opened(series: Any) -> Several:
+    """Return one series, or several, as arrays.
+
+    What becomes an array by itself is one series, and a list of numbers or of lists too. A list,
+    tuple or generator of arrays is several, a dict always is; of pairs (key, series), as a group-by
+    gives them, the series are taken.
+    """
+    keys, listed = None, isinstance(series, Mapping)
+    if listed:
+        keys, series = list(series), list(series.values())
+        names = [f"series[{key!r}]" for key in keys]
+    else:
+        if not isinstance(series, list | tuple | str | bytes) and _gives_series(series):
+            series = list(series)
+        if isinstance(series, list | tuple):
+            series = [_without_key(one) for one in series]
+            listed = any(map(is_arraylike, series))
+        names = [f"series[{n}]" for n in range(len(series))] if listed else ["series"]
+    if listed and not series:
+        raise ValueError("series must hold at least one series; got none.")
+    given = series if listed else [series]
+    arrays = [as_numbers(name, one) for name, one in zip(names, given, strict=True)]
+    return Several(arrays, names, keys, listed)
+
+
+def _gives_series(series: Any) -> bool:
+    return not is_arraylike(series) and hasattr(series, "__iter__")
+
+
+def _without_key(one: Any) -> Any:
+    """Return the series of a pair (key, series)."""
+    pair = isinstance(one, tuple) and len(one) == 2 and is_arraylike(one[1])
+    return one[1] if pair and not is_arraylike(one[0]) else one
