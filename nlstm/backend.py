@@ -45,7 +45,7 @@ def set_floatx(value: str) -> None:
     """
     if value != "float32":
         raise ValueError(
-            f"The dtype of all models stays 'float32'; got {value!r}. A model takes dtype={value!r}."
+            f"The dtype of models stays 'float32'; got {value!r}, which a model takes as dtype."
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from nlstm.arguments.former import warn_former
 from nlstm.compat.places import (
+    TENSORFLOW_VERSION,
     VERSION,
     Place,
     absent,
@@ -65,7 +66,7 @@ def _version(module: str) -> str:
         own = version("nlstm")
     except PackageNotFoundError:  # run from a checkout
         own = "0"
-    return f"{'2.21.0' if module.startswith('tensorflow') else VERSION}+nlstm.{own}"
+    return f"{VERSION if 'keras' in module else TENSORFLOW_VERSION}+nlstm.{own}"
 
 
 def _stands(name: str) -> bool:

@@ -19,6 +19,7 @@ __all__ = ["Place", "absent", "former_place", "keras_place", "looked_up", "split
 
 GUIDE = "docs/coming_from_keras.md"
 VERSION = "3.15.1"  # of the Keras whose interface nlstm follows
+TENSORFLOW_VERSION = "2.21.0"
 
 
 @dataclass(frozen=True)

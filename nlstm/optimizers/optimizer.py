@@ -53,7 +53,7 @@ class Optimizer(Configured):
     """
 
     rule: str
-    former_arguments = classmethod(decayed)
+    former_arguments: Any = classmethod(decayed)
     slots: tuple[str, ...] = ()  # Keras's names of the moments; those that are None in `state` off
     initial_moment = 0.0
 

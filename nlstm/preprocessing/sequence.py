@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.former import warn_former
 from nlstm.data.py_dataset import PyDataset
 
 __all__ = ["TimeseriesGenerator", "pad_sequences"]
@@ -63,9 +64,7 @@ def pad_sequences(
         raise ValueError(f"value is a string, so dtype must be object; got {dtype!r}.")
     for number, one in enumerate(sequences):
         if not hasattr(one, "__len__"):
-            raise ValueError(
-                f"sequences must be a list of sequences; number {number} is {one!r}."
-            )
+            raise ValueError(f"sequences must be a list of sequences; number {number} is {one!r}.")
     if maxlen is None:
         maxlen = max(map(len, sequences), default=0)
     maxlen = checked_integer("maxlen", maxlen, 0)
@@ -128,6 +127,10 @@ class TimeseriesGenerator(PyDataset):
         batch_size: int = 128,
         **options: Any,
     ) -> None:
+        warn_former(
+            "Keras 3 has no TimeseriesGenerator; nlstm.windows.Windows and "
+            "timeseries_dataset_from_array do more."
+        )
         super().__init__(**options)
         if len(data) != len(targets):
             raise ValueError(
@@ -179,4 +182,6 @@ class TimeseriesGenerator(PyDataset):
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON; `kwargs` are those of `json.dumps`."""
-        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
+        return json.dumps(
+            {"class_name": type(self).__name__, "config": self.get_config()}, **kwargs
+        )

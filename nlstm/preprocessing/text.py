@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.former import check_without_effect, taken_for
+from nlstm.arguments.former import check_without_effect, taken_for, warn_former
 
 __all__ = [
     "Tokenizer",
@@ -44,7 +44,7 @@ def text_to_word_sequence(
     """
     if lower:
         text = text.lower()
-    text = text.translate(str.maketrans(dict.fromkeys(filters, split)))
+    text = text.translate({ord(one): split for one in filters})
     return [word for word in text.split(split) if word]
 
 
@@ -70,19 +70,15 @@ def hashing_trick(
     analyzer : callable, optional
         Returns the words of a text.
     """
-    number: Callable[[str], int] = hash if hash_function is None else hash_function
-    if hash_function == "md5":
-        number = _md5
-    words = text_to_word_sequence(text, filters, lower, split) if analyzer is None else None
-    return [number(word) % (n - 1) + 1 for word in words or (analyzer or _none)(text)]
+    number = _md5 if hash_function == "md5" else hash_function or hash
+    words = (
+        text_to_word_sequence(text, filters, lower, split) if analyzer is None else analyzer(text)
+    )
+    return [number(word) % (n - 1) + 1 for word in words]
 
 
 def _md5(word: str) -> int:
     return int(hashlib.md5(word.encode(), usedforsecurity=False).hexdigest(), 16)
-
-
-def _none(text: str) -> list[str]:
-    return []
 
 
 def one_hot(
@@ -148,6 +144,7 @@ class Tokenizer:
         document_count: int = 0,
         **former: Any,
     ) -> None:
+        warn_former("Keras 3 has no Tokenizer; nlstm keeps it.")
         num_words = taken_for("Tokenizer", former, "nb_words", "num_words", num_words)
         check_without_effect("Tokenizer", former)
         self.num_words, self.filters, self.lower, self.split = num_words, filters, lower, split
@@ -246,7 +243,7 @@ class Tokenizer:
         made = np.zeros((len(sequences), columns))
         for row, sequence in zip(made, sequences, strict=True):
             numbers, counts = np.unique(np.asarray(sequence, np.int64), return_counts=True)
-            inside = numbers < columns
+            inside = (numbers >= 0) & (numbers < columns)
             numbers, counts = numbers[inside], counts[inside]
             row[numbers] = self._scores(numbers, counts, len(sequence), mode)
         return made
@@ -272,7 +269,9 @@ class Tokenizer:
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON, which `tokenizer_from_json` reads."""
-        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)
+        return json.dumps(
+            {"class_name": type(self).__name__, "config": self.get_config()}, **kwargs
+        )
 
 
 def tokenizer_from_json(json_string: str) -> Tokenizer:

@@ -3,10 +3,12 @@
 from typing import Any
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.former import check_without_effect
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
 from nlstm.training.arguments import (
     BATCH_SIZE,
+    WITHOUT_EFFECT,
     check_batches,
     check_rest,
     checked_batches,
@@ -34,6 +36,7 @@ def evaluate(
     return_dict: bool = False,
     *,
     lengths: Any = None,
+    **former: Any,
 ) -> Any:
     """Return the loss, or [loss, metrics...], or all by name, on data; dropout is off.
 
@@ -44,12 +47,16 @@ def evaluate(
     steps : int, optional
         Batches to take; by default all.
     return_dict : bool, default False
+    **former
+        For old code: `workers` and the like have no effect.
 
     Returns
     -------
     float, list of float, or dict of str to float
         With several outputs: the loss, that of each output, then the metrics by name.
     """
+    if former:
+        check_without_effect("evaluate", former, *WITHOUT_EFFECT)
     rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
     steps = checked_batches("steps", steps)
     verbose = checked_verbose(verbose)

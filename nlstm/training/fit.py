@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.former import check_without_effect, taken_for
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.training.arguments import (
     BATCH_SIZE,
+    WITHOUT_EFFECT,
     as_list,
     check_batches,
     check_rest,
@@ -52,6 +54,7 @@ def fit(
     *,
     lengths: Any = None,
     validation_lengths: Any = None,
+    **former: Any,
 ) -> History:
     """Train for some epochs.
 
@@ -98,6 +101,9 @@ def fit(
     lengths, validation_lengths : array_like of int, shape (batch,), optional
         How many steps of each row count, as a mask would say it; the rest is padding. A list or
         dict where there are several inputs, with None for those without.
+    **former
+        For old code: `nb_epoch` is `epochs`; `workers`, `use_multiprocessing` and
+        `max_queue_size` have no effect.
 
     Returns
     -------
@@ -118,6 +124,9 @@ def fit(
     RuntimeWarning
         The loss has become NaN or infinite; once per fit. Or batches ran out.
     """
+    if former:
+        epochs = taken_for("fit", former, "nb_epoch", "epochs", epochs)
+        check_without_effect("fit", former, *WITHOUT_EFFECT)
     rows = checked_integer("batch_size", BATCH_SIZE if batch_size is None else batch_size, 1)
     epochs = checked_integer("epochs", epochs, 0)
     initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)
