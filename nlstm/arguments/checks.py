@@ -8,6 +8,9 @@ import numpy as np
 
 __all__ = [
     "check_weight",
+    "checked_batch_shape",
+    "checked_dtype",
+    "checked_flag",
     "checked_integer",
     "checked_number",
     "checked_rate",
@@ -27,6 +30,21 @@ def checked_integer(
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(f"{name} must {_limits(least, None, None, most)}; got {number}.")
     return number
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 will do."""
+    if isinstance(value, bool | np.bool_) or (is_number(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{name} must be True or False; got {value!r}.")
+
+
+def checked_dtype(name: str, value: Any) -> np.dtype:
+    """Return a dtype of NumPy."""
+    try:
+        return np.dtype(value)
+    except (TypeError, ValueError):
+        raise TypeError(f'{name} must be a dtype such as "float32"; got {value!r}.') from None
 
 
 def checked_size(name: str, value: Any) -> int:
@@ -94,23 +112,34 @@ def checked_rate(name: str, value: Any) -> float:
     return checked_number(name, value, 0, 1)
 
 
-def checked_shape(name: str, value: Any) -> tuple[int | None, ...]:
+def checked_shape(name: str, value: Any, known: bool = True) -> tuple[int | None, ...]:
     """Return the shape of one sample: (steps or None, features), or (features,).
 
-    (None,) is for an `Embedding`, which takes any number of indices.
+    (None,) is for an `Embedding`, which takes any number of indices. Unless the features must be
+    `known`, (None, None) and (steps, None) will do.
     """
     try:
+        if isinstance(value, str | bytes | dict | set):
+            raise TypeError
         shape = tuple(None if n is None else operator.index(n) for n in value)
     except TypeError:
         raise TypeError(
             f"{name} must be a tuple such as (steps, features); got {value!r}."
         ) from None
     wrong = [n for n in shape if n is not None and n < 1]
-    if len(shape) not in (1, 2) or wrong or (len(shape) == 2 and shape[-1] is None):
+    if len(shape) not in (1, 2) or wrong or (known and len(shape) == 2 and shape[-1] is None):
         raise ValueError(
             f"{name} must be (steps, features), steps may be None, or (features,); got {shape}."
         )
     return shape
+
+
+def checked_batch_shape(name: str, value: Any) -> tuple[int | None, ...]:
+    """Return a shape with the batch axis: (rows or None, steps or None, features) and the like."""
+    if not isinstance(value, list | tuple) or not value:
+        raise TypeError(f"{name} must be a tuple such as (None, steps, features); got {value!r}.")
+    rows = None if value[0] is None else checked_size(f"The batch size of {name}", value[0])
+    return (rows, *checked_shape(name, value[1:], known=False))
 
 
 def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:

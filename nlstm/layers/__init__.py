@@ -1,5 +1,6 @@
 """The layers of a model."""
 
+from nlstm.layers import arithmetic as _arithmetic  # noqa: F401  (what symbols do by operators)
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax

@@ -8,7 +8,7 @@ import numpy as np
 from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Operations
 from nlstm.layers.joins import concatenate, merge
-from nlstm.layers.layer import Layer, Shape
+from nlstm.layers.layer import Layer, Shape, check_unbuilt
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Bidirectional"]
@@ -139,6 +139,8 @@ class Bidirectional(Layer):
         """Make the weights of both layers."""
         states, dtype = states_and_dtype[:-1], states_and_dtype[-1]
         half = len(states) // 2
+        for layer in (self.forward_layer, self.backward_layer):
+            check_unbuilt(self, layer)
         self.forward_layer.build(ops, shape, *states[:half], dtype)
         self.backward_layer.build(ops, shape, *states[half:], dtype)
         self.parameters = []

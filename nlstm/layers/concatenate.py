@@ -6,7 +6,7 @@ from typing import Any
 from nlstm.arguments.checks import checked_integer
 from nlstm.layers.joins import concatenate
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import sample_shape, shown
+from nlstm.layers.shapes import shown
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Concatenate"]
@@ -68,7 +68,7 @@ class Concatenate(Layer):
 
     def bind(self, plan: Plan, *inputs: Tensor) -> Tensor:
         """Append a call forward and one back for each input."""
-        self.output_shape(*(sample_shape(x) for x in inputs))
+        self.output_shape(*(x.sample for x in inputs))
         along_steps = inputs[0].sequence and self._sample_axis(2) == 0
         return (concatenate_steps if along_steps else concatenate)(plan, inputs)
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_size
 from nlstm.layers.layer import Layer, Shape
-from nlstm.plan.graph import Node, Symbol
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.symbols import Node, Symbol
 
 __all__ = ["Input", "InputLayer"]
 

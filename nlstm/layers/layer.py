@@ -1,22 +1,41 @@
 """The interface of a layer: shapes, parameters, and calls bound into a plan."""
 
+import inspect
+import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight, checked_shape
-from nlstm.arguments.config import Configured
+from nlstm.arguments.checks import (
+    check_weight,
+    checked_batch_shape,
+    checked_dtype,
+    checked_flag,
+    checked_integer,
+    checked_shape,
+    checked_size,
+)
+from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.names import snake_case
+from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
-from nlstm.plan.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
+from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
 
-__all__ = ["Layer", "Shape", "StreamedLayer"]
+__all__ = ["Layer", "Shape", "StreamedLayer", "check_unbuilt"]
 
 SET_LATER = ("name", "trainable")  # since a subclass's constructor may not take them
+CHANGEABLE = {"self", "name", "trainable", "dtype", "input_shape"}
+OTHER_SHAPES = {"input_dim", "batch_shape", "batch_input_shape"}
+KERAS_METHODS = dict.fromkeys(
+    ("call", "__call__", "compute_output_shape", "compute_output_spec", "compute_mask"),
+    "nlstm runs a layer's output_shape, build and bind, and derives nothing by itself. Write "
+    "these (docs/design.md says how), or combine layers in a Model.",
+)
 
 
 class StreamedLayer(NamedTuple):
@@ -40,7 +59,51 @@ class StreamedLayer(NamedTuple):
         return self.units if self.projection is None else self.projection.shape[1]
 
 
-class Layer(Configured):
+class LayerType(type):
+    """Makes layers; takes Keras's other words for `input_shape` from all of them."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Return a layer."""
+        size = None
+        words = OTHER_SHAPES & kwargs.keys()
+        for word in words and words - cls.__signature__.parameters.keys():
+            if kwargs.get("input_shape") is not None:
+                raise TypeError(f"{cls.__name__} takes {word} or input_shape, not both.")
+            value = kwargs.pop(word)
+            if value is None:
+                continue
+            if word == "input_dim":
+                kwargs["input_shape"] = (checked_size("input_dim", value),)
+            else:
+                size, *sample = checked_batch_shape(word, value)
+                kwargs["input_shape"] = tuple(sample)
+            if word == "batch_input_shape":
+                warnings.warn(
+                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same.",
+                    DeprecationWarning,
+                    stacklevel=2,
+                )
+        made = super().__call__(*args, **kwargs)
+        if size is not None:
+            made.input_batch_size = size
+        return made
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, for help and editors."""
+        found = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return found.replace(parameters=list(found.parameters.values())[1:])
+
+
+@cache
+def _fixed(cls: type) -> frozenset[str]:
+    """Return the arguments of nlstm's constructors that cannot change once a layer is in use."""
+    own = [one for one in cls.__mro__ if own_module(one) and "__init__" in vars(one)]
+    names = [name for one in own for name in inspect.signature(one.__init__).parameters]
+    return frozenset(names) - CHANGEABLE
+
+
+class Layer(Configured, metaclass=LayerType):
     """A part of a model.
 
     Parameters
@@ -72,6 +135,8 @@ class Layer(Configured):
         in the data of an `Input` that goes straight into the layer.
     makes_sequence : bool
         Whether the output may have steps where the input has none.
+    input_batch_size : int or None
+        Rows of every batch, for the first layer of a model: see `Input`.
     taken : bool
         Whether the layer belongs to a model.
     nodes : list of Node
@@ -82,6 +147,20 @@ class Layer(Configured):
     needs_sequence = False
     index_limit: int | None = None
     makes_sequence = False
+    input_batch_size: int | None = None
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Refuse methods that would never be called."""
+        check_overrides(cls, KERAS_METHODS, ("bind", "output_shape"))
+        return super().__new__(cls, *args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        used = self.__dict__.get("nodes") or self.__dict__.get("built_shape") is not None
+        if used and name in _fixed(type(self)):
+            raise AttributeError(
+                f"{self.name} is in use, so that its {name} cannot change: make a new layer."
+            )
+        super().__setattr__(name, value)
 
     def __init__(
         self,
@@ -97,11 +176,11 @@ class Layer(Configured):
         self.name = name or snake_case(type(self).__name__)
         self.named_by_user = name is not None
         self.input_shape = (
-            None if input_shape is None else checked_shape("input_shape", input_shape)
+            None if input_shape is None else checked_shape("input_shape", input_shape, known=False)
         )
-        self.dtype = None if dtype is None else np.dtype(dtype)
-        self.seeds = SeedStream(seed)
-        self.trainable = bool(trainable)
+        self.dtype = None if dtype is None else checked_dtype("dtype", dtype)
+        self.seeds = SeedStream(None if seed is None else checked_integer("seed", seed))
+        self.trainable = checked_flag("trainable", trainable)
         self.taken = False
         self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
@@ -188,6 +267,31 @@ class Layer(Configured):
         """
         raise NotImplementedError
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, or a tuple of shapes, with the batch axis.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, or list of them
+            With the batch axis: (None, steps, features).
+        """
+        several = isinstance(input_shape, list | tuple) and any(
+            isinstance(one, list | tuple) for one in input_shape
+        )
+        given = [
+            checked_batch_shape("input_shape", one)
+            for one in (input_shape if several else [input_shape])
+        ]
+        found = shapes_of(self, [tuple(one[1:]) for one in given])
+        shapes = tuple((given[0][0], *shape) for shape in found)
+        return shapes if len(shapes) > 1 else shapes[0]
+
+    def unbuild(self) -> None:
+        """Forget the weights, as if they had never been made."""
+        self.built_shape, self.parameters = None, []
+        for part in self.parts.values():
+            part.unbuild()
+
     def build(self, ops: Operations, *shapes_and_dtype: Any) -> None:
         """Make `parameters` for inputs of some shapes; the last argument is the dtype."""
         self.built_shape = shapes_and_dtype[0]
@@ -235,3 +339,11 @@ class Layer(Configured):
     def count_params(self) -> int:
         """Return the number of weights."""
         return sum(parameter.size for parameter in self.parameters)
+
+
+def check_unbuilt(wrapper: Layer, layer: Layer) -> None:
+    """Raise if `layer` has weights already: it would lose them to a layer around it."""
+    if layer.built and not wrapper.built:
+        raise ValueError(
+            f"{wrapper.name} needs a layer of its own; {layer.name} has its weights from elsewhere."
+        )

@@ -5,7 +5,7 @@ from typing import Any
 
 from nlstm.layers.joins import choose, joined_mask, merge
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import sample_shape, shown
+from nlstm.layers.shapes import shown
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Add", "Average", "Maximum", "Merge", "Minimum", "Multiply", "Subtract"]
@@ -51,8 +51,8 @@ class Merge(Layer):
 
     def bind(self, plan: Plan, *inputs: Tensor) -> Tensor:
         """Append the merging of all inputs."""
-        shapes = {sample_shape(x) for x in inputs}
-        self.output_shape(*(sample_shape(x) for x in inputs))
+        shapes = {x.sample for x in inputs}
+        self.output_shape(*(x.sample for x in inputs))
         if len(shapes) == 1 and any(x.mask is not None for x in inputs):
             return self.bind_masked(plan, inputs)
         return self.fold(plan, inputs)

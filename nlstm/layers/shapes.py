@@ -3,14 +3,8 @@
 from typing import Any
 
 from nlstm.layers.layer import Shape
-from nlstm.plan.plan import Tensor
 
-__all__ = ["checked_flat", "checked_sequence", "sample_shape", "shown"]
-
-
-def sample_shape(x: Tensor) -> tuple[int, ...]:
-    """Return the shape of one sample of a value."""
-    return (x.steps, x.features) if x.sequence else (x.features,)
+__all__ = ["checked_flat", "checked_sequence", "shown"]
 
 
 def shown(shape: Shape) -> str:

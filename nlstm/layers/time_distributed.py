@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.kernels.operations import Operations
-from nlstm.layers.layer import Layer, Shape, StreamedLayer
+from nlstm.layers.layer import Layer, Shape, StreamedLayer, check_unbuilt
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import rows_as_steps, steps_as_rows
 from nlstm.plan.plan import Plan, Tensor
@@ -72,6 +72,7 @@ class TimeDistributed(Layer):
 
     def build(self, ops: Operations, shape: Shape, dtype: np.dtype) -> None:
         """Make the layer's weights."""
+        check_unbuilt(self, self.layer)
         self.layer.build(ops, shape[1:], dtype)
         self.parameters = self.layer.parameters
         for parameter in self.parameters:

@@ -32,8 +32,8 @@ from nlstm.network.stream import Stream, open_stream
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
-from nlstm.plan.graph import Shape, Symbol, flat_symbols
 from nlstm.plan.parameters import Parameter
+from nlstm.plan.symbols import Shape, Symbol, flat_symbols
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal

@@ -9,7 +9,7 @@ from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
-from nlstm.plan.graph import Symbol
+from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
 

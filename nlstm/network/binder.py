@@ -14,9 +14,9 @@ from nlstm.network.network import Network
 from nlstm.network.weights import Weights
 from nlstm.optimizers import Optimizer
 from nlstm.plan.cache import PlanCache
-from nlstm.plan.graph import Node
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.symbols import Node
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from nlstm.layers import Layer
 from nlstm.network.network import Network, checked_dtype
-from nlstm.plan.graph import Graph, Shape
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape
 
 __all__ = [
     "Design",

@@ -8,7 +8,8 @@ from typing import Any
 
 from nlstm.arguments.config import serialize
 from nlstm.layers import InputLayer
-from nlstm.plan.graph import Graph, Symbol, connect
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Symbol, connect
 
 __all__ = ["config_of_graph", "graph_of_config"]
 

@@ -10,7 +10,8 @@ import numpy as np
 from nlstm import kernels
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
-from nlstm.plan.graph import Graph, Shape, Symbol
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Network", "checked_dtype"]
 

@@ -19,7 +19,8 @@ from nlstm.network.design import (
     taken,
 )
 from nlstm.network.network import Network, checked_dtype
-from nlstm.plan.graph import Graph, Shape, Symbol, node_of
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape, Symbol, node_of
 
 __all__ = ["Stack"]
 

@@ -6,7 +6,8 @@ from typing import Any
 from nlstm.layers import Layer
 from nlstm.network.binder import Binder
 from nlstm.network.design import Nested
-from nlstm.plan.graph import Graph, Shape
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape
 
 __all__ = ["bytes_per_step", "graph_rows", "member_rows", "summary_lines"]
 

@@ -9,9 +9,9 @@ from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.network.network import Network
-from nlstm.plan.graph import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.plan import Call
+from nlstm.plan.symbols import Node, shapes_of
 
 __all__ = ["Weights"]
 
@@ -34,11 +34,19 @@ class Weights:
     """
 
     def __init__(self, network: Network, former: "Weights | None" = None) -> None:
-        for node in network.graph.nodes:
-            _build_layer(node, network)
         self.network = network
-        self.named = _by_name(network.labels)
-        self.homes = _housed(list(self.named.values()), network.ops, former)
+        begun: list[Any] = []
+        try:
+            for node in network.graph.nodes:
+                if not node.layer.built:
+                    begun.append(node.layer)
+                _build_layer(node, network)
+            self.named = _by_name(network.labels)
+            self.homes = _housed(list(self.named.values()), network.ops, former)
+        except BaseException:  # an interrupt too: weights are made whole or not at all
+            for layer in begun:
+                layer.unbuild()
+            raise
         self._frozen: tuple[Layer, ...] = ()
         self._mirror: tuple[ParameterBuffer, list[Call], list[Call]] | None = None
 
@@ -119,6 +127,7 @@ def _build_layer(node: Node, network: Network) -> None:
     layer, dtype = node.layer, network.dtype
     shapes = [symbol.sample for symbol in node.inputs]
     if not layer.built:
+        _check_unchanged(node)
         layer.build(network.ops, *shapes, dtype)
         return
     for parameter in layer.parameters:
@@ -131,6 +140,17 @@ def _build_layer(node: Node, network: Network) -> None:
     if takes_features and built[-1] != shapes[0][-1]:
         raise ValueError(
             f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
+        )
+
+
+def _check_unchanged(node: Node) -> None:
+    """Raise if a layer would give other shapes than when it was called."""
+    made = shapes_of(node.layer, [symbol.sample for symbol in node.inputs])
+    if made != [symbol.sample for symbol in node.outputs]:
+        raise ValueError(
+            f"{node.layer.name} was changed after it was called: it gave "
+            f"{[symbol.shape for symbol in node.outputs]} and now gives "
+            f"{[(None, *shape) for shape in made]}. Make a new layer."
         )
 
 

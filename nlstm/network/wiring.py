@@ -9,7 +9,8 @@ from nlstm.arguments.names import free_name
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
-from nlstm.plan.graph import Graph, Shape, Symbol, flat_symbols
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Shape, Symbol, flat_symbols
 
 __all__ = ["Wiring"]
 

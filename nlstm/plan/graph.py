@@ -1,142 +1,12 @@
-"""Graphs of layers: a symbol stands for a value, a node for the call of a layer that makes it."""
+"""Graphs of layers: the calls between some symbols, in an order in which they can run."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.symbols import Node, Shape, Symbol, check_mask, node_of, shapes_of
 
-__all__ = ["Graph", "Node", "Shape", "Symbol", "connect", "flat_symbols", "node_of"]
-
-Shape = tuple[int | None, ...]  # without the batch axis: (steps or None, features) or (features,)
-
-
-class GraphLayer(Protocol):
-    """A layer, as far as graphs and those who walk them know it: see `nlstm.layers.Layer`."""
-
-    name: str
-    nodes: "list[Node]"
-    parameters: list[Parameter]
-    index_limit: int | None
-    fuses_loss: bool
-    built_shape: "Shape | None"
-
-    @property
-    def built(self) -> bool:
-        """Whether the weights exist."""
-
-    @property
-    def output_shape(self) -> Callable[..., Any]:
-        """What returns the shape of one output, or of several."""
-
-    @property
-    def build(self) -> Callable[..., Any]:
-        """What makes the weights."""
-
-    @property
-    def bind(self) -> Callable[..., Any]:
-        """What appends the layer's calls to a plan."""
-
-    @property
-    def streamed(self) -> Callable[[], Any]:
-        """What returns what one time step needs."""
-
-
-class Symbol:
-    """A value that a model will compute.
-
-    Attributes
-    ----------
-    sample : tuple
-        Shape of one sample, without the batch axis.
-    node : Node
-        The call that makes it.
-    index : int
-        Its place among the node's outputs.
-    batch_size : int or None
-    """
-
-    def __init__(self, sample: Shape, node: "Node", index: int, batch_size: int | None) -> None:
-        self.sample, self.node, self.index, self.batch_size = sample, node, index, batch_size
-
-    @property
-    def shape(self) -> Shape:
-        """Shape with the batch axis, as in Keras."""
-        return (self.batch_size, *self.sample)
-
-    @property
-    def name(self) -> str:
-        """Name of the layer that makes it."""
-        return self.node.layer.name
-
-    def __repr__(self) -> str:
-        return f"<Symbol {self.name!r} of shape {self.shape}>"
-
-
-class Node:
-    """One call of a layer.
-
-    Attributes
-    ----------
-    layer : Layer
-    inputs, outputs : tuple of Symbol
-    mask : Symbol or None
-        The mask that the caller gave; else that of the first input counts.
-    """
-
-    def __init__(
-        self,
-        layer: GraphLayer,
-        inputs: Sequence[Symbol],
-        shapes: Iterable[Shape],
-        mask: Symbol | None = None,
-        batch_size: int | None = None,
-    ) -> None:
-        self.layer, self.inputs, self.mask = layer, tuple(inputs), mask
-        size = inputs[0].batch_size if inputs else batch_size
-        self.outputs = tuple(Symbol(shape, self, i, size) for i, shape in enumerate(shapes))
-
-    @property
-    def sources(self) -> tuple[Symbol, ...]:
-        """All symbols that must be there first."""
-        return self.inputs if self.mask is None else (*self.inputs, self.mask)
-
-
-def _shapes(layer: GraphLayer, samples: Sequence[Shape]) -> list[Shape]:
-    """Return the shapes of all outputs of a layer."""
-    found = layer.output_shape(*samples)
-    return list(found) if found and isinstance(found[0], tuple | list) else [found]
-
-
-def node_of(layer: GraphLayer, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Node:
-    """Return a call of `layer`; raise a ValueError if the shapes do not fit."""
-    return Node(layer, symbols, _shapes(layer, [symbol.sample for symbol in symbols]), mask)
-
-
-def connect(layer: GraphLayer, symbols: Sequence[Symbol], mask: Symbol | None = None) -> Any:
-    """Call `layer` on `symbols`, and let it know; return its one symbol or a tuple of them."""
-    for symbol in symbols if mask is None else (*symbols, mask):
-        if not isinstance(symbol, Symbol):
-            raise TypeError(
-                f"{layer.name} is called on what Input or another layer returned; got "
-                f"{type(symbol).__name__}. Arrays go to a model's predict."
-            )
-    if not symbols:
-        raise TypeError(f"{layer.name} needs an input to be called on.")
-    node = node_of(layer, symbols, mask)
-    layer.nodes.append(node)
-    return node.outputs if len(node.outputs) > 1 else node.outputs[0]
-
-
-def flat_symbols(values: Iterable[Any]) -> list[Any]:
-    """Return what is in `values` and in lists and tuples in it, in order; None is left out."""
-    found: list[Any] = []
-    for value in values:
-        if isinstance(value, list | tuple):
-            found += flat_symbols(value)
-        elif value is not None:
-            found.append(value)
-    return found
+__all__ = ["Graph"]
 
 
 class Graph:
@@ -240,7 +110,10 @@ class Graph:
         """Return the shape of every symbol for inputs of shapes `samples`."""
         found = dict(zip(self.inputs, samples, strict=True))
         for node in self.nodes:
-            made = _shapes(node.layer, [found[symbol] for symbol in node.inputs])
+            inputs = [found[symbol] for symbol in node.inputs]
+            if node.mask is not None:
+                check_mask(node.layer, inputs[0], found[node.mask])
+            made = shapes_of(node.layer, inputs)
             found.update(zip(node.outputs, made, strict=True))
         return found
 
@@ -257,6 +130,8 @@ class Graph:
         `fused` are the calls whose activation the loss takes over.
         """
         values = dict(zip(self.inputs, inputs, strict=True))
+        for limit, given in zip(self.limits, inputs, strict=True):
+            given.limit = limit
         fused = set(fused)
         for node in self.nodes:
             plan.fused = node.layer if node in fused else None
@@ -286,6 +161,7 @@ def _bind_node(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple
         made = node.layer.bind(plan, *inputs)
     else:
         first, given = inputs[0], values[node.mask]
+        check_mask(node.layer, first.sample, given.sample)
         own, first.mask = first.mask, plan.mask(first.steps, first.rows)
         plan.call(plan.ops.mask_from_values, given.value, given.sequence, first.mask)
         made = node.layer.bind(plan, *inputs)

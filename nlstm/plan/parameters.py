@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
@@ -82,7 +83,13 @@ class Parameter:
 
     def initialize(self) -> None:
         """Set the initial value."""
-        self.set(np.asarray(self._initial_value()))
+        self.set(self.initial_value())
+
+    def initial_value(self) -> np.ndarray:
+        """Return what the initializer gives."""
+        value = np.asarray(self._initial_value())
+        check_weight(f"The initial value of {self.name}", self.shape, value)
+        return value
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
@@ -109,9 +116,9 @@ class Parameter:
         assert self.home is not None
         return self.home.ops
 
-    def pack(self, value: np.ndarray) -> np.ndarray:
+    def pack(self, value: np.ndarray, dtype: np.dtype | None = None) -> np.ndarray:
         """Return an array of Keras's shape in the kernels' layout."""
-        return self._pack(np.ascontiguousarray(value, self.packed.dtype))
+        return self._pack(np.ascontiguousarray(value, dtype or self.packed.dtype))
 
     def unpack(self, packed: np.ndarray) -> np.ndarray:
         """Return a copy, in Keras's shape, of an array in the kernels' layout."""
@@ -128,7 +135,9 @@ class Parameter:
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        packed[...] = self.pack(np.asarray(self.constraint(self.unpack(packed))))
+        value = np.asarray(self.constraint(self.unpack(packed)))
+        check_weight(f"What the constraint makes of {self.name}", self.shape, value)
+        packed[...] = self.pack(value)
 
 
 class ParameterBuffer:
@@ -163,16 +172,22 @@ class ParameterBuffer:
             window = slice(start, start + math.prod(shape))
             self._windows.append((window, shape))
             kept = getattr(parameter, "packed", None)
+            packed = self.value[window].reshape(shape)
+            if kept is None:
+                ops.write(packed, parameter.pack(parameter.initial_value(), dtype))
+            else:
+                ops.copy(packed, kept)
+            start += size
+        self._take_in()  # once all values are there: an initializer may raise
+
+    def _take_in(self) -> None:
+        """Make the parameters views of the flat arrays."""
+        for parameter, (window, shape) in zip(self.parameters, self._windows, strict=True):
             parameter.packed = self.value[window].reshape(shape)
             parameter.gradient = self.gradient[window].reshape(shape)
             if parameter.home is not None:
                 parameter.home.moved = True
             parameter.home = self
-            if kept is None:
-                parameter.initialize()
-            else:
-                ops.copy(parameter.packed, kept)
-            start += size
 
     @classmethod
     def mirror(

@@ -70,6 +70,8 @@ class Tensor:
         None where no gradient is needed.
     mask : Array(uint8), shape (T, N), or None
         1 where a step counts.
+    limit : int or None
+        Where it is known of the data that they are indices below it.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Tensor:
         self.sequence = sequence
         self.gradient = gradient
         self.mask = mask
+        self.limit: int | None = None
         self.consumers = 0
         self.more_gradients: list[Array] = []
 
@@ -97,6 +100,11 @@ class Tensor:
     def rows(self) -> int:
         """N."""
         return self.value.shape[1]
+
+    @property
+    def sample(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return (self.steps, self.features) if self.sequence else (self.features,)
 
 
 class Plan:

@@ -8,7 +8,7 @@ from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data, is_pair
 from nlstm.network.design import Design
 from nlstm.network.network import Network
-from nlstm.plan.graph import Shape
+from nlstm.plan.symbols import Shape
 from nlstm.training.reader import Reader
 from nlstm.training.training import Training
 

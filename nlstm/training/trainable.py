@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.network import Network
-from nlstm.plan.graph import Shape
+from nlstm.plan.symbols import Shape
 from nlstm.training.history import History
 from nlstm.training.training import Training
 

@@ -8,7 +8,7 @@ from nlstm import Input, Model
 from nlstm.layers import LSTM, Dense, Dropout, Embedding, InputLayer
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
-from nlstm.plan.graph import Symbol
+from nlstm.plan.symbols import Symbol
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(7, 4, 2))
