@@ -33,6 +33,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "init": "embeddings_initializer",
         "W_regularizer": "embeddings_regularizer",
         "W_constraint": "embeddings_constraint",
+        "input_length": None,
     },
     "Dropout": {"p": "rate"},
     "SpatialDropout1D": {"p": "rate"},

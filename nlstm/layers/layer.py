@@ -1,7 +1,6 @@
 """The interface of a layer: shapes, parameters, and calls bound into a plan."""
 
 import inspect
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple, Self
@@ -18,6 +17,7 @@ from nlstm.arguments.checks import (
     checked_size,
 )
 from nlstm.arguments.config import Configured, own_module
+from nlstm.arguments.former import TakesFormerNames, warn_former
 from nlstm.arguments.names import snake_case
 from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
@@ -59,7 +59,7 @@ class StreamedLayer(NamedTuple):
         return self.units if self.projection is None else self.projection.shape[1]
 
 
-class LayerType(type):
+class LayerType(TakesFormerNames):
     """Makes layers; takes Keras's other words for `input_shape` from all of them."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -73,26 +73,19 @@ class LayerType(type):
             if value is None:
                 continue
             if word == "input_dim":
-                kwargs["input_shape"] = (checked_size("input_dim", value),)
+                steps = (kwargs.pop("input_length", None),) if cls.needs_sequence else ()
+                kwargs["input_shape"] = (*steps, checked_size("input_dim", value))
             else:
                 size, *sample = checked_batch_shape(word, value)
                 kwargs["input_shape"] = tuple(sample)
             if word == "batch_input_shape":
-                warnings.warn(
-                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same.",
-                    DeprecationWarning,
-                    stacklevel=2,
+                warn_former(
+                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same."
                 )
         made = super().__call__(*args, **kwargs)
         if size is not None:
             made.input_batch_size = size
         return made
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, for help and editors."""
-        found = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return found.replace(parameters=list(found.parameters.values())[1:])
 
 
 @cache

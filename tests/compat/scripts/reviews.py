@@ -19,7 +19,12 @@ model.add(LSTM(8, dropout=0.1, recurrent_dropout=0.1))
 model.add(Dense(1, activation="sigmoid"))
 model.compile(loss="binary_crossentropy", optimizer="adam", metrics=["accuracy"])
 history = model.fit(
-    x_train, labels[:100], batch_size=32, epochs=2, validation_data=(x_test, labels[100:]), verbose=0
+    x_train,
+    labels[:100],
+    batch_size=32,
+    epochs=2,
+    validation_data=(x_test, labels[100:]),
+    verbose=0,
 )
 score, accuracy = model.evaluate(x_test, labels[100:], batch_size=32, verbose=0)
 loss = history.history["loss"][-1]
