@@ -29,7 +29,7 @@ def install() -> None:
     'nlstm.layers.lstm'
     >>> nlstm.compat.uninstall()
     """
-    if any(isinstance(finder, KerasPaths) for finder in sys.meta_path):
+    if _is_installed():
         return
     _set_aside.update(_taken_out())
     sys.meta_path.insert(0, KerasPaths())
@@ -37,10 +37,16 @@ def install() -> None:
 
 def uninstall() -> None:
     """Let imports of Keras and TensorFlow give what is installed again."""
+    if not _is_installed():
+        return
     sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, KerasPaths)]
     _taken_out()
     sys.modules.update(_set_aside)
     _set_aside.clear()
+
+
+def _is_installed() -> bool:
+    return any(isinstance(finder, KerasPaths) for finder in sys.meta_path)
 
 
 def _taken_out() -> dict[str, ModuleType]:
