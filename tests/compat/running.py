@@ -9,13 +9,21 @@ import nlstm.compat
 SCRIPTS = Path(__file__).parent / "scripts"
 
 
-def run(name):
-    """Return the script's names at its end, and the messages of its DeprecationWarnings."""
+def run(name, source=None):
+    """Return the names at a script's end, and the messages of its DeprecationWarnings.
+
+    `source` is run in its place.
+    """
     nlstm.compat.install()
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", DeprecationWarning)
-            found = runpy.run_path(str(SCRIPTS / f"{name}.py"), run_name="__main__")
+            path = str(SCRIPTS / f"{name}.py")
+            if source is None:
+                found = runpy.run_path(path, run_name="__main__")
+            else:
+                found = {"__name__": "__main__"}
+                exec(compile(source, path, "exec"), found)
     finally:
         nlstm.compat.uninstall()
     places = [Path(one.filename).name for one in caught]
