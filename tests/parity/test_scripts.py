@@ -46,7 +46,7 @@ TEXTS = ["The cat sat on the mat.", "The dog -- the DOG! -- ate", "", "mat, mat;
 
 @pytest.mark.parametrize("options", [{}, {"num_words": 4}, {"oov_token": "?"},
                                      {"char_level": True},
-                                     {"num_words": 3, "oov_token": "?", "lower": False}])  # fmt: skip
+                                     {"num_words": 3, "oov_token": "?", "lower": 0}])  # fmt: skip
 def test_texts_are_numbered_as_keras_numbers_them(options):
     from keras.src.legacy.preprocessing import text as theirs
 
