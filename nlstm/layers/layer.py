@@ -73,7 +73,11 @@ class LayerType(TakesFormerNames):
             if value is None:
                 continue
             if word == "input_dim":
-                steps = (kwargs.pop("input_length", None),) if cls.needs_sequence else ()
+                steps = (
+                    (kwargs.pop("input_length", None),)
+                    if getattr(cls, "needs_sequence", False)
+                    else ()
+                )
                 kwargs["input_shape"] = (*steps, checked_size("input_dim", value))
             else:
                 size, *sample = checked_batch_shape(word, value)
@@ -92,7 +96,7 @@ class LayerType(TakesFormerNames):
 def _fixed(cls: type) -> frozenset[str]:
     """Return the arguments of nlstm's constructors that cannot change once a layer is in use."""
     own = [one for one in cls.__mro__ if own_module(one) and "__init__" in vars(one)]
-    names = [name for one in own for name in inspect.signature(one.__init__).parameters]
+    names = [name for one in own for name in inspect.signature(one.__init__).parameters]  # type: ignore[misc]
     return frozenset(names) - CHANGEABLE
 
 
