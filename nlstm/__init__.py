@@ -1,5 +1,6 @@
 """LSTMs that train fast on a CPU: Numba kernels under a Keras-like API."""
 
+import sys
 from typing import Any
 
 from nlstm import activations as activations
@@ -13,11 +14,15 @@ from nlstm import models as models
 from nlstm import optimizers as optimizers
 from nlstm import regularizers as regularizers
 from nlstm import saving as saving
+from nlstm import utils as utils
 from nlstm import windows as windows
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
+from nlstm.compat.finder import FormerPaths
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
+
+sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [
     "Input",
@@ -37,6 +42,7 @@ __all__ = [
     "saving",
     "set_num_threads",
     "set_random_seed",
+    "utils",
     "warmup",
     "windows",
 ]

@@ -1,4 +1,4 @@
-"""The command line: ``python -m nlstm demo | info | warmup``."""
+"""The command line: ``python -m nlstm demo | info | run | warmup``."""
 
 import argparse
 import platform
@@ -21,9 +21,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument(
         "command",
-        choices=["demo", "info", "warmup"],
+        choices=["demo", "info", "run", "warmup"],
         help="demo: train on real weather (demo --help has more); "
-        "info: versions, CPU, threads, cache; warmup: compile the kernels now",
+        "info: versions, CPU, threads, cache; "
+        "run: a script that imports Keras, with nlstm in its place; "
+        "warmup: compile the kernels now",
     )
     parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -31,6 +33,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         from nlstm.demo import demo
 
         demo(arguments.options)
+    elif arguments.command == "run":
+        from nlstm.compat.script import run
+
+        if not arguments.options:
+            parser.error("run needs a script: python -m nlstm run script.py [its arguments]")
+        run(arguments.options[0], arguments.options[1:])
     elif arguments.options:
         parser.error(f"{arguments.command} takes no options; got {' '.join(arguments.options)}")
     elif arguments.command == "info":

@@ -27,11 +27,13 @@ ROOMS = (
     "files",
     "callbacks models",
     "windows datasets",
-    "saving demo interop torch sklearn distributed inspection plotting",
+    "saving demo interop torch sklearn distributed inspection plotting preprocessing",
+    "utils random backend",
+    "compat",
     "__init__",
     "__main__",
 )
-DOORS = ROOMS.index("saving demo interop torch sklearn distributed inspection plotting")
+DOORS = next(level for level, rooms in enumerate(ROOMS) if "saving" in rooms.split())
 APART = {"cpu", "cuda", "shared"}  # of kernels: cpu and cuda know shared, and nobody else
 LINES = 350
 # Longer files, each with its reason.
@@ -62,6 +64,7 @@ INTERFACES = frozenset(
     "Metric Optimizer Regularizer Source".split()
 )
 FORBIDDEN_NAMES = {"core", "utils", "common", "helpers", "misc", "base"}
+KERAS_PATHS = {"utils": "scripts ask for this path of Keras's"}  # a list of names and nothing else
 COMPILERS = {"numba", "llvmlite", "cuda"}  # in kernels only
 TOP_LEVEL = {"numpy"}  # third-party modules any file may import as it is loaded
 
@@ -314,7 +317,21 @@ def forbidden_names_in(folder: Path) -> list[str]:
         path.relative_to(folder).as_posix()
         for path in sorted(folder.rglob("*"))
         if path.stem in FORBIDDEN_NAMES and (path.suffix == ".py" or path.is_dir())
+        if not (path.relative_to(folder).as_posix() in KERAS_PATHS and _only_names_in(path))
     ]
+
+
+def _only_names_in(folder: Path) -> bool:
+    """Whether a folder has one file, of imports and `__all__` alone."""
+    files = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    if files != [folder / "__init__.py"]:
+        return False
+    text, *rest = ast.parse(files[0].read_text(encoding="utf-8")).body
+    return isinstance(text, ast.Expr) and all(
+        isinstance(node, ast.ImportFrom)
+        or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        for node in rest
+    )
 
 
 def project_dependencies() -> set[str]:
@@ -518,3 +535,16 @@ def test_crowded_functions_are_found(tmp_path):
 def test_forbidden_names_are_found(tmp_path):
     package = house(tmp_path, **{"layers/utils": "", "core/lstm": "", "database": ""})
     assert forbidden_names_in(package) == ["core", "layers/utils.py"]
+
+
+@pytest.mark.parametrize(
+    "files, found",
+    [
+        ({"utils/__init__": '"""Names."""\nfrom a import b\n__all__ = ["b"]\n'}, []),
+        ({"utils/__init__": '"""Names."""\ndef b(): ...\n'}, ["utils"]),
+        ({"utils/__init__": '"""Names."""\n', "utils/more": ""}, ["utils"]),
+        ({"utils": '"""Names."""\n'}, ["utils.py"]),
+    ],
+)
+def test_a_path_of_keras_may_hold_names_alone(tmp_path, files, found):
+    assert forbidden_names_in(house(tmp_path, **files)) == found

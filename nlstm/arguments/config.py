@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.names import unknown_name
 
 __all__ = ["Configured", "deserialize", "dumps", "loads", "own_module", "register", "serialize"]
@@ -34,7 +35,7 @@ def own_module(thing: Any) -> str | None:
     return ".".join(parts[:2]) if parts[0] == "nlstm" else None
 
 
-class Configured:
+class Configured(metaclass=TakesFormerNames):
     """A mixin: the arguments given to the constructor come back from `get_config`.
 
     Works for subclasses too: what is remembered is what the outermost constructor got.

@@ -8,7 +8,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer
 
-__all__ = ["SeedStream", "set_random_seed"]
+__all__ = ["SeedStream", "seed_streams", "set_random_seed"]
 
 
 class _Process:
@@ -42,7 +42,12 @@ def set_random_seed(seed: int) -> None:
         raise ValueError(f"seed must be from 0 to 2**32 - 1; got {number}.")
     random.seed(number)
     np.random.seed(number)  # noqa: NPY002  (users' own code draws from it)
-    _Process.seed = number
+    seed_streams(number)
+
+
+def seed_streams(seed: int) -> None:
+    """Seed what nlstm draws, and nothing else."""
+    _Process.seed = seed
     _Process.streams = 0
 
 

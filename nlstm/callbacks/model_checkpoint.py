@@ -7,6 +7,7 @@ from typing import Any
 
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
 from nlstm.callbacks.monitor import Monitor
+from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Logs
 
 __all__ = ["ModelCheckpoint"]
@@ -91,7 +92,7 @@ class ModelCheckpoint(Monitor):
     def _path(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> str:
         places = {"epoch": epoch + 1} if batch is None else {"epoch": epoch + 1, "batch": batch + 1}
         try:
-            return self.filepath.format(**(places | logs))
+            return self.filepath.format_map(EpochLogs(places | logs))
         except KeyError as error:
             raise KeyError(
                 f"filepath of ModelCheckpoint is {self.filepath!r}, but {error} is not among "

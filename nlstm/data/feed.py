@@ -24,7 +24,7 @@ def is_batches(x: Any) -> bool:
 
 
 def _is_indexed(x: Any) -> bool:
-    return hasattr(x, "__getitem__") and hasattr(x, "__len__")
+    return hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches"))
 
 
 def number_of_batches(x: Any) -> int | None:

@@ -1,17 +1,16 @@
 """How layers are made from the words that users write."""
 
-import inspect
-import warnings
 from typing import Any
 
 from nlstm.arguments.checks import checked_batch_shape, checked_size
+from nlstm.arguments.former import TakesFormerNames, warn_former
 
 __all__ = ["LayerType"]
 
 OTHER_SHAPES = {"input_dim", "batch_shape", "batch_input_shape"}
 
 
-class LayerType(type):
+class LayerType(TakesFormerNames):
     """Makes layers; takes Keras's other words for `input_shape` from all of them."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -25,23 +24,20 @@ class LayerType(type):
             if value is None:
                 continue
             if word == "input_dim":
-                kwargs["input_shape"] = (checked_size("input_dim", value),)
+                steps = (
+                    (kwargs.pop("input_length", None),)
+                    if getattr(cls, "needs_sequence", False)
+                    else ()
+                )
+                kwargs["input_shape"] = (*steps, checked_size("input_dim", value))
             else:
                 size, *sample = checked_batch_shape(word, value)
                 kwargs["input_shape"] = tuple(sample)
             if word == "batch_input_shape":
-                warnings.warn(
-                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same.",
-                    DeprecationWarning,
-                    stacklevel=2,
+                warn_former(
+                    "batch_input_shape is a name of Keras 2; Input(batch_shape=...) says the same."
                 )
         made = super().__call__(*args, **kwargs)
         if size is not None:
             made.input_batch_size = size
         return made
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """That of the constructor, for help and editors."""
-        found = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return found.replace(parameters=list(found.parameters.values())[1:])

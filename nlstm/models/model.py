@@ -18,6 +18,14 @@ from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.metrics import Metric
+from nlstm.models.former import (
+    evaluate_generator,
+    fit_generator,
+    predict_classes,
+    predict_generator,
+    predict_proba,
+    reset_states,
+)
 from nlstm.network import summary
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
@@ -291,6 +299,9 @@ class Model(Configured):
     fit, train_on_batch = fit, train_on_batch
     evaluate, test_on_batch = evaluate, test_on_batch
     predict, predict_on_batch = predict, predict_on_batch
+    fit_generator, evaluate_generator = fit_generator, evaluate_generator
+    predict_generator, predict_classes = predict_generator, predict_classes
+    predict_proba, reset_states = predict_proba, reset_states
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`, as JSON can hold them; None before it."""

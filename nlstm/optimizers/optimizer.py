@@ -8,8 +8,10 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
+from nlstm.arguments.former import former_name
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
+from nlstm.optimizers.former import decayed
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.state import Waiting, check_fit
@@ -51,6 +53,7 @@ class Optimizer(Configured):
     """
 
     rule: str
+    former_arguments: Any = classmethod(decayed)
     slots: tuple[str, ...] = ()  # Keras's names of the moments; those that are None in `state` off
     initial_moment = 0.0
 
@@ -113,6 +116,8 @@ class Optimizer(Configured):
                 "give the optimizer a number instead."
             )
         self._set_rate(value)
+
+    lr = former_name("optimizers", "lr", "learning_rate")
 
     def _set_rate(self, value: Any) -> None:
         self._schedule = value if callable(value) else None

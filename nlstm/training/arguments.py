@@ -14,6 +14,7 @@ from nlstm.training.training import Training
 
 __all__ = [
     "BATCH_SIZE",
+    "WITHOUT_EFFECT",
     "as_list",
     "check_batches",
     "check_rest",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 BATCH_SIZE = 32  # Keras's default
+WITHOUT_EFFECT = "workers", "use_multiprocessing", "max_queue_size"  # which Keras 2 took
 
 
 def checked_batches(name: str, value: Any) -> int | None:

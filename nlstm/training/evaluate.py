@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from nlstm.arguments.former import check_without_effect
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
 from nlstm.training.arguments import (
+    WITHOUT_EFFECT,
     check_batches,
     check_rest,
     checked_batches,
@@ -33,6 +35,7 @@ def evaluate(
     return_dict: bool = False,
     *,
     lengths: Any = None,
+    **former: Any,
 ) -> Any:
     """Return the loss, or [loss, metrics...], or all by name, on data; dropout is off.
 
@@ -43,12 +46,16 @@ def evaluate(
     steps : int, optional
         Batches to take; by default all.
     return_dict : bool, default False
+    **former
+        For old code: `workers` and the like have no effect.
 
     Returns
     -------
     float, list of float, or dict of str to float
         With several outputs: the loss, that of each output, then the metrics by name.
     """
+    if former:
+        check_without_effect("evaluate", former, *WITHOUT_EFFECT)
     steps = checked_batches("steps", steps)
     checked_rows("batch_size", batch_size, None, 1)
     verbose = checked_verbose(verbose)

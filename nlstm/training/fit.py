@@ -6,10 +6,12 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.former import check_without_effect, taken_for
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.network.binder import Binder
 from nlstm.training.arguments import (
+    WITHOUT_EFFECT,
     as_list,
     check_batches,
     check_rest,
@@ -55,6 +57,7 @@ def fit(
     *,
     lengths: Any = None,
     validation_lengths: Any = None,
+    **former: Any,
 ) -> History:
     """Train for some epochs.
 
@@ -102,6 +105,9 @@ def fit(
     lengths, validation_lengths : array_like of int, shape (batch,), optional
         How many steps of each row count, as a mask would say it; the rest is padding. A list or
         dict where there are several inputs, with None for those without.
+    **former
+        For old code: `nb_epoch` is `epochs`; `workers`, `use_multiprocessing` and
+        `max_queue_size` have no effect.
 
     Returns
     -------
@@ -125,6 +131,9 @@ def fit(
     UserWarning
         There are no weights to train, so that fit evaluates.
     """
+    if former:
+        epochs = taken_for("fit", former, "nb_epoch", "epochs", epochs)
+        check_without_effect("fit", former, *WITHOUT_EFFECT)
     checked_rows("batch_size", batch_size, None, 1)
     epochs = checked_integer("epochs", epochs, 0)
     initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["History"]
@@ -20,7 +21,7 @@ class History(Callback):
     """
 
     def __init__(self) -> None:
-        self.history: dict[str, list[float]] = {}
+        self.history: dict[str, list[float]] = EpochLogs()
         self.epoch: list[int] = []
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -39,5 +40,6 @@ class History(Callback):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Put the lists back."""
-        self.history = {name: list(values) for name, values in state["history"].items()}
+        lists = {name: list(values) for name, values in state["history"].items()}
+        self.history = EpochLogs(lists)
         self.epoch = list(state["epoch"])

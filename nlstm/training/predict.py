@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.former import check_without_effect
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.network import Network
-from nlstm.training.arguments import check_batches, check_rest, checked_batches, checked_rows
+from nlstm.training.arguments import (
+    WITHOUT_EFFECT,
+    check_batches,
+    check_rest,
+    checked_batches,
+    checked_rows,
+)
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress, checked_verbose
@@ -33,6 +40,7 @@ def predict(
     callbacks: Any = None,
     *,
     lengths: Any = None,
+    **former: Any,
 ) -> Any:
     """Return the model's outputs; dropout is off.
 
@@ -50,6 +58,8 @@ def predict(
     callbacks : list of Callback, optional
     lengths : array_like of int, optional
         As in `fit`.
+    **former
+        For old code: `workers` and the like have no effect.
 
     Returns
     -------
@@ -61,6 +71,8 @@ def predict(
     ValueError
         `x` does not fit the model, or the model has no weights yet.
     """
+    if former:
+        check_without_effect("predict", former, *WITHOUT_EFFECT)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
     if is_batches(x):

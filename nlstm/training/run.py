@@ -11,6 +11,7 @@ from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.network.binder import Bench, Binder
+from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.feeds import Ready, Steps, array_feed
 from nlstm.training.goal import Goal
 from nlstm.training.hooks import CallbackList
@@ -137,7 +138,7 @@ class Run:
         is_due: Callable[[int], bool],
     ) -> None:
         """Train until epoch `epochs`, or until a callback or the data end it."""
-        hooks, model_logs, warned = self.hooks, dict[str, float](), False
+        hooks, model_logs, warned = self.hooks, EpochLogs(), False
         self.feed, self.resume = feed, (initial_epoch, 0)
         hooks.call("on_train_begin", {})
         initial_epoch, first = self.resume
@@ -150,7 +151,7 @@ class Run:
                     _warn_of_no_batches(epoch)
                     break
                 progress.steps = count
-                model_logs = self.logs()
+                model_logs = EpochLogs(self.logs())
                 if not (warned or math.isfinite(model_logs["loss"])):
                     self.warn_of_loss(model_logs["loss"], epoch)
                     warned = True

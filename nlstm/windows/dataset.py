@@ -1,5 +1,7 @@
 """Keras's `timeseries_dataset_from_array`, in NumPy."""
 
+import copy
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.numbers import as_array
+from nlstm.data.batch import Batch
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
 
@@ -50,7 +53,8 @@ def timeseries_dataset_from_array(
     Returns
     -------
     TimeseriesDataset
-        To be iterated over any number of times; batches are (x, y), or x without targets.
+        To be iterated over any number of times; batches are (x, y), or x without targets, of arrays
+        that have `numpy()` too.
 
     Raises
     ------
@@ -126,13 +130,18 @@ class TimeseriesDataset:
         self._series, self._targets = series, targets
         self._starts, self._span = starts, span
         self.batch_size = batch_size
+        self._most: int | None = None  # batches of a pass
         self._random = np.random.default_rng(seed) if shuffle else None
 
     def __len__(self) -> int:
         """Return the number of batches of a pass, the last and smaller one included."""
-        return math.ceil(self._starts.size / (self.batch_size or 1))
+        whole = math.ceil(self._starts.size / (self.batch_size or 1))
+        return whole if self._most is None else min(whole, self._most)
 
     def __iter__(self) -> Iterator[Any]:
+        return itertools.islice(self._batches(), self._most)
+
+    def _batches(self) -> Iterator[Any]:
         starts = self._starts
         if self._random is not None:
             starts = self._random.permutation(starts)
@@ -143,6 +152,13 @@ class TimeseriesDataset:
         for first in range(0, starts.size, self.batch_size):
             yield self._cut(starts[first : first + self.batch_size])
 
+    def take(self, count: int) -> "TimeseriesDataset":
+        """Return the first `count` batches of each pass as a set of their own; -1 for all."""
+        count = checked_integer("count", count, -1)
+        taken = copy.copy(self)
+        taken._most = self._most if count < 0 else min(count, len(self))
+        return taken
+
     def _cut(self, starts: np.ndarray) -> Any:
-        x = self._series[starts[..., None] + self._span]
-        return x if self._targets is None else (x, self._targets[starts])
+        x = self._series[starts[..., None] + self._span].view(Batch)
+        return x if self._targets is None else (x, self._targets[starts].view(Batch))

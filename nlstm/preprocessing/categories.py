@@ -1,0 +1,75 @@
+"""Classes as rows of zeros and a one, and rows made of one length."""
+
+from typing import Any
+
+import numpy as np
+
+from nlstm.arguments.checks import checked_integer
+
+__all__ = ["normalize", "to_categorical"]
+
+
+def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float64) -> np.ndarray:
+    """Return a row of zeros and a one for each class.
+
+    Parameters
+    ----------
+    x : array_like of int
+        Classes from 0; a last axis of length 1 is dropped.
+    num_classes : int, optional
+        By default the largest class and one.
+    dtype : str or dtype, default float64
+
+    Returns
+    -------
+    ndarray, shape (*x.shape, num_classes)
+
+    Raises
+    ------
+    ValueError
+        A class is no whole number from 0 to below `num_classes`.
+
+    Notes
+    -----
+    With loss="sparse_categorical_crossentropy" the classes themselves will do.
+
+    Examples
+    --------
+    >>> to_categorical([2, 0], num_classes=3)
+    array([[0., 0., 1.],
+           [1., 0., 0.]])
+    """
+    given = np.asarray(x)
+    if given.dtype.kind not in "fiub":
+        given = given.astype(np.float64)  # strings of digits, as Keras takes them
+    classes = given.astype(np.int64)
+    if classes.ndim > 1 and classes.shape[-1] == 1:
+        classes = classes[..., 0]
+    if not classes.size and not num_classes:
+        raise ValueError("to_categorical needs num_classes where x is empty.")
+    count = (
+        int(classes.max()) + 1
+        if not num_classes
+        else checked_integer("num_classes", num_classes, 1)
+    )
+    if classes.size and not 0 <= classes.min() <= classes.max() < count:
+        wrong = classes.min() if classes.min() < 0 else classes.max()
+        raise ValueError(f"x must have classes from 0 to {count - 1}; got {wrong}.")
+    made = np.zeros((classes.size, count), dtype)
+    made[np.arange(classes.size), classes.ravel()] = 1
+    return made.reshape(*classes.shape, count)
+
+
+def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
+    """Return `x` divided by its norm along an axis; where that is 0, `x` as it is.
+
+    Parameters
+    ----------
+    x : array_like
+    axis : int, default -1
+    order : float, default 2
+        Of the norm.
+    """
+    array = np.asarray(x)
+    norm = np.linalg.norm(array, order, axis, keepdims=True)
+    return array / np.where(norm == 0, 1, norm)
