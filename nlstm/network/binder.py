@@ -186,6 +186,12 @@ class Binder:
         size, _ = self._plan_cache().measure(rows, steps, True, bind)
         return size * self.network.dtype.itemsize
 
+    def serves(self, training: Trained) -> bool:
+        """Whether the optimizer has moments for the weights here, and not for another model's."""
+        optimizer = training.optimizer
+        trained = self.weights.trained(training.frozen).values()
+        return optimizer is not None and optimizer.has_moments_for(trained)
+
     def optimized(self, training: Trained) -> ParameterBuffer:
         """Return what the optimizer changes, once it has its moments."""
         self._update(training)
