@@ -36,6 +36,11 @@ class StreamedLayer(NamedTuple):
     projection: Parameter | None = None
 
     @property
+    def parameters(self) -> list[Parameter]:
+        """The weights."""
+        return [one for one in self if isinstance(one, Parameter)]
+
+    @property
     def outputs(self) -> int:
         """Features that come out."""
         return self.units if self.projection is None else self.projection.shape[1]

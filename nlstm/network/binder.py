@@ -1,7 +1,7 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -118,6 +118,10 @@ class Binder:
         self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
         self._updates: tuple[Trained, list[Call], list[Call]] | None = None
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse: plans hold views, which a copy would not have."""
+        raise TypeError("A Binder cannot be copied or pickled: copy the model.")
 
     def bench(self, training: Trained) -> "Loan":
         """Lend a bench for as long as a with statement lasts; several write different memory."""

@@ -109,22 +109,23 @@ class Parameter:
 
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
-        return self.unpack(self._ops.to_host(self.packed))
+        return self.unpack(self.ops.to_host(self.packed))
 
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
-        return self.unpack(self._ops.to_host(self.gradient))
+        return self.unpack(self.ops.to_host(self.gradient))
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self._ops.write(self.packed, self.pack(value))
+        self.ops.write(self.packed, self.pack(value))
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
-        return bool(np.isfinite(self._ops.to_host(self.packed)).all())
+        return bool(np.isfinite(self.ops.to_host(self.packed)).all())
 
     @property
-    def _ops(self) -> Operations:
+    def ops(self) -> Operations:
+        """What holds them."""
         assert self.home is not None
         return self.home.ops
 
@@ -231,18 +232,13 @@ class ParameterBuffer:
 
         What lay in one place before it was copied comes together too.
         """
-        fresh = [one for one in parameters if one.home is None or one.home.alone]
+        fresh = {one for one in parameters if one.home is None or one.home.alone}
         if fresh:
             places = set[Place]().union(*(one.home.former for one in fresh if one.home))
-            own = set(parameters)
-            together = [
-                one
-                for one in parameters
-                if one.home is None
-                or one.home.alone
-                or (places & one.home.former and own.issuperset(one.home.parameters))
-            ]
-            cls(together, ops, places=places)
+            near = {one.home for one in parameters if one.home and places & one.home.former}
+            moved = fresh.union(*(home.parameters for home in near))
+            together = [one for one in parameters if one in moved]
+            cls([*together, *(moved - set(together))], ops, places=places)
         homes = {id(one.home): one.home for one in parameters if one.home is not None}
         return list(homes.values()) or [cls([], ops)]
 
