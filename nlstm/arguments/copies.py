@@ -101,7 +101,5 @@ def plain_arguments(constructor: Any, given: tuple[Any, Any], owner: str) -> tup
     if constructor is not object.__init__:
         names = list(inspect.signature(constructor).parameters)[1:]
     names += ["an argument"] * len(args)  # those of *args
-    placed = [
-        _guarded(one, f"{name} of {owner}") for one, name in zip(args, names, strict=False)
-    ]
+    placed = [_guarded(one, f"{name} of {owner}") for one, name in zip(args, names, strict=False)]
     return tuple(placed), plain_state(kwargs, owner)

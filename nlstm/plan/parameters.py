@@ -82,7 +82,9 @@ class Parameter:
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Go with the layer: what holds a weight of a model still does in a copy of both."""
         if self.owner is None:
-            raise TypeError(f"The weight {self.name!r} cannot be copied or pickled without a layer.")
+            raise TypeError(
+                f"The weight {self.name!r} cannot be copied or pickled without a layer."
+            )
         return _weight_of, self.owner
 
     def __copy__(self) -> Self:
