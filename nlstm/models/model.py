@@ -54,10 +54,10 @@ class Model(Configured):
     Models share the weights of the layers that they share. A model is called like a layer: it puts
     its layers behind other symbols.
 
-    `copy.copy`, `copy.deepcopy` and pickles give a model of its own that predicts the same and whose
-    fit goes on bit for bit. They hold layers, losses, metrics and callbacks as objects, so lambdas
-    go through deepcopy and cloudpickle; an error names what pickle cannot take. Models that are
-    copied or pickled together, in a tuple or dict, still share what they shared.
+    `copy.copy`, `copy.deepcopy` and pickles give a model of its own that predicts the same and
+    whose fit goes on bit for bit. Layers, losses, metrics and callbacks go as the objects that they
+    are, so lambdas go through deepcopy and cloudpickle; pickle's error names them. Models that are
+    copied or pickled together, as in a tuple, still share what they shared.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.network.network import Network
 from nlstm.network.weights import Weights
-from nlstm.optimizers import Optimizer
+from nlstm.optimizers import Optimizer, copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.graph import Node
 from nlstm.plan.parameters import ParameterBuffer
@@ -194,7 +194,7 @@ class Binder:
         """Whether the optimizer has moments for the weights here, and not for another model's."""
         optimizer = training.optimizer
         trained = self.weights.trained(training.frozen).values()
-        return optimizer is not None and optimizer.has_moments_for(trained)
+        return optimizer is not None and copying.trains(optimizer, trained)
 
     def optimized(self, training: Trained) -> ParameterBuffer:
         """Return what the optimizer changes, once it has its moments."""

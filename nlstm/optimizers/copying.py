@@ -12,7 +12,7 @@ from nlstm.optimizers.sparing import Sparing
 from nlstm.optimizers.state import Waiting
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
-__all__ = ["is_of", "state_of"]
+__all__ = ["is_of", "state_of", "trains"]
 
 STAY_BEHIND = frozenset({"state", "_average", "_sums", "_buffer"})
 
@@ -48,6 +48,11 @@ def state_of(optimizer: Copied) -> dict[str, Any]:
 def is_of(buffer: ParameterBuffer, weights: Iterable[Parameter]) -> bool:
     """Whether a buffer is, or was, that of some weights or of their mirrors."""
     return [one.original for one in buffer.parameters] == [one.original for one in weights]
+
+
+def trains(optimizer: Copied, weights: Iterable[Parameter]) -> bool:
+    """Whether an optimizer has moments for some weights."""
+    return optimizer._buffer is not None and is_of(optimizer._buffer, weights)
 
 
 def _is_cell(value: Any) -> bool:

@@ -234,10 +234,6 @@ class Optimizer(Configured):
             found, self._waiting = self.variables(), None
             self.set_variables(found)
 
-    def has_moments_for(self, weights: Iterable[Parameter]) -> bool:
-        """Whether it trains these weights."""
-        return self._buffer is not None and is_of(self._buffer, weights)
-
     def active_slots(self) -> tuple[str, ...]:
         """Return the names of the moments that these settings need."""
         return self.slots

@@ -1,4 +1,4 @@
-"""Copies and pickles of models: equal predictions, a fit that goes on bit for bit, nothing shared."""
+"""Copies of models: equal predictions, a fit that goes on bit for bit, nothing shared."""
 
 import copy
 import pickle
