@@ -8,12 +8,13 @@ import joblib
 import numpy as np
 import pytest
 
-from tests.models.worker import large_data, model_of, one_thread, work
+from tests.models.worker import large_data, model_of, work
 
 SECONDS = 120
-# What a child does first. A forked one must not take more threads than one: GNU OpenMP, which the
-# parent has used, would kill it.
-FIRST = {"fork": one_thread, "spawn": None, "forkserver": None}
+# Enable them when a forked child works on one thread by itself (os.register_at_fork): GNU OpenMP
+# kills a child of a process that has used it, and `set_num_threads(1)` in the child is too late.
+FORKED = pytest.mark.skip(reason="GNU OpenMP kills forked children of a process that has used it")
+FORKS = {name: pytest.param(name, marks=FORKED) for name in ("fork", "multiprocessing")}
 
 
 @pytest.fixture(scope="module")
@@ -34,28 +35,18 @@ def shown(found):
     return predicted, step, history.history, weights
 
 
-@pytest.mark.parametrize(
-    "method",
-    [
-        # Enable it when a forked child works on one thread by itself (os.register_at_fork).
-        pytest.param("fork", marks=pytest.mark.skip(reason="GNU OpenMP kills forked children")),
-        "spawn",
-        "forkserver",
-    ],
-)
+@pytest.mark.parametrize("method", [FORKS["fork"], "spawn", "forkserver"])
 def test_executors(method, model, expected):
     before = [weight.tobytes() for weight in model.get_weights()]
-    options = {"mp_context": get_context(method), "initializer": FIRST[method]}
-    with ProcessPoolExecutor(1, **options) as pool:
+    with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
         assert shown(pool.submit(work, model, *large_data()).result(SECONDS)) == expected
     assert [weight.tobytes() for weight in model.get_weights()] == before
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.parametrize("backend", ["loky", "threading", FORKS["multiprocessing"]])
 def test_joblib(backend, model, expected):
     x, y = large_data()
-    kwargs = {"initializer": one_thread} if backend == "multiprocessing" else {}
-    with joblib.parallel_config(backend, n_jobs=2, **kwargs):
+    with joblib.parallel_config(backend, n_jobs=2):
         # Threads are given the model itself, so each takes a copy.
         twins = [copy.deepcopy(model) for _ in range(2)]
         jobs = (joblib.delayed(work)(one, x, y) for one in twins)

@@ -6,12 +6,7 @@ import nlstm
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
 
-__all__ = ["large_data", "model_of", "one_thread", "work"]
-
-
-def one_thread():
-    """Take one thread: GNU OpenMP kills a forked child that takes more."""
-    nlstm.set_num_threads(1)
+__all__ = ["large_data", "model_of", "work"]
 
 
 def model_of():
