@@ -12,7 +12,7 @@ from tests.models.worker import large_data, model_of, work
 
 SECONDS = 120
 # Enable them when a forked child works on one thread by itself (os.register_at_fork): GNU OpenMP
-# kills a child of a process that has used it, and `set_num_threads(1)` in the child is too late.
+# kills a child of a process that has used it; `nlstm.set_num_threads(1)` in the child did not help.
 FORKED = pytest.mark.skip(reason="GNU OpenMP kills forked children of a process that has used it")
 FORKS = {name: pytest.param(name, marks=FORKED) for name in ("fork", "multiprocessing")}
 
