@@ -563,3 +563,14 @@ def test_what_is_bound_does_not_travel():
         for way in (copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match="cannot be copied or pickled: copy the"):
                 way(inside)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_averages_are_shown_in_a_copy_before_it_is_trained(way):
+    model = stack(LSTM(3), optimizer=optimizers.Adam(0.1, use_ema=True, ema_momentum=0.5))
+    for _ in range(3):
+        model.train_on_batch(X, Y)
+    swapped = {"callbacks": [callbacks.SwapEMAWeights()], "verbose": 0}
+    twin = TWINS[way](model)
+    assert model.evaluate(X, Y, **swapped) == twin.evaluate(X, Y, **swapped)
+    assert weights_of(twin) == weights_of(model)
