@@ -4,7 +4,8 @@ import os
 from typing import Any
 
 from nlstm.models import Model
-from nlstm.plan.graph import Graph, Node
+from nlstm.plan.graph import Graph
+from nlstm.plan.symbols import Node
 
 __all__ = ["plot_model"]
 

@@ -4,7 +4,7 @@ import os
 import weakref
 from collections.abc import Sequence
 from threading import RLock
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from nlstm.losses import Loss
 from nlstm.network.network import Network
 from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
-from nlstm.optimizers import Optimizer
+from nlstm.optimizers import Optimizer, copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
@@ -129,6 +129,10 @@ class Binder:
         self._binding = RLock()  # layers, weights and optimizer are bound by one thread at a time
         _binders.add(self)
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse: plans hold views, which a copy would not have."""
+        raise TypeError("A Binder cannot be copied or pickled: copy the model.")
+
     def bench(self, training: Trained, alone: bool = False) -> "Loan":
         """Lend a bench for as long as a with statement lasts; several write different memory.
 
@@ -207,6 +211,12 @@ class Binder:
 
         size, _ = self._plan_cache().measure(rows, steps, True, bind)
         return size * self.network.dtype.itemsize
+
+    def serves(self, training: Trained) -> bool:
+        """Whether the optimizer has moments for the weights here, and not for another model's."""
+        optimizer = training.optimizer
+        trained = self.weights.trained(training.frozen).values()
+        return optimizer is not None and copying.trains(optimizer, trained)
 
     def optimized(self, training: Trained) -> ParameterBuffer:
         """Return what the optimizer changes, once it has its moments."""
