@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
@@ -92,6 +93,13 @@ class Parameter:
         """Return a copy in Keras's shape."""
         return self.unpack(self._ops.to_host(self.packed))
 
+    def numpy(self) -> np.ndarray:
+        """Return a copy in Keras's shape."""
+        return self.get()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.get(), dtype)
+
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
         return self.unpack(self._ops.to_host(self.gradient))
@@ -128,7 +136,9 @@ class Parameter:
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        packed[...] = self.pack(np.asarray(self.constraint(self.unpack(packed))))
+        found = np.asarray(self.constraint(self.unpack(packed)))
+        check_weight(f"what the constraint makes of {self.name}", self.shape, found)
+        packed[...] = self.pack(found)
 
 
 class ParameterBuffer:
