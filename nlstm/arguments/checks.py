@@ -1,5 +1,6 @@
 """One check for each kind of argument: it returns the value, or raises an error that names it."""
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
