@@ -100,7 +100,7 @@ class _Share(KernelMetric):
     ) -> None:
         super().__init__(dtype, name)
         self.thresholds, self._cuts = thresholds, Cuts(thresholds, 0.5 if top_k is None else -1e10)
-        self.top_k = None if top_k is None else checked_integer("top_k", top_k, 1)
+        self.top_k = None if top_k is None else checked_integer("top_k", top_k, 1, 2**31)
         self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
         self.by_element = top_k is None and class_id is None
 
@@ -213,7 +213,7 @@ class AUC(KernelMetric):
             None if thresholds is None else sorted(checked_numbers("thresholds", thresholds))
         )
         if self.thresholds is None:
-            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2)
+            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2, 1_000_000)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
         elif self.thresholds and not 0 <= self.thresholds[0] <= self.thresholds[-1] <= 1:
             raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")

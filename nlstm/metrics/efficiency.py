@@ -52,7 +52,7 @@ class R2Score(_Moments):
         if class_aggregation is not None:
             checked_choice("class_aggregation", class_aggregation, AGGREGATIONS)
         self.class_aggregation = class_aggregation
-        self.num_regressors = checked_integer("num_regressors", num_regressors, 0)
+        self.num_regressors = checked_integer("num_regressors", num_regressors, 0, 2**31)
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the score, or the scores."""

@@ -306,7 +306,7 @@ class TopKCategoricalAccuracy(_KernelMean):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.k = checked_integer("k", k, 1)
+        self.k = checked_integer("k", k, 1, 2**31)
         self.setting = float(self.k)
 
 
@@ -319,5 +319,5 @@ class SparseTopKCategoricalAccuracy(_KernelMean):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.k = checked_integer("k", k, 1)
+        self.k = checked_integer("k", k, 1, 2**31)
         self.setting = float(self.k)

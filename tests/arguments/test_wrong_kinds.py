@@ -101,7 +101,7 @@ def names_itself(error, argument):
     return argument.replace("_", " ") in shown
 
 
-@pytest.mark.filterwarnings("ignore:overflow|ignore:invalid|ignore:divide")
+@pytest.mark.filterwarnings("ignore:(overflow|invalid|divide)")
 @pytest.mark.parametrize("cls", sorted(CLASSES, key=lambda cls: cls.__module__ + cls.__name__))
 def test_wrong_kinds_are_named(cls):
     found = parameters(cls)
