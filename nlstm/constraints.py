@@ -25,8 +25,8 @@ class Constraint(Configured):
 
 def _checked_axis(axis: Any) -> Axis:
     if isinstance(axis, tuple | list):
-        return tuple(checked_integer("axis", one) for one in axis)
-    return checked_integer("axis", axis)
+        return tuple(checked_integer("axis", one, -8, 7) for one in axis)
+    return checked_integer("axis", axis, -8, 7)
 
 
 def _lengths(w: np.ndarray, axis: Axis) -> np.ndarray:
@@ -97,7 +97,9 @@ class MinMaxNorm(Constraint):
         axis: Axis = 0,
     ) -> None:
         self.min_value = checked_number("min_value", min_value, 0)
-        self.max_value = checked_number("max_value", max_value, self.min_value)
+        self.max_value = checked_number("max_value", max_value, 0)
+        if self.min_value > self.max_value:
+            raise ValueError(f"min_value {min_value} is above max_value {max_value}.")
         self.rate, self.axis = checked_number("rate", rate), _checked_axis(axis)
 
     def __call__(self, w: np.ndarray) -> np.ndarray:

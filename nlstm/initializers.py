@@ -84,7 +84,11 @@ class Constant(Initializer):
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
-        return np.full(shape, self.value, np.float64)
+        try:
+            return np.full(shape, self.value, np.float64)
+        except ValueError:
+            came = np.shape(self.value)
+            raise ValueError(f"value of shape {came} does not fit the shape {shape}.") from None
 
 
 class Zeros(Constant):
@@ -106,7 +110,9 @@ class RandomUniform(Initializer):
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
         self.minval = checked_number("minval", minval)
-        self.maxval = checked_number("maxval", maxval, self.minval)
+        self.maxval = checked_number("maxval", maxval)
+        if self.minval > self.maxval:
+            raise ValueError(f"minval {minval} is above maxval {maxval}.")
         self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:

@@ -113,7 +113,7 @@ def _shown(limit: float) -> str:
 
 def checked_numbers(name: str, values: Any) -> list[float]:
     """Return a sequence of finite numbers as a list of its own."""
-    if isinstance(values, str | bytes | dict) or not hasattr(values, "__len__"):
+    if isinstance(values, str | bytes | dict) or not np.iterable(values):
         raise TypeError(f"{name} must be a sequence of numbers; got {values!r}.")
     return [checked_number(f"{name}[{i}]", value) for i, value in enumerate(values)]
 

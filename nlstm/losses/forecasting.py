@@ -8,7 +8,7 @@ target they are simply the parameters in order. Targets y have O columns.
 from collections.abc import Sequence
 from typing import Any
 
-from nlstm.arguments.checks import checked_number, checked_numbers, is_number
+from nlstm.arguments.checks import checked_name, checked_number, checked_numbers, is_number
 from nlstm.losses.loss import Loss
 
 __all__ = ["GaussianNLL", "NSELoss", "QuantileLoss", "StudentTNLL"]
@@ -46,7 +46,7 @@ class QuantileLoss(Loss):
         name: str | None = "quantile_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "quantile_loss", reduction, dtype)
+        super().__init__(checked_name(name) or "quantile_loss", reduction, dtype)
         several = [quantiles] if is_number(quantiles) else quantiles
         self.quantiles = checked_numbers("quantiles", several)
         if not self.quantiles or not all(0.0 < q < 1.0 for q in self.quantiles):
@@ -154,7 +154,7 @@ class NSELoss(Loss):
         name: str | None = "nse_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "nse_loss", reduction, dtype)
+        super().__init__(checked_name(name) or "nse_loss", reduction, dtype)
         self.epsilon = checked_number("epsilon", epsilon)
 
     def target_features(self, features: int) -> int:

@@ -229,4 +229,4 @@ class PlainLoss(Loss):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or self.default_name, reduction, dtype)
+        super().__init__(checked_name(name) or self.default_name, reduction, dtype)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_name, checked_number
 from nlstm.losses.loss import Loss, PlainLoss, last_axis
 
 __all__ = [
@@ -101,7 +101,7 @@ class Huber(Loss):
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "huber_loss", reduction, dtype)
+        super().__init__(checked_name(name) or "huber_loss", reduction, dtype)
         self.delta = checked_number("delta", delta)
 
     def settings(self) -> tuple[float, ...]:

@@ -9,6 +9,7 @@ from nlstm.arguments.checks import (
     checked_choice,
     checked_flag,
     checked_integer,
+    checked_name,
     checked_numbers,
     is_number,
 )
@@ -195,7 +196,7 @@ class AUC(KernelMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        super().__init__(dtype, name or "auc")
+        super().__init__(dtype, checked_name(name) or "auc")
         self.curve = checked_choice("curve", _in_case(curve, str.upper), CURVES)
         method = _in_case(summation_method, str.lower)
         self.summation_method = checked_choice("summation_method", method, METHODS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_choice, checked_integer
+from nlstm.arguments.checks import checked_choice, checked_integer, checked_name
 from nlstm.kernels.operations import Operations
 from nlstm.metrics.metric import Function, KernelMetric
 
@@ -97,7 +97,7 @@ class NSE(_Moments):
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name or "nse")
+        super().__init__(dtype, checked_name(name) or "nse")
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the efficiency."""
@@ -121,7 +121,7 @@ class KGE(_Moments):
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name or "kge")
+        super().__init__(dtype, checked_name(name) or "kge")
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the efficiency."""

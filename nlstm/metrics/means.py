@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import losses
-from nlstm.arguments.checks import checked_integer, checked_number
+from nlstm.arguments.checks import checked_integer, checked_name, checked_number
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses import Loss
 from nlstm.losses.apart import check_labels
@@ -54,7 +54,7 @@ class LossMetric(KernelMetric):
     def __init__(self, loss: Loss, name: str | None = None, dtype: Any = None) -> None:
         if not isinstance(loss, Loss):
             raise TypeError(f"loss must be an nlstm.losses.Loss; got {loss!r}.")
-        super().__init__(dtype, name or loss.name)
+        super().__init__(dtype, checked_name(name) or loss.name)
         self.loss, self.sparse = loss, loss.sparse
 
     def check_targets(self, y: np.ndarray, features: int) -> None:

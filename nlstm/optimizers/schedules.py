@@ -160,7 +160,7 @@ class PolynomialDecay(LearningRateSchedule):
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
         self.decay_steps = _number("decay_steps", decay_steps, above=0)
         self.end_learning_rate = _number("end_learning_rate", end_learning_rate)
-        self.power = _number("power", power)
+        self.power = _number("power", power, 0)
         self.cycle, self.name = checked_flag("cycle", cycle), checked_name(name)
 
     def __call__(self, step: int) -> float:
@@ -248,7 +248,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     ) -> None:
         self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
         self.first_decay_steps = _number("first_decay_steps", first_decay_steps, above=0)
-        self.t_mul, self.m_mul = _number("t_mul", t_mul, above=0), _number("m_mul", m_mul)
+        self.t_mul, self.m_mul = _number("t_mul", t_mul, 1), _number("m_mul", m_mul)
         self.alpha, self.name = _number("alpha", alpha), checked_name(name)
 
     def __call__(self, step: int) -> float:

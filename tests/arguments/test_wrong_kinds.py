@@ -114,6 +114,8 @@ def test_wrong_kinds_are_named(cls):
             try:
                 use(call())
             except (TypeError, ValueError) as error:
+                if argument == "fn" and callable(value):
+                    continue  # a function of other arguments: its own error
                 if not names_itself(error, argument):
                     faults.append(f"{argument}={value!r}: {type(error).__name__}: {error}")
             except Exception as error:
