@@ -31,7 +31,8 @@ class _OperatingPoint(KernelMetric):
     ) -> None:
         super().__init__(dtype, name)
         setattr(self, self._least, checked_number(self._least, value, 0, at_most=1))
-        self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 1, 1_000_000)
+        checked_integer("num_thresholds", num_thresholds, 1)
+        self.num_thresholds = checked_integer("num_thresholds", num_thresholds, most=1_000_000)
         self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
         self.by_element = class_id is None
         self._thresholds = np.array([0.5])
