@@ -215,12 +215,10 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
-        if ignore_class is not None:  # as a float too, a whole number
-            ignore_class = checked_number("ignore_class", ignore_class)
-            whole = ignore_class.is_integer()
-            ignore_class = checked_integer(
-                "ignore_class", int(ignore_class) if whole else ignore_class
-            )
+        if isinstance(ignore_class, float) and ignore_class.is_integer():
+            ignore_class = int(ignore_class)
+        if ignore_class is not None:
+            checked_number("ignore_class", checked_integer("ignore_class", ignore_class))
         self.ignore_class = ignore_class
 
     def settings(self) -> tuple[float, ...]:
@@ -244,11 +242,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         """Append the loss, before it the weights of what is not of `ignore_class`."""
         reduction = reduction or self.reduction
         # As in Keras: in a metric without weights ignored rows count, with a loss of 0.
-        counted = self.in_numpy or self.ignore_class is None
-        if not counted and (reduction != "metric" or weight is not None):
+        ignored = None if self.in_numpy else self.ignore_class
+        if ignored is not None and (reduction != "metric" or weight is not None):
             steps = max(y.shape[0], 1 if weight is None else weight.shape[0])
             counts = plan.array((steps, y.shape[1], 1))
-            given = (y, float(self.ignore_class), weight, reduction in MEANS, counts)
+            given = (y, float(ignored), weight, reduction in MEANS, counts)
             plan.call(plan.ops.class_weights, *given)
             weight = counts
         super().bind(plan, y, p, features, weight, dp, total, activation, sequence, reduction)
