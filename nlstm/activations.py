@@ -1,11 +1,13 @@
 """Activations: their names, and the functions themselves for use outside a model."""
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.config import known_as
 from nlstm.arguments.names import unknown_name
 
 __all__ = [
@@ -130,6 +132,62 @@ FUNCTIONS = {name: globals()[name] for name in __all__ if name != "get"}
 ALIASES = {"celu": "elu", "swish": "silu", "hard_swish": "hard_silu"}  # celu at its alpha of 1
 
 
+# Functions of other libraries by identity, where they compute the same: a function of a user's that
+# is called like one is another.
+OTHERS: dict[str, dict[str, str]] = {
+    "numpy": {"tanh": "tanh", "exp": "exponential"},
+    "jax.numpy": {"tanh": "tanh", "exp": "exponential"},
+    "jax.nn": {
+        "gelu": "gelu_tanh", "soft_sign": "softsign",
+        **dict.fromkeys(("silu", "swish"), "silu"),
+        **dict.fromkeys(("hard_silu", "hard_swish"), "hard_silu"),
+        **{name: name for name in (
+            "relu", "relu6", "elu", "selu", "sigmoid", "hard_sigmoid", "log_sigmoid", "hard_tanh",
+            "softplus", "mish", "softmax", "tanh",
+        )},
+    },
+    "keras.activations": {
+        name: name for name in FUNCTIONS if name not in ("gelu_tanh", "hard_sigmoid_keras2")
+    },
+    "keras.ops": {
+        "gelu": "gelu_tanh", "exp": "exponential",
+        **{name: name for name in (
+            "relu", "relu6", "elu", "selu", "sigmoid", "hard_sigmoid", "log_sigmoid", "hard_tanh",
+            "softplus", "softsign", "mish", "softmax", "tanh", "silu", "hard_silu", "leaky_relu",
+        )},
+    },
+    "torch": {
+        "tanh": "tanh", "sigmoid": "sigmoid", "relu": "relu", "selu": "selu", "exp": "exponential",
+    },
+    "torch.nn.functional": {
+        "hardsigmoid": "hard_sigmoid", "hardswish": "hard_silu", "hardtanh": "hard_tanh",
+        "logsigmoid": "log_sigmoid",
+        **{name: name for name in (
+            "relu", "relu6", "elu", "selu", "gelu", "sigmoid", "tanh", "softplus", "softsign",
+            "silu", "mish",
+        )},
+    },
+}  # fmt: skip
+
+
+def _name_of(function: Any) -> str:
+    """Return the name of one of these functions, or of one that computes the same."""
+    for name, own in FUNCTIONS.items():
+        if own is function:
+            return name
+    for place, names in OTHERS.items():
+        module = sys.modules.get(place)
+        for theirs, name in names.items():
+            if module is not None and getattr(module, theirs, None) is function:
+                known_as(function, name)
+                return name
+    raise TypeError(
+        f"The activation {getattr(function, '__name__', function)!r} is a function that nlstm does "
+        "not know, and it does not differentiate Python code: give the name of one of "
+        "nlstm.activations."
+    )
+
+
 def get(identifier: Any, allowed: Iterable[str] = tuple(FUNCTIONS), layer: str = "") -> str:
     """Return the name by which kernels know an activation.
 
@@ -160,7 +218,7 @@ def get(identifier: Any, allowed: Iterable[str] = tuple(FUNCTIONS), layer: str =
             )
         identifier = identifier.kernel_name
     if callable(identifier):
-        identifier = getattr(identifier, "__name__", repr(identifier))
+        identifier = _name_of(identifier)
     if not isinstance(identifier, str):
         raise TypeError(f"An activation is a name, a function or None; got {identifier!r}.")
     name = ALIASES.get(identifier.lower(), identifier.lower())

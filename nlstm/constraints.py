@@ -5,13 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.arguments.config import Configured
-from nlstm.arguments.names import Registry
+from nlstm.arguments.registry import Registry
 
 __all__ = ["Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "get"]
 
 EPSILON = 1e-7  # Keras's
-Axis = int | tuple[int, ...] | list[int]
+Axis = int | tuple[int, ...]
 
 
 class Constraint(Configured):
@@ -22,9 +23,14 @@ class Constraint(Configured):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
 
 
+def _checked_axis(axis: Any) -> Axis:
+    if isinstance(axis, tuple | list):
+        return tuple(checked_integer("axis", one, -8, 7) for one in axis)
+    return checked_integer("axis", axis, -8, 7)
+
+
 def _lengths(w: np.ndarray, axis: Axis) -> np.ndarray:
-    axes = tuple(axis) if isinstance(axis, list) else axis
-    return np.sqrt(np.square(w).sum(axis=axes, keepdims=True))
+    return np.sqrt(np.square(w).sum(axis=axis, keepdims=True))
 
 
 class MaxNorm(Constraint):
@@ -38,7 +44,7 @@ class MaxNorm(Constraint):
     """
 
     def __init__(self, max_value: float = 2, axis: Axis = 0) -> None:
-        self.max_value, self.axis = max_value, axis
+        self.max_value, self.axis = checked_number("max_value", max_value, 0), _checked_axis(axis)
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         """Return the weights in place of `w`."""
@@ -64,7 +70,7 @@ class UnitNorm(Constraint):
     """
 
     def __init__(self, axis: Axis = 0) -> None:
-        self.axis = axis
+        self.axis = _checked_axis(axis)
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         """Return the weights in place of `w`."""
@@ -90,7 +96,11 @@ class MinMaxNorm(Constraint):
         rate: float = 1.0,
         axis: Axis = 0,
     ) -> None:
-        self.min_value, self.max_value, self.rate, self.axis = min_value, max_value, rate, axis
+        self.min_value = checked_number("min_value", min_value, 0)
+        self.max_value = checked_number("max_value", max_value, 0)
+        if self.min_value > self.max_value:
+            raise ValueError(f"min_value {min_value} is above max_value {max_value}.")
+        self.rate, self.axis = checked_number("rate", rate), _checked_axis(axis)
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         """Return the weights in place of `w`."""

@@ -6,9 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import (
+    checked_array,
+    checked_choice,
+    checked_dtype,
+    checked_integer,
+    checked_number,
+    checked_seed,
+)
 from nlstm.arguments.config import Configured
-from nlstm.arguments.names import Registry, unknown_name
+from nlstm.arguments.registry import Registry
 from nlstm.arguments.seeds import SeedStream
 
 __all__ = [
@@ -32,6 +39,11 @@ __all__ = [
 ]
 
 
+def _as_shape(shape: Any) -> tuple[int, ...]:
+    sizes = shape if isinstance(shape, tuple | list) else (shape,)
+    return tuple(checked_integer("shape", size, 0) for size in sizes)
+
+
 class Initializer(Configured):
     """The interface: called with a shape, it returns values."""
 
@@ -52,7 +64,8 @@ class Initializer(Configured):
             generator = np.random.Generator(np.random.Philox(self.seed))
         elif generator is None:
             generator = SeedStream().generator(0)
-        return self.draw(shape, generator).astype(np.float64 if dtype is None else dtype)
+        wanted = np.float64 if dtype is None else checked_dtype(dtype)
+        return self.draw(_as_shape(shape), generator).astype(wanted)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
@@ -63,11 +76,19 @@ class Constant(Initializer):
     """Every element is `value`."""
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = value
+        try:
+            number = np.ndim(value) == 0
+        except ValueError:
+            number = False
+        self.value = checked_number("value", value) if number else checked_array("value", value)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
-        return np.full(shape, self.value, np.float64)
+        try:
+            return np.full(shape, self.value, np.float64)
+        except ValueError:
+            came = np.shape(self.value)
+            raise ValueError(f"value of shape {came} does not fit the shape {shape}.") from None
 
 
 class Zeros(Constant):
@@ -88,7 +109,11 @@ class RandomUniform(Initializer):
     """Uniform on [minval, maxval)."""
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
-        self.minval, self.maxval, self.seed = minval, maxval, seed
+        self.minval = checked_number("minval", minval)
+        self.maxval = checked_number("maxval", maxval)
+        if self.minval > self.maxval:
+            raise ValueError(f"minval {minval} is above maxval {maxval}.")
+        self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
@@ -99,7 +124,8 @@ class RandomNormal(Initializer):
     """Normal with that mean and standard deviation."""
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
-        self.mean, self.stddev, self.seed = mean, stddev, seed
+        self.mean, self.stddev = checked_number("mean", mean), checked_number("stddev", stddev, 0)
+        self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
@@ -138,13 +164,11 @@ class VarianceScaling(Initializer):
         distribution: str = "truncated_normal",
         seed: int | None = None,
     ) -> None:
-        checked_number("scale", scale, above=0)
-        if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise unknown_name("mode", mode, ("fan_in", "fan_out", "fan_avg"))
+        self.scale = checked_number("scale", scale, above=0)
+        self.mode = checked_choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("truncated_normal", "untruncated_normal", "uniform")
-        if distribution not in known:
-            raise unknown_name("distribution", distribution, known)
-        self.scale, self.mode, self.distribution, self.seed = scale, mode, distribution, seed
+        self.distribution = checked_choice("distribution", distribution, known)
+        self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`."""
@@ -185,7 +209,7 @@ class Orthogonal(Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
-        self.gain, self.seed = gain, seed
+        self.gain, self.seed = checked_number("gain", gain), checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`, which must have two axes."""
@@ -200,7 +224,7 @@ class Identity(Initializer):
     """The identity matrix times `gain`."""
 
     def __init__(self, gain: float = 1.0) -> None:
-        self.gain = gain
+        self.gain = checked_number("gain", gain)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
         """Return an array of `shape`, which must have two axes."""

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_number
-from nlstm.arguments.config import Configured
-from nlstm.arguments.names import Registry
+from nlstm.arguments.checks import checked_choice, checked_number
+from nlstm.arguments.config import Configured, overridden
+from nlstm.arguments.registry import Registry
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
 
@@ -38,15 +38,47 @@ class Regularizer(Configured):
             "not differentiate Python code."
         )
 
+    def penalty(self, x: np.ndarray) -> float:
+        """Return what `__call__` gives, which must be one number."""
+        found = np.asarray(self(x))
+        if found.size != 1:
+            raise ValueError(
+                f"{type(self).__name__}: __call__ must return one number; got shape {found.shape}."
+            )
+        return float(found.reshape(()))
+
+    def slopes(self, x: np.ndarray) -> np.ndarray:
+        """Return what `gradient` gives, which must have the shape of `x`."""
+        found = np.asarray(self.gradient(x))
+        if found.shape != x.shape:
+            raise ValueError(
+                f"{type(self).__name__}: gradient must have x's shape {x.shape}; got {found.shape}."
+            )
+        return found
+
+    @property
+    def in_numpy(self) -> bool:
+        """Whether a user wrote it."""
+        return overridden(self, "__call__", "gradient")
+
+    def check(self) -> None:
+        """Raise unless training can use it."""
+        own = overridden(self, "__call__") and not overridden(self, "gradient")
+        if own or type(self).gradient is Regularizer.gradient:
+            raise NotImplementedError(
+                f"{type(self).__name__} must define gradient(x), the slopes of its penalty: nlstm "
+                "does not differentiate Python code."
+            )
+
     def bind(self, plan: Plan, parameter: Parameter) -> None:
         """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
         training = plan.training
 
         def add(packed: np.ndarray, gradient: np.ndarray, total: np.ndarray) -> None:
             value = parameter.unpack(packed)
-            total[0] += float(self(value))
+            total[0] += self.penalty(value)
             if training:
-                gradient += parameter.pack(np.asarray(self.gradient(value)))
+                gradient += parameter.pack(self.slopes(value))
 
         given = (parameter.packed, parameter.gradient, plan.penalty_value)
         plan.penalties.append(plan.ops.host(add, given, given[1:], *given))
@@ -77,6 +109,9 @@ class L1L2(Regularizer):
 
     def bind(self, plan: Plan, parameter: Parameter) -> None:
         """Let `plan` add the penalty on a parameter to the loss, and its slopes to the gradient."""
+        if self.in_numpy:
+            super().bind(plan, parameter)
+            return
         value, gradient = parameter.packed.reshape(1, -1), parameter.gradient.reshape(1, -1)
         wanted = gradient if plan.training else gradient[:0]
         self.bind_array(plan, plan.penalty, value, value.size, wanted, 1.0)
@@ -123,8 +158,7 @@ class OrthogonalRegularizer(Regularizer):
     """
 
     def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
-        if mode not in ("rows", "columns"):
-            raise ValueError(f"mode must be 'rows' or 'columns'; got {mode!r}.")
+        checked_choice("mode", mode, ("rows", "columns"))
         self.factor, self.mode = (
             checked_number("factor", 0.01 if factor is None else factor, 0),
             mode,
@@ -183,8 +217,7 @@ def get(identifier: Any) -> Regularizer | None:
             "with __call__(x) and gradient(x)."
         )
     found = REGISTRY.get(identifier, "an nlstm.regularizers.Regularizer")
-    if type(found).gradient is Regularizer.gradient:
-        found.gradient(np.zeros(0))
+    found.check()
     return found
 
 
@@ -200,7 +233,7 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
     if gradient is not None:
         plan.call(plan.ops.fill, gradient, 0.0)
     share = 1.0 / y.rows
-    if isinstance(regularizer, L1L2):
+    if isinstance(regularizer, L1L2) and not regularizer.in_numpy:
         value = y.value.reshape(-1, y.value.shape[-1])
         wanted = value[:0] if gradient is None else gradient.reshape(-1, gradient.shape[-1])
         regularizer.bind_array(plan, plan.call, value, y.features, wanted, share)
@@ -210,9 +243,9 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
     def add(output: np.ndarray, gradient: np.ndarray | None, total: np.ndarray) -> None:
         value = output[:, :, :features].swapaxes(0, 1)
         value = np.ascontiguousarray(value if sequence else value[:, 0])
-        total[0] += float(regularizer(value)) * share
+        total[0] += regularizer.penalty(value) * share
         if gradient is not None:
-            slopes = np.asarray(regularizer.gradient(value)).reshape(rows, steps, features)
+            slopes = regularizer.slopes(value).reshape(rows, steps, features)
             gradient[:, :, :features] = share * slopes.swapaxes(0, 1)
 
     given = (y.value, gradient, plan.penalty_value)

@@ -2,24 +2,35 @@
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.names import unknown_name
+
 __all__ = [
     "check_mapping",
     "check_weight",
+    "checked_array",
     "checked_batch_shape",
+    "checked_choice",
     "checked_dtype",
     "checked_flag",
     "checked_integer",
+    "checked_name",
     "checked_number",
+    "checked_numbers",
+    "checked_numpy_dtype",
     "checked_rate",
+    "checked_seed",
     "checked_shape",
     "checked_size",
     "is_number",
 ]
+
+
+FLOATS = ("float16", "bfloat16", "float32", "float64", "float", "double", "single", "half")
 
 
 def checked_integer(
@@ -41,7 +52,7 @@ def checked_flag(name: str, value: Any) -> bool:
     raise TypeError(f"{name} must be True or False; got {value!r}.")
 
 
-def checked_dtype(name: str, value: Any) -> np.dtype:
+def checked_numpy_dtype(name: str, value: Any) -> np.dtype:
     """Return a dtype of NumPy."""
     try:
         return np.dtype(value)
@@ -66,13 +77,6 @@ def _index(value: Any) -> int | None:
         return None
 
 
-def checked_flag(name: str, value: Any) -> bool:
-    """Return True or False; NumPy's will do."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {value!r}.")
-    return bool(value)
-
-
 def check_mapping(name: str, value: Any) -> None:
     """Raise unless `value` is a dict."""
     if not isinstance(value, Mapping):
@@ -93,11 +97,13 @@ def checked_number(
     above: float | None = None,
     at_most: float | None = None,
 ) -> float:
-    """Return a finite number inside the limits."""
+    """Return a finite number inside the limits; an array without axes is taken for its number."""
+    if getattr(value, "shape", None) == () and not isinstance(value, np.generic):
+        value = np.asarray(value)[()]
     if not is_number(value):
         raise TypeError(f"{name} must be a number; got {value!r}.")
     inside = (
-        math.isfinite(value)
+        _finite(value)
         and (at_least is None or value >= at_least)
         and (above is None or value > above)
         and (below is None or value < below)
@@ -106,6 +112,13 @@ def checked_number(
     if not inside:
         raise ValueError(f"{name} must {_limits(at_least, above, below, at_most)}; got {value}.")
     return float(value)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number larger than any float
+        return False
 
 
 def _limits(
@@ -120,6 +133,68 @@ def _limits(
 
 def _shown(limit: float) -> str:
     return str(limit) if isinstance(limit, int) else f"{limit:g}"
+
+
+def checked_numbers(name: str, values: Any) -> list[float]:
+    """Return a sequence of finite numbers as a list of its own."""
+    if isinstance(values, str | bytes | dict) or not np.iterable(values):
+        raise TypeError(f"{name} must be a sequence of numbers; got {values!r}.")
+    return [checked_number(f"{name}[{i}]", value) for i, value in enumerate(values)]
+
+
+def checked_flag(name: str, value: Any) -> bool:
+    """Return True or False; 1 and 0 will do."""
+    if not isinstance(value, bool | np.bool_) and not (is_number(value) and value in (0, 1)):
+        raise TypeError(f"{name} must be True or False; got {value!r}.")
+    return bool(value)
+
+
+def checked_choice(name: str, value: Any, known: Sequence[str]) -> str:
+    """Return one of the words that are known."""
+    if not isinstance(value, str):
+        words = ", ".join(map(repr, known))
+        raise TypeError(f"{name} must be one of {words}; got {value!r}.")
+    if value not in known:
+        raise unknown_name(name, value, known)
+    return value
+
+
+def checked_name(value: Any, name: str = "name") -> str | None:
+    """Return what something is to be called; None leaves it to the default."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"{name} must be a string; got {value!r}.")
+    return value
+
+
+def checked_seed(name: str, value: Any) -> int | None:
+    """Return a seed, a whole number of at least 0, or None."""
+    return None if value is None else checked_integer(name, value, 0)
+
+
+def checked_dtype(value: Any, name: str = "dtype") -> Any:
+    """Return a dtype of real numbers, by name or as an object, or a policy of them; or None."""
+    shown = getattr(value, "name", value)
+    if not isinstance(shown, str) and value is not None:
+        shown = getattr(value, "__name__", None)
+    if value is not None and str(shown).removeprefix("mixed_") not in FLOATS:
+        kinds = "a name such as 'float32', or None"
+        raise (TypeError if shown is None else ValueError)(
+            f"{name} must be {kinds}; got {value!r}."
+        )
+    return value
+
+
+def checked_array(name: str, values: Any) -> np.ndarray:
+    """Return an array of real numbers, none of them masked; NaN may be among them."""
+    try:
+        array = np.asanyarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    if np.ma.is_masked(array):
+        raise ValueError(f"{name} has masked elements: fill them in, or weigh them 0.")
+    return np.asarray(array)
 
 
 def checked_rate(name: str, value: Any) -> float:

@@ -18,7 +18,17 @@ from nlstm.arguments.copies import found_again, plain_arguments, plain_state
 from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.names import unknown_name
 
-__all__ = ["Configured", "deserialize", "dumps", "loads", "own_module", "register", "serialize"]
+__all__ = [
+    "Configured",
+    "deserialize",
+    "dumps",
+    "known_as",
+    "loads",
+    "overridden",
+    "own_module",
+    "register",
+    "serialize",
+]
 
 LARGEST_ARRAY = 100_000  # elements of an argument; more belongs among the weights
 TUPLE, ARRAY, FUNCTION, CLASS = "__tuple__", "__numpy__", "function", "class"
@@ -29,12 +39,27 @@ FORMER_MODULES = {"nlstm.sequential": "nlstm.models", "nlstm.network": "nlstm.mo
 _own: dict[tuple[str, str], type[Any]] = {}  # nlstm's classes by (module, name)
 _registered: dict[str, Any] = {}  # users' classes and functions by "package>name"
 _registered_names: dict[Any, str] = {}
+_known_as: dict[Any, str] = {}  # other libraries' functions by nlstm's names of them
 
 
 def own_module(thing: Any) -> str | None:
     """Return "nlstm.layers" and the like for what nlstm itself defines, None for a user's."""
     parts = str(getattr(thing, "__module__", "")).split(".")
     return ".".join(parts[:2]) if parts[0] == "nlstm" else None
+
+
+def overridden(thing: Any, *methods: str) -> bool:
+    """Return whether a user's class, or the object itself, has one of `methods` of its own."""
+    return any(
+        method in vars(thing)
+        or own_module(next(cls for cls in type(thing).__mro__ if method in vars(cls))) is None
+        for method in methods
+    )
+
+
+def known_as(function: Any, name: str) -> None:
+    """Let configs hold another library's function by nlstm's name of it."""
+    _known_as[function] = name
 
 
 class Configured(metaclass=TakesFormerNames):
@@ -204,6 +229,8 @@ def _encode_class(value: type, where: str) -> Any:
 def _encode_function(value: Any, where: str) -> Any:
     if own_module(value) is not None:
         return value.__name__  # what takes one of nlstm's functions takes its name
+    if value in _known_as:
+        return _known_as[value]
     name = value.__name__
     local = name == "<lambda>" or "<locals>" in getattr(value, "__qualname__", "")
     if local and value not in _registered_names:

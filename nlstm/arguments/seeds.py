@@ -1,6 +1,5 @@
 """Where random numbers come from: one seed for the process, a stream for each that draws."""
 
-import operator
 import random
 import secrets
 
@@ -62,7 +61,7 @@ class SeedStream:
 
     def __init__(self, seed: int | None = None) -> None:
         if seed is not None:
-            self.words = (operator.index(seed) % 2**32, 2**32 - 1)
+            self.words = (checked_integer("seed", seed) % 2**32, 2**32 - 1)
             return
         if _Process.seed is None:
             _Process.seed = secrets.randbits(32)

@@ -10,7 +10,7 @@ import numpy as np
 from nlstm.arguments.checks import (
     check_weight,
     checked_batch_shape,
-    checked_dtype,
+    checked_numpy_dtype,
     checked_flag,
     checked_integer,
     checked_shape,
@@ -157,7 +157,7 @@ class Layer(Configured, metaclass=LayerType):
         self.input_shape = (
             None if input_shape is None else checked_shape("input_shape", input_shape, known=False)
         )
-        self.dtype = None if dtype is None else checked_dtype("dtype", dtype)
+        self.dtype = None if dtype is None else checked_numpy_dtype("dtype", dtype)
         self.seeds = SeedStream(None if seed is None else checked_integer("seed", seed))
         self.trainable = checked_flag("trainable", trainable)
         self.taken = False

@@ -1,8 +1,9 @@
 """Losses by Keras's names, forecasters' losses, and the interface for a user's own."""
 
+from collections.abc import Hashable
 from typing import Any
 
-from nlstm.arguments.names import Registry
+from nlstm.arguments.registry import Registry
 from nlstm.losses.crossentropy import BinaryCrossentropy as BinaryCrossentropy
 from nlstm.losses.crossentropy import BinaryFocalCrossentropy as BinaryFocalCrossentropy
 from nlstm.losses.crossentropy import CategoricalCrossentropy as CategoricalCrossentropy
@@ -101,7 +102,7 @@ def get(identifier: Any) -> Loss:
         `identifier` is nothing of these; for a function the error says how to give its gradient.
     """
     if callable(identifier) and not isinstance(identifier, Loss | type):
-        if identifier in FUNCTIONS:
+        if isinstance(identifier, Hashable) and identifier in FUNCTIONS:
             return FUNCTIONS[identifier](name=identifier.__name__)
         raise TypeError(
             f"The loss {getattr(identifier, '__name__', identifier)!r} is a function, and nlstm "

@@ -3,9 +3,9 @@
 import math
 from typing import Any
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.kernels.operations import Array
-from nlstm.losses.loss import Loss
+from nlstm.losses.loss import Loss, last_axis
 from nlstm.plan.plan import Plan
 
 __all__ = [
@@ -30,9 +30,8 @@ class _Crossentropy(Loss):
         dtype: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if axis != -1:
-            raise ValueError(f"{type(self).__name__} is along the last axis, -1; got axis={axis}.")
-        self.from_logits, self.axis = bool(from_logits), axis
+        self.axis = last_axis(axis, type(self).__name__)
+        self.from_logits = checked_flag("from_logits", from_logits)
         self.label_smoothing = checked_number("label_smoothing", label_smoothing, 0, at_most=1)
 
     @property
@@ -111,8 +110,8 @@ class BinaryFocalCrossentropy(_Crossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-        self.apply_class_balancing = bool(apply_class_balancing)
-        self.alpha, self.gamma = float(alpha), float(gamma)
+        self.apply_class_balancing = checked_flag("apply_class_balancing", apply_class_balancing)
+        self.alpha, self.gamma = checked_number("alpha", alpha), checked_number("gamma", gamma)
 
     def settings(self) -> tuple[float, ...]:
         """Return what the kernel reads."""
@@ -178,7 +177,7 @@ class CategoricalFocalCrossentropy(_Crossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, label_smoothing, axis, reduction, name, dtype)
-        self.alpha, self.gamma = float(alpha), float(gamma)
+        self.alpha, self.gamma = checked_number("alpha", alpha), checked_number("gamma", gamma)
 
     def settings(self) -> tuple[float, ...]:
         """Return what the kernel reads."""
@@ -216,6 +215,10 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         dtype: Any = None,
     ) -> None:
         super().__init__(from_logits, 0.0, axis, reduction, name, dtype)
+        if isinstance(ignore_class, float) and ignore_class.is_integer():
+            ignore_class = int(ignore_class)
+        if ignore_class is not None:
+            checked_number("ignore_class", checked_integer("ignore_class", ignore_class))
         self.ignore_class = ignore_class
 
     def settings(self) -> tuple[float, ...]:
@@ -239,10 +242,11 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         """Append the loss, before it the weights of what is not of `ignore_class`."""
         reduction = reduction or self.reduction
         # As in Keras: in a metric without weights ignored rows count, with a loss of 0.
-        if self.ignore_class is not None and (reduction != "metric" or weight is not None):
+        ignored = None if self.in_numpy else self.ignore_class
+        if ignored is not None and (reduction != "metric" or weight is not None):
             steps = max(y.shape[0], 1 if weight is None else weight.shape[0])
             counts = plan.array((steps, y.shape[1], 1))
-            given = (y, float(self.ignore_class), weight, reduction in MEANS, counts)
+            given = (y, float(ignored), weight, reduction in MEANS, counts)
             plan.call(plan.ops.class_weights, *given)
             weight = counts
         super().bind(plan, y, p, features, weight, dp, total, activation, sequence, reduction)

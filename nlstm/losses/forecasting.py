@@ -8,9 +8,7 @@ target they are simply the parameters in order. Targets y have O columns.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_name, checked_number, checked_numbers, is_number
 from nlstm.losses.loss import Loss
 
 __all__ = ["GaussianNLL", "NSELoss", "QuantileLoss", "StudentTNLL"]
@@ -48,8 +46,9 @@ class QuantileLoss(Loss):
         name: str | None = "quantile_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "quantile_loss", reduction, dtype)
-        self.quantiles = [float(q) for q in np.atleast_1d(np.asarray(quantiles, np.float64))]
+        super().__init__(checked_name(name) or "quantile_loss", reduction, dtype)
+        several = [quantiles] if is_number(quantiles) else quantiles
+        self.quantiles = checked_numbers("quantiles", several)
         if not self.quantiles or not all(0.0 < q < 1.0 for q in self.quantiles):
             raise ValueError(f"quantiles must lie between 0 and 1; got {quantiles!r}.")
 
@@ -155,8 +154,8 @@ class NSELoss(Loss):
         name: str | None = "nse_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "nse_loss", reduction, dtype)
-        self.epsilon = float(epsilon)
+        super().__init__(checked_name(name) or "nse_loss", reduction, dtype)
+        self.epsilon = checked_number("epsilon", epsilon)
 
     def target_features(self, features: int) -> int:
         """Return the columns of y."""

@@ -5,111 +5,70 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.kernels.operations import Array
 from nlstm.losses import crossentropy as entropies
 from nlstm.losses import regression
-from nlstm.losses.loss import Loss, as_steps, bound_apart
-from nlstm.plan.plan import Plan
 
-__all__ = ["FUNCTIONS", "by_row"]
-
-
-def by_row(bind: Callable[..., None], width: int | None, y_true: Any, y_pred: Any) -> np.ndarray:
-    """Return what a kernel gives for each row and step alone: y_pred.shape[:-1].
-
-    Parameters
-    ----------
-    bind : callable
-        Takes (plan, y, p, features, weight, total).
-    width : int or None
-        Columns of y; 1 for class indices, None for those of y_pred.
-    y_true, y_pred : array_like
-    """
-    y, p, _, rows = as_steps(y_true, y_pred, None, width)
-    y = np.broadcast_to(y, (*p.shape[:2], y.shape[2]))
-    values = np.empty(p.shape[:2], p.dtype)
-    one = y[:1, :1].copy(), p[:1, :1].copy()
-    plan, there, total = bound_apart(bind, *one, None, 2)
-    run = plan.ops.program(plan.forward)
-    for t, i in np.ndindex(*values.shape):
-        for array, whole in zip(there, (y, p), strict=True):
-            plan.ops.write(array, whole[t : t + 1, i : i + 1])
-        total.host[:] = 0.0
-        total.push()
-        run()
-        total.pull()
-        values[t, i] = total.host[0] / total.host[1]
-    found = values.T if rows.ndim > 2 else values[0]
-    return found.reshape(np.shape(y_pred)[:-1])
-
-
-def _values(loss: Loss, y_true: Any, y_pred: Any) -> np.ndarray:
-    width = loss.target_features(np.shape(y_pred)[-1])
-
-    def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
-        loss.bind(plan, y, p, features, weight, None, total, reduction="metric")
-
-    return by_row(bind, width, y_true, y_pred)
+__all__ = ["FUNCTIONS"]
 
 
 def mean_squared_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `MeanSquaredError`."""
-    return _values(regression.MeanSquaredError(), y_true, y_pred)
+    return regression.MeanSquaredError().call(y_true, y_pred)
 
 
 def mean_absolute_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `MeanAbsoluteError`."""
-    return _values(regression.MeanAbsoluteError(), y_true, y_pred)
+    return regression.MeanAbsoluteError().call(y_true, y_pred)
 
 
 def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `MeanAbsolutePercentageError`."""
-    return _values(regression.MeanAbsolutePercentageError(), y_true, y_pred)
+    return regression.MeanAbsolutePercentageError().call(y_true, y_pred)
 
 
 def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `MeanSquaredLogarithmicError`."""
-    return _values(regression.MeanSquaredLogarithmicError(), y_true, y_pred)
+    return regression.MeanSquaredLogarithmicError().call(y_true, y_pred)
 
 
 def log_cosh(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `LogCosh`."""
-    return _values(regression.LogCosh(), y_true, y_pred)
+    return regression.LogCosh().call(y_true, y_pred)
 
 
 def poisson(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `Poisson`."""
-    return _values(regression.Poisson(), y_true, y_pred)
+    return regression.Poisson().call(y_true, y_pred)
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `KLDivergence`."""
-    return _values(regression.KLDivergence(), y_true, y_pred)
+    return regression.KLDivergence().call(y_true, y_pred)
 
 
 def hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `Hinge`."""
-    return _values(regression.Hinge(), y_true, y_pred)
+    return regression.Hinge().call(y_true, y_pred)
 
 
 def squared_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `SquaredHinge`."""
-    return _values(regression.SquaredHinge(), y_true, y_pred)
+    return regression.SquaredHinge().call(y_true, y_pred)
 
 
 def categorical_hinge(y_true: Any, y_pred: Any) -> np.ndarray:
     """Return the values of `CategoricalHinge`."""
-    return _values(regression.CategoricalHinge(), y_true, y_pred)
+    return regression.CategoricalHinge().call(y_true, y_pred)
 
 
 def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> np.ndarray:
     """Return the values of `Huber`."""
-    return _values(regression.Huber(delta), y_true, y_pred)
+    return regression.Huber(delta).call(y_true, y_pred)
 
 
 def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> np.ndarray:
     """Return the values of `CosineSimilarity`."""
-    return _values(regression.CosineSimilarity(axis), y_true, y_pred)
+    return regression.CosineSimilarity(axis).call(y_true, y_pred)
 
 
 def binary_crossentropy(
@@ -121,7 +80,7 @@ def binary_crossentropy(
 ) -> np.ndarray:
     """Return the values of `BinaryCrossentropy`."""
     loss = entropies.BinaryCrossentropy(from_logits, label_smoothing, axis)
-    return _values(loss, y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def binary_focal_crossentropy(
@@ -138,7 +97,7 @@ def binary_focal_crossentropy(
     loss = entropies.BinaryFocalCrossentropy(
         apply_class_balancing, alpha, gamma, from_logits, label_smoothing, axis
     )
-    return _values(loss, y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def categorical_crossentropy(
@@ -150,7 +109,7 @@ def categorical_crossentropy(
 ) -> np.ndarray:
     """Return the values of `CategoricalCrossentropy`."""
     loss = entropies.CategoricalCrossentropy(from_logits, label_smoothing, axis)
-    return _values(loss, y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def categorical_focal_crossentropy(
@@ -164,7 +123,7 @@ def categorical_focal_crossentropy(
 ) -> np.ndarray:
     """Return the values of `CategoricalFocalCrossentropy`."""
     loss = entropies.CategoricalFocalCrossentropy(alpha, gamma, from_logits, label_smoothing, axis)
-    return _values(loss, y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 def sparse_categorical_crossentropy(
@@ -176,7 +135,7 @@ def sparse_categorical_crossentropy(
 ) -> np.ndarray:
     """Return the values of `SparseCategoricalCrossentropy`."""
     loss = entropies.SparseCategoricalCrossentropy(from_logits, ignore_class, axis=axis)
-    return _values(loss, y_true, y_pred)
+    return loss.call(y_true, y_pred)
 
 
 # What `compile` makes of a function: the loss of its name, with a gradient.

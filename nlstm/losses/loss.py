@@ -1,23 +1,27 @@
 """The interface of a loss: a kernel, or a user's own in NumPy."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from nlstm import kernels
-from nlstm.arguments.config import Configured
-from nlstm.arguments.names import snake_case, unknown_name
-from nlstm.kernels.operations import Array, Cell
+from nlstm.arguments.checks import checked_choice, checked_dtype, checked_integer, checked_name
+from nlstm.arguments.config import Configured, overridden
+from nlstm.arguments.names import snake_case
+from nlstm.kernels.operations import Array
+from nlstm.losses.apart import as_steps, bound_apart, by_row, check_labels, slopes
+from nlstm.losses.in_numpy import in_numpy
 from nlstm.plan.plan import Plan
 
-__all__ = ["Loss", "PlainLoss", "as_steps", "bound_apart", "evaluate"]
+__all__ = ["Loss", "PlainLoss", "last_axis"]
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
 
 
 class Loss(Configured):
     """What training makes small. Subclass it for a loss of your own, written in NumPy.
+
+    A subclass of one of nlstm's losses may define `call` and `gradient` too; it is then a loss of
+    its own, and ``super().call(y_true, y_pred)`` gives the values of the one below.
 
     Parameters
     ----------
@@ -56,32 +60,50 @@ class Loss(Configured):
     def __init__(
         self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
     ) -> None:
-        if reduction in (None, "none"):
+        if reduction is None or (isinstance(reduction, str) and reduction == "none"):
             raise ValueError("reduction must make one number of a batch; got None.")
-        if reduction not in REDUCTIONS:
-            raise unknown_name("reduction", reduction, REDUCTIONS)
-        self.name = name or self.kernel or snake_case(type(self).__name__)
-        self.reduction, self.dtype = reduction, dtype
+        self.name = checked_name(name) or self.kernel or snake_case(type(self).__name__)
+        self.reduction = checked_choice("reduction", reduction, REDUCTIONS)
+        self.dtype = checked_dtype(dtype)
 
     # What a user's own loss writes
 
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Return the loss of each row, or of each row at each step: y_pred.shape[:-1]."""
-        raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred).")
+        if self.kernel is None:
+            raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred).")
+        y, p, _, _ = self.steps(y_true, y_pred)
+
+        def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
+            self._bind_kernel(plan, y, p, features, weight, None, total, None, "metric")
+
+        return by_row(bind, y, p, np.shape(y_pred)[:-1])
 
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Return the slopes of the values of `call` in y_pred, in y_pred's shape."""
-        raise NotImplementedError(
-            f"{type(self).__name__} must define gradient(y_true, y_pred), the slopes of call's "
-            "values in y_pred: nlstm does not differentiate Python code."
-        )
+        if self.kernel is None or overridden(self, "call"):
+            raise NotImplementedError(
+                f"{type(self).__name__} must define gradient(y_true, y_pred), the slopes of call's "
+                "values in y_pred: nlstm does not differentiate Python code."
+            )
+        y, p, _, _ = self.steps(y_true, y_pred)
+
+        def bind(plan: Plan, y: Array, p: Array, f: int, w: Any, dp: Array, total: Array) -> None:
+            self._bind_kernel(plan, y, p, f, w, dp, total, None, "sum")
+
+        return slopes(bind, y, p).swapaxes(0, 1).reshape(np.shape(y_pred))
 
     # What training asks for
 
     @property
+    def in_numpy(self) -> bool:
+        """Whether a user wrote it."""
+        return self.kernel is None or overridden(self, "call", "gradient")
+
+    @property
     def unit_range(self) -> bool:
         """Whether targets are probabilities."""
-        return not self.sparse and self.fused_activation is not None
+        return not (self.sparse or self.in_numpy) and self.fused_activation is not None
 
     def target_features(self, features: int) -> int:
         """Return the columns of y for outputs of so many features."""
@@ -90,7 +112,7 @@ class Loss(Configured):
     def fuses(self, activation: str | None) -> bool:
         """Whether the gradient goes behind the last layer's `activation`."""
         return self.fused_activation is not None and (
-            activation == self.fused_activation and not self.from_logits
+            activation == self.fused_activation and not (self.from_logits or self.in_numpy)
         )
 
     def kernel_name(self, activation: str | None) -> str | None:
@@ -136,22 +158,64 @@ class Loss(Configured):
             By default the loss's own; "metric" makes the sums of a metric.
         """
         reduction = reduction or self.reduction
-        name, values = self.kernel_name(activation), (y, p, features, weight, dp, total)
-        if name is None:
-            function = _in_numpy(self, sequence, reduction)
-            plan.host(function, (y, p, weight, total), (dp, total), *values)
+        if self.in_numpy:
+            function = in_numpy(self, sequence, reduction)
+            given = y, p, features, weight, dp, total
+            plan.host(function, (y, p, weight, total), (dp, total), *given)
         else:
-            plan.call(plan.ops.loss(name, self.settings(), reduction), *values)
+            self._bind_kernel(plan, y, p, features, weight, dp, total, activation, reduction)
+
+    def _bind_kernel(
+        self,
+        plan: Plan,
+        y: Array,
+        p: Array,
+        features: int,
+        weight: Array | None,
+        dp: Array | None,
+        total: Array,
+        activation: str | None,
+        reduction: str,
+    ) -> None:
+        kernel = plan.ops.loss(self.kernel_name(activation), self.settings(), reduction)
+        plan.call(kernel, y, p, features, weight, dp, total)
 
     def check(self) -> None:
         """Raise unless training can use it."""
-        if self.kernel is None and type(self).gradient is Loss.gradient:
+        if overridden(self, "__call__"):
+            raise TypeError(
+                f"{type(self).__name__} defines __call__, which training does not call: define "
+                "call(y_true, y_pred) and gradient(y_true, y_pred) instead."
+            )
+        if self.in_numpy and not overridden(self, "gradient"):
             self.gradient(np.zeros(0), np.zeros(0))
+
+    def steps(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> tuple[Any, ...]:
+        """Return users' arrays as `as_steps` does, class indices checked."""
+        found = as_steps(y_true, y_pred, sample_weight, self.target_features)
+        if self.sparse:
+            check_labels(found[0], found[1].shape[2], getattr(self, "ignore_class", None))
+        return found
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """Return the loss of `y_pred`, in float64 if it is float64, else in float32."""
-        total = evaluate(self, y_true, y_pred, sample_weight, self.reduction)
-        return float(total[0] / total[1])
+        y, p, weight, rows = self.steps(y_true, y_pred, sample_weight)
+        sequence = rows.ndim > 2
+
+        def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
+            self.bind(plan, y, p, features, weight, None, total, None, sequence)
+
+        plan, _, sums = bound_apart(bind, y, p, weight, 2)
+        plan.ops.program(plan.forward)()
+        sums.pull()
+        return float(sums.host[0] / sums.host[1])
+
+
+def last_axis(axis: Any, owner: str) -> int:
+    """Return -1, the one axis that losses are along."""
+    if checked_integer("axis", axis) != -1:
+        raise ValueError(f"{owner} is along the last axis, -1; got axis={axis}.")
+    return -1
 
 
 class PlainLoss(Loss):
@@ -165,135 +229,4 @@ class PlainLoss(Loss):
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or self.default_name, reduction, dtype)
-
-
-def _in_numpy(loss: Loss, sequence: bool | None, reduction: str) -> Callable[..., None]:
-    """Return function(y, p, features, weight, dp, total) for a loss that a user wrote."""
-
-    def function(y: Any, p: Any, features: int, weight: Any, dp: Any, total: Any) -> None:
-        steps, rows = p.shape[:2]
-        y_pred = np.ascontiguousarray(p[:, :, :features].swapaxes(0, 1))
-        y_true = np.ascontiguousarray(np.broadcast_to(y, (steps, *y.shape[1:])).swapaxes(0, 1))
-        if not (steps > 1 if sequence is None else sequence):
-            y_pred, y_true = y_pred[:, 0], y_true[:, 0]
-        values = np.asarray(loss.call(y_true, y_pred), np.float64)
-        if values.shape != y_pred.shape[:-1]:
-            raise ValueError(
-                f"{loss.name}: call must return values of shape {y_pred.shape[:-1]}; "
-                f"got {values.shape}."
-            )
-        weights = np.ones((rows, steps))
-        if weight is not None:
-            weights = np.broadcast_to(weight[:, :, 0].T, (rows, steps)).astype(np.float64)
-        summed = float((weights * values.reshape(rows, -1)).sum())
-        share = _share(reduction, weights)
-        if reduction == "metric":
-            total[0] += summed / steps
-            total[1] += weights.sum() / steps
-        else:
-            total[0] += summed * share * rows
-            total[1] += rows
-        if dp is not None:
-            slopes = np.asarray(loss.gradient(y_true, y_pred))
-            if slopes.shape != y_pred.shape:
-                raise ValueError(
-                    f"{loss.name}: gradient must have y_pred's shape {y_pred.shape}; "
-                    f"got {slopes.shape}."
-                )
-            scaled = slopes.reshape(rows, steps, -1) * (share * weights)[:, :, None]
-            dp[:, :, :features] = scaled.swapaxes(0, 1)
-            dp[:, :, features:] = 0.0
-
-    return function
-
-
-def _share(reduction: str, weights: np.ndarray) -> float:
-    if reduction == "sum":
-        return 1.0
-    if reduction == "mean_with_sample_weight":
-        total = float(weights.sum())
-        return 1.0 / total if total else 0.0
-    return 1.0 / weights.size
-
-
-# Use apart from a model
-
-
-def as_steps(
-    y_true: Any, y_pred: Any, sample_weight: Any, width: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:
-    """Return y, p and weights as time-major arrays, and y_pred as an array.
-
-    Parameters
-    ----------
-    y_true, y_pred, sample_weight : array_like
-        (rows, features) or (rows, steps, features); one axis alone is one row.
-    width : int or None
-        Columns of y; 1 for class indices, None for those of y_pred.
-    """
-    p = np.asarray(y_pred)
-    p = p.astype(np.float64 if p.dtype == np.float64 else np.float32)
-    y = np.asarray(y_true).astype(p.dtype)
-    if y.ndim == p.ndim + 1 and y.shape[-1] == 1:
-        y = y[..., 0]
-    p_rows = p[None] if p.ndim == 1 else p
-    rows, features = p_rows.shape[0], p_rows.shape[-1]
-    p_steps = p_rows.reshape(rows, -1, features)
-    width = features if width is None else width
-    if y.size % (rows * width) or p_steps.shape[1] % max(1, y.size // (rows * width)):
-        raise ValueError(f"y_true of shape {y.shape} does not fit y_pred of shape {p.shape}.")
-    y_steps = y.reshape(rows, -1, width)
-    weight = None
-    if sample_weight is not None:
-        weight = np.asarray(sample_weight, p.dtype)
-        if weight.size % rows or p_steps.shape[1] % max(1, weight.size // rows):
-            raise ValueError(
-                f"sample_weight of shape {weight.shape} does not fit y_pred of shape {p.shape}."
-            )
-        weight = np.ascontiguousarray(weight.reshape(rows, -1, 1).swapaxes(0, 1))
-    y_major = np.ascontiguousarray(y_steps.swapaxes(0, 1))
-    return y_major, np.ascontiguousarray(p_steps.swapaxes(0, 1)), weight, p_rows
-
-
-def bound_apart(
-    bind: Callable[..., None], y: np.ndarray, p: np.ndarray, weight: np.ndarray | None, sums: int
-) -> tuple[Plan, tuple[Array, Array], Cell]:
-    """Return what runs without a model on arrays as of `as_steps`, and where it adds its sums.
-
-    Parameters
-    ----------
-    bind : callable
-        Takes (plan, y, p, features, weight, total).
-    sums : int
-
-    Returns
-    -------
-    Plan, (y, p), total
-        Run the plan's `forward`; y and p may be overwritten between runs.
-    """
-    ops = kernels.load(None, p.dtype)
-    ops.enter()
-    plan = Plan(ops, None, p.dtype, p.shape[1], p.shape[0], False, ops.zeros(1, np.int64))
-    there = ops.to_device(y), ops.to_device(p)
-    total = ops.cell(np.float64, sums)
-    measured = None if weight is None else ops.to_device(weight)
-    bind(plan, *there, p.shape[2], measured, total.device)
-    return plan, there, total
-
-
-def evaluate(
-    loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any, reduction: str
-) -> np.ndarray:
-    """Return the sums of a batch of users' arrays."""
-    width = loss.target_features(np.shape(y_pred)[-1])
-    y, p, weight, rows = as_steps(y_true, y_pred, sample_weight, width)
-
-    def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
-        sequence = rows.ndim == 3
-        loss.bind(plan, y, p, features, weight, None, total, None, sequence, reduction)
-
-    plan, _, sums = bound_apart(bind, y, p, weight, 2)
-    plan.ops.program(plan.forward)()
-    sums.pull()
-    return sums.host
+        super().__init__(checked_name(name) or self.default_name, reduction, dtype)

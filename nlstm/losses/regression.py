@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from nlstm.losses.loss import Loss, PlainLoss
+from nlstm.arguments.checks import checked_name, checked_number
+from nlstm.losses.loss import Loss, PlainLoss, last_axis
 
 __all__ = [
     "CategoricalHinge",
@@ -100,8 +101,8 @@ class Huber(Loss):
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
-        super().__init__(name or "huber_loss", reduction, dtype)
-        self.delta = float(delta)
+        super().__init__(checked_name(name) or "huber_loss", reduction, dtype)
+        self.delta = checked_number("delta", delta)
 
     def settings(self) -> tuple[float, ...]:
         """Return what the kernel reads."""
@@ -129,9 +130,7 @@ class CosineSimilarity(Loss):
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        if axis != -1:
-            raise ValueError(f"CosineSimilarity is along the last axis, -1; got axis={axis!r}.")
-        self.axis = axis
+        self.axis = last_axis(axis, "CosineSimilarity")
 
     def settings(self) -> tuple[float, ...]:
         """Return what the kernel reads."""

@@ -1,9 +1,11 @@
 """Metrics by Keras's names, and the interface for a user's own."""
 
 import copy
+from collections.abc import Hashable
 from typing import Any
 
-from nlstm.arguments.names import Registry, unknown_name
+from nlstm.arguments.names import unknown_name
+from nlstm.arguments.registry import Registry
 from nlstm.losses import Loss
 from nlstm.losses.functions import FUNCTIONS as LOSS_FUNCTIONS
 from nlstm.losses.functions import binary_crossentropy as binary_crossentropy
@@ -25,8 +27,6 @@ from nlstm.losses.functions import (
 )
 from nlstm.losses.functions import squared_hinge as squared_hinge
 from nlstm.metrics.confusion import AUC as AUC
-from nlstm.metrics.confusion import F1Score as F1Score
-from nlstm.metrics.confusion import FBetaScore as FBetaScore
 from nlstm.metrics.confusion import Precision as Precision
 from nlstm.metrics.confusion import Recall as Recall
 from nlstm.metrics.counts import FalseNegatives as FalseNegatives
@@ -36,6 +36,8 @@ from nlstm.metrics.counts import TruePositives as TruePositives
 from nlstm.metrics.efficiency import KGE as KGE
 from nlstm.metrics.efficiency import NSE as NSE
 from nlstm.metrics.efficiency import R2Score as R2Score
+from nlstm.metrics.f_scores import F1Score as F1Score
+from nlstm.metrics.f_scores import FBetaScore as FBetaScore
 from nlstm.metrics.functions import binary_accuracy as binary_accuracy
 from nlstm.metrics.functions import categorical_accuracy as categorical_accuracy
 from nlstm.metrics.functions import sparse_categorical_accuracy as sparse_categorical_accuracy
@@ -67,10 +69,10 @@ from nlstm.metrics.means import SquaredHinge as SquaredHinge
 from nlstm.metrics.means import TopKCategoricalAccuracy as TopKCategoricalAccuracy
 from nlstm.metrics.metric import InNumpy as InNumpy
 from nlstm.metrics.metric import KernelMetric as KernelMetric
-from nlstm.metrics.metric import Mean as Mean
-from nlstm.metrics.metric import MeanMetricWrapper as MeanMetricWrapper
 from nlstm.metrics.metric import Metric as Metric
-from nlstm.metrics.metric import Sum as Sum
+from nlstm.metrics.of_values import Mean as Mean
+from nlstm.metrics.of_values import MeanMetricWrapper as MeanMetricWrapper
+from nlstm.metrics.of_values import Sum as Sum
 from nlstm.metrics.operating_points import PrecisionAtRecall as PrecisionAtRecall
 from nlstm.metrics.operating_points import RecallAtPrecision as RecallAtPrecision
 from nlstm.metrics.operating_points import SensitivityAtSpecificity as SensitivityAtSpecificity
@@ -188,6 +190,7 @@ def get(identifier: Any, loss: Loss, features: int) -> Metric:
     metric = _find(identifier, loss.sparse, features)
     if not isinstance(metric, KernelMetric):
         return InNumpy(metric)
+    metric.check_features(features)
     if metric.sparse != loss.sparse and features > 1:
         kind = "class indices" if metric.sparse else "one value per feature"
         raise ValueError(
@@ -199,10 +202,26 @@ def get(identifier: Any, loss: Loss, features: int) -> Metric:
             f"Metric {metric.name!r} reads {wanted} columns of y for {features} outputs, but the "
             f"loss {loss.name!r} takes {given}."
         )
+    _check_ignored(metric, loss, features)
+    if metric.in_numpy:
+        return InNumpy(metric)
     if metric.features != features:
         metric = copy.copy(metric)  # the object may serve another output too
         metric.features = features
     return metric
+
+
+def _check_ignored(metric: KernelMetric, loss: Loss, features: int) -> None:
+    """Raise where the loss leaves out an index that is none, and the metric reads it."""
+    ignored = getattr(loss, "ignore_class", None)
+    if ignored is None or 0 <= ignored < features or not isinstance(metric, LossMetric):
+        return
+    if metric.sparse and getattr(metric.loss, "ignore_class", None) != ignored:
+        raise ValueError(
+            f"Metric {metric.name!r} reads the class {ignored}, which the loss ignores and which "
+            f"is none of {features}: nlstm.metrics.SparseCategoricalCrossentropy(ignore_class="
+            f"{ignored}) leaves it out too."
+        )
 
 
 def _find(identifier: Any, sparse: bool, features: int) -> Metric:
@@ -225,9 +244,10 @@ def _find(identifier: Any, sparse: bool, features: int) -> Metric:
     if isinstance(identifier, Loss):
         return LossMetric(identifier)
     if callable(identifier) and not isinstance(identifier, Metric | type):
-        if identifier in LOSS_FUNCTIONS:
+        hashable = isinstance(identifier, Hashable)
+        if hashable and identifier in LOSS_FUNCTIONS:
             return LossMetric(LOSS_FUNCTIONS[identifier](name=identifier.__name__))
-        if identifier in ACCURACIES:
+        if hashable and identifier in ACCURACIES:
             return ACCURACIES[identifier](name=identifier.__name__)
         return MeanMetricWrapper(identifier)
     return REGISTRY.get(identifier, "an nlstm.metrics.Metric")

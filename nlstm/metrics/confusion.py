@@ -1,17 +1,23 @@
-"""Metrics of how predictions above thresholds meet the labels: precision, recall, AUC, F scores."""
+"""Metrics of how predictions above thresholds meet the labels: precision, recall, AUC."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer, checked_number
-from nlstm.arguments.names import unknown_name
+from nlstm.arguments.checks import (
+    checked_choice,
+    checked_flag,
+    checked_integer,
+    checked_name,
+    checked_numbers,
+    is_number,
+)
 from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 from nlstm.plan.plan import Plan
 
-__all__ = ["AUC", "Cuts", "F1Score", "FBetaScore", "Precision", "Recall", "counts"]
+__all__ = ["AUC", "Cuts", "Precision", "Recall", "check_class", "counts"]
 
 EPSILON = 1e-7  # Keras's
 
@@ -44,8 +50,10 @@ class Cuts:
 
     def __init__(self, thresholds: float | Sequence[float] | None, default: float = 0.5) -> None:
         given = default if thresholds is None else thresholds
-        self.order = np.atleast_1d(np.asarray(given, np.float64))
-        if thresholds is not None and not ((self.order >= 0) & (self.order <= 1)).all():
+        alone = is_number(given) or getattr(given, "shape", None) == ()
+        self.order = np.array(checked_numbers("thresholds", [given] if alone else given))
+        inside = ((self.order >= 0) & (self.order <= 1)).all()
+        if thresholds is not None and not (inside and self.order.size):
             raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
         self.ascending = np.sort(self.order)
         self.even = are_even(self.order)
@@ -72,6 +80,12 @@ class Cuts:
         return float(back[0]) if back.size == 1 else back
 
 
+def check_class(class_id: int | None, features: int) -> None:
+    """Raise unless there is such a feature."""
+    if class_id is not None and class_id >= features:
+        raise ValueError(f"class_id must be below {features}, the features; got {class_id}.")
+
+
 class _Share(KernelMetric):
     """True positives' share of what counts at one or several thresholds."""
 
@@ -86,8 +100,14 @@ class _Share(KernelMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
-        self._cuts = Cuts(thresholds, 0.5 if top_k is None else -1e10)
+        self.thresholds, self._cuts = thresholds, Cuts(thresholds, 0.5 if top_k is None else -1e10)
+        self.top_k = None if top_k is None else checked_integer("top_k", top_k, 1, 2**31)
+        self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
+        self.by_element = top_k is None and class_id is None
+
+    def check_features(self, features: int) -> None:
+        """Raise where there is no such class."""
+        check_class(self.class_id, features)
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
@@ -133,6 +153,13 @@ class Recall(_Share):
     _rest = 2
 
 
+CURVES, METHODS = ("ROC", "PR", "PRGAIN"), ("interpolation", "minoring", "majoring")
+
+
+def _in_case(word: Any, change: Callable[[str], str]) -> Any:
+    return change(word) if isinstance(word, str) else word
+
+
 class AUC(KernelMetric):
     """Area under the curve of recall against false positives (ROC), or of precision (PR).
 
@@ -169,21 +196,28 @@ class AUC(KernelMetric):
         label_weights: Sequence[float] | None = None,
         from_logits: bool = False,
     ) -> None:
-        super().__init__(dtype, name or "auc")
-        if str(curve).upper() not in ("ROC", "PR", "PRGAIN"):
-            raise unknown_name("curve", curve, ("ROC", "PR", "PRGAIN"))
-        methods = ("interpolation", "minoring", "majoring")
-        if str(summation_method).lower() not in methods:
-            raise unknown_name("summation_method", summation_method, methods)
-        if label_weights is not None and not multi_label:
-            raise ValueError("label_weights needs multi_label=True.")
-        self.curve, self.summation_method = curve.upper(), summation_method.lower()
-        self.multi_label, self.num_labels = bool(multi_label), num_labels
-        self.label_weights, self.from_logits = label_weights, bool(from_logits)
-        self.thresholds = None if thresholds is None else sorted(map(float, thresholds))
+        super().__init__(dtype, checked_name(name) or "auc")
+        self.curve = checked_choice("curve", _in_case(curve, str.upper), CURVES)
+        method = _in_case(summation_method, str.lower)
+        self.summation_method = checked_choice("summation_method", method, METHODS)
+        self.multi_label = checked_flag("multi_label", multi_label)
+        self.by_element = not self.multi_label
+        if label_weights is not None:
+            if not multi_label:
+                raise ValueError("label_weights needs multi_label=True.")
+            label_weights = checked_numbers("label_weights", label_weights)
+        if num_labels is not None:
+            num_labels = checked_integer("num_labels", num_labels, 1)
+        self.num_labels, self.label_weights = num_labels, label_weights
+        self.from_logits = checked_flag("from_logits", from_logits)
+        self.thresholds = (
+            None if thresholds is None else sorted(checked_numbers("thresholds", thresholds))
+        )
         if self.thresholds is None:
-            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2)
+            self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2, 1_000_000)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+        elif self.thresholds and not 0 <= self.thresholds[0] <= self.thresholds[-1] <= 1:
+            raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
         else:
             self.num_thresholds = len(self.thresholds) + 2
             inner = self.thresholds
@@ -192,6 +226,18 @@ class AUC(KernelMetric):
             len(inner) > 0 and np.allclose([0.0, *inner, 1.0], even, rtol=0, atol=EPSILON)
         )
         self._thresholds = np.array([-EPSILON, *inner, 1.0 + EPSILON])
+
+    def check_features(self, features: int) -> None:
+        """Raise where the labels are not so many."""
+        if not self.multi_label:
+            return
+        weights = self.label_weights
+        for name, count in (
+            ("num_labels", self.num_labels),
+            ("label_weights", None if weights is None else len(weights)),
+        ):
+            if count not in (None, features):
+                raise ValueError(f"{name} is for {count} labels; there are {features} features.")
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
@@ -256,80 +302,3 @@ class AUC(KernelMetric):
         ratio = np.where(both, safe_ratio(p[:-1], p[1:]), 1.0)
         steps = slope * (dtp + intercept * np.log(ratio))
         return safe_ratio(steps, np.maximum(tp[1:] + fn[1:], 0)).sum(axis=0)
-
-
-class FBetaScore(KernelMetric):
-    """Weighted harmonic mean of precision and recall.
-
-    Parameters
-    ----------
-    average : {None, "micro", "macro", "weighted"}, default None
-        None gives an array, a score for each feature.
-    beta : float, default 1.0
-        How many times more recall counts than precision.
-    threshold : float, optional
-        Predictions above it are positive; by default the largest of each row is.
-    name : str, default "fbeta_score"
-    dtype : optional
-    """
-
-    default_name = "fbeta_score"
-
-    def __init__(
-        self,
-        average: str | None = None,
-        beta: float = 1.0,
-        threshold: float | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(dtype, name)
-        if average not in (None, "micro", "macro", "weighted"):
-            raise unknown_name("average", average, ("micro", "macro", "weighted"))
-        self.average, self.beta = average, checked_number("beta", beta, above=0)
-        if threshold is not None:
-            checked_number("threshold", threshold, above=0, at_most=1)
-        self.threshold = threshold
-
-    def sums(self, features: int) -> int:
-        """Return how many sums `function` adds to for outputs of so many features."""
-        return 4 * features
-
-    def function(self, ops: Operations) -> Function:
-        """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        return ops.statistic("f_scores", np.nan if self.threshold is None else self.threshold)
-
-    def value_of(self, total: np.ndarray) -> Any:
-        """Return the score, or the scores."""
-        sums = total.reshape(-1, 4)
-        true, false, missed, truth = (sums.sum(axis=0) if self.average == "micro" else sums).T
-        precision, recall = true / (true + false + EPSILON), true / (true + missed + EPSILON)
-        square = self.beta**2
-        scores = precision * recall / (square * precision + recall + EPSILON) * (1.0 + square)
-        if self.average is None:
-            return scores
-        if self.average == "weighted":
-            return float((scores * truth).sum() / (truth.sum() + EPSILON))
-        return float(np.mean(scores))
-
-
-class F1Score(FBetaScore):
-    """Harmonic mean of precision and recall.
-
-    Parameters
-    ----------
-    average, threshold, dtype
-        See `FBetaScore`.
-    name : str, default "f1_score"
-    """
-
-    default_name = "f1_score"
-
-    def __init__(
-        self,
-        average: str | None = None,
-        threshold: float | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(average, 1.0, threshold, name, dtype)

@@ -13,6 +13,7 @@ __all__ = ["FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
 
 
 class _Count(KernelMetric):
+    by_element = True
     _which: int  # of what `Cuts.counts` returns
 
     def __init__(

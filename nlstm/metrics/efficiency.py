@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
-from nlstm.arguments.names import unknown_name
+from nlstm.arguments.checks import checked_choice, checked_integer, checked_name
 from nlstm.kernels.operations import Operations
 from nlstm.metrics.metric import Function, KernelMetric
 
 __all__ = ["KGE", "NSE", "R2Score"]
 
-AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+AGGREGATIONS = ("uniform_average", "variance_weighted_average")
 
 
 class _Moments(KernelMetric):
+    by_element = True
+
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
         return 7 * features + 1
@@ -48,10 +49,10 @@ class R2Score(_Moments):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        if class_aggregation not in AGGREGATIONS:
-            raise unknown_name("class_aggregation", class_aggregation, map(str, AGGREGATIONS))
+        if class_aggregation is not None:
+            checked_choice("class_aggregation", class_aggregation, AGGREGATIONS)
         self.class_aggregation = class_aggregation
-        self.num_regressors = checked_integer("num_regressors", num_regressors, 0)
+        self.num_regressors = checked_integer("num_regressors", num_regressors, 0, 2**31)
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the score, or the scores."""
@@ -96,7 +97,7 @@ class NSE(_Moments):
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name or "nse")
+        super().__init__(dtype, checked_name(name) or "nse")
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the efficiency."""
@@ -120,7 +121,7 @@ class KGE(_Moments):
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name or "kge")
+        super().__init__(dtype, checked_name(name) or "kge")
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the efficiency."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.losses.functions import by_row
+from nlstm.arguments.checks import checked_array, checked_number
+from nlstm.losses.apart import as_steps, by_row
 from nlstm.metrics import means
 from nlstm.metrics.metric import KernelMetric
 
@@ -18,17 +19,20 @@ __all__ = [
 
 
 def _values(metric: KernelMetric, y_true: Any, y_pred: Any) -> np.ndarray:
-    width = metric.target_features(np.shape(y_pred)[-1])
-    return by_row(metric.bind, width, y_true, y_pred)
+    y, p, _, _ = as_steps(y_true, y_pred, None, metric.target_features)
+    return by_row(metric.bind, y, p, np.shape(y_pred)[:-1])
 
 
 def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> np.ndarray:
     """Return, for each number of `y_pred`, 1 where it lies on its label's side of the threshold."""
-    y, p = np.asarray(y_true), np.asarray(y_pred)
+    y, p = checked_array("y_true", y_true), checked_array("y_pred", y_pred)
+    checked_number("threshold", threshold)
     if y.ndim == p.ndim - 1 and p.shape[-1] == 1:
         y = y[..., None]
     elif y.ndim == p.ndim + 1 and y.shape[-1] == 1:
         y = y[..., 0]
+    if y.shape != p.shape:
+        raise ValueError(f"y_true of shape {y.shape} does not fit y_pred of shape {p.shape}.")
     return (y == (p > threshold)).astype(np.result_type(p.dtype, np.float32))
 
 

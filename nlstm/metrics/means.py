@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from nlstm import losses
+from nlstm.arguments.checks import checked_integer, checked_name, checked_number
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses import Loss
+from nlstm.losses.apart import check_labels
+from nlstm.losses.loss import last_axis
 from nlstm.metrics.metric import Function, KernelMetric
 from nlstm.plan.plan import Plan
 
@@ -49,8 +52,15 @@ class LossMetric(KernelMetric):
     """
 
     def __init__(self, loss: Loss, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(dtype, name or loss.name)
+        if not isinstance(loss, Loss):
+            raise TypeError(f"loss must be an nlstm.losses.Loss; got {loss!r}.")
+        super().__init__(dtype, checked_name(name) or loss.name)
         self.loss, self.sparse = loss, loss.sparse
+
+    def check_targets(self, y: np.ndarray, features: int) -> None:
+        """Raise where class indices in y, of `as_steps`, would be of no class."""
+        if self.sparse:
+            check_labels(y, features, getattr(self.loss, "ignore_class", None))
 
     def target_features(self, features: int) -> int:
         """Return the columns of y."""
@@ -144,6 +154,7 @@ class RootMeanSquaredError(_KernelMean):
 
     kernel = "mean_squared_error"
     default_name = "root_mean_squared_error"
+    by_element = True
 
     def value_of(self, total: np.ndarray) -> float:
         """Return the root of the mean."""
@@ -220,10 +231,8 @@ class CosineSimilarity(_KernelMean):
     setting = 1.0
 
     def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1) -> None:
-        if axis != -1:
-            raise ValueError(f"CosineSimilarity is along the last axis, -1; got axis={axis!r}.")
         super().__init__(name, dtype)
-        self.axis = axis
+        self.axis = last_axis(axis, "CosineSimilarity")
 
 
 class Accuracy(_KernelMean):
@@ -236,6 +245,7 @@ class Accuracy(_KernelMean):
     """
 
     kernel = "accuracy"
+    by_element = True
 
 
 class BinaryAccuracy(_KernelMean):
@@ -249,10 +259,11 @@ class BinaryAccuracy(_KernelMean):
     """
 
     kernel = "binary_accuracy"
+    by_element = True
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5) -> None:
         super().__init__(name, dtype)
-        self.threshold = self.setting = float(threshold)
+        self.threshold = self.setting = checked_number("threshold", threshold)
 
 
 class CategoricalAccuracy(_KernelMean):
@@ -295,7 +306,8 @@ class TopKCategoricalAccuracy(_KernelMean):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.k, self.setting = int(k), float(k)
+        self.k = checked_integer("k", k, 1, 2**31)
+        self.setting = float(self.k)
 
 
 class SparseTopKCategoricalAccuracy(_KernelMean):
@@ -307,4 +319,5 @@ class SparseTopKCategoricalAccuracy(_KernelMean):
 
     def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name, dtype)
-        self.k, self.setting = int(k), float(k)
+        self.k = checked_integer("k", k, 1, 2**31)
+        self.setting = float(self.k)

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.config import Configured
+from nlstm.arguments.checks import checked_array, checked_dtype, checked_name
+from nlstm.arguments.config import Configured, overridden
 from nlstm.arguments.names import snake_case
 from nlstm.kernels.operations import Array, Operations
-from nlstm.losses.loss import as_steps, bound_apart
+from nlstm.losses.apart import as_steps, bound_apart
+from nlstm.metrics.variable import Variable
 from nlstm.plan.plan import Plan
 
-__all__ = ["InNumpy", "KernelMetric", "Mean", "MeanMetricWrapper", "Metric", "Sum", "safe_ratio"]
+__all__ = ["InNumpy", "KernelMetric", "Metric", "safe_ratio"]
 
 Function = Callable[..., None]
 
@@ -19,8 +21,9 @@ Function = Callable[..., None]
 class Metric(Configured):
     """A number reported beside the loss. Subclass it for one of your own, as in Keras.
 
-    A subclass defines `update_state`, `result` and `reset_state`; it is called with NumPy arrays
-    after each batch.
+    A subclass defines `update_state` and `result`, and `reset_state` unless all that it sums up is
+    made by `add_weight`; it is called with NumPy arrays after each batch. A subclass of one of
+    nlstm's metrics may define some of them.
 
     Parameters
     ----------
@@ -42,8 +45,34 @@ class Metric(Configured):
     size = 0
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        self.dtype = dtype
-        self.name = name or self.default_name or snake_case(type(self).__name__)
+        self.dtype = checked_dtype(dtype)
+        self.name = checked_name(name) or self.default_name or snake_case(type(self).__name__)
+        self.variables: list[Variable] = []
+
+    def add_variable(
+        self,
+        shape: tuple[int, ...],
+        initializer: Any = None,
+        dtype: Any = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """Return a number or array to sum up in, which `reset_state` sets to 0, as in Keras."""
+        if not hasattr(self, "variables"):
+            raise RuntimeError(f"{type(self).__name__} must call super().__init__(name=...) first.")
+        made = Variable(shape, initializer, dtype, name)
+        self.variables.append(made)
+        return made
+
+    def add_weight(
+        self,
+        shape: tuple[int, ...] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Return what `add_variable` does."""
+        return self.add_variable(shape, initializer, dtype, name=name)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch."""
@@ -55,7 +84,10 @@ class Metric(Configured):
 
     def reset_state(self) -> None:
         """Start anew."""
-        raise NotImplementedError(f"{type(self).__name__} must define reset_state.")
+        if not getattr(self, "variables", ()):
+            raise NotImplementedError(f"{type(self).__name__} must define reset_state.")
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape))
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Take in one batch and return the result."""
@@ -91,7 +123,16 @@ class KernelMetric(Metric):
 
     sparse: bool | None = False
     features = 1
+    by_element = False  # whether one axis alone is rows of one feature, not one row
     _total: np.ndarray | None = None
+
+    @property
+    def in_numpy(self) -> bool:
+        """Whether a user's class has written some of it anew."""
+        return overridden(self, "update_state", "result", "reset_state")
+
+    def check_features(self, features: int) -> None:
+        """Raise where outputs of so many features cannot be measured."""
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
@@ -129,19 +170,29 @@ class KernelMetric(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in one batch of (rows, features) or (rows, steps, features)."""
-        y_pred = np.asarray(y_pred)
-        if y_pred.ndim == 1:  # one feature, left out
+        y_pred = checked_array("y_pred", y_pred)
+        if y_pred.ndim == 1 and self.by_element:  # one feature, left out
             y_pred = y_pred[:, None]
+        y, p, weight, _ = as_steps(y_true, y_pred, sample_weight, self.target_features)
         features = y_pred.shape[-1]
-        y, p, weight, _ = as_steps(y_true, y_pred, sample_weight, self.target_features(features))
+        self.check_features(features)
+        self.check_targets(y, features)
         if self._total is None:
             self._total = np.zeros(self.sums(features))
+        if self._total.size != self.sums(features):
+            raise ValueError(
+                f"{self.name} has sums for y_pred of fewer or more than {features} features: "
+                "reset_state() starts anew."
+            )
         plan, _, sums = bound_apart(self.bind, y, p, weight, self._total.size)
         sums.host[:] = self._total
         sums.push()
         plan.ops.program(plan.forward)()
         sums.pull()
         self._total[:] = sums.host
+
+    def check_targets(self, y: np.ndarray, features: int) -> None:
+        """Raise where class indices in y, of `as_steps`, would be of no class."""
 
     def result(self, total: np.ndarray | None = None) -> Any:
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
@@ -206,101 +257,3 @@ def safe_ratio(numerator: Any, denominator: Any) -> Any:
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
     found = np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom != 0)
     return float(found) if found.ndim == 0 else found
-
-
-# Means and sums of values that Python computes
-
-
-def _by_sample(values: Any, weight: Any, reduce: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Reduce values and weights to one number a sample, as Keras does."""
-    values = np.asarray(values, np.float64)
-    if weight is not None:
-        weight = np.asarray(weight, np.float64)
-        if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
-            weight = weight[..., 0]
-        if values.ndim > weight.ndim:
-            values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
-        weight = np.broadcast_to(weight, values.shape)
-        values = values * weight
-        if weight.ndim > 1:
-            weight = reduce(weight, axis=tuple(range(1, weight.ndim)))
-    if values.ndim > 1:
-        values = reduce(values, axis=tuple(range(1, values.ndim)))
-    return values, weight
-
-
-class Mean(Metric):
-    """The weighted mean of the values given to `update_state(values, sample_weight)`.
-
-    Parameters
-    ----------
-    name : str, default "mean"
-    dtype : optional
-    """
-
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
-        super().__init__(dtype, name)
-        self.reset_state()
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take in values, the first axis samples."""
-        found, weight = _by_sample(values, sample_weight, np.mean)
-        self.total += float(found.sum())
-        self.count += float(np.size(found) if weight is None else weight.sum())
-
-    def result(self, total: np.ndarray | None = None) -> float:
-        """Return the mean so far, 0 where there is nothing."""
-        return self.total / self.count if self.count else 0.0
-
-    def reset_state(self) -> None:
-        """Start anew."""
-        self.total = self.count = 0.0
-
-
-class Sum(Mean):
-    """The weighted sum of the values given to `update_state(values, sample_weight)`.
-
-    Parameters
-    ----------
-    name : str, default "sum"
-    dtype : optional
-    """
-
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
-        super().__init__(name, dtype)
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        """Take in values."""
-        self.total += float(_by_sample(values, sample_weight, np.sum)[0].sum())
-
-    def result(self, total: np.ndarray | None = None) -> float:
-        """Return the sum so far."""
-        return self.total
-
-
-class MeanMetricWrapper(Mean):
-    """The mean of a function's values; `compile` wraps plain functions in it.
-
-    Parameters
-    ----------
-    fn : callable
-        ``fn(y_true, y_pred, **kwargs)`` of NumPy arrays; returns values, the first axis samples.
-    name : str, optional
-        By default the function's.
-    dtype : optional
-    **kwargs
-        Handed to `fn`.
-    """
-
-    def __init__(
-        self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any
-    ) -> None:
-        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
-        self.fn, self.kwargs = fn, kwargs
-
-    def update_state(  # type: ignore[override]
-        self, y_true: Any, y_pred: Any, sample_weight: Any = None
-    ) -> None:
-        """Take in one batch."""
-        values = self.fn(y_true, y_pred, **self.kwargs)
-        super().update_state(values, sample_weight)

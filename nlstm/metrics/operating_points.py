@@ -10,7 +10,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.kernels.operations import Operations
-from nlstm.metrics.confusion import counts
+from nlstm.metrics.confusion import check_class, counts
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 
 __all__ = [
@@ -31,11 +31,17 @@ class _OperatingPoint(KernelMetric):
     ) -> None:
         super().__init__(dtype, name)
         setattr(self, self._least, checked_number(self._least, value, 0, at_most=1))
-        self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 1)
-        self.class_id = class_id
+        checked_integer("num_thresholds", num_thresholds, 1)
+        self.num_thresholds = checked_integer("num_thresholds", num_thresholds, most=1_000_000)
+        self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
+        self.by_element = class_id is None
         self._thresholds = np.array([0.5])
         if num_thresholds > 1:
             self._thresholds = np.arange(num_thresholds) / (num_thresholds - 1)
+
+    def check_features(self, features: int) -> None:
+        """Raise where there is no such class."""
+        check_class(self.class_id, features)
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.names import Registry
+from nlstm.arguments.registry import Registry
 from nlstm.optimizers import schedules as schedules
 from nlstm.optimizers.adaptive import Adam as Adam
 from nlstm.optimizers.adaptive import Adamax as Adamax
@@ -21,6 +21,9 @@ CLASSES: dict[str, Any] = {
 }
 REGISTRY: Registry[Optimizer] = Registry("optimizer", Optimizer, CLASSES)
 
+# What Keras's optimizers are written by.
+NEVER_CALLED = ("update_step", "apply", "apply_gradients", "minimize", "build", "get_updates")
+
 __all__ = ["Optimizer", "get", "schedules", *(found.__name__ for found in CLASSES.values())]
 
 
@@ -36,4 +39,13 @@ def get(identifier: Any) -> Optimizer:
     """
     if isinstance(identifier, str) and identifier.lower() in CLASSES:
         identifier = identifier.lower()
-    return REGISTRY.get(identifier, "an nlstm.optimizers.Optimizer")
+    found = REGISTRY.get(identifier, "an nlstm.optimizers.Optimizer")
+    own = [name for name in NEVER_CALLED if hasattr(type(found), name)]
+    if own or not hasattr(found, "rule"):
+        what = f"{own[0]} would not be called" if own else "it has none"
+        raise TypeError(
+            f"{type(found).__name__}: nlstm's optimizers are kernels, and {what}; subclass one of "
+            "nlstm.optimizers for other settings, or nlstm.optimizers.schedules."
+            "LearningRateSchedule for another learning rate."
+        )
+    return found

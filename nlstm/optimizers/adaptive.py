@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_flag, checked_number
 from nlstm.kernels.operations import Cell
 from nlstm.optimizers.optimizer import Optimizer
 from nlstm.optimizers.settings import SMALLEST
@@ -58,7 +58,7 @@ class Adam(Optimizer):
         self.beta_1 = checked_number("beta_1", beta_1, 0.0, 1.0)
         self.beta_2 = checked_number("beta_2", beta_2, 0.0, 1.0)
         self.epsilon = checked_number("epsilon", epsilon, 0.0)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = checked_flag("amsgrad", amsgrad)
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,
@@ -267,7 +267,7 @@ class RMSprop(Optimizer):
         self.rho = checked_number("rho", rho, 0.0, 1.0)
         self.momentum = checked_number("momentum", momentum, 0.0, 1.0)
         self.epsilon = checked_number("epsilon", epsilon, 0.0)
-        self.centered = bool(centered)
+        self.centered = checked_flag("centered", centered)
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_flag, checked_number
 from nlstm.optimizers.optimizer import Optimizer
 from nlstm.optimizers.settings import SMALLEST
 
@@ -44,7 +44,7 @@ class SGD(Optimizer):
         name: str | None = None,
     ) -> None:
         self.momentum = checked_number("momentum", momentum, 0.0, 1.0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = checked_flag("nesterov", nesterov)
         super().__init__(
             learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema,
             ema_momentum, ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps,

@@ -5,17 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import checked_flag, checked_name, checked_number
 from nlstm.arguments.config import Configured
 from nlstm.arguments.former import former_name
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
 from nlstm.optimizers.copying import is_of, state_of
 from nlstm.optimizers.former import decayed
+from nlstm.optimizers.rate import Rate
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.sparing import Sparing
-from nlstm.optimizers.state import Waiting, check_fit
+from nlstm.optimizers.state import Variables, Waiting, check_fit
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Optimizer"]
@@ -77,9 +78,12 @@ class Optimizer(Configured):
         check_surroundings(
             weight_decay, ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps
         )
-        self.weight_decay, self.name = weight_decay, name or type(self).__name__.lower()
+        if loss_scale_factor is not None:
+            checked_number("loss_scale_factor", loss_scale_factor, above=0)
+        self.weight_decay = weight_decay
+        self.name = checked_name(name) or type(self).__name__.lower()
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
-        self.use_ema, self.ema_momentum = bool(use_ema), float(ema_momentum)
+        self.use_ema, self.ema_momentum = checked_flag("use_ema", use_ema), float(ema_momentum)
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
@@ -107,11 +111,10 @@ class Optimizer(Configured):
     # The learning rate
 
     @property
-    def learning_rate(self) -> float:
+    def learning_rate(self) -> Rate:
         """The learning rate; it may be set at any time, unless a schedule gives it."""
-        if self._schedule is not None:
-            return self._scheduled()
-        return float(self.settings.host[0])
+        rate = float(self.settings.host[0]) if self._schedule is None else self._scheduled()
+        return Rate.of(self, rate)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -135,9 +138,13 @@ class Optimizer(Configured):
 
     def _scheduled(self) -> float:
         assert self._schedule is not None
-        if isinstance(self._schedule, LearningRateSchedule):
-            return float(self._schedule(self._batches()))
-        return float(self._schedule())
+        known = isinstance(self._schedule, LearningRateSchedule)
+        rate = self._schedule(self._batches()) if known else self._schedule()
+        try:
+            return float(rate)
+        except (TypeError, ValueError):
+            shown = getattr(self._schedule, "__name__", type(self._schedule).__name__)
+            raise TypeError(f"learning_rate: {shown} must return a number; got {rate!r}.") from None
 
     def _batches(self) -> int:
         """Return how many batches there were so far."""
@@ -299,8 +306,11 @@ class Optimizer(Configured):
 
     # State
 
-    def variables(self) -> dict[str, np.ndarray]:
-        """Return copies of all that a file must hold for training to go on bit for bit.
+    @property
+    def variables(self) -> Variables:
+        """Copies of all that a file must hold for training to go on bit for bit: a list.
+
+        Called, it gives a dict of arrays by name: see `set_variables`.
 
         "iterations" (int64; batches) and "learning_rate" (float64) have no axes; the moments are
         "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
@@ -318,7 +328,7 @@ class Optimizer(Configured):
             for slot, flat in self._flat_state().items():
                 for number, part in enumerate(self._buffer.split(flat)):
                     found[f"{slot}/{number}"] = part
-        return found
+        return Variables(found)
 
     def set_variables(self, variables: Mapping[str, np.ndarray]) -> None:
         """Go on from what `variables` returned; before a model is built it waits for it.

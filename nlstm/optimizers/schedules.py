@@ -2,8 +2,15 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from nlstm.arguments.checks import checked_number
+from nlstm.arguments.checks import (
+    checked_flag,
+    checked_name,
+    checked_number,
+    checked_numbers,
+    is_number,
+)
 from nlstm.arguments.config import Configured
 
 __all__ = [
@@ -15,6 +22,12 @@ __all__ = [
     "PiecewiseConstantDecay",
     "PolynomialDecay",
 ]
+
+
+def _number(name: str, value: Any, at_least: float | None = None, **limits: Any) -> Any:
+    """Return the number as it came, a whole one too: rates are computed from it to the bit."""
+    found = checked_number(name, value, at_least, **limits)
+    return value if is_number(value) else found
 
 
 class LearningRateSchedule(Configured):
@@ -44,10 +57,11 @@ class ExponentialDecay(LearningRateSchedule):
         staircase: bool = False,
         name: str = "ExponentialDecay",
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        checked_number("decay_steps", decay_steps, above=0)
-        self.decay_steps = decay_steps
-        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = _number("decay_steps", decay_steps, above=0)
+        self.decay_rate = _number("decay_rate", decay_rate)
+        self.staircase = checked_flag("staircase", staircase)
+        self.name = checked_name(name)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""
@@ -103,11 +117,15 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         values: Sequence[float],
         name: str = "PiecewiseConstant",
     ) -> None:
+        self.boundaries = checked_numbers("boundaries", boundaries)
+        self.values = checked_numbers("values", values)
         if len(boundaries) != len(values) - 1:
             raise ValueError(
                 f"values must be one more than boundaries; got {len(values)} and {len(boundaries)}."
             )
-        self.boundaries, self.values, self.name = boundaries, values, name
+        if self.boundaries != sorted(self.boundaries):
+            raise ValueError(f"boundaries must ascend; got {boundaries!r}.")
+        self.name = checked_name(name)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""
@@ -139,11 +157,11 @@ class PolynomialDecay(LearningRateSchedule):
         cycle: bool = False,
         name: str = "PolynomialDecay",
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        checked_number("decay_steps", decay_steps, above=0)
-        self.decay_steps = decay_steps
-        self.end_learning_rate, self.power = end_learning_rate, power
-        self.cycle, self.name = cycle, name
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = _number("decay_steps", decay_steps, above=0)
+        self.end_learning_rate = _number("end_learning_rate", end_learning_rate)
+        self.power = _number("power", power, 0)
+        self.cycle, self.name = checked_flag("cycle", cycle), checked_name(name)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""
@@ -185,11 +203,13 @@ class CosineDecay(LearningRateSchedule):
         warmup_target: float | None = None,
         warmup_steps: float = 0,
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        checked_number("decay_steps", decay_steps, above=0)
-        self.decay_steps = decay_steps
-        self.alpha, self.name = alpha, name
-        self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
+        self.decay_steps = _number("decay_steps", decay_steps, above=0)
+        self.alpha, self.name = _number("alpha", alpha), checked_name(name)
+        self.warmup_steps = _number("warmup_steps", warmup_steps, 0)
+        self.warmup_target = (
+            None if warmup_target is None else _number("warmup_target", warmup_target)
+        )
 
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""
@@ -226,10 +246,10 @@ class CosineDecayRestarts(LearningRateSchedule):
         alpha: float = 0.0,
         name: str = "SGDRDecay",
     ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        checked_number("first_decay_steps", first_decay_steps, above=0)
-        self.first_decay_steps = first_decay_steps
-        self.t_mul, self.m_mul, self.alpha, self.name = t_mul, m_mul, alpha, name
+        self.initial_learning_rate = _number("initial_learning_rate", initial_learning_rate)
+        self.first_decay_steps = _number("first_decay_steps", first_decay_steps, above=0)
+        self.t_mul, self.m_mul = _number("t_mul", t_mul, 1), _number("m_mul", m_mul)
+        self.alpha, self.name = _number("alpha", alpha), checked_name(name)
 
     def __call__(self, step: int) -> float:
         """Return the learning rate after `step` steps."""

@@ -5,7 +5,36 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Waiting", "check_fit"]
+__all__ = ["NamedArray", "Variables", "Waiting", "check_fit"]
+
+
+class NamedArray:
+    """A copy of one of an optimizer's variables, with its name."""
+
+    def __init__(self, name: str, value: np.ndarray) -> None:
+        self.name = self.path = name
+        self.value, self.shape, self.dtype = value, value.shape, value.dtype
+
+    def numpy(self) -> np.ndarray:
+        """Return the array."""
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.value, dtype)
+
+    def __repr__(self) -> str:
+        return f"<NamedArray {self.name}: shape {self.shape}>"
+
+
+class Variables(list[NamedArray]):
+    """An optimizer's variables: a list, and called a dict of arrays by name."""
+
+    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
+        super().__init__(NamedArray(name, value) for name, value in arrays.items())
+
+    def __call__(self) -> dict[str, np.ndarray]:
+        """Return the arrays by name."""
+        return {one.name: one.value for one in self}
 
 
 class Waiting:

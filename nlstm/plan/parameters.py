@@ -123,6 +123,13 @@ class Parameter:
         assert self.home is not None
         return self.home.gate.shared(lambda: self.unpack(self.ops.to_host(self.packed)))
 
+    def numpy(self) -> np.ndarray:
+        """Return a copy in Keras's shape."""
+        return self.get()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.get(), dtype)
+
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
         return self.unpack(self.ops.to_host(self.gradient))

@@ -66,7 +66,7 @@ def aims(
     ValueError, TypeError
         A name is unknown, or a list or dict does not fit the outputs.
     """
-    found = _spread("loss", loss, names)
+    found = [_alone(one) for one in _spread("loss", loss, names)]
     shares = _spread("loss_weights", loss_weights, names)
     for share in shares:
         if share is not None and not is_number(share):
@@ -83,9 +83,14 @@ def aims(
     return made
 
 
+def _alone(loss: Any) -> Any:
+    """Return the one loss of a list of one."""
+    return loss[0] if isinstance(loss, list | tuple) and len(loss) == 1 else loss
+
+
 def _spread(what: str, value: Any, names: Sequence[str]) -> list[Any]:
     """Return one entry for each output; what is no list or dict serves all."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and "class_name" not in value:
         _check_names(what, value, names)
         return [value.get(name) for name in names]
     if isinstance(value, list | tuple):

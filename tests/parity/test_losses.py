@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import nlstm
 from nlstm import kernels
-from nlstm.losses.loss import as_steps
+from nlstm.losses.apart import as_steps
 from nlstm.plan.plan import Plan
 from tests.parity import trained
 from tests.parity.batches import batch, sample_weight
@@ -50,7 +50,7 @@ REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
 def ours(loss, y, p, weight):
     """Return nlstm's value, called as a user does, and the gradient training would use."""
     width = loss.target_features(p.shape[-1])
-    y_major, p_major, weights, _ = as_steps(y, p, weight, width)
+    y_major, p_major, weights, _ = as_steps(y, p, weight, lambda features: width or features)
     gradient, total = np.full_like(p_major, np.nan), np.zeros(2)
     ops, rows, steps = kernels.load(None, "float64"), p_major.shape[1], p_major.shape[0]
     plan = Plan(ops, None, ops.dtype, rows, steps, True, ops.zeros(1, np.int64))

@@ -260,7 +260,7 @@ def test_an_unknown_name_leaves_the_last_compile_in_place():
         (lambda: Adam(beta_1=1.0), "beta_1 must be at least 0 and below 1; got 1.0."),
         (lambda: VarianceScaling(-1), "scale must be above 0; got -1."),
         (
-            lambda: Orthogonal()((3,), RNG),
+            lambda: Orthogonal()((3,), generator=RNG),
             "Orthogonal needs a shape of two axes; got (3,).",
         ),
         (

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, elementwise, rowwise
+from nlstm.kernels.cpu.losses.reduction import body, elementwise, label_of, rowwise
 from nlstm.kernels.cpu.machine.jit import njit
 
 __all__ = [
@@ -273,12 +273,12 @@ def _focal_row(code, settings, y, p, features, dp, scale, sloped):
 
 @body
 def _sparse_row(code, settings, y, p, features, dp, scale, sloped):
-    label = int(y[0])
-    if label == settings[2]:
+    ignored, label = y[0] == y.dtype.type(settings[2]), label_of(y[0], features)
+    if ignored or label < 0:
         if sloped:
             for k in range(features):
                 dp[k] = 0.0
-        return 0.0
+        return 0.0 if ignored else math.nan
     if code == FUSED:
         return _sparse_of_softmax(label, p, features, dp, scale, sloped)
     if code == LOGITS:
@@ -308,6 +308,7 @@ def categorical_focal(code, mode, settings, y, p, features, weight, dp, total):
 def sparse_categorical(code, mode, settings, y, p, features, weight, dp, total):
     """Loss number `code` of `SPARSE_CODES`: the index of the one right class is y[..., 0].
 
-    settings[2] : a class whose rows count nothing, or NaN.
+    settings[2] : a class whose rows count nothing, or NaN. The loss of any other index that is none
+        of the features is NaN, its slopes are 0.
     """
     rowwise(_sparse_row, code, mode, settings, y, p, features, weight, dp, total)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, rowwise
+from nlstm.kernels.cpu.losses.reduction import body, label_of, rowwise
 from nlstm.kernels.cpu.machine.jit import njit
 
 __all__ = ["CODES", "similarity"]
@@ -82,7 +82,7 @@ def _largest(row, features):
 @body
 def _among_top(p, features, label, count):
     """Whether fewer than `count` predictions are larger than that of `label`."""
-    if not math.isfinite(p[label]):
+    if label < 0 or not math.isfinite(p[label]):
         return 0.0
     larger = 0
     for k in range(features):
@@ -99,7 +99,8 @@ def _row(code, settings, y, p, features, dp, scale, sloped):
         return _divergence(y, p, features, dp, scale, sloped)
     if code == HINGE:
         return _hinge(y, p, features, dp, scale, sloped)
-    label = int(y[0]) if code in (SPARSE_LARGEST, SPARSE_TOP) else _largest(y, features)
+    sparse = code in (SPARSE_LARGEST, SPARSE_TOP)
+    label = label_of(y[0], features) if sparse else _largest(y, features)
     if code == TOP or code == SPARSE_TOP:
         return _among_top(p, features, label, settings[0])
     return 1.0 if label == _largest(p, features) else 0.0
@@ -107,5 +108,8 @@ def _row(code, settings, y, p, features, dp, scale, sloped):
 
 @njit
 def similarity(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss or metric number `code` of `CODES`; settings: cosine's sign, or the k of top k."""
+    """Loss or metric number `code` of `CODES`; settings: cosine's sign, or the k of top k.
+
+    A class index that is none of the features is never right.
+    """
     rowwise(_row, code, mode, settings, y, p, features, weight, dp, total)

@@ -60,14 +60,14 @@ def confusion(thresholds, even, only, top, by_label, y, p, features, weight, tot
 
     thresholds : ndarray(float64), ascending.
     even : bool. Whether they are 0 to 1 in equal steps, perhaps with an epsilon at the ends.
-    only : int. The one feature that counts, or -1.
+    only : int. The one feature that counts, or -1; nothing counts where there is no such feature.
     top : int. 0, or how many of each row's largest predictions count.
     by_label : bool. Whether each feature has counts of its own.
     total : shape (1 or features, thresholds + 1, 2) seen flat; [bin, 1] for positives.
     """
     T, N = p.shape[0], p.shape[1]
     size = 2 * (thresholds.size + 1)
-    first, last = (0, features) if only < 0 else (only, only + 1)
+    first, last = (0, features) if only < 0 else (only, min(only + 1, features))
     last_bin = p.dtype.type(thresholds.size - 1)
     for t in range(T):
         y_t = y[t if y.shape[0] > 1 else 0]

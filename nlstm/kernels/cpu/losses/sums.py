@@ -17,18 +17,18 @@ def class_weights(y, ignored, weight, scaled, out):
         becomes the mean over those that count.
     out : ndarray, shape (T, N, 1), where Ty and Tw are T or 1. Overwritten (=).
     """
-    number = out.dtype.type
+    number, none = out.dtype.type, y.dtype.type(ignored)
     scale = number(1)
     if scaled:
         count = 0
         for t in range(y.shape[0]):
             for n in range(y.shape[1]):
-                count += y[t, n, 0] != ignored
+                count += y[t, n, 0] != none
         if count:
             scale = number(y.shape[0] * y.shape[1] / count)
     for t in range(out.shape[0]):
         for n in range(out.shape[1]):
-            own = scale if y[t % y.shape[0], n, 0] != ignored else number(0)
+            own = scale if y[t % y.shape[0], n, 0] != none else number(0)
             out[t, n, 0] = own if weight is None else own * weight[t % weight.shape[0], n, 0]
 
 
