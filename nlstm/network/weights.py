@@ -13,7 +13,7 @@ from nlstm.plan.graph import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.plan import Call
 
-__all__ = ["Weights"]
+__all__ = ["Weights", "build_layers"]
 
 
 class Weights:
@@ -34,8 +34,7 @@ class Weights:
     """
 
     def __init__(self, network: Network, former: "Weights | None" = None) -> None:
-        for node in network.graph.nodes:
-            _build_layer(node, network)
+        build_layers(network)
         self.network = network
         self.named = _by_name(network.labels)
         self.homes = _housed(list(self.named.values()), network.ops, former)
@@ -113,6 +112,13 @@ def _by_name(labels: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
         for label, layer in labels
         for parameter in layer.parameters
     }
+
+
+def build_layers(network: Network) -> dict[str, Parameter]:
+    """Give layers that have no weights yet theirs, as names and shapes without values."""
+    for node in network.graph.nodes:
+        _build_layer(node, network)
+    return _by_name(network.labels)
 
 
 def _build_layer(node: Node, network: Network) -> None:
