@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.arguments.checks import checked_path
+from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.files.arrays_file import MODEL, check_arrays, checked_target, read_arrays, write_arrays
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
