@@ -151,7 +151,7 @@ class BackupAndRestore(LastCallback):
 
     def _sweep(self) -> None:
         """Delete what a process that was killed left half-written."""
-        for path in left_behind(self._path):
+        for path in left_behind(str(self._path)):
             remove_if_free(path)
 
     # Restoring

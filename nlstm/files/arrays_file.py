@@ -113,7 +113,7 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
 def _check_kind(path: str, metadata: Mapping[str, str], kinds: Sequence[str]) -> None:
     """Raise unless a file is of one of `kinds`, in a version that is known."""
     kind, version = metadata.get("format"), metadata.get("version")
-    if kind not in kinds:
+    if kind is None or kind not in kinds:
         what = "no nlstm weights" if WEIGHTS in kinds else f"no {kinds[0].replace('-', ' ')}"
         raise ForeignFile(f"{path} holds {what}: its format is {kind!r}.")
     if version != VERSION:
