@@ -51,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def _print_info() -> None:
     from nlstm.kernels import describe
+    from nlstm.training.output import say
 
     machine = describe()
     lines = {
@@ -64,7 +65,7 @@ def _print_info() -> None:
         "cache folder": machine["cache_folder"],
     }
     for name, value in lines.items():
-        print(f"{name:<16} {value}")
+        say(f"{name:<16} {value}")
 
 
 def _version(package: str) -> str:

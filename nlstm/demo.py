@@ -12,6 +12,7 @@ from nlstm.arguments.seeds import set_random_seed
 from nlstm.datasets import seattle_weather
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
+from nlstm.training.output import say
 from nlstm.windows import windows
 
 __all__ = ["demo"]
@@ -183,7 +184,7 @@ def _write_files(
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / "seattle_weather.weights.safetensors"
     model.save_weights(str(weights))
-    print(f"Weights: {weights}")
+    say(f"Weights: {weights}")
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -193,7 +194,7 @@ def _write_files(
     figure = Figure(figsize=(10, 8), layout="constrained")
     _draw(figure, history, days, truth, forecast)
     figure.savefig(picture, dpi=120)
-    print(f"Picture: {picture}")
+    say(f"Picture: {picture}")
 
 
 def _draw(

@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ __all__ = [
     "checked_number",
     "checked_numbers",
     "checked_numpy_dtype",
+    "checked_path",
     "checked_rate",
     "checked_seed",
     "checked_shape",
@@ -238,3 +240,13 @@ def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
         raise TypeError(f"{name} must hold real numbers; got dtype {value.dtype}.")
     if value.shape != shape:
         raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
+
+
+def checked_path(name: str, value: Any, what: str = "file") -> str:
+    """Return a path as a string; numbers are none, though `open` takes them."""
+    if not isinstance(value, str | bytes | os.PathLike):
+        raise TypeError(f"{name} must be the path of a {what}; got {value!r}.")
+    path = os.fsdecode(value)
+    if not path or "\0" in path:
+        raise ValueError(f"{name} must name a {what}; got {path!r}.")
+    return path

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_path
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
 from nlstm.files.arrays_file import BACKUP, check_arrays, read_arrays, write_arrays
+from nlstm.files.whole_file import left_behind, remove_if_free
 from nlstm.training.hooks import Callback, LastCallback
 from nlstm.training.state import restore_state, state_of
 
@@ -60,19 +62,19 @@ class BackupAndRestore(LastCallback):
         double_checkpoint: bool = False,
         delete_checkpoint: bool = True,
     ) -> None:
-        if not os.fspath(backup_dir):
-            raise ValueError("backup_dir must name a folder; got ''.")
-        self.backup_dir = os.fspath(backup_dir)
+        self.backup_dir = checked_path("backup_dir", backup_dir, "folder")
         self.save_freq = checked_save_freq(save_freq)
         self.double_checkpoint, self.delete_checkpoint = double_checkpoint, delete_checkpoint
         self.batch_hooks = () if self.save_freq == "epoch" else ("on_train_batch_end",)
         self._due = EveryBatches(self.save_freq)
         self._epoch = 0
+        self._run: Any = None  # the fit that is kept; evaluate may be given this callback too
         self._pending: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
 
     def after(self, hook: str, *arguments: Any) -> None:
         """Restore after the others have begun; save after they have seen the batch or epoch."""
         if hook == "on_train_begin":
+            self._take(self.run)
             self._begin()
         elif hook == "on_epoch_begin":
             self._epoch = arguments[0]
@@ -88,10 +90,18 @@ class BackupAndRestore(LastCallback):
         elif hook == "on_train_end" and self.delete_checkpoint:
             self._delete()
 
+    def _take(self, run: Any) -> None:
+        if self._run is not None and self._run.going:
+            raise RuntimeError(
+                "This BackupAndRestore keeps a fit that is running; a fit inside it needs one of "
+                "its own, with a folder of its own."
+            )
+        self._run, self._companions = run, self.companions
+
     # Saving
 
     def _save(self, epoch: int, batch: int) -> None:
-        run = self.run
+        run = self._run
         numbers, arrays = state_of(run.binder, run.training)
         if batch:
             for name, sums in run.goal.get_state().items():
@@ -113,13 +123,13 @@ class BackupAndRestore(LastCallback):
         }
         os.makedirs(self.backup_dir, exist_ok=True)
         if self.double_checkpoint and self._path.exists():
-            self._keep_previous()
+            os.replace(self._path, self._previous)  # read in its place until the next is whole
         write_arrays(self._path, BACKUP, arrays, {"state": json.dumps(state)})
 
     def _keyed(self) -> Iterator[tuple[str, Callback]]:
         """Give each callback with its class's name and its number among those of the class."""
         seen: Counter[str] = Counter()
-        for callback in self.companions:
+        for callback in self._companions:
             name = type(callback).__name__
             seen[name] += 1
             yield f"{name}/{seen[name]}", callback
@@ -132,12 +142,6 @@ class BackupAndRestore(LastCallback):
     def _previous(self) -> Path:
         return Path(self.backup_dir, PREVIOUS)
 
-    def _keep_previous(self) -> None:
-        link = Path(self.backup_dir, f".{PREVIOUS}.link")
-        link.unlink(missing_ok=True)
-        os.link(self._path, link)
-        os.replace(link, self._previous)
-
     def _delete(self) -> None:
         for path in (self._previous, self._path):  # the last goes last
             path.unlink(missing_ok=True)
@@ -147,9 +151,8 @@ class BackupAndRestore(LastCallback):
 
     def _sweep(self) -> None:
         """Delete what a process that was killed left half-written."""
-        for name in (NAME, PREVIOUS):
-            for path in Path(self.backup_dir).glob(f".{name}.*"):
-                path.unlink(missing_ok=True)
+        for path in left_behind(str(self._path)):
+            remove_if_free(path)
 
     # Restoring
 
@@ -173,16 +176,16 @@ class BackupAndRestore(LastCallback):
             epoch = self.params["epochs"]
         self._due.set_state(state["due"])
         self._pending = found
-        self.run.resume = (epoch, batch)
+        self._run.resume = (epoch, batch)
 
     def _go_on(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Bring the data to where they were; in mid-epoch undo what callbacks did at its begin."""
         if state["batch"]:
             self._put_back(state, arrays)
-        training, passed = self.run.training, state["passed"]
+        training, passed = self._run.training, state["passed"]
         shuffled = training.epochs_shuffled
         training.epochs_shuffled -= passed > 0  # a pass that had begun is shuffled again
-        self.run.feed.resume(passed)
+        self._run.feed.resume(passed)
         training.epochs_shuffled = shuffled
 
     def _read(self) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
@@ -199,7 +202,7 @@ class BackupAndRestore(LastCallback):
         return None
 
     def _put_back(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        run = self.run
+        run = self._run
         parameters = run.binder.weights.named
         weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
         shapes = {name: parameter.shape for name, parameter in parameters.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nlstm.arguments.checks import checked_path
 from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["CSVLogger"]
@@ -30,7 +31,8 @@ class CSVLogger(Callback):
     def __init__(
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
-        self.filename, self.sep, self.append = os.fspath(filename), separator, append
+        self.filename = checked_path("filename", filename)
+        self.sep, self.append = separator, append
         self.keys: list[str] | None = None
         self.append_header = True
 

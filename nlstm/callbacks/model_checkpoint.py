@@ -5,10 +5,13 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+from nlstm.arguments.checks import checked_path
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
 from nlstm.callbacks.monitor import Monitor
+from nlstm.files.endings import check_ending
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Logs
+from nlstm.training.output import say
 
 __all__ = ["ModelCheckpoint"]
 
@@ -37,8 +40,8 @@ class ModelCheckpoint(Monitor):
 
     Notes
     -----
-    Each file is written whole or not at all. Folders are made. Any file name may be given; what is
-    written is nlstm's format.
+    Each file is written whole or not at all. Folders are made. What is written is nlstm's format,
+    so that the endings of Keras's formats are refused.
     """
 
     def __init__(
@@ -53,7 +56,8 @@ class ModelCheckpoint(Monitor):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
-        self.filepath, self.verbose = os.fspath(filepath), verbose
+        self.filepath, self.verbose = checked_path("filepath", filepath), verbose
+        check_ending("filepath", self.filepath)
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         self.save_freq = checked_save_freq(save_freq)
         self._due = EveryBatches(self.save_freq)
@@ -124,7 +128,7 @@ class ModelCheckpoint(Monitor):
 
     def _say(self, text: str) -> None:
         if self.verbose:
-            print(text)
+            say(text)
 
     def get_state(self) -> dict[str, Any]:
         """Return the best value and the count of batches."""

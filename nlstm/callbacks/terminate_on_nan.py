@@ -3,6 +3,7 @@
 import math
 
 from nlstm.training.hooks import Callback, Logs
+from nlstm.training.output import say
 
 __all__ = ["TerminateOnNaN"]
 
@@ -28,5 +29,5 @@ class TerminateOnNaN(Callback):
         text = f"Batch {batch}: loss is {loss}, training stops. Not finite: {broken}."
         if self.raise_error:
             raise RuntimeError(text)
-        print(text)
+        say(text)
         self.model.stop_training = True

@@ -3,20 +3,21 @@
 A digest of all that the file says lies in its metadata, so that damage of any kind is found.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_path
+from nlstm.files.endings import check_ending, foreign_format
+from nlstm.files.whole_file import write_whole
+
 __all__ = [
     "check_arrays",
-    "check_overwrite",
+    "checked_target",
     "read_arrays",
     "read_weights",
     "write_arrays",
@@ -27,7 +28,11 @@ WEIGHTS, MODEL, BACKUP = "nlstm-weights", "nlstm-model", "nlstm-backup"
 VERSION = "1"
 DIGEST = "digest"
 
-Path_ = str | os.PathLike[str]
+Path_ = str | bytes | os.PathLike[str]
+
+
+class ForeignFile(ValueError):
+    """A whole file, but not one that can be read here."""
 
 
 def write_arrays(
@@ -43,33 +48,24 @@ def write_arrays(
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": kind, "version": VERSION, **metadata}
     content = save(contiguous, metadata=metadata | {DIGEST: _digest(contiguous, metadata)})
-    target = Path(path)
-    if target.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; expected the name of a file.")
-    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp's 0600 would lock others out
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
+    write_whole(os.fsdecode(path), content)
 
 
-def check_overwrite(path: Path_, overwrite: bool) -> None:
-    """Raise a FileExistsError where a file is there that may not be replaced."""
-    if not overwrite and os.path.exists(path):
+def checked_target(path: Any, overwrite: bool) -> str:
+    """Return the path of a file to write, as users give it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        It is no path, or its ending is that of another format.
+    FileExistsError
+        A file is there that may not be replaced.
+    """
+    path = checked_path("filepath", path)
+    check_ending("filepath", path)
+    if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists, and overwrite is False.")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    return path
 
 
 def _digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
@@ -93,29 +89,40 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     """
     from safetensors import safe_open
 
-    with open(path, "rb"):
-        pass  # the usual OSError for a file that is missing or may not be read
+    path = checked_path("filepath", path)
+    foreign = foreign_format(path)  # or the usual OSError where it is missing or may not be read
+    if foreign:
+        raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
     found: dict[str, np.ndarray] = {}
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
+        with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
+            _check_kind(path, metadata, kinds)
             for name in file.keys():  # safe_open is no dict
                 found[name] = file.get_tensor(name)
+    except ForeignFile:
+        raise
     except Exception as error:  # damage shows as whatever the library stumbles over
         raise ValueError(f"{path} is not a whole safetensors file: {error}.") from error
-    kind, version = metadata.get("format"), metadata.get("version")
-    if kind not in kinds:
-        what = "no nlstm weights" if WEIGHTS in kinds else f"no {kinds[0].replace('-', ' ')}"
-        raise ValueError(f"{path} holds {what}: its format is {kind!r}.")
-    if version != VERSION:
-        raise ValueError(
-            f"{path} has version {version} of the {kind.removeprefix('nlstm-')} format; "
-            f"this nlstm reads version {VERSION}."
-        )
     stated = metadata.pop(DIGEST, None)
     if stated != _digest(found, metadata):
         raise ValueError(f"{path} is damaged: its content does not have the digest it states.")
     return metadata, found
+
+
+def _check_kind(path: str, metadata: Mapping[str, str], kinds: Sequence[str]) -> None:
+    """Raise unless a file is of one of `kinds`, in a version that is known."""
+    kind, version = metadata.get("format"), metadata.get("version")
+    if kind is None or kind not in kinds:
+        what = "no nlstm weights" if WEIGHTS in kinds else f"no {kinds[0].replace('-', ' ')}"
+        raise ForeignFile(f"{path} holds {what}: its format is {kind!r}.")
+    if version != VERSION:
+        newer = str(version).isdecimal() and int(str(version)) > int(VERSION)
+        raise ForeignFile(
+            f"{path} has version {version} of the {kind.removeprefix('nlstm-')} format; "
+            f"this nlstm reads version {VERSION}."
+            + (" A newer nlstm wrote it, or it is damaged." if newer else "")
+        )
 
 
 def write_weights(path: Path_, weights: Mapping[str, np.ndarray]) -> None:

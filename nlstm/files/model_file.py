@@ -6,17 +6,33 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_path
 from nlstm.arguments.config import deserialize, dumps, loads, serialize
-from nlstm.files.arrays_file import MODEL, check_arrays, check_overwrite, read_arrays, write_arrays
+from nlstm.files.arrays_file import MODEL, check_arrays, checked_target, read_arrays, write_arrays
 from nlstm.network.binder import Binder
+from nlstm.network.design import Design
+from nlstm.network.weights import build_layers
 from nlstm.training.state import restore_state, state_of
 from nlstm.training.training import Training
 
 __all__ = ["load_model", "save_model"]
 
+# Arguments of Keras's save, old ones too, and the values that ask for nothing else.
+DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "zipped": (None,),
+    "include_optimizer": (True,),
+    "save_format": (None, False),
+    "signatures": (None,),
+    "options": (None,),
+}
+
 
 class Storable(Protocol):
     """A model, as far as files know it."""
+
+    @property
+    def design(self) -> Design:
+        """The layers, and the network that they form."""
 
     @property
     def binder(self) -> Binder:
@@ -34,7 +50,7 @@ class Storable(Protocol):
 
 
 def save_model(
-    model: Storable, filepath: str | os.PathLike[str], overwrite: bool = True, **_unused: Any
+    model: Storable, filepath: str | os.PathLike[str], overwrite: bool = True, **options: Any
 ) -> None:
     """Write a model to one safetensors file, whole or not at all.
 
@@ -43,19 +59,23 @@ def save_model(
     model : Sequential or Model
         With weights.
     filepath : path
-        By custom "<name>.nlstm".
+        By custom "<name>.nlstm"; the endings of Keras's formats are refused.
     overwrite : bool, default True
-        Whether a file that is there may be replaced.
+        Whether a file that is there may be replaced. It keeps its mode; where it is a symbolic
+        link, the file that it points to is replaced.
 
     Raises
     ------
     TypeError
         An argument of a layer or of compile cannot be written, such as a lambda; the error names
         it, and nothing was written.
+    ValueError
+        The ending is that of a format which nlstm does not write.
     FileExistsError
         The file is there and `overwrite` is false.
     """
-    check_overwrite(filepath, overwrite)
+    path = checked_target(filepath, overwrite)
+    _check_options(options)
     binder = model.binder
     weights = {name: one.get() for name, one in binder.weights.named.items()}
     numbers, arrays = state_of(binder, model.training)
@@ -64,7 +84,16 @@ def save_model(
         "compile": model.training.get_config(),
         "training": numbers,
     }
-    write_arrays(filepath, MODEL, weights | arrays, {"config": dumps(config)})
+    write_arrays(path, MODEL, weights | arrays, {"config": dumps(config)})
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Raise for what would have to change the file; Keras's defaults are let through."""
+    for name, value in options.items():
+        if name not in DEFAULTS:
+            raise TypeError(f"save has no argument {name!r}.")
+        if value not in DEFAULTS[name]:
+            raise ValueError(f"save writes nlstm's one format: {name} cannot be {value!r}.")
 
 
 def load_model(
@@ -92,25 +121,53 @@ def load_model(
     ValueError
         The file is broken, foreign or newer, or needs a class that is not known.
     """
-    metadata, arrays = read_arrays(filepath, MODEL)
+    path = checked_path("filepath", filepath)
+    metadata, arrays = read_arrays(path, MODEL)
     try:
         config = loads(metadata["config"])
+        weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
+        _check_size(config["model"], weights)
         model: Storable = deserialize(config["model"], custom_objects)
         compiled = deserialize(config["compile"], custom_objects) if compile else None
-        _fill(filepath, model, arrays)
+        _fill(path, model, weights)
         if compiled is not None:
             model.compile(**compiled)
         restore_state(model.binder, model.training, config["training"], arrays)
     except Exception as error:
         text = str(error)
-        place = "" if text.startswith(str(filepath)) else f"{filepath} cannot be loaded: "
+        place = "" if text.startswith(path) else f"{path} cannot be loaded: "
         raise ValueError(f"{place}{text}") from error
     return model
 
 
-def _fill(path: Any, model: Storable, arrays: Mapping[str, np.ndarray]) -> None:
-    parameters = model.binder.weights.named
-    weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
-    check_arrays(path, weights, {name: one.shape for name, one in parameters.items()})
-    for name, parameter in parameters.items():
+def _fill(path: str, model: Storable, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a new model its weights: shapes are compared before any memory is taken for them."""
+    planned = build_layers(model.design.network("load_model"))
+    check_arrays(path, weights, {name: one.shape for name, one in planned.items()})
+    for parameter in planned.values():  # initializers need not run
+        parameter.start_with(np.broadcast_to(np.float32(0), parameter.shape))
+    for name, parameter in model.binder.weights.named.items():
         parameter.set(weights[name])
+
+
+def _check_size(config: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Raise where a config is of more layers than the file has weights of; making them takes long.
+
+    Nothing has been made yet; how large the layers are is looked at when they are there.
+    """
+    layers, waiting = 0, [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+            arguments = one.get("config")
+            if one.get("module") == "nlstm.layers" and isinstance(arguments, dict):
+                levels = arguments.get("num_layers", 1)
+                if "units" in arguments:  # one array of weights at least
+                    layers += levels if isinstance(levels, int) else 1
+        elif isinstance(one, list | tuple):
+            waiting += one
+    if layers > len(weights):
+        raise ValueError(
+            f"its config has {layers} layers with weights; it holds {len(weights)} arrays of them."
+        )

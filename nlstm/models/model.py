@@ -12,7 +12,7 @@ from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.data.arrays import named
-from nlstm.files.arrays_file import check_overwrite, read_weights, write_weights
+from nlstm.files.arrays_file import checked_target, read_weights, write_weights
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
 from nlstm.losses import Loss
@@ -41,6 +41,7 @@ from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal
 from nlstm.training.history import History
+from nlstm.training.output import printable, shows
 from nlstm.training.predict import predict, predict_on_batch
 from nlstm.training.training import Training
 
@@ -386,9 +387,9 @@ class Model(Configured):
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
-        check_overwrite(filepath, overwrite)
+        path = checked_target(filepath, overwrite)
         named = self.binder.weights.named
-        write_weights(filepath, {name: one.get() for name, one in named.items()})
+        write_weights(path, {name: one.get() for name, one in named.items()})
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read weights that `save_weights` wrote.
@@ -417,12 +418,15 @@ class Model(Configured):
     def summary(self, print_fn: Callable[[str], Any] = print) -> None:
         """Print the layers with the shapes they give and their numbers of weights.
 
-        And what each is connected to, where the layers do not form a chain.
+        And what each is connected to, where the layers do not form a chain. Where standard output
+        cannot show lines of boxes, they are made of +, - and |.
         """
         self._build_if_known()
         frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)
         sizes = self.dtype.itemsize, self.bytes_per_step()
         for line in summary.summary_lines(self.name, self._summary_rows(), *sizes, frozen):
+            if print_fn is print:
+                line = printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN))
             print_fn(line)
 
     def _summary_rows(self) -> list[list[Any]]:

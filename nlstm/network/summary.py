@@ -9,10 +9,14 @@ from nlstm.network.design import Nested
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Shape
 
-__all__ = ["bytes_per_step", "graph_rows", "member_rows", "summary_lines"]
+__all__ = ["FRAME", "PLAIN", "bytes_per_step", "graph_rows", "member_rows", "summary_lines"]
 
 HEAD = ("Layer (type)", "Output Shape", "Param #", "Connected to")
 NUMBERS = 2  # the column that is aligned to the right
+FRAME = "┏┳┓━┃┡╇┩━│└┴┘─"
+PLAIN = str.maketrans(
+    FRAME, "".join({"━": "-", "─": "-", "┃": "|", "│": "|"}.get(one, "+") for one in FRAME)
+)
 
 
 def member_rows(members: Iterable[Layer | Nested]) -> list[list[Any]]:

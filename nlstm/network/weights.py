@@ -16,7 +16,7 @@ from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.plan import Call
 from nlstm.plan.symbols import Node, shapes_of
 
-__all__ = ["Weights"]
+__all__ = ["Weights", "build_layers"]
 
 
 class Weights:
@@ -158,6 +158,13 @@ def _by_name(labels: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
         for label, layer in labels
         for parameter in layer.parameters
     }
+
+
+def build_layers(network: Network) -> dict[str, Parameter]:
+    """Give layers that have no weights yet theirs, as names and shapes without values."""
+    for node in network.graph.nodes:
+        _build_layer(node, network)
+    return _by_name(network.labels)
 
 
 def _build_layer(node: Node, network: Network) -> None:

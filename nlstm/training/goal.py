@@ -192,7 +192,12 @@ class Goal:
         return {"totals": self.totals.host.copy()}
 
     def set_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Put the running sums back."""
+        """Put the running sums back; raise a ValueError where they are of other metrics."""
+        if state["totals"].shape != self.totals.host.shape:
+            raise ValueError(
+                "The running sums are those of other losses or metrics than compile was given: "
+                f"{state['totals'].size} numbers, not {self.totals.host.size}."
+            )
         self.totals.host[:] = state["totals"]
         self.totals.push()
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nlstm.training.output import printable, say
+
 __all__ = ["Progress", "checked_verbose", "is_live"]
 
 FIRST_SECONDS = 0.2  # a part that is over by then is drawn once, at its end
@@ -84,7 +86,7 @@ class Progress:
                 mininterval=0.0,  # how often is decided here
             )
             self._bar.start_t = self._start_t  # the bar's clock starts with the part
-        self._bar.set_postfix_str(_format(logs), refresh=False)
+        self._bar.set_postfix_str(printable(_format(logs)), refresh=False)
         self._bar.update(batches - self._bar.n)
 
     def end(self, logs: Mapping[str, float]) -> None:
@@ -95,7 +97,7 @@ class Progress:
             seconds = time.perf_counter() - self._start
             took = f"{seconds:.2f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
             head = f"{self._title} - {self.steps} steps - {took}"
-            print(" - ".join([head, _format(logs)]) if logs else head, flush=True)
+            say(" - ".join([head, _format(logs)]) if logs else head, flush=True)
         self.close()
 
     def close(self) -> None:

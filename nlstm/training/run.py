@@ -41,6 +41,8 @@ class Run:
         What fit runs on.
     resume : (int, int)
         The epoch and batch that fit starts at, which a callback may change as fit begins.
+    going : bool
+        Whether fit is between its first epoch and its last.
     """
 
     feed: Feed
@@ -51,6 +53,7 @@ class Run:
         self.binder, self.training, self.hooks = binder, training, hooks
         self.goal: Goal = bench.goal(binder.network)
         self.resume = (0, 0)
+        self.going = False
         self._bench = bench
         hooks.begin(self)
 
@@ -142,6 +145,7 @@ class Run:
         self.feed, self.resume = feed, (initial_epoch, 0)
         hooks.call("on_train_begin", {})
         initial_epoch, first = self.resume
+        self.going = True
         try:
             for epoch in range(initial_epoch, epochs):
                 hooks.call("on_epoch_begin", epoch, {})
@@ -166,6 +170,7 @@ class Run:
                 if hooks.stopped("train") or ran_out:
                     break
         finally:
+            self.going = False
             progress.close()
         if self.training.optimizer is not None and epochs > 0:
             self.binder.weights.exclusive(self.training.optimizer.finalize)

@@ -107,6 +107,11 @@ def _restore_optimizer(
     for key, array in arrays.items():
         if key.startswith(f"{PREFIX}/"):
             slot, _, name = key.removeprefix(f"{PREFIX}/").partition("/")
+            if name and name not in numbers:
+                raise ValueError(
+                    f"The training state trains {name}, which the model does not: its layer was "
+                    "not trainable when compile looked."
+                )
             variables[f"{slot}/{numbers[name]}" if name else slot] = array
     if saved["bound"]:
         binder.optimized(training)  # makes the moments where there are none yet

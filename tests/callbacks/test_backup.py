@@ -288,9 +288,44 @@ def test_a_backup_of_another_fit_is_refused(tmp_path):
 
 def test_the_folder_may_hold_other_files(tmp_path):
     (tmp_path / "notes").write_text("mine")
-    (tmp_path / ".backup.nlstm.half").write_text("left by a process that was killed")
+    (tmp_path / ".backup.nlstm.notes").write_text("mine too")
+    left = f".backup.nlstm.{'0a' * 16}.partial"
+    (tmp_path / left).write_text("left by a process that was killed")
     fit(made(), BackupAndRestore(tmp_path))
-    assert [one.name for one in tmp_path.iterdir()] == ["notes"]
+    assert sorted(one.name for one in tmp_path.iterdir()) == [".backup.nlstm.notes", "notes"]
+
+
+def test_a_fit_inside_needs_a_backup_of_its_own(tmp_path):
+    outer, inner, backup = made(), made(), BackupAndRestore(tmp_path / "b")
+    again = LambdaCallback(on_epoch_begin=lambda epoch, logs: fit(inner, backup))
+    with pytest.raises(RuntimeError, match="a fit inside it needs one of its own"):
+        fit(outer, backup, again)
+    fit(outer, backup)  # which an error has ended may be kept anew
+
+
+def test_evaluate_inside_may_be_given_the_backup(tmp_path):
+    whole, model = made(), made()
+    history = fit(whole).history
+    backup = BackupAndRestore(tmp_path / "b", 2)
+    look = LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: model.evaluate(X, Y, verbose=0, callbacks=[backup])
+    )
+    assert fit(model, backup, look).history == history
+    same(model, whole)
+
+
+def test_a_backup_of_other_frozen_layers_or_metrics_is_refused(tmp_path):
+    with pytest.raises(Stop):
+        fit(made(), BackupAndRestore(tmp_path, 2), interrupt(1, 4))
+    model = made()
+    model.layers[0].trainable = False
+    model.compile(model.optimizer, "mse")
+    with pytest.raises(ValueError, match="trains lstm/bias, which the model does not"):
+        fit(model, BackupAndRestore(tmp_path, 2))
+    model = made()
+    model.compile("adam", "mse", metrics=["mae", "AUC"])
+    with pytest.raises(ValueError, match="running sums are those of other losses or metrics"):
+        fit(model, BackupAndRestore(tmp_path, 2))
 
 
 def test_arguments():
