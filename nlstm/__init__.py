@@ -85,9 +85,6 @@ def warmup() -> None:
 
     import numpy as np
 
-    from nlstm import kernels
-
-    kernels.load().announce_compilation()
     start = time.perf_counter()
     rng = np.random.default_rng(0)
     for sequences in (True, False):

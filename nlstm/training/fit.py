@@ -170,8 +170,6 @@ def fit(
         binder = self.binder_for(*data.samples)
     if held is not None:
         check_rest(binder.network, held.rows, held_rows, held_steps)
-    if verbose:
-        binder.network.ops.announce_compilation()
     with binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
