@@ -13,7 +13,6 @@ from nlstm.kernels.cpu.products.gemm import ROW_BLOCK
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES, blocks, padded
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS
 
-
 CACHED_BYTES = LAST_LEVEL_BYTES // 4  # of gates: what the backward pass still finds there
 PARTIAL_BYTES = 4 << 20  # of weight gradients that slices of rows may hold beside each other
 SLICE_BYTES, SLICE_ROWS = 1 << 18, 256  # of a slice's chunk of dz: a share of a second-level cache

@@ -26,8 +26,8 @@ from nlstm.kernels.cpu.machine.pruning import PruningCompiler
 
 if numba.config.DISABLE_JIT:
     raise RuntimeError(
-        "nlstm computes with kernels that Numba compiles, and NUMBA_DISABLE_JIT=1 forbids it: unset "
-        "it. (Coverage of your own code needs it not: compiled kernels are no part of it.)"
+        "nlstm computes with kernels that Numba compiles, which NUMBA_DISABLE_JIT=1 forbids: "
+        "unset it. (Coverage of your own code does not need it.)"
     )
 notice.announce_compilation()
 

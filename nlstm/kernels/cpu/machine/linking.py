@@ -12,7 +12,6 @@ import functools
 import warnings
 
 import numba
-
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
