@@ -5,6 +5,7 @@ Layers, initializers, losses, metrics, optimizers and the like are written by Ke
 and a registered name for a user's.
 """
 
+import copy
 import inspect
 import json
 import os
@@ -13,6 +14,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from nlstm.arguments.copies import found_again, plain_arguments, plain_state
 from nlstm.arguments.names import unknown_name
 
 __all__ = ["Configured", "deserialize", "dumps", "loads", "own_module", "register", "serialize"]
@@ -56,6 +58,26 @@ class Configured:
         module = own_module(cls)
         if module is not None:
             _own[module, cls.__name__] = cls
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: see `nlstm.arguments.copies`."""
+        return self._state(vars(self))
+
+    def _state(self, attributes: Mapping[str, Any]) -> dict[str, Any]:
+        owner = _called(self)
+        given = plain_arguments(type(self).__init__, self._arguments, owner)
+        # First, so that an error names the argument and not what was made of it.
+        return {"_arguments": given} | plain_state(
+            {name: value for name, value in attributes.items() if name != "_arguments"}, owner
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        vars(self).update(found_again(state))
+
+    def __copy__(self) -> Self:
+        """Return a copy that shares nothing, as deepcopy does."""
+        return copy.deepcopy(self)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, defaults included, as values that JSON can hold.

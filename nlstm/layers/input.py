@@ -36,8 +36,16 @@ class InputLayer(Layer):
         # It draws nothing, so it takes no stream of random numbers from the others.
         super().__init__(name=name, input_shape=shape, dtype=None if whole else dtype, seed=0)
         self.batch_size = None if batch_size is None else checked_size("batch_size", batch_size)
+        self._begin()
+
+    def _begin(self) -> None:
         assert self.input_shape is not None
-        self.nodes.append(Node(self, (), [self.input_shape], batch_size=self.batch_size))
+        self.nodes = [Node(self, (), [self.input_shape], batch_size=self.batch_size)]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        super().__setstate__(state)
+        self._begin()
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return `shape`."""

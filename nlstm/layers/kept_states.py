@@ -30,6 +30,15 @@ class KeptStates:
         self._rows: int | None = None  # of the last batch; None where the next starts from zeros
         self._given: list[np.ndarray] | None = None  # what the next batch starts from
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: the next batch starts from the last states."""
+        return {"_layer": self._layer, "_units": self._units, "_given": self.get()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        self.__init__(state["_layer"], state["_units"])  # type: ignore[misc]
+        self._given = state["_given"]
+
     def get(self) -> list[np.ndarray] | None:
         """Return copies, (rows, units), in the order of levels; None after a reset."""
         if self._given is not None:

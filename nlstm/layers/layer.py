@@ -10,6 +10,7 @@ from nlstm.arguments.config import Configured
 from nlstm.arguments.names import snake_case
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
+from nlstm.layers.building import Building, rebuild, remembering, state_of
 from nlstm.plan.graph import Node, Shape, Symbol, connect, flat_symbols
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
@@ -33,6 +34,11 @@ class StreamedLayer(NamedTuple):
     peephole: Parameter | None = None
     zoneout: tuple[float, float] = (0.0, 0.0)  # of c and h
     projection: Parameter | None = None
+
+    @property
+    def parameters(self) -> list[Parameter]:
+        """The weights."""
+        return [one for one in self if isinstance(one, Parameter)]
 
     @property
     def outputs(self) -> int:
@@ -76,6 +82,14 @@ class Layer(Configured):
         Whether the layer belongs to a model.
     nodes : list of Node
         The calls of the layer on symbols.
+    building : Building or None
+        What `build` was given.
+
+    Notes
+    -----
+    A copy or a pickle of a layer holds its weights, seeds and states, and whatever was set on it,
+    but neither its model nor its calls: it may be put into another model. What is copied or pickled
+    together keeps what it shares: two models still share a layer.
     """
 
     fuses_loss = False
@@ -106,6 +120,20 @@ class Layer(Configured):
         self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
         self.built_shape: Shape | None = None
+        self.building: Building | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "build" in vars(cls):
+            cls.build = remembering(cls.build)  # type: ignore[method-assign]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold."""
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        rebuild(self, state)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, with the name that the model gave."""

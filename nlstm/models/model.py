@@ -1,6 +1,5 @@
 """Models: what users compile, fit and ask, over a network, its weights and its training."""
 
-import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -15,6 +14,7 @@ from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.metrics import Metric
+from nlstm.models import copying
 from nlstm.network import summary
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
@@ -54,6 +54,11 @@ class Model(Configured):
     Models share the weights of the layers that they share. A model is called like a layer: it puts
     its layers behind other symbols.
 
+    `copy.copy`, `copy.deepcopy` and pickles give a model of its own that predicts the same and
+    whose fit goes on bit for bit. Layers, losses, metrics and callbacks go as the objects that they
+    are, so lambdas go through deepcopy and cloudpickle; pickle's error names them. Models that are
+    copied or pickled together, as in a tuple, still share what they shared.
+
     Raises
     ------
     ValueError
@@ -85,17 +90,13 @@ class Model(Configured):
         self.history: History | None = None
         self.stop_training = False
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Copy a model without weights; bound calls hold views that a copy would not have."""
-        if self.built:
-            raise TypeError(
-                "A model with weights cannot be copied: save and load it, or take clone_model and "
-                "set_weights."
-            )
-        made = object.__new__(type(self))
-        memo[id(self)] = made
-        vars(made).update(copy.deepcopy(vars(self), memo))
-        return made
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold."""
+        return copying.state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        copying.rebuild(self, state)
 
     # What it is made of
 

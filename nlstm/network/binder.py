@@ -1,7 +1,7 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.network.network import Network
 from nlstm.network.weights import Weights
-from nlstm.optimizers import Optimizer
+from nlstm.optimizers import Optimizer, copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.graph import Node
 from nlstm.plan.parameters import ParameterBuffer
@@ -119,6 +119,10 @@ class Binder:
         self._free: list[Bench] = []  # a call takes one and gives it back
         self._updates: tuple[Trained, list[Call], list[Call]] | None = None
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse: plans hold views, which a copy would not have."""
+        raise TypeError("A Binder cannot be copied or pickled: copy the model.")
+
     def bench(self, training: Trained) -> "Loan":
         """Lend a bench for as long as a with statement lasts; several write different memory."""
         self.network.ops.enter()
@@ -185,6 +189,12 @@ class Binder:
 
         size, _ = self._plan_cache().measure(rows, steps, True, bind)
         return size * self.network.dtype.itemsize
+
+    def serves(self, training: Trained) -> bool:
+        """Whether the optimizer has moments for the weights here, and not for another model's."""
+        optimizer = training.optimizer
+        trained = self.weights.trained(training.frozen).values()
+        return optimizer is not None and copying.trains(optimizer, trained)
 
     def optimized(self, training: Trained) -> ParameterBuffer:
         """Return what the optimizer changes, once it has its moments."""

@@ -50,6 +50,17 @@ class Stack:
         self._network: Network | None = None
         self._made_for: tuple[Any, ...] = ()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold."""
+        state = {"graph": self.graph, **vars(self)}  # first, since it is written flat
+        return state | {"_network": None, "_made_for": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        vars(self).update(state)
+        for layer in self.layers:
+            layer.taken = True
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, those of models inside too."""

@@ -1,8 +1,9 @@
 """A model one time step at a time: control loops, audio, anything that comes in live."""
 
+import copy
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -35,6 +36,11 @@ class Stream:
     ----------
     output : ndarray, shape (batch_size, features)
         What the last step returned.
+
+    Notes
+    -----
+    A copy goes on from the same state with equal outputs, on weights of its own: those of the
+    model's copy where both are copied together, `copy.deepcopy((model, stream))`.
 
     Examples
     --------
@@ -117,9 +123,22 @@ class Stream:
             views.append(tuple(found))
         return views
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """Refuse: what a step reads and writes are views, which a copy would not have."""
-        raise TypeError("A Stream cannot be copied or pickled: open another one from its model.")
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold; the weights come with the layers."""
+        given = {"layers": self._layers, "batch_size": self._batch_size}
+        return given | {"state": self.state, "output": self.output.copy()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open on the layers' copies, and go on from the same state."""
+        layers = state["layers"]
+        weights = [one for layer in layers for one in layer.parameters]
+        home = ParameterBuffer.housed(weights, weights[0].ops)[0]
+        Stream.__init__(self, home.ops, home, layers, state["batch_size"])
+        self.state = state["state"]
+        self.output[...] = state["output"]
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     def step(self, x: Any) -> np.ndarray:
         """Take one step.

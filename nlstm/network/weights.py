@@ -140,8 +140,4 @@ def _housed(
     """Give new weights a buffer; those of layers that other models built stay in theirs."""
     if former is not None and all(one.home in (None, former.homes[0]) for one in parameters):
         return [ParameterBuffer(parameters, ops)]
-    fresh = [one for one in parameters if one.home is None]
-    if fresh:
-        ParameterBuffer(fresh, ops)
-    homes = {id(one.home): one.home for one in parameters if one.home is not None}
-    return list(homes.values()) or [ParameterBuffer([], ops)]
+    return ParameterBuffer.housed(parameters, ops)

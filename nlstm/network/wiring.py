@@ -53,6 +53,30 @@ class Wiring:
         names = self.input_names, self.output_names
         return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold; a graph that begins inside another is cut off."""
+        graph = self.graph
+        if any(symbol.node.inputs for symbol in graph.inputs):
+            inputs = [_beginning(symbol) for symbol in graph.inputs]
+            graph = Graph(inputs, graph.call_on(inputs, keep=False))
+        keys = list(self._form) if isinstance(self._form, Mapping) else None
+        form = (keys, isinstance(self._form, Symbol))
+        names = self.input_names, self.output_names
+        return {"graph": graph, "form": form, "names": names, "dtype": self.dtype}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        self.graph, (keys, single), self.dtype = state["graph"], state["form"], state["dtype"]
+        outputs = list(self.graph.outputs)
+        self._form = outputs[0] if single else outputs
+        if keys is not None:
+            self._form = dict(zip(keys, outputs, strict=True))
+        self.layers = [one for one in self.graph.layers if not isinstance(one, InputLayer)]
+        for layer in self.graph.layers:
+            layer.taken = True
+        self.input_names, self.output_names = state["names"]
+        self._network = self._made()
+
     def labelled(self) -> Iterator[tuple[str, Layer]]:
         """Give each layer with its name."""
         for layer in self.layers:
@@ -83,6 +107,13 @@ class Wiring:
     def graph_inside(self, sample: Shape, keep: bool) -> Graph:
         """Return the graph."""
         return self.graph
+
+
+def _beginning(symbol: Symbol) -> Symbol:
+    """Return an input in the place of `symbol`, which another layer may have made."""
+    if not symbol.node.inputs:
+        return symbol
+    return InputLayer(symbol.sample, symbol.batch_size, name=f"{symbol.name}_input").output
 
 
 def _symbols(what: str, given: Any) -> list[Symbol]:

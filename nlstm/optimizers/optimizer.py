@@ -1,6 +1,5 @@
 """The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -10,8 +9,10 @@ from nlstm.arguments.checks import checked_number
 from nlstm.arguments.config import Configured
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
+from nlstm.optimizers.copying import is_of, state_of
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
+from nlstm.optimizers.sparing import Sparing
 from nlstm.optimizers.state import Waiting, check_fit
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
@@ -94,7 +95,11 @@ class Optimizer(Configured):
         self._ends_group = False
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
-        self._undecayed: Callable[[Parameter], bool] = lambda parameter: False
+        self._sparing = Sparing()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold."""
+        return self._state(state_of(self))
 
     # The learning rate
 
@@ -170,11 +175,7 @@ class Optimizer(Configured):
         """
         if self._buffer is not None:
             raise ValueError("exclude_from_weight_decay must be called before the model is built.")
-        chosen = {id(parameter.original) for parameter in var_list or ()}
-        pattern = re.compile("|".join(var_names)) if var_names else None
-        self._undecayed = lambda one: (
-            id(one.original) in chosen or bool(pattern and pattern.search(one.name))
-        )
+        self._sparing = Sparing(var_list or (), var_names or ())
 
     def bind(self, ops: Operations, buffer: ParameterBuffer) -> list[Call]:
         """Return the calls that take one step on `buffer`; `beforehand` comes first.
@@ -184,9 +185,13 @@ class Optimizer(Configured):
         ValueError
             The optimizer already serves another model: its moments would not fit.
         """
-        if self._buffer is None:
+        former = self._buffer
+        if former is None:
             self._take(buffer)
-        elif self._buffer is not buffer:
+        elif former is not buffer and former.moved and is_of(former, buffer.parameters):
+            self._waiting, self._buffer = self.variables(), None
+            self._take(buffer)
+        elif former is not buffer:
             raise ValueError(
                 f"This {type(self).__name__} already trains another model; give each model its own."
             )
@@ -194,7 +199,8 @@ class Optimizer(Configured):
         settings, groups = self.settings.device, self._groups.device
         calls = clipping(ops, buffer, self.clipnorm, self.clipvalue, self.global_clipnorm)
         if self.weight_decay is not None:
-            decayed = [not self._undecayed(parameter) for parameter in buffer.parameters]
+            spared = self._sparing.numbers(buffer)
+            decayed = [number not in spared for number in range(len(buffer.parameters))]
             chunks = ops.to_device(chunk_table(buffer, decayed))
             calls.append((ops.decay_weights, (value, chunks, settings, self.weight_decay)))
         arguments = (value, gradient, *self._kernel_arguments(), settings, groups)
@@ -225,7 +231,7 @@ class Optimizer(Configured):
         if not self.gradient_accumulation_steps:
             self._groups = self._steps
         if self._waiting is not None:
-            found, self._waiting = self._waiting, None
+            found, self._waiting = self.variables(), None
             self.set_variables(found)
 
     def active_slots(self) -> tuple[str, ...]:
@@ -284,16 +290,17 @@ class Optimizer(Configured):
 
         "iterations" (int64; batches) and "learning_rate" (float64) have no axes; the moments are
         "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
-        "accumulated" (gradients) among the slots. Before a model is built, the first two alone.
+        "accumulated" (gradients) among the slots. Before a model is built, the first two alone, and
+        what waits for it.
         """
-        found = {
+        found = dict(self._waiting or {}) | {
             "iterations": np.array(self._batches(), np.int64),
             "learning_rate": np.array(self.settings.host[0]),
         }
         for name, cell in self._scalars().items():
             cell.pull()
             found[name] = cell.host.copy()
-        if self._buffer is not None:
+        if self._buffer is not None and self._waiting is None:
             for slot, flat in self._flat_state().items():
                 for number, part in enumerate(self._buffer.split(flat)):
                     found[f"{slot}/{number}"] = part
@@ -310,6 +317,10 @@ class Optimizer(Configured):
         if self._buffer is None:
             self._waiting = {name: np.array(value) for name, value in variables.items()}
             self._steps.host[0] = int(variables.get("iterations", 0))
+            if self._schedule is None and "learning_rate" in variables:
+                self._write_rate(float(variables["learning_rate"]))
+            for name, cell in self._scalars().items():
+                cell.host[...] = variables.get(name, cell.host)
             return
         check_fit(self.variables(), variables)
         self._steps.host[0] = int(variables["iterations"])

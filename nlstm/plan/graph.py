@@ -170,6 +170,20 @@ class Graph:
         self.layers = self._in_order()
         self.limits = [self._limit(symbol) for symbol in self.inputs]
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: each node after those it needs, so none is deep."""
+        begins = [symbol.node for symbol in self.inputs]
+        return {"begins": begins, "nodes": self.nodes, **vars(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave; the layers know of their calls again."""
+        for node in state.pop("begins"):
+            node.layer.nodes = [node]
+        vars(self).update(state)
+        for node in self.nodes:
+            if node not in node.layer.nodes:
+                node.layer.nodes.append(node)
+
     def _limit(self, symbol: Symbol) -> int | None:
         found = [node.layer.index_limit for node in self.nodes if symbol in node.inputs]
         return min((limit for limit in found if limit is not None), default=None)

@@ -5,8 +5,8 @@ Users' arrays are packed and unpacked on the host, whatever the device.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NoReturn, Self
 
 import numpy as np
 
@@ -51,6 +51,8 @@ class Parameter:
         Where they lie.
     original : Parameter
         Itself; in a mirror what it is the copy of.
+    owner : (Layer, int) or None
+        The layer that was built with it, and its number there: a copy comes with the layer's copy.
     """
 
     def __init__(
@@ -70,11 +72,30 @@ class Parameter:
         self.gradient: Array
         self.home: ParameterBuffer | None = None
         self.original = self  # a mirror's copies keep it
+        self.owner: tuple[Any, int] | None = None
         self._initial_value = initial_value
         self._pack = pack
         self._unpack = unpack
         self.regularizer = regularizer
         self.constraint = constraint
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Go with the layer: what holds a weight of a model still does in a copy of both."""
+        if self.owner is None:
+            raise TypeError(
+                f"The weight {self.name!r} cannot be copied or pickled without a layer."
+            )
+        return _weight_of, self.owner
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
+
+    def mirrored(self) -> "Parameter":
+        """Return one like it for another buffer, which remembers this one."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        twin.home = None
+        return twin
 
     def packed_shape(self, dtype: np.dtype) -> tuple[int, ...]:
         """Return the shape in the kernels' layout."""
@@ -90,22 +111,23 @@ class Parameter:
 
     def get(self) -> np.ndarray:
         """Return a copy in Keras's shape."""
-        return self.unpack(self._ops.to_host(self.packed))
+        return self.unpack(self.ops.to_host(self.packed))
 
     def get_gradient(self) -> np.ndarray:
         """Return a copy of the gradient in Keras's shape."""
-        return self.unpack(self._ops.to_host(self.gradient))
+        return self.unpack(self.ops.to_host(self.gradient))
 
     def set(self, value: np.ndarray) -> None:
         """Overwrite with an array of Keras's shape."""
-        self._ops.write(self.packed, self.pack(value))
+        self.ops.write(self.packed, self.pack(value))
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
-        return bool(np.isfinite(self._ops.to_host(self.packed)).all())
+        return bool(np.isfinite(self.ops.to_host(self.packed)).all())
 
     @property
-    def _ops(self) -> Operations:
+    def ops(self) -> Operations:
+        """What holds them."""
         assert self.home is not None
         return self.home.ops
 
@@ -131,6 +153,14 @@ class Parameter:
         packed[...] = self.pack(np.asarray(self.constraint(self.unpack(packed))))
 
 
+def _weight_of(layer: Any, number: int) -> Parameter:
+    return layer.parameters[number]
+
+
+class Place:
+    """A buffer, as copies and pickles of what lies in it know it."""
+
+
 class ParameterBuffer:
     """All parameters of a model in one flat array, and their gradients in another.
 
@@ -140,6 +170,10 @@ class ParameterBuffer:
         Their `packed` and `gradient` become views; their initial values are set.
     ops : Operations
         Where they lie, and in which dtype.
+    values : sequence of ndarray, optional
+        What new ones begin with, in Keras's shapes, instead of their initial values.
+    places : iterable of Place, optional
+        Where those that they are copies of lie.
 
     Attributes
     ----------
@@ -147,10 +181,21 @@ class ParameterBuffer:
         Padding between and inside parameters is zero, and every optimizer rule leaves it so.
     moved : bool
         Whether a parameter has gone to another buffer since, so that views are dead.
+    alone : bool
+        Whether they are a copied layer's, until a model takes them.
+    place, former : Place, set of Place
+        By which copies are brought together again.
     """
 
-    def __init__(self, parameters: Sequence[Parameter], ops: Operations) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[Parameter],
+        ops: Operations,
+        values: Sequence[np.ndarray] | None = None,
+        places: Iterable[Place] = (),
+    ) -> None:
         self.parameters, self.ops = tuple(parameters), ops
+        self.alone, self.place, self.former = values is not None, Place(), set(places)
         dtype = ops.dtype
         shapes = [parameter.packed_shape(dtype) for parameter in self.parameters]
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
@@ -159,7 +204,10 @@ class ParameterBuffer:
         self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
-        for parameter, shape, size in zip(self.parameters, shapes, sizes, strict=True):
+        given = [None] * len(sizes) if values is None else values
+        for parameter, shape, size, value in zip(
+            self.parameters, shapes, sizes, given, strict=True
+        ):
             window = slice(start, start + math.prod(shape))
             self._windows.append((window, shape))
             kept = getattr(parameter, "packed", None)
@@ -168,11 +216,33 @@ class ParameterBuffer:
             if parameter.home is not None:
                 parameter.home.moved = True
             parameter.home = self
-            if kept is None:
+            if value is not None:
+                parameter.set(value)
+            elif kept is None:
                 parameter.initialize()
             else:
                 ops.copy(parameter.packed, kept)
             start += size
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """Refuse: a copy of a layer or model has a buffer of its own."""
+        raise TypeError("A ParameterBuffer cannot be copied or pickled: copy the layer or model.")
+
+    @classmethod
+    def housed(cls, parameters: Sequence[Parameter], ops: Operations) -> "list[ParameterBuffer]":
+        """Return where some parameters lie, those that lie nowhere or alone brought together.
+
+        What lay in one place before it was copied comes together too.
+        """
+        fresh = {one for one in parameters if one.home is None or one.home.alone}
+        if fresh:
+            places = set[Place]().union(*(one.home.former for one in fresh if one.home))
+            near = {one.home for one in parameters if one.home and places & one.home.former}
+            moved = fresh.union(*(home.parameters for home in near))
+            together = [one for one in parameters if one in moved]
+            cls([*together, *(moved - set(together))], ops, places=places)
+        homes = {id(one.home): one.home for one in parameters if one.home is not None}
+        return list(homes.values()) or [cls([], ops)]
 
     @classmethod
     def mirror(
@@ -182,9 +252,7 @@ class ParameterBuffer:
 
         Also the copying calls: values and gradients in, before its step, and values out, after it.
         """
-        copies = [copy.copy(parameter) for parameter in parameters]
-        for one in copies:
-            one.home = None
+        copies = [parameter.mirrored() for parameter in parameters]
         mirror = cls(copies, ops)
         pulled: list[Call] = []
         pushed: list[Call] = []

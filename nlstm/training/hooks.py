@@ -1,8 +1,11 @@
 """The interface of callbacks, Keras's hooks by Keras's names, and several called as one."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
+
+from nlstm.arguments.copies import found_again, plain_state
 
 __all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
 
@@ -34,11 +37,25 @@ class Callback:
     -----
     A callback that counts or compares may have `get_state`, which returns a dict of numbers,
     strings, lists and arrays, and `set_state`, which takes it; then `BackupAndRestore` keeps it.
+
+    A pickle or a deep copy of a callback has its model in it, as in Keras; `copy.copy` leaves the
+    model where it is and copies the rest.
     """
 
     model: Any = None  # whatever a user's callback asks of it
     params: dict[str, Any] = {}  # replaced as a whole, never changed
     idle_hooks: tuple[Callable[..., Any], ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold."""
+        return plain_state(vars(self), type(self).__name__)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        vars(self).update(found_again(state))
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self, {id(self.model): self.model})
 
     def set_model(self, model: Watched) -> None:
         """Tell the callback its model."""
@@ -122,6 +139,11 @@ class LastCallback(Callback):
     companions: list[Callback] = []  # replaced as a whole, never changed
     run: Any = None
     batch_hooks: tuple[str, ...] = ()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold; what runs stays behind."""
+        state = super().__getstate__()
+        return {name: state[name] for name in state if name not in ("companions", "run")}
 
     def after(self, hook: str, *arguments: Any) -> None:
         """Run after all callbacks' `hook`."""

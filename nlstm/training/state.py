@@ -39,6 +39,8 @@ def state_of(binder: Binder, training: Training) -> tuple[dict[str, Any], dict[s
     optimizer = training.optimizer
     if optimizer is None:
         return numbers, arrays
+    if optimizer._waiting is not None:
+        binder.optimized(training)  # that of a copied optimizer
     numbers["optimizer"] = {
         "class_name": type(optimizer).__name__,
         "bound": optimizer._buffer is not None,

@@ -7,6 +7,7 @@ import numpy as np
 
 from nlstm import losses, optimizers
 from nlstm.arguments.config import encode
+from nlstm.arguments.copies import found_again, plain_state
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
@@ -41,6 +42,17 @@ class Training:
         self.aims: list[Aim] = []
         self.frozen: tuple[Layer, ...] = ()
         self._arguments: Mapping[str, Any] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: first what was given, since errors name it."""
+        given = None if self._arguments is None else plain_state(self._arguments, "compile")
+        return {"_arguments": given} | plain_state(
+            {name: one for name, one in vars(self).items() if name != "_arguments"}, "compile"
+        )
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        vars(self).update(found_again(state))
 
     def without_aims(self) -> "Training":
         """Return a training that is not compiled and goes on with the same orders of rows."""

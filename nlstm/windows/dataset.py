@@ -1,8 +1,9 @@
 """Keras's `timeseries_dataset_from_array`, in NumPy."""
 
+import copy
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -123,6 +124,12 @@ class TimeseriesDataset:
         self._starts, self._span = starts, span
         self.batch_size = batch_size
         self._random = np.random.default_rng(seed) if shuffle else None
+
+    def __copy__(self) -> Self:
+        """Return one on the same series, with an order of its own."""
+        made = object.__new__(type(self))
+        vars(made).update(vars(self) | {"_random": copy.deepcopy(self._random)})
+        return made
 
     def __len__(self) -> int:
         """Return the number of batches of a pass, the last and smaller one included."""

@@ -5,6 +5,7 @@ back by ``x * scale + shift``: there and back differ by rounding alone. A scale 
 that of a column which never changes, is 1. What the array's dtype cannot hold is an error.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
@@ -38,6 +39,9 @@ class Scaler:
         self.per_series = per_series
         self.shift: np.ndarray | None = None
         self.scale: np.ndarray | None = None
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     def fit(self, series: Any) -> Self:
         """Learn shift and scale of each column; NaN are passed over.

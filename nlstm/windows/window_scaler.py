@@ -1,5 +1,6 @@
 """`WindowScaler`: every window by its own numbers, which are kept for the way back."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -45,6 +46,9 @@ class WindowScaler:
         self.kind = kind
         self.shift: np.ndarray | None = None
         self.scale: np.ndarray | None = None
+
+    def __copy__(self) -> Self:
+        return copy.deepcopy(self)
 
     def fit(self, x: Any) -> Self:
         """Keep the numbers of each window of `x` (windows, steps, features); NaN are skipped.

@@ -1,13 +1,12 @@
 """One step at a time gives what predict gives over the whole sequence."""
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 
 from nlstm.layers import LSTM, Dense, Dropout, Input
 from nlstm.models import Model, Sequential
+from nlstm.network.stream import Stream
+from tests.copied import TWINS, WAYS
 
 
 def make_model(dtype="float32", activation="linear", activation_="tanh", **lstm):
@@ -144,10 +143,42 @@ def test_a_functional_chain_streams():
         Model(x, [Dense(1)(h), Dense(2)(h)]).stream()
 
 
-def test_a_copy_would_not_share_what_a_step_writes():
-    for twin in (copy.copy, copy.deepcopy, pickle.dumps):
-        with pytest.raises(TypeError, match=r"open another one from its model"):
-            twin(make_model("float32").stream())
+def run(stream, x):
+    return np.stack([stream.step(x_t).copy() for x_t in x])
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_copy_goes_on_by_itself(way, rows):
+    options = {"peephole": True, "zoneout": (0.1, 0.2), "num_layers": 2}
+    model = make_model("float32", **options)
+    stream = model.stream(rows)
+    x = np.random.default_rng(0).standard_normal((8, rows, 3))
+    run(stream, x[:3])
+    twin = TWINS[way](stream)
+    assert np.array_equal(twin.output, stream.output)
+    found = run(twin, x[3:])
+    twin.reset()
+    assert np.array_equal(run(stream, x[3:]), found)
+    model.set_weights([0 * weight for weight in model.get_weights()])
+    twin.state = [(0 * h, 0 * c) for h, c in twin.state]
+    assert run(twin, x[3:]).any()
+
+
+@pytest.mark.parametrize("way", ["deepcopy", "pickle"])
+@pytest.mark.parametrize("stream_first", [False, True])
+def test_a_copy_with_its_model_follows_it(way, stream_first):
+    model = make_model("float64")
+    stream, x = model.stream(), np.ones((4, 1, 3))
+    run(stream, x)
+    pair = (stream, model) if stream_first else (model, stream)
+    twin, follower = sorted(TWINS[way](pair), key=lambda one: isinstance(one, Stream))
+    assert np.array_equal(run(follower, x), run(stream, x))
+    twin.set_weights([2 * weight for weight in twin.get_weights()])
+    for one in (follower, fresh := twin.stream()):
+        one.reset()
+    assert np.array_equal(run(follower, x), run(fresh, x))
+    assert len(twin.binder.weights.homes) == 1
 
 
 def test_it_follows_weights_that_a_new_layer_moves():

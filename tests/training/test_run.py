@@ -1,7 +1,5 @@
 """A run by itself: epochs, validation, and a stop, on a network without a model."""
 
-import copy
-
 import numpy as np
 import pytest
 
@@ -167,13 +165,3 @@ def test_a_dtype_that_is_refused_takes_no_stream_of_random_numbers():
         model = model_of()
         weights.append(model.get_weights()[0])
     np.testing.assert_array_equal(*weights)
-
-
-def test_a_model_with_weights_says_how_it_is_copied():
-    model = model_of()
-    twin = copy.deepcopy(model)  # it has none yet
-    twin.fit(X, Y, verbose=0)
-    assert twin.built and not model.built
-    model.fit(X, Y, verbose=0)
-    with pytest.raises(TypeError, match=r"cannot be copied: save and load it"):
-        copy.deepcopy(model)

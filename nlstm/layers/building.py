@@ -1,0 +1,110 @@
+"""How a layer was built, so that a copy of it is built in the same way, on whatever device.
+
+What `build` makes (weights, constants, the parts that hold them) stays behind: the copy makes its
+own, and gets the weights' values. Its calls on symbols stay behind too, but for those of a model
+that is copied with it.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, Protocol
+
+from nlstm import kernels
+from nlstm.arguments.checks import check_weight
+from nlstm.arguments.copies import found_again
+from nlstm.kernels.operations import Operations
+from nlstm.plan.graph import Node
+from nlstm.plan.parameters import Parameter, ParameterBuffer
+
+__all__ = ["Building", "rebuild", "remembering", "state_of"]
+
+ABSENT = object()
+STAY_BEHIND = frozenset({"nodes", "taken", "parameters", "building"})
+
+
+class Building(NamedTuple):
+    """A call of `build`.
+
+    Attributes
+    ----------
+    given : tuple
+        Shapes and dtype.
+    before : dict
+        The attributes that it has set, as they were; `ABSENT` for new ones.
+    """
+
+    given: tuple[Any, ...]
+    before: dict[str, Any]
+
+
+class Buildable(Protocol):
+    """A layer, as far as this file knows it."""
+
+    name: str
+    nodes: list[Node]
+    taken: bool
+    parameters: list[Parameter]
+    building: Building | None
+
+    @property
+    def build(self) -> Callable[..., None]:
+        """What makes the weights."""
+
+    @property
+    def _state(self) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """See `Configured`."""
+
+
+def remembering(build: Callable[..., None]) -> Callable[..., None]:
+    """Return a layer's `build` that remembers what it was given and what it has set."""
+
+    @wraps(build)
+    def build_and_remember(self: Any, ops: Operations, *given: Any) -> None:
+        earlier = dict(vars(self))
+        build(self, ops, *given)
+        names = [name for name, one in vars(self).items() if earlier.get(name, ABSENT) is not one]
+        self.building = Building(given, {name: earlier.get(name, ABSENT) for name in names})
+        for number, parameter in enumerate(self.parameters):
+            parameter.owner = (self, number)
+
+    return build_and_remember
+
+
+def state_of(layer: Buildable) -> dict[str, Any]:
+    """Return what copies and pickles of a layer hold."""
+    building, attributes = layer.building, dict(vars(layer))
+    for name, before in () if building is None else building.before.items():
+        attributes[name] = before
+    kept = {
+        name: one
+        for name, one in attributes.items()
+        if name not in STAY_BEHIND and one is not ABSENT
+    }
+    if building is None:
+        return layer._state(kept)
+    own = {id(parameter): number for number, parameter in enumerate(layer.parameters)}
+    aliases = {name: own[id(one)] for name, one in kept.items() if id(one) in own}
+    state = layer._state({name: one for name, one in kept.items() if name not in aliases})
+    homes = [parameter.home for parameter in layer.parameters]
+    values = None if None in homes else [parameter.get() for parameter in layer.parameters]
+    places = {home.place for home in homes if home is not None}
+    state["building"] = (building.given, aliases, values, places)
+    return state
+
+
+def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
+    """Make a layer of what `state_of` gave: it belongs to no model, and has weights of its own."""
+    building = state.pop("building", None)
+    vars(layer).update(found_again(state))
+    layer.nodes, layer.taken, layer.parameters, layer.building = [], False, [], None
+    if building is None:
+        return
+    given, aliases, values, places = building
+    ops = kernels.load(None, given[-1])
+    layer.build(ops, *given)
+    if values is not None:
+        for parameter, value in zip(layer.parameters, values, strict=True):
+            check_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
+        ParameterBuffer(layer.parameters, ops, values, places)
+    for name, number in aliases.items():
+        setattr(layer, name, layer.parameters[number])
