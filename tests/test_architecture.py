@@ -27,11 +27,11 @@ ROOMS = (
     "files",
     "callbacks models",
     "windows datasets",
-    "saving demo interop torch sklearn distributed inspection plotting",
+    "saving compilation demo interop torch sklearn distributed inspection plotting",
     "__init__",
     "__main__",
 )
-DOORS = ROOMS.index("saving demo interop torch sklearn distributed inspection plotting")
+DOORS = ROOMS.index("saving compilation demo interop torch sklearn distributed inspection plotting")
 APART = {"cpu", "cuda", "shared"}  # of kernels: cpu and cuda know shared, and nobody else
 LINES = 350
 # Longer files, each with its reason.
