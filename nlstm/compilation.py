@@ -24,7 +24,7 @@ def warmup(model: Model | None = None, x: Any = None, y: Any = None) -> None:
         Compile what it needs: to predict, to stream if it is a chain of layers, and to fit and
         evaluate if it was compiled. It works on a copy; the model stays as it is. By default what
         usual models need: LSTM and Dense layers with dropout, the common losses, metrics and
-        optimizers, streams, in float32 and float64; a few minutes where nothing is in the cache.
+        optimizers, streams, in float32 and float64; about a minute where nothing is in the cache.
     x, y : optional
         One batch of its data, of the size it will have: small and large batches may have kernels
         of their own. By default 32 rows of zeros, 4 steps where the number is open.
