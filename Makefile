@@ -8,7 +8,10 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 	$$python -c 'import ensurepip, venv, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 \
 	&& { echo $$python; break; }; done)
 
-.PHONY: demo test test-opaque test-cudasim parity lint bench compare clean
+PYTHON_FLOORS := .venv-floors
+FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py
+
+.PHONY: demo test test-floors test-arm test-opaque test-cudasim parity lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -26,6 +29,19 @@ test-opaque: $(VENV)/installed-test,plot
 # The CUDA kernels in Numba's simulator, which needs no GPU.
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+
+# With the oldest versions that pyproject.toml allows, in an environment of their own.
+test-floors: $(PYTHON_FLOORS)/installed
+	$(PYTHON_FLOORS)/bin/python -m pytest $(FLOORS) $(ARGS)
+
+$(PYTHON_FLOORS)/installed: pyproject.toml
+	$(PYTHON) -m venv $(PYTHON_FLOORS)
+	$(PYTHON_FLOORS)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test,floors]'
+	@touch '$@'
+
+# On an emulated ARM processor, slowly; needs Debian's apt-get.
+test-arm:
+	tests/arm.sh $(ARGS)
 
 # Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
 PARITY ?= tests/parity tests/reference
@@ -56,5 +72,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
+	rm -rf $(VENV) $(PYTHON_FLOORS) .arm build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

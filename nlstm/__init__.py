@@ -6,6 +6,7 @@ from typing import Any
 from nlstm import activations as activations
 from nlstm import callbacks as callbacks
 from nlstm import constraints as constraints
+from nlstm import datasets as datasets
 from nlstm import initializers as initializers
 from nlstm import layers as layers
 from nlstm import losses as losses
@@ -18,6 +19,7 @@ from nlstm import utils as utils
 from nlstm import windows as windows
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
+from nlstm.compilation import warmup as warmup
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
@@ -31,6 +33,7 @@ __all__ = [
     "activations",
     "callbacks",
     "constraints",
+    "datasets",
     "get_num_threads",
     "initializers",
     "layers",
@@ -56,6 +59,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]  # inner rooms are no part of what users meet
+
+
 def set_num_threads(threads: int) -> None:
     """Choose how many threads the kernels use. Results are the same to the bit for any number.
 
@@ -79,35 +86,3 @@ def get_num_threads() -> int:
     from nlstm import kernels
 
     return kernels.load().get_num_threads()
-
-
-def warmup() -> None:
-    """Compile the kernels that the usual model needs, so that no later process waits for them.
-
-    Trains and evaluates small float32 models, with the default activations, the mean squared error
-    and Adam; compiled code goes to Numba's cache. Prints what it did.
-    """
-    import time
-
-    import numpy as np
-
-    from nlstm import kernels
-
-    kernels.load().announce_compilation()
-    start = time.perf_counter()
-    rng = np.random.default_rng(0)
-    for sequences in (True, False):
-        model = Sequential(
-            [
-                layers.LSTM(3, return_sequences=True),
-                layers.LSTM(3, return_sequences=sequences),
-                layers.Dense(2),
-            ]
-        )
-        model.compile("adam", "mse")
-        x = rng.random((4, 3, 2))
-        y = rng.random((4, 3, 2) if sequences else (4, 2))
-        model.fit(x, y, verbose=0)
-        model.evaluate(x, y, verbose=0)
-        model.predict(x, verbose=0)
-    print(f"Compiled or found compiled in {time.perf_counter() - start:.1f} s.")

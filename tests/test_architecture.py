@@ -27,7 +27,7 @@ ROOMS = (
     "files",
     "callbacks models",
     "windows datasets",
-    "saving demo interop torch sklearn distributed inspection plotting preprocessing",
+    "saving compilation demo interop torch sklearn distributed inspection plotting preprocessing",
     "utils random backend",
     "compat",
     "__init__",

@@ -187,8 +187,6 @@ def fit(
         binder = self.binder_for(*data.samples)
     if held is not None:
         check_rest(binder.network, held.rows, held_rows, held_steps)
-    if verbose:
-        binder.network.ops.announce_compilation()
     updates = _has_weights_to_train(binder, training)
     if not updates:
         shuffled = None

@@ -1,28 +1,36 @@
-"""Compiled code is found again, never stale, and survives awkward folders and neighbours."""
+"""Compiled code is found again, never stale or damaged, and survives awkward folders."""
 
 import os
+import pickle
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.machine import cache
+from nlstm.kernels.cpu.machine.folders import Places
+from nlstm.kernels.cpu.machine.jit import njit
 
 GATHER = """
 import sys
 import numpy as np
-from nlstm.kernels.cpu.machine.cache import cache_folder
+from nlstm.kernels.cpu.machine.cache import places
 from nlstm.kernels.cpu.data.sequences import scatter_steps
 value, out = np.arange(24.0).reshape(2, 3, 4), np.zeros((3, 2, 4))
 scatter_steps(value, 0, out)
 assert np.array_equal(out, value.swapaxes(0, 1))
-print(cache_folder(), sum(scatter_steps.stats.cache_hits.values()))
+print(places().write, sum(scatter_steps.stats.cache_hits.values()))
 """
+ROOT = Path(cache.__file__).resolve().parents[4]
+FACTOR = 3.0
 
 
-def start(folder):
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
+def start(folder, root=ROOT):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder), "PYTHONPATH": str(root)}
     return subprocess.Popen(
         [sys.executable, "-c", GATHER], env=environment, stdout=subprocess.PIPE, text=True
     )
@@ -35,12 +43,15 @@ def finish(process):
     return Path(folder), int(hits)
 
 
-def test_two_processes_at_once_and_a_third_that_finds_their_code(tmp_path):
-    first, second = start(tmp_path), start(tmp_path)
+def test_two_processes_at_once_and_a_clone_that_finds_their_code(tmp_path):
+    kept = tmp_path / "kept"
+    first, second = start(kept), start(kept)
     folder, _ = finish(first)
     assert finish(second)[0] == folder
-    assert folder.is_relative_to(tmp_path)
-    assert finish(start(tmp_path)) == (folder, 1)
+    assert folder.is_relative_to(kept)
+    assert not list(folder.glob("*.tmp"))
+    shutil.copytree(ROOT / "nlstm", tmp_path / "clone" / "nlstm", copy_function=shutil.copy)
+    assert finish(start(kept, tmp_path / "clone")) == (folder, 1)
 
 
 def test_an_edit_in_any_file_changes_the_folder(tmp_path):
@@ -54,6 +65,15 @@ def test_an_edit_in_any_file_changes_the_folder(tmp_path):
     assert len(seen) == 3
 
 
+def test_what_no_code_depends_on_is_there_and_no_part_of_the_hash(tmp_path):
+    for name in cache.APART:
+        assert (cache.CPU / name).exists()
+    before = cache.source_hash(tmp_path)
+    (tmp_path / "machine").mkdir()
+    (tmp_path / sorted(cache.APART)[0]).write_text("")
+    assert cache.source_hash(tmp_path) == before
+
+
 def test_folder_that_cannot_be_made(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
@@ -63,10 +83,162 @@ def test_folder_that_cannot_be_made(tmp_path):
     assert hits in (0, 1)
 
 
-def test_folder_of_somebody_else(tmp_path, monkeypatch):
-    assert cache.usable(tmp_path / "own")
-    if not hasattr(os, "getuid"):
-        pytest.skip("no owners of files here")
-    stranger = os.getuid() + 1
-    monkeypatch.setattr(os, "getuid", lambda: stranger)
-    assert not cache.usable(tmp_path / "own")
+def thrice(values):
+    return values[0] * FACTOR
+
+
+class Kept:
+    """A kernel that is kept in a folder, made anew for every call as in another process."""
+
+    def __init__(self, monkeypatch):
+        self.monkeypatch = monkeypatch
+
+    def places(self, read, write, *faults):
+        self.monkeypatch.setattr(cache, "places", lambda: Places(read, write, faults))
+
+    def hits(self):
+        cache.warn_once.cache_clear()
+        kernel = njit(thrice)
+        assert kernel(np.array([2.0])) == 6.0
+        return sum(kernel.stats.cache_hits.values())
+
+
+@pytest.fixture
+def kept(monkeypatch, tmp_path):
+    found = Kept(monkeypatch)
+    found.places((tmp_path,), tmp_path)
+    assert found.hits() == 0
+    return found
+
+
+def entry(folder):
+    [found] = folder.glob("*.kernel")
+    return found
+
+
+def test_a_whole_entry_is_taken(kept):
+    assert kept.hits() == 1
+
+
+def cut(file, data):
+    file.write_bytes(data[: len(data) // 2])
+
+
+def empty(file, data):
+    file.write_bytes(b"")
+
+
+def flip(file, data):
+    file.write_bytes(data[:-99] + bytes([data[-99] ^ 1]) + data[-98:])
+
+
+def other_kernel(file, data):
+    """Give the entry what another one holds, whole."""
+    name = "other"
+    rest = data[len(cache.START) + cache.DIGEST :]
+    file.write_bytes(cache.START + cache.digest_of(name, rest) + rest)
+
+
+def not_for_this_numba(file, data):
+    rest = pickle.dumps("not a kernel")
+    file.write_bytes(cache.START + cache.digest_of(file.name, rest) + rest)
+
+
+def folder_in_its_place(file, data):
+    file.unlink()
+    file.mkdir()
+
+
+def open_to_others(file, data):
+    file.chmod(0o666)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, empty, flip, other_kernel, not_for_this_numba, open_to_others]
+)
+def test_what_is_damaged_is_compiled_again_and_said_once(kept, tmp_path, damage):
+    file = entry(tmp_path)
+    damage(file, file.read_bytes())
+    with pytest.warns(RuntimeWarning, match=str(tmp_path)) as said:
+        assert kept.hits() == 0
+    assert len(said) == 1
+    assert kept.hits() == 1  # the new one has taken its place
+
+
+def test_nothing_damaged_is_unpickled(kept, tmp_path, monkeypatch):
+    file = entry(tmp_path)
+    flip(file, file.read_bytes())
+    monkeypatch.setattr(cache.pickle, "loads", lambda data: pytest.fail("unpickled"))
+    with pytest.warns(RuntimeWarning, match="damaged"):
+        kept.hits()
+
+
+def test_an_entry_that_cannot_be_read_or_overwritten(kept, tmp_path):
+    file = entry(tmp_path)
+    folder_in_its_place(file, None)
+    with pytest.warns(RuntimeWarning, match=str(tmp_path)) as said:
+        assert kept.hits() == 0
+    assert len(said) == 2  # cannot be read, cannot be written
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_full_disk(kept, tmp_path, monkeypatch):
+    entry(tmp_path).unlink()
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cache.os, "replace", full)
+    with pytest.warns(RuntimeWarning, match="No space left") as said:
+        assert kept.hits() == 0
+    assert len(said) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_read_from_one_folder_written_to_another(kept, tmp_path):
+    image, own = tmp_path, tmp_path / "own"
+    kept.places((image, own), own)
+    assert kept.hits() == 1
+    assert not own.exists()
+    entry(image).unlink()
+    kept.places((image, own), own, "the image cannot be written")
+    with pytest.warns(RuntimeWarning, match=f"kept in {own}: the image cannot be written"):
+        assert kept.hits() == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kept.hits() == 1
+
+
+def test_no_folder_at_all(kept):
+    kept.places((), None, "no reason")
+    with pytest.warns(RuntimeWarning, match="kept nowhere.* no reason"):
+        assert kept.hits() == 0
+
+
+def test_an_edited_file_outside_the_kernels_is_seen(tmp_path, kept, monkeypatch):
+    folder = tmp_path / "kept"
+    kept.places((folder,), folder)
+    hits = []
+    for number in (2, 2, 3):
+        file = tmp_path / "user.py"
+        file.write_text(f"def f(x):\n    return x[0] * {number}.0\n")
+        cache.file_stamp.cache_clear()
+        names = {"__name__": "user"}
+        exec(compile(file.read_text(), file, "exec"), names)
+        kernel = njit(names["f"])
+        assert kernel(np.ones(1)) == number
+        hits.append(sum(kernel.stats.cache_hits.values()))
+    assert hits == [0, 1, 0]
+
+
+def test_a_numba_with_another_inside_keeps_kernels_by_itself(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(cache, "missing_names", lambda dispatcher: ["_reduce"])
+    with pytest.warns(RuntimeWarning, match="has no _reduce"):
+        assert kept.hits() == 0
+    assert list((tmp_path / "numba").rglob("*.nbi"))
+    with pytest.warns(RuntimeWarning):
+        assert kept.hits() == 1
+
+
+def test_this_numba_has_what_is_needed():
+    assert not cache.missing_names(njit(thrice))

@@ -6,27 +6,54 @@ import numba
 import pytest
 
 from nlstm.kernels.cpu.machine import threads as module
+from nlstm.kernels.cpu.machine.jit import describe
 from nlstm.kernels.cpu.machine.threads import cgroup_share
 
 
+def group(folder, text):
+    folder.mkdir(parents=True, exist_ok=True)
+    if "max" in text or len(text.split()) == 2:
+        (folder / "cpu.max").write_text(text + "\n")
+    else:
+        (folder / "cpu.cfs_quota_us").write_text(text + "\n")
+        (folder / "cpu.cfs_period_us").write_text("100000\n")
+
+
 @pytest.mark.parametrize(
-    "text, share", [("max 100000", math.inf), ("150000 100000", 1.5), ("50000 100000", 0.5)]
+    "lines, groups, wanted",
+    [
+        ("0::/", {".": "max 100000"}, math.inf),
+        ("0::/", {".": "150000 100000"}, 1.5),
+        ("0::/", {".": "50000 100000"}, 0.5),
+        # A service below a slice with a quota, and a group with a smaller one of its own.
+        ("0::/a.slice/b", {".": "max 100000", "a.slice": "200000 100000"}, 2.0),
+        ("0::/a/b", {"a": "200000 100000", "a/b": "100000 100000"}, 1.0),
+        # Named from outside the container, whose own files lie at the top.
+        ("0::/docker/12ab", {".": "300000 100000"}, 3.0),
+        ("0::/../other", {".": "300000 100000"}, 3.0),
+        ("", {".": "300000 100000"}, 3.0),
+        ("4:cpu,cpuacct:/", {"cpu": "-1"}, math.inf),
+        ("4:cpu,cpuacct:/", {"cpu": "300000"}, 3.0),
+        ("5:memory:/x\n4:cpu,cpuacct:/x/y", {"cpu": "-1", "cpu/x": "150000"}, 1.5),
+        ("4:cpu,cpuacct:/docker/12ab\n0::/docker/12ab", {"cpu": "50000"}, 0.5),
+        ("0::/", {}, math.inf),
+    ],
 )
-def test_share_of_version_2(tmp_path, text, share):
-    (tmp_path / "cpu.max").write_text(text + "\n")
-    assert cgroup_share(tmp_path) == share
+def test_share_of_control_groups(tmp_path, lines, groups, wanted):
+    (tmp_path / "process").write_text(lines + "\n" if lines else "")
+    for name, text in groups.items():
+        group(tmp_path / "groups" / name, text)
+    assert cgroup_share(tmp_path / "groups", tmp_path / "process") == wanted
 
 
-@pytest.mark.parametrize("quota, share", [("-1", math.inf), ("300000", 3.0)])
-def test_share_of_version_1(tmp_path, quota, share):
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(quota + "\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert cgroup_share(tmp_path) == share
+def test_no_control_groups(tmp_path):
+    assert cgroup_share(tmp_path / "groups", tmp_path / "process") == math.inf
 
 
-def test_no_control_group(tmp_path):
-    assert cgroup_share(tmp_path) == math.inf
+def test_what_is_told_is_what_is_used(monkeypatch):
+    monkeypatch.setattr(module, "default_limit", lambda: 1)
+    monkeypatch.setattr(module._Choice, "threads", None)
+    assert describe()["threads"] == 1
 
 
 def test_limit_of_a_container_and_choice_by_hand(tmp_path, monkeypatch):

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from numba.core.registry import cpu_target
 
 from nlstm.kernels import load
+from nlstm.kernels.cpu.machine import jit
 from nlstm.kernels.cpu.machine.jit import lanes, njit
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
 
@@ -64,3 +66,19 @@ def test_every_gate_tile(rows, dtype):
     product_by_gate(rows, C, A, B, L)
     expected = 3 * np.einsum("rjvk,jkvl->rvl", A[..., :half], B.reshape(2, half, VECTORS, L))
     assert C == pytest.approx(expected.reshape(C.shape), abs=400 * float(np.finfo(dtype).eps))
+
+
+@pytest.mark.parametrize(
+    "triple, features, registers",
+    [
+        ("aarch64-unknown-linux-gnu", "", 32),
+        ("arm64-apple-darwin24.0.0", "+neon", 32),
+        ("x86_64-unknown-linux-gnu", "+avx2,+fma", 16),
+        ("x86_64-unknown-linux-gnu", "+avx512f", 32),
+    ],
+)
+def test_registers_of_an_architecture(monkeypatch, triple, features, registers):
+    codegen = cpu_target.target_context.codegen()
+    monkeypatch.setattr(codegen, "magic_tuple", lambda: (triple, "", features))
+    monkeypatch.setattr(jit, "target_features", lambda: {f[1:] for f in features.split(",")})
+    assert jit.vector_registers.__wrapped__() == registers

@@ -54,7 +54,6 @@ from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table
 from nlstm.kernels.cpu.machine.jit import describe as describe
 from nlstm.kernels.cpu.machine.jit import lanes as lanes
-from nlstm.kernels.cpu.machine.notice import announce_compilation as announce_compilation
 from nlstm.kernels.cpu.machine.threads import enter as enter
 from nlstm.kernels.cpu.machine.threads import get_num_threads as get_num_threads
 from nlstm.kernels.cpu.machine.threads import set_num_threads as set_num_threads

@@ -2,30 +2,18 @@
 chosen.
 """
 
-import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import config
 
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner
+from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
 from nlstm.kernels.cpu.products.gemm import ROW_BLOCK
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES, blocks, padded
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS
 
-
-def last_level_bytes(folder=Path("/sys/devices/system/cpu/cpu0/cache")):
-    """Return the size of the largest cache, 16 MiB where the system does not tell."""
-    units = {"K": 1 << 10, "M": 1 << 20}
-    sizes = [path.read_text().strip() for path in folder.glob("index*/size")]
-    return max((int(size[:-1]) * units[size[-1]] for size in sizes), default=16 << 20)
-
-
-PROCESSORS = os.cpu_count() or 1
-CACHED_BYTES = (
-    last_level_bytes() // 4
-)  # of gates: what the backward pass still finds there beside the rest
+CACHED_BYTES = LAST_LEVEL_BYTES // 4  # of gates: what the backward pass still finds there
 PARTIAL_BYTES = 4 << 20  # of weight gradients that slices of rows may hold beside each other
 SLICE_BYTES, SLICE_ROWS = 1 << 18, 256  # of a slice's chunk of dz: a share of a second-level cache
 CHUNK_BYTES = 2 << 20  # of a chunk of dz that all threads share

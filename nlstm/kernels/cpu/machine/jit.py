@@ -20,9 +20,17 @@ from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
-from nlstm.kernels.cpu.machine.cache import cache_folder, kernel_cache
-from nlstm.kernels.cpu.machine.linking import KernelCompiler
+from nlstm.kernels.cpu.machine import notice, threads
+from nlstm.kernels.cpu.machine.cache import cache_folder, keep
+from nlstm.kernels.cpu.machine.linking import kernel_compiler
 from nlstm.kernels.cpu.machine.pruning import PruningCompiler
+
+if numba.config.DISABLE_JIT:
+    raise RuntimeError(
+        "nlstm computes with kernels that Numba compiles, which NUMBA_DISABLE_JIT=1 forbids: "
+        "unset it. (Coverage of your own code does not need it.)"
+    )
+notice.announce_compilation()
 
 
 @functools.cache
@@ -46,8 +54,9 @@ def vector_bytes() -> int:
 @functools.cache
 def vector_registers() -> int:
     """Return the number of vector registers (AVX-512 and ARM have 32, the older x86 sets 16)."""
-    features = target_features()
-    return 32 if "avx512f" in features or "neon" in features else 16
+    triple = cpu_target.target_context.codegen().magic_tuple()[0]
+    arm = triple.startswith(("aarch64", "arm64"))  # Numba may name no features of it
+    return 32 if arm or "avx512f" in target_features() else 16
 
 
 def lanes(dtype) -> int:
@@ -59,12 +68,11 @@ def njit(function=None, **options):
     """Compile a kernel that is called from Python, and keep its code in nlstm's own cache."""
     if function is None:
         return functools.partial(njit, **options)
-    options = {"pipeline_class": KernelCompiler} | options
-    with kernel_cache():
-        # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
-        # No NRT: arrays are the caller's, so their references need not be counted at every call.
-        # A parallel loop that sums into one number does not compile then, and ought not to.
-        return numba.njit(function, cache=True, error_model="numpy", _nrt=False, **options)
+    options = {"pipeline_class": kernel_compiler()} | options
+    # error_model="numpy": a division by zero gives inf or NaN, not a branch and an exception.
+    # No NRT: arrays are the caller's, so their references need not be counted at every call.
+    # A parallel loop that sums into one number does not compile then, and ought not to.
+    return keep(numba.njit(function, error_model="numpy", _nrt=False, **options))
 
 
 one_at_a_time = threading.RLock()
@@ -187,22 +195,15 @@ def slice_count(typingctx):
     return types.int64(), codegen
 
 
-@njit_parallel
-def _start_threads(out):
-    for i in numba.prange(out.size):
-        out[i] = i
-
-
 def describe():
     """Return what kernels are compiled for, and where compiled code is kept."""
-    if numba.get_num_threads() > 1:
-        _start_threads(np.zeros(2))  # the threading layer has no name before its first use
+    start_threads()  # the threading layer has no name before
     return {
         "cpu": cpu_target.target_context.codegen()._get_host_cpu_name(),
         "vector_bits": 8 * vector_bytes(),
-        "threads": numba.get_num_threads(),
+        "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),
-        "cache_folder": str(cache_folder()),
+        "cache_folder": str(cache_folder() or "none"),
     }
 
 

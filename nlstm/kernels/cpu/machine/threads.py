@@ -80,16 +80,38 @@ def default_limit() -> int:
     return math.ceil(share)
 
 
-def cgroup_share(folder: Path) -> float:
-    """Return the share of processors that a Linux control group grants; infinity for no limit."""
-    try:  # version 2: "quota period" in one file, "max" for no limit
-        quota, period = (folder / "cpu.max").read_text().split()
+def cgroup_share(folder: Path, process: Path = Path("/proc/self/cgroup")) -> float:
+    """Return the share of processors that Linux control groups grant; infinity for no limit.
+
+    Each group on the way up limits those in it. In a container the way often is not to be seen, and
+    its group's files lie at the top.
+    """
+    try:
+        lines = process.read_text().splitlines()
     except OSError:
-        try:  # version 1
-            quota = (folder / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (folder / "cpu" / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return math.inf
+        lines = []
+    groups = dict(line.split(":", 2)[1:] for line in lines)  # the name is empty in version 2
+    first = next((group for names, group in groups.items() if "cpu" in names.split(",")), "/")
+    ways = (folder, groups.get("", "/")), (folder / "cpu", first)
+    return min(share(each) for top, group in ways for each in upwards(top, group))
+
+
+def upwards(top: Path, group: str) -> list[Path]:
+    """Return the folder of a control group and those above it, up to the top."""
+    parts = [part for part in group.split("/") if part not in ("", "..")]
+    return [top.joinpath(*parts[:count]) for count in range(len(parts), -1, -1)]
+
+
+def share(folder: Path) -> float:
+    """Return the share of processors that one control group grants."""
+    try:
+        if (folder / "cpu.max").exists():  # version 2: "quota period", "max" for no limit
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text()
+            period = (folder / "cpu.cfs_period_us").read_text()
+    except OSError:
+        return math.inf
     if quota == "max" or int(quota) <= 0:
         return math.inf
     return int(quota) / int(period)
