@@ -144,13 +144,6 @@ def checked_numbers(name: str, values: Any) -> list[float]:
     return [checked_number(f"{name}[{i}]", value) for i, value in enumerate(values)]
 
 
-def checked_flag(name: str, value: Any) -> bool:
-    """Return True or False; 1 and 0 will do."""
-    if not isinstance(value, bool | np.bool_) and not (is_number(value) and value in (0, 1)):
-        raise TypeError(f"{name} must be True or False; got {value!r}.")
-    return bool(value)
-
-
 def checked_choice(name: str, value: Any, known: Sequence[str]) -> str:
     """Return one of the words that are known."""
     if not isinstance(value, str):

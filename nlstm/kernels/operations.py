@@ -153,9 +153,7 @@ class Operations(Protocol):
         `choose` looks at nothing of the device.
         """
 
-    def program(
-        self, *parts: Sequence[Call], whole: Sequence[Call] = ()
-    ) -> Callable[[], None]:
+    def program(self, *parts: Sequence[Call], whole: Sequence[Call] = ()) -> Callable[[], None]:
         """Return a function that runs the calls of all parts in order, each part as one piece.
 
         What differs from run to run of the same part lies in arrays and cells. An interrupt falls

@@ -13,8 +13,8 @@ from nlstm import kernels
 from nlstm.arguments.checks import check_weight
 from nlstm.arguments.copies import found_again
 from nlstm.kernels.operations import Operations
-from nlstm.plan.symbols import Node
 from nlstm.plan.parameters import Parameter, ParameterBuffer
+from nlstm.plan.symbols import Node
 
 __all__ = ["Building", "rebuild", "remembering", "state_of"]
 

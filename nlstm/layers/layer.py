@@ -10,9 +10,9 @@ import numpy as np
 from nlstm.arguments.checks import (
     check_weight,
     checked_batch_shape,
-    checked_numpy_dtype,
     checked_flag,
     checked_integer,
+    checked_numpy_dtype,
     checked_shape,
 )
 from nlstm.arguments.config import Configured, own_module

@@ -92,7 +92,7 @@ class Bench:
 
 
 class Loan:
-    """A bench that goes back to those that are free; for one thread at a time if there is a lock."""
+    """A bench that goes back to those that are free; with a lock for one thread at a time."""
 
     __slots__ = ("_bench", "_free", "_lock")
 
@@ -145,7 +145,9 @@ class Binder:
         except IndexError:
             bench = self._new_bench()
         bench.serve(training)
-        return Loan(bench, self._free, self.weights.in_turn if alone or self.network.stateful else None)
+        return Loan(
+            bench, self._free, self.weights.in_turn if alone or self.network.stateful else None
+        )
 
     def _new_bench(self) -> Bench:
         bench = Bench(self._plan_cache())

@@ -146,7 +146,6 @@ def _predict(
     progress: Progress | None = None,
 ) -> list[np.ndarray]:
     """Return all outputs, each (M, T, F) or (M, F)."""
-
     gate = None if hooks is None else binder.weights.shared
 
     def step_of(rows: int, data: Data) -> Any:

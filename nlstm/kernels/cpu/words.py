@@ -172,7 +172,8 @@ def whole_of(calls):
 
 def run_whole(prepared):
     """Run what `whole_of` gave. Between its kernels Python's own code never has its turn, so that
-    no interrupt, which it raises, falls there."""
+    no interrupt, which it raises, falls there.
+    """
     calls, guarded = prepared
     if guarded:
         with one_at_a_time:
