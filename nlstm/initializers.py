@@ -188,7 +188,11 @@ def _scaling(name: str, scale: float, mode: str, distribution: str) -> type[Vari
         VarianceScaling.__init__(self, scale, mode, distribution, seed)
 
     doc = f"Variance {scale:g} / {mode}, {distribution.replace('_', ' ')}."
-    return type(name, (VarianceScaling,), {"__init__": __init__, "__doc__": doc})
+    return type(
+        name,
+        (VarianceScaling,),
+        {"__init__": __init__, "__doc__": doc, "__module__": __name__},
+    )
 
 
 GlorotUniform = _scaling("GlorotUniform", 1.0, "fan_avg", "uniform")

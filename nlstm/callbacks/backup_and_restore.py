@@ -90,6 +90,10 @@ class BackupAndRestore(LastCallback):
         elif hook == "on_train_end" and self.delete_checkpoint:
             self._delete()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold; what runs stays behind."""
+        return super().__getstate__() | {"_run": None, "_companions": []}
+
     def _take(self, run: Any) -> None:
         if self._run is not None and self._run.going:
             raise RuntimeError(

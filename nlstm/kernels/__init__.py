@@ -78,8 +78,8 @@ What travels together goes as one argument, a named tuple or any other in the sa
 * ``value_mask``, ``keep_steps``: masks of steps
 * ``gather_windows(series, starts, index, offsets, out)``, ``repeat_static``, ``window_moments``,
   ``scale_windows``: windows of a series, which are never all in memory
-* ``enter()``, ``get_num_threads()``, ``set_num_threads(threads)``, ``describe()``: the machine;
-  call the first in a Python thread before it runs kernels
+* ``enter(crowd=1)``, ``leave(threads)``, ``get_num_threads()``, ``set_num_threads(threads)``,
+  ``describe()``: the machine; call the first in a Python thread before it runs kernels
 * ``stream_table(layers, N, dtype)``, ``stream_step``: one time step of a stack of layers; False,
   and nothing changed, where its input is not finite
 """

@@ -5,7 +5,7 @@ own, and gets the weights' values. Its calls on symbols stay behind too, but for
 that is copied with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
@@ -45,6 +45,10 @@ class Buildable(Protocol):
     taken: bool
     parameters: list[Parameter]
     building: Building | None
+
+    @property
+    def parts(self) -> Mapping[str, Any]:
+        """The layers in it."""
 
     @property
     def build(self) -> Callable[..., None]:
@@ -101,6 +105,8 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
         return
     given, aliases, values, places = building
     ops = kernels.load(None, given[-1])
+    for part in layer.parts.values():
+        part.unbuild()  # it was copied with its weights, which come with this layer's
     layer.build(ops, *given)
     if values is not None:
         for parameter, value in zip(layer.parameters, values, strict=True):

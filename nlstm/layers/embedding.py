@@ -1,12 +1,12 @@
 """The embedding layer: a vector for each index."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
 from nlstm.arguments.checks import check_weight, checked_size
+from nlstm.arguments.former import warn_former
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
@@ -67,11 +67,7 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)
         if input_length is not None:
-            warnings.warn(
-                "input_length is a name of Keras 2, without effect: leave it out.",
-                DeprecationWarning,
-                stacklevel=3,
-            )
+            warn_former("input_length is a name of Keras 2, without effect: leave it out.")
         self._initial = None if weights is None else self._checked_weights(weights)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 

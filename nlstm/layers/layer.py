@@ -283,7 +283,7 @@ class Layer(Configured, metaclass=LayerType):
 
     def unbuild(self) -> None:
         """Forget the weights, as if they had never been made."""
-        self.built_shape, self.parameters = None, []
+        self.built_shape, self.parameters, self.building = None, [], None
         for part in self.parts.values():
             part.unbuild()
 

@@ -129,12 +129,12 @@ def _together(
     crowd = binder.weights.readers
     if crowd == 1:
         return _predict(binder, bench, data, rows, None, progress)
-    enter = binder.network.ops.enter
-    enter(crowd)
+    ops = binder.network.ops
+    before = ops.enter(crowd)
     try:
         return _predict(binder, bench, data, rows, None, progress)
     finally:
-        enter()
+        ops.leave(before)
 
 
 def _predict(

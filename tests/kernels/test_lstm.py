@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from nlstm.kernels.cpu.lstm import forward as lstm_forward_file
 from nlstm.kernels.cpu.lstm import schedule as schedules
 from nlstm.kernels.cpu.lstm.forward import place_z
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size
@@ -115,14 +116,15 @@ def test_shapes_that_take_one_thread_are_known_as_such():
     [
         (np.float32, {}, ()),
         (np.float64, {}, ()),
-        (np.float32, OPTIONS[6], ("lstm.forward.mask_inputs",)),
-        (np.float32, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate",)),
-        (np.float64, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate",)),
+        (np.float32, OPTIONS[6], ("lstm.forward.mask_inputs_parallel",)),
+        (np.float32, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate_parallel",)),
+        (np.float64, OPTIONS[7], ("lstm.forward.mask_inputs_by_gate_parallel",)),
     ],
     ids=["plain32", "plain64", "masks32", "all32", "all64"],
 )
 @pytest.mark.parametrize("name", SCHEDULES)
-def test_same_bits_at_any_number_of_threads(name, options, more, dtype, threads):
+def test_same_bits_at_any_number_of_threads(name, options, more, dtype, threads, monkeypatch):
+    monkeypatch.setattr(lstm_forward_file, "SMALL_COPY", 0)
     shape, *wanted = SCHEDULES[name]
     assert list(schedule_of(shape, dtype, 2)) == wanted
     for count in threads[1:]:

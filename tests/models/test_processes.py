@@ -11,10 +11,6 @@ import pytest
 from tests.models.worker import large_data, model_of, work
 
 SECONDS = 120
-# Enable them when a forked child works on one thread by itself (os.register_at_fork): GNU OpenMP
-# kills a child of a process that has used it; `nlstm.set_num_threads(1)` in the child did not help.
-FORKED = pytest.mark.skip(reason="GNU OpenMP kills forked children of a process that has used it")
-FORKS = {name: pytest.param(name, marks=FORKED) for name in ("fork", "multiprocessing")}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +31,7 @@ def shown(found):
     return predicted, step, history.history, weights
 
 
-@pytest.mark.parametrize("method", [FORKS["fork"], "spawn", "forkserver"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_executors(method, model, expected):
     before = [weight.tobytes() for weight in model.get_weights()]
     with ProcessPoolExecutor(1, mp_context=get_context(method)) as pool:
@@ -43,7 +39,7 @@ def test_executors(method, model, expected):
     assert [weight.tobytes() for weight in model.get_weights()] == before
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading", FORKS["multiprocessing"]])
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_joblib(backend, model, expected):
     x, y = large_data()
     with joblib.parallel_config(backend, n_jobs=2):

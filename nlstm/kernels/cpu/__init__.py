@@ -56,6 +56,7 @@ from nlstm.kernels.cpu.machine.jit import describe as describe
 from nlstm.kernels.cpu.machine.jit import lanes as lanes
 from nlstm.kernels.cpu.machine.threads import enter as enter
 from nlstm.kernels.cpu.machine.threads import get_num_threads as get_num_threads
+from nlstm.kernels.cpu.machine.threads import leave as leave
 from nlstm.kernels.cpu.machine.threads import set_num_threads as set_num_threads
 from nlstm.kernels.cpu.normalised.layer_norm import layer_norm_backward as layer_norm_backward
 from nlstm.kernels.cpu.normalised.layer_norm import layer_norm_forward as layer_norm_forward

@@ -127,17 +127,8 @@ def two_forms(function):
         return functools.wraps(function, ("__module__", "__doc__"), ())(found)
 
     forms = [njit(form("_alone")), njit_parallel(form("_parallel"))]
-    _forms.append(forms)
+    threads.forms.append(forms)
     return forms
-
-
-_forms: list[list] = []
-
-
-def stay_on_one_thread():
-    """Let the serial forms serve for the others from now on."""
-    for forms in _forms:
-        forms[1] = forms[0]
 
 
 # For functions that only kernels call: no entry from Python and no cache file, which costs compile

@@ -11,12 +11,11 @@ import math
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numba
 
-from nlstm.kernels.cpu.machine.jit import stay_on_one_thread
-
-__all__ = ["enter", "get_num_threads", "set_num_threads"]
+__all__ = ["enter", "get_num_threads", "leave", "set_num_threads"]
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -47,23 +46,42 @@ def get_num_threads() -> int:
     """Return the number of threads that kernels use."""
     if _Choice.forked:
         return 1
-    return _Choice.threads or min(numba.config.NUMBA_NUM_THREADS, default_limit())
+    return _Choice.threads or min(numba.get_num_threads(), default_limit())
 
 
-def enter(crowd: int = 1) -> None:
+def enter(crowd: int = 1) -> int:
     """Take up the chosen number in this Python thread; call before running kernels.
 
-    `crowd` : how many Python threads are in the kernels for the same purpose, and share it.
+    Parameters
+    ----------
+    crowd : int
+        How many Python threads are in the kernels for the same purpose, and share the processors.
+
+    Returns
+    -------
+    int
+        The number before, for `leave`.
     """
+    before = numba.get_num_threads()
     threads = max(1, get_num_threads() // crowd)
-    if threads != numba.get_num_threads():
+    if threads != before:
         numba.set_num_threads(threads)
+    return before
+
+
+def leave(threads: int) -> None:
+    """Go back to the number that `enter` returned."""
+    numba.set_num_threads(threads)
+
+
+forms: list[list[Any]] = []  # of kernels: serial, parallel
 
 
 def _after_fork() -> None:
     """Work on one thread: a fork has no other, and OpenMP ends a process that asks for them."""
     _Choice.forked = True
-    stay_on_one_thread()
+    for one in forms:
+        one[1] = one[0]
     numba.set_num_threads(1)
 
 
