@@ -21,7 +21,8 @@ test: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest $(ARGS)
 
 # On a device whose arrays only kernels can read: what reaches for their memory is found.
-OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files
+OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files \
+	--ignore=tests/models/test_processes.py
 
 test-opaque: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)

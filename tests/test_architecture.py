@@ -42,6 +42,8 @@ LONG = {
     "kernels/cpu/machine/simd.py": "the instructions, each a few lines of one kind",
     "kernels/cuda/lstm_whole.py": "both passes of one form, which share its tiles",
     "windows/scalers.py": "four scalers of one interface",
+    "arguments/config.py": "one idea, both ways: to JSON and back",
+    "optimizers/optimizer.py": "Keras's attributes of an optimizer, each a few lines",
     "models/model.py": "Keras's methods: most are a docstring and a line",
 }
 PARAMETERS = 14  # positional ones that a function may have

@@ -36,7 +36,7 @@ def test_it_knows_its_layers_shapes_and_widest_value():
 
 @pytest.mark.parametrize(
     ("form", "given"),
-    [(["a", "b"], [1, 2]), (("a", "b"), [1, 2]), ({"m": 0, "s": 0}, {"m": 1, "s": 2})],
+    [(["a", "b"], [1, 2]), (("a", "b"), (1, 2)), ({"m": 0, "s": 0}, {"m": 1, "s": 2})],
 )
 def test_outputs_come_in_the_form_that_was_given(form, given):
     assert network_of(form).as_outputs([1, 2]) == given
