@@ -10,6 +10,7 @@ from safetensors import safe_open
 
 import nlstm
 from nlstm import callbacks, constraints, losses, metrics, optimizers, regularizers
+from nlstm.kernels import default_device
 from nlstm.layers import (
     LSTM,
     Add,
@@ -481,7 +482,8 @@ def test_a_model_inside_another_has_its_weights_where_they_were():
     assert inner.built
     twin = TWINS["pickle"](model)
     assert twin.layers[0].built
-    assert twin.stream().step(X[0, 0]).tobytes() == model.stream().step(X[0, 0]).tobytes()
+    if default_device() == "cpu":  # where streams run
+        assert twin.stream().step(X[0, 0]).tobytes() == model.stream().step(X[0, 0]).tobytes()
     compiled(twin.layers[0])
     twin.layers[0].fit(X, np.repeat(X[:, :, :1], 3, 2), verbose=0)
     assert weights_of(twin)[:3] == weights_of(twin.layers[0])
