@@ -44,9 +44,14 @@ def set_num_threads(threads: int) -> None:
 
 def get_num_threads() -> int:
     """Return the number of threads that kernels use."""
+    return _number(numba.get_num_threads())
+
+
+def _number(before: int) -> int:
+    """Return the chosen number, in a thread whose own is `before`."""
     if _Choice.forked:
         return 1
-    return _Choice.threads or min(numba.get_num_threads(), default_limit())
+    return _Choice.threads or min(before, default_limit())
 
 
 def enter(crowd: int = 1) -> int:
@@ -63,7 +68,7 @@ def enter(crowd: int = 1) -> int:
         The number before, for `leave`.
     """
     before = numba.get_num_threads()
-    threads = max(1, get_num_threads() // crowd)
+    threads = _number(before) if crowd == 1 else max(1, _number(before) // crowd)
     if threads != before:
         numba.set_num_threads(threads)
     return before
