@@ -115,7 +115,7 @@ class Stack:
         if connected:
             try:
                 _apply(member, before, keep=False)  # raises before anything else changes
-            except Exception:
+            except BaseException:  # an interrupt too
                 rename(member, previous)
                 raise
         for one in inside:
