@@ -26,7 +26,6 @@ from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
 
 
-
 def _keras_files() -> Door:
     from nlstm.interop import keras
 

@@ -1,6 +1,7 @@
 """The layers of a model."""
 
 from nlstm.layers import arithmetic as _arithmetic  # noqa: F401  (what symbols do by operators)
+from nlstm.layers import mask_passing as _mask_passing  # noqa: F401  (known to files)
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax

@@ -43,7 +43,9 @@ def compile_arguments(config: Mapping[str, Any], context: Context) -> dict[str, 
     """
     optimizer = config.get("optimizer_config", config.get("optimizer"))
     if optimizer is None:
-        return None
+        if config.get("loss") is None:
+            return None
+        optimizer = "rmsprop"  # Keras's default
     found = {
         "optimizer": _optimizer(optimizer, context),
         "loss": _nested(config.get("loss"), lambda one: _loss(one, context)),
@@ -81,7 +83,7 @@ def _optimizer(value: Any, context: Context) -> Any:
     config = {RENAMED.get(name, name): one for name, one in config.items()}
     if config.get("epsilon", 0) is None:
         del config["epsilon"]
-    rate = config.get("learning_rate")
+    rate: Any = config.get("learning_rate")
     if isinstance(rate, dict):
         config["learning_rate"] = context.thing(SCHEDULES, rate, f"learning_rate of {kind}")
     elif config.get("decay"):
@@ -145,7 +147,7 @@ def slot_orders(optimizer: Optimizer, version: tuple[int, int]) -> Iterator[list
 
 def restore_slots(
     optimizer: Optimizer,
-    shapes: Sequence[tuple[int, ...]],
+    weights: Sequence[tuple[int, Any]],
     arrays: Sequence[np.ndarray],
     version: tuple[int, int],
 ) -> None:
@@ -155,8 +157,8 @@ def restore_slots(
     ----------
     optimizer : Optimizer
         Not bound to weights yet.
-    shapes : sequence of tuple
-        Of the weights that are trained.
+    weights : sequence of (int, Parameter)
+        Those that are trained, with the numbers that the optimizer gives them, in the file's order.
     arrays : sequence of array
         In the file's order: the count of steps, maybe the learning rate, the slots, other numbers.
     version : (int, int)
@@ -165,13 +167,13 @@ def restore_slots(
     rest = [one for one in arrays if one.ndim]
     found: dict[str, np.ndarray] = {}
     for order in slot_orders(optimizer, version):
-        wanted = [(slot, n) for group in order for n in range(len(shapes)) for slot in group]
+        wanted = [(slot, *one) for group in order for one in weights for slot in group]
         fits = len(rest) >= len(wanted) and all(
-            one.shape == shapes[n] for (_, n), one in zip(wanted, rest, strict=False)
+            one.shape == weight.shape for (_, _, weight), one in zip(wanted, rest, strict=False)
         )
         unused = [one for one in rest[len(wanted) :] if one.shape != (1,)]  # Keras 2: vhat is off
         if fits and (not unused or not wanted):
-            found = {f"{slot}/{n}": one for (slot, n), one in zip(wanted, rest, strict=False)}
+            found = {f"{slot}/{n}": one for (slot, n, _), one in zip(wanted, rest, strict=False)}
             break
     else:
         warnings.warn(

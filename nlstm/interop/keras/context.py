@@ -80,6 +80,8 @@ class Context:
         found = self.users(value.get("registered_name"), name)
         if found is None:
             found = registry.by_name.get(name) or registry.by_name.get(name.lower())
+        if found is None and name.endswith("Initializer"):
+            found = registry.by_name.get(name.removesuffix("Initializer"))
         if found is None:
             self.lacks(f"{registry.kind} {name} ({where})")
             return None
@@ -97,7 +99,10 @@ class Context:
 
     def made(self, cls: Callable[..., Any], config: Mapping[str, Any], where: str) -> Any:
         """Return an object of a class; a problem where it takes other arguments."""
+        before = len(self.problems)
         taken = self.accepted(cls, config, where)
+        if len(self.problems) > before:
+            return None
         try:
             return cls(**taken)
         except (TypeError, ValueError) as error:

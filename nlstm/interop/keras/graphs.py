@@ -6,6 +6,9 @@ from typing import Any
 
 from nlstm import layers
 from nlstm.interop.keras.context import Context
+from nlstm.layers.arithmetic import Arithmetic, Linear
+from nlstm.layers.mask_passing import MaskOf, Unmasked
+from nlstm.layers.parts import GetItem
 from nlstm.plan.symbols import Symbol, arithmetic, flat_symbols
 
 __all__ = ["connected", "is_operation"]
@@ -22,6 +25,14 @@ OPERATORS = {
     "GetItem": "getitem",
 }
 MASKS = ("NotEqual", "Any")  # what Masking and Embedding look at; nlstm's layers do it themselves
+MERGING = (
+    layers.Add, layers.Subtract, layers.Multiply, layers.Average, layers.Maximum, layers.Minimum,
+    layers.Concatenate,
+)  # fmt: skip
+UNMASKED = (
+    Arithmetic, Linear, GetItem, Unmasked, layers.Flatten, layers.Reshape, layers.RepeatVector,
+    layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D,
+)  # fmt: skip
 QUIET = ("training", "mask", "initial_state", "constants")
 
 
@@ -69,8 +80,7 @@ def connected(
         Its layers and models by name.
     context : Context
     """
-    graph = _Graph(config, made)
-    context.check()
+    graph = _Graph(config, made, context.version)
     inputs = _form(config.get("input_layers"))
     outputs = _form(config.get("output_layers"))
     begun = graph.all_of(inputs)
@@ -78,8 +88,10 @@ def connected(
 
 
 class _Graph:
-    def __init__(self, config: Mapping[str, Any], made: Mapping[str, Any]) -> None:
-        self.made = made
+    def __init__(
+        self, config: Mapping[str, Any], made: Mapping[str, Any], version: tuple[int, int]
+    ) -> None:
+        self.made, self.version = made, version
         self.calls: dict[tuple[str, int], tuple[Mapping[str, Any], Call]] = {}
         self.found: dict[tuple[str, int], tuple[Symbol, ...]] = {}
         used: dict[str, set[int]] = {}
@@ -160,12 +172,20 @@ class _Graph:
                 graph = one.design.graph_inside(symbols[0].sample, True)
             return tuple(graph.call_on(symbols))
         given: dict[str, Any] = {}
+        blind = bool(call.states) and call.mask is None and self.version >= (3, 0)
+        blind = blind and is_masked(symbols[0])
+        masked = symbols[0]
+        if blind:  # Keras 3 gives a layer that gets states no mask, and its output the input's
+            symbols[0] = Unmasked(name=f"{name}_unmasked")(masked)
         if call.states:
             given["initial_state"] = [self._at(place) for place in call.states]
         if call.mask is not None:
             given["mask"] = self._at(call.mask)
         made = one(*symbols, **given)
-        return made if isinstance(made, tuple) else (made,)
+        outputs = made if isinstance(made, tuple) else (made,)
+        if blind and getattr(one, "return_sequences", False):
+            outputs = (MaskOf(name=f"{name}_mask")(outputs[0], masked), *outputs[1:])
+        return outputs
 
     def _operated(self, name: str, entry: Mapping[str, Any], call: Call) -> Symbol:
         kind = str(entry["class_name"])
@@ -177,6 +197,24 @@ class _Graph:
         made: Symbol = arithmetic[OPERATORS[kind]](*values)
         made.node.layer.name = name
         return made
+
+
+def is_masked(symbol: Symbol) -> bool:
+    """Whether a value has a mask of its own: `Masking` or `Embedding` stand somewhere before it."""
+    waiting, seen = [symbol], set()
+    while waiting:
+        one = waiting.pop()
+        layer: Any = one.node.layer
+        if one in seen or not one.node.inputs or isinstance(layer, UNMASKED):
+            continue
+        seen.add(one)
+        if isinstance(layer, layers.Masking) or getattr(layer, "mask_zero", False):
+            return True
+        if isinstance(layer, MaskOf):
+            waiting.append(one.node.inputs[1])
+        elif one.index == 0 and getattr(layer, "return_sequences", True):
+            waiting += one.node.inputs if isinstance(layer, MERGING) else one.node.inputs[:1]
+    return False
 
 
 # Places
@@ -291,5 +329,3 @@ def _key(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_key, value))
     return value
-
-

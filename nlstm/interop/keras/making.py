@@ -1,12 +1,13 @@
 """Layers and models made from the configs of any version of Keras."""
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from nlstm import constraints, initializers, layers, regularizers
 from nlstm.arguments.former import RENAMED
+from nlstm.arguments.registry import Registry
 from nlstm.interop.keras.context import Context
 from nlstm.interop.keras.graphs import connected, is_operation
 from nlstm.interop.keras.table import LAYERS, MODELS, Row, plain_name
@@ -14,7 +15,7 @@ from nlstm.models import Model, Sequential
 
 __all__ = ["Member", "model_from"]
 
-KINDS = {
+KINDS: dict[str, Registry[Any]] = {
     "initializer": initializers.REGISTRY,
     "regularizer": regularizers.REGISTRY,
     "constraint": constraints.REGISTRY,
@@ -92,7 +93,7 @@ class _Maker:
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
             raise ValueError(f"the config of its {kind} names no layers.")
         name = str(config.get("name") or entry.get("name") or kind.lower())
-        found = []
+        found: list[tuple[Mapping[str, Any], Any]] = []
         for one in config["layers"]:
             if not isinstance(one, dict) or not isinstance(one.get("config"), dict | list):
                 raise ValueError(f"the config of {name} has a layer without class and config.")
@@ -144,7 +145,8 @@ class _Maker:
         """Return the shape of a Sequential's input with the batch axis, or None."""
         given = entry.get("config", {})
         given = given if isinstance(given, dict) else {}
-        build = config.get("build") if isinstance(config.get("build"), dict) else {}
+        build: Any = config.get("build")
+        build = build if isinstance(build, dict) else {}
         for shape in (
             *(given.get(name) for name in SHAPES),
             config.get("build_input_shape"),
@@ -196,6 +198,7 @@ class _Maker:
         return made
 
     def _made(self, row: Row, config: dict[str, Any], name: str, where: str, depth: int) -> Any:
+        before = len(self.context.problems)
         config = {**row.fixed, **_today(row.made, config)}
         for argument, value in config.items():
             config[argument] = self._value(argument, value, f"{argument} of {where}", depth)
@@ -204,6 +207,8 @@ class _Maker:
         if shared["weights"] is not None:
             self.context.lacks(f"argument weights of {where}")
         arguments = self.context.accepted(row.made, config, where, (*row.ignored, *COMMON))
+        if len(self.context.problems) > before:
+            return None
         try:
             made = row.made(**arguments)
         except (TypeError, ValueError) as error:
@@ -297,8 +302,6 @@ def _of_cell(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def _today(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return a config with today's names for those of Keras 1."""
-    import inspect
-
     taken = inspect.signature(cls).parameters
     tables = [RENAMED[one.__name__] for one in cls.__mro__ if one.__name__ in RENAMED]
     found: dict[str, Any] = {}
@@ -321,5 +324,3 @@ def _former_rule(value: Any) -> Any:
         value["name"], value["name"]
     )
     return {"class_name": name, "config": config}
-
-

@@ -18,6 +18,7 @@ from nlstm.interop.keras.table import row_of
 from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, opened
 from nlstm.interop.keras.weights import (
     Pair,
+    in_order,
     legacy_parameters,
     members_of,
     paths_of,
@@ -82,8 +83,8 @@ def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: boo
             arrays = contents.slots()
             if arrays:
                 trained = model.binder.weights.trained(model.training.frozen)
-                shapes = [one.shape for one in trained.values()]
-                restore_slots(model.optimizer, shapes, arrays, contents.version)
+                order = in_order(member.members, list(trained.values()))
+                restore_slots(model.optimizer, order, arrays, contents.version)
     return model
 
 
@@ -120,10 +121,7 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
                     raise
                 warnings.warn(f"{member.name} keeps its weights: {error}", stacklevel=4)
     binder.weights.set(
-        [
-            found[id(one)] if id(one) in found else one.get()
-            for one in binder.weights.named.values()
-        ]
+        [found[id(one)] if id(one) in found else one.get() for one in binder.weights.named.values()]
     )
 
 
@@ -185,9 +183,7 @@ class Legacy:
         self.model = None if text is None else json.loads(text)
         text = root.text("training_config")
         self.compiled = None if text is None else json.loads(text)
-        self.version = version_of(
-            root.text("keras_version") or self.weights.text("keras_version")
-        )
+        self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
         self.layers = {
             name: group for name, group in names if group is not None and group.words(NAMES)

@@ -11,7 +11,7 @@ from nlstm.interop.keras.table import Row, parts_of, row_of, snake
 from nlstm.interop.keras.tree import Entry, Group
 from nlstm.plan.parameters import Parameter
 
-__all__ = ["Pair", "legacy_parameters", "members_of", "paths_of", "taken"]
+__all__ = ["Pair", "in_order", "legacy_parameters", "members_of", "paths_of", "taken"]
 
 Pair = tuple[str, Parameter, np.ndarray | Entry]  # where it is, the weight, the array
 
@@ -52,6 +52,17 @@ def taken(
         own = arrays[number * share : (number + 1) * share]
         found += taken(where, row_of(part), part, own)
     return found
+
+
+def in_order(members: Sequence[Member], trained: Sequence[Parameter]) -> list[tuple[int, Any]]:
+    """Return weights that are trained, with their numbers, in the order of a file's layers.
+
+    nlstm's own order may be another one: a model inside another is no layer of its own here.
+    """
+    numbers = {id(one): number for number, one in enumerate(trained)}
+    leaves = [layer for member in members for layer in _leaves(member)]
+    parameters = {id(one): one for layer in leaves for one in layer.parameters}
+    return [(numbers[key], one) for key, one in parameters.items() if key in numbers]
 
 
 # HDF5 of Keras 1 and 2, and of Keras 3 with the ending .h5
@@ -109,14 +120,10 @@ def stored(root: Group, path: str, layer: layers.Layer, row: Row) -> Iterator[Pa
             yield f"{place}/vars/{number}", parameter, entry
 
 
-def places(
-    path: str, layer: layers.Layer, row: Row
-) -> Iterator[tuple[str, Sequence[Parameter]]]:
+def places(path: str, layer: layers.Layer, row: Row) -> Iterator[tuple[str, Sequence[Parameter]]]:
     """Give the places of a layer's weights."""
     parts = parts_of(layer, row)
     for name, part in parts:
         yield from places(f"{path}/{name}", part, row_of(part))
     if not parts and layer.parameters:
         yield (f"{path}/cell" if row.cell else path), layer.parameters
-
-
