@@ -167,6 +167,9 @@ class _Maker:
         name = str(config.get("name") or entry.get("name") or kind)
         where = f"{kind} {name!r}"
         own = self.context.users(entry.get("registered_name"), kind, name)
+        if own is not None and not (isinstance(own, type) and issubclass(own, layers.Layer)):
+            self.context.lacks(f"{where}: what custom_objects gives is no layer of nlstm's")
+            return None
         if own is not None:
             return self._made(Row(own), config, name, where, depth)
         if kind == "InputLayer":
@@ -200,22 +203,21 @@ class _Maker:
     def _made(self, row: Row, config: dict[str, Any], name: str, where: str, depth: int) -> Any:
         before = len(self.context.problems)
         config = {**row.fixed, **_today(row.made, config)}
+        config = {row.renamed.get(one, one): value for one, value in config.items()}
+        config = {one: value for one, value in config.items() if one not in row.ignored}
         for argument, value in config.items():
             config[argument] = self._value(argument, value, f"{argument} of {where}", depth)
         trainable = config.get("trainable", True)
         shared = {one: config.pop(one, None) for one in COMMON if one != "data_format"}
         if shared["weights"] is not None:
             self.context.lacks(f"argument weights of {where}")
-        arguments = self.context.accepted(row.made, config, where, (*row.ignored, *COMMON))
+        arguments = self.context.accepted(row.made, config, where, COMMON)
         if len(self.context.problems) > before:
             return None
         try:
             made = row.made(**arguments)
         except (TypeError, ValueError) as error:
             self.context.lacks(f"{where}: {error}")
-            return None
-        if not isinstance(made, layers.Layer):
-            self.context.lacks(f"{where}: what custom_objects gives is no layer of nlstm's")
             return None
         made.name, made.trainable = name, bool(trainable)
         return made
@@ -320,7 +322,5 @@ def _former_rule(value: Any) -> Any:
     config = {name: one for name, one in value.items() if name != "name"}
     if "m" in config:
         config["max_value"] = config.pop("m")
-    name = {"WeightRegularizer": "L1L2", "ActivityRegularizer": "L1L2"}.get(
-        value["name"], value["name"]
-    )
+    name = "L1L2" if config.keys() <= {"l1", "l2"} else value["name"]
     return {"class_name": name, "config": config}

@@ -68,14 +68,15 @@ class Outline:
         return found
 
 
-def outline_of(model: Any, operations: bool = True) -> Outline:
+def outline_of(model: Any, what: str) -> Outline:
     """Return the outline of a model with weights.
 
     Parameters
     ----------
     model : Sequential or Model
-    operations : bool
-        Whether the format holds sums and parts of values.
+    what : {".keras", ".h5", "weights"}
+        What it is for: HDF5 holds no sums and parts of values, and for weights alone nothing counts
+        but their places.
 
     Raises
     ------
@@ -83,18 +84,18 @@ def outline_of(model: Any, operations: bool = True) -> Outline:
         Something in it is not Keras's: the error names it.
     """
     if hasattr(model.design, "members"):
-        return _stack(model, model.dtype.name, operations)
-    return _functional(model, model.dtype.name, operations)
+        return _stack(model, model.dtype.name, what)
+    return _functional(model, model.dtype.name, what)
 
 
 # Layers
 
 
-def _levels(layer: layers.Layer, dtype: str) -> list[Outline]:
+def _levels(layer: layers.Layer, dtype: str, what: str) -> list[Outline]:
     """Return a layer; an LSTM of several levels is so many layers, the last with its name."""
     count = getattr(layer, "num_layers", 1)
     if count == 1:
-        config = layer_config(layer, dtype, {})
+        config = layer_config(layer, dtype, {}, what)
         weights = [] if not layer.parameters else list(places("", layer, row_of(layer)))
         return [Outline(layer.name, config["class_name"], config, weights)]
     assert isinstance(layer, layers.LSTM)
@@ -111,7 +112,7 @@ def _levels(layer: layers.Layer, dtype: str) -> list[Outline]:
         changes: dict[str, Any] = {"num_layers": 1, "name": name}
         if not last:
             changes |= {"return_sequences": True, "activity_regularizer": None}
-        config = layer_config(layer, dtype, changes)
+        config = layer_config(layer, dtype, changes, what)
         own = layer.parameters[level * share : (level + 1) * share]
         found.append(Outline(name, "LSTM", config, [("/cell", own)]))
     return found
@@ -137,16 +138,16 @@ def _input(symbol: Symbol, name: str, dtype: str) -> Outline:
 # Models
 
 
-def _stack(model: Any, dtype: str, operations: bool) -> Outline:
+def _stack(model: Any, dtype: str, what: str) -> Outline:
     graph = model.design.graph
     first = graph.inputs[0]
     given = "int32" if graph.limits[0] is not None else dtype
     inside = []
     for member in model.design.members:
         if isinstance(member, layers.Layer):
-            inside += _levels(member, dtype)
+            inside += _levels(member, dtype, what)
         else:
-            inside.append(outline_of(member, operations))
+            inside.append(outline_of(member, what))
     begin = _input(first, first.node.layer.name, given)
     names = {one.name for one in inside}
     if begin.name in names:
@@ -168,10 +169,10 @@ def _stack(model: Any, dtype: str, operations: bool) -> Outline:
     return Outline(model.name, "Sequential", config, [], inside)
 
 
-def _functional(model: Any, dtype: str, operations: bool) -> Outline:
+def _functional(model: Any, dtype: str, what: str) -> Outline:
     network = model.design.network("save")
     graph = network.graph
-    writer = _Calls(graph, dtype, operations)
+    writer = _Calls(graph, dtype, what)
     inputs = [writer.place(symbol) for symbol in graph.inputs]
     names = [place[0] for place in inputs]
     begun: Any = inputs[0] if len(inputs) == 1 else inputs
@@ -203,8 +204,8 @@ def _listed(value: Any) -> Any:
 class _Calls:
     """The layers of a graph with their calls."""
 
-    def __init__(self, graph: Any, dtype: str, operations: bool) -> None:
-        self.graph, self.dtype, self.operations = graph, dtype, operations
+    def __init__(self, graph: Any, dtype: str, what: str) -> None:
+        self.graph, self.dtype, self.what = graph, dtype, what
         self.outlines: list[Outline] = []
         self._places: dict[Symbol, list[Any]] = {}
         self._layers: dict[Any, list[Outline]] = {}
@@ -244,7 +245,7 @@ class _Calls:
             self._operation(node, layer)
             return
         if layer not in self._layers:
-            self._layers[layer] = _levels(layer, self.dtype)
+            self._layers[layer] = _levels(layer, self.dtype, self.what)
             for one in self._layers[layer]:
                 self._add(one)
         *before, last = self._layers[layer]
@@ -258,12 +259,12 @@ class _Calls:
             arguments, states = tensors[:1], tensors[1:]
             if states:
                 given["initial_state"] = states
-                if node.mask is None and is_masked(node.inputs[0]):
+                if self.what != "weights" and node.mask is None and is_masked(node.inputs[0]):
                     raise ValueError(
                         f"{layer.name} gets an initial state and a mask, which Keras 3 leaves out "
                         "then: nothing was written."
                     )
-        if node.mask is not None:
+        if node.mask is not None and self.what != "weights":
             raise ValueError(
                 f"{layer.name} is called with mask=, which is written by nlstm's own format alone: "
                 "nothing was written."
@@ -282,7 +283,7 @@ class _Calls:
     # Operations
 
     def _operation(self, node: Node, layer: Any) -> None:
-        if not self.operations:
+        if self.what == ".h5":
             raise ValueError(
                 f"{layer.name} is arithmetic, which Keras does not read from HDF5: write a .keras "
                 "file. Nothing was written."

@@ -283,9 +283,6 @@ class Tree:
         self.model, self.version, self._root = model, version, root
         compiled = model.get("compile_config") if isinstance(model, dict) else None
         self.compiled = compiled if isinstance(compiled, dict) else None
-        former = root.group("_layer_checkpoint_dependencies")
-        self._layers = root if former is None else former
-        self._prefix = "" if former is None else "former"
         if model is not None:
             check_count(model, sum(1 for _ in root.walk()))
 
@@ -300,8 +297,16 @@ class Tree:
         """Give the same, layer for layer: by the counted classes, or else by the layers' names."""
         found = [(path, one) for path, one in paths_of(members) if one.made.parameters]
         named = self._by_name()
-        there = all(self._has(path, one) for path, one in found)
-        if by_name or (not there and all(one.name in named for _, one in found)):
+        there = all(self._root.group(path) is not None for path, _ in found)
+        if not by_name and (not there or self._depth() != _depth_of(members)):
+            missing = [one.name for _, one in found if one.name not in named]
+            if missing:
+                raise ValueError(
+                    f"its layers lie otherwise than the model's, and {', '.join(missing)} is not "
+                    "found by name. A model inside another is no layer of its own in nlstm; "
+                    "load_model, where the file is of a whole model, keeps them apart."
+                )
+        if by_name or not there or self._depth() != _depth_of(members):
             found = [(named[one.name], one) for _, one in found if one.name in named]
         for path, one in found:
             yield one, stored(self._root, path, one.made, self._row(one))
@@ -309,8 +314,9 @@ class Tree:
     def _row(self, member: Member) -> Any:
         return member.row or row_of(member.made)
 
-    def _has(self, path: str, member: Member) -> bool:
-        return self._root.group(path) is not None
+    def _depth(self) -> int:
+        """Return how deep models are nested."""
+        return max((f"/{path}".count("/layers/") for path in self._root.walk()), default=0)
 
     def _by_name(self) -> dict[str, str]:
         """Return where layers are, by the names that newer files have."""
@@ -331,6 +337,11 @@ class Tree:
         """Return the optimizer's arrays in their order."""
         group = self._root.group("optimizer/vars")
         return [] if group is None else [one.read() for one in group.entries()]
+
+
+def _depth_of(members: Sequence[Member]) -> int:
+    inside = [_depth_of(one.members) for one in members if one.row is None]
+    return 1 + max(inside, default=0)
 
 
 def check_count(config: Any, arrays: int) -> None:

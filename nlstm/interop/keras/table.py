@@ -21,6 +21,8 @@ class Row:
         nlstm's class. Arguments of the same name are the same.
     fixed : dict
         Arguments that the class in the file does not say.
+    renamed : dict
+        Today's names of arguments, by those of Keras 2.
     ignored : tuple of str
         Arguments, of any version, that have no effect on the numbers.
     here : dict
@@ -35,6 +37,7 @@ class Row:
 
     made: type[layers.Layer]
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     here: Mapping[str, Any] = field(default_factory=dict)
     cell: bool = False
@@ -72,7 +75,7 @@ LAYERS: dict[str, Row] = {
     "Identity": Row(layers.Identity),
     "LSTM": LSTM,
     "LayerNormalization": Row(layers.LayerNormalization),
-    "LeakyReLU": Row(layers.LeakyReLU),
+    "LeakyReLU": Row(layers.LeakyReLU, renamed={"alpha": "negative_slope"}),
     "Masking": Row(layers.Masking),
     "Maximum": Row(layers.Maximum),
     "Minimum": Row(layers.Minimum),

@@ -8,7 +8,7 @@ from nlstm.arguments.config import serialize
 from nlstm.interop.keras.table import ROWS, Row
 from nlstm.optimizers import schedules
 
-__all__ = ["compile_config", "layer_config", "policy", "spelled"]
+__all__ = ["compile_config", "full_names", "layer_config", "policy", "spelled"]
 
 # What only nlstm has, by the module's name.
 ONLY_HERE: dict[str, tuple[str, ...]] = {
@@ -71,8 +71,15 @@ def _only_here(where: str, what: str) -> ValueError:
     )
 
 
-def layer_config(layer: layers.Layer, dtype: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def layer_config(
+    layer: layers.Layer, dtype: str, changes: Mapping[str, Any], what: str
+) -> dict[str, Any]:
     """Return a layer's entry in a model's config; `changes` replace arguments."""
+    if what == "weights" and type(layer) in ROWS:
+        kind, row = ROWS[type(layer)]
+        for name in row.here.keys() - changes.keys():
+            _check_off(row, name, getattr(layer, name), f"{name} of the {kind} {layer.name!r}")
+        return {"class_name": kind, "config": {"trainable": layer.trainable}}
     made = serialize(layer)
     if "module" not in made:
         raise _only_here(f"The layer {layer.name!r}", f"of the class {type(layer).__name__}")
@@ -129,6 +136,17 @@ def compile_config(model: Any) -> dict[str, Any] | None:
         written["config"]["learning_rate"] = float(optimizer.learning_rate)
     written["config"]["name"] = optimizer.name
     return found
+
+
+def full_names(value: Any) -> Any:
+    """Return losses with names for short forms, which Keras does not read in dicts of HDF5."""
+    if isinstance(value, str):
+        cls = losses.REGISTRY.by_name.get(value)
+        names = [name for name, one in losses.REGISTRY.classes.items() if one is cls]
+        return names[0] if names else value
+    if isinstance(value, dict) and "class_name" not in value:
+        return {name: full_names(one) for name, one in value.items()}
+    return [full_names(one) for one in value] if isinstance(value, list) else value
 
 
 def _names(value: Any) -> list[str]:

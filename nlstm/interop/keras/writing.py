@@ -13,7 +13,7 @@ from nlstm.files.whole_file import write_whole
 from nlstm.interop.keras.compiled import slot_orders
 from nlstm.interop.keras.outline import Outline, outline_of
 from nlstm.interop.keras.tree import h5py
-from nlstm.interop.keras.words_out import compile_config
+from nlstm.interop.keras.words_out import compile_config, full_names
 from nlstm.plan.parameters import Parameter
 
 __all__ = ["save_model", "save_weights"]
@@ -33,7 +33,7 @@ def save_model(model: Any, path: str, include_optimizer: bool) -> None:
     """
     archive = path.lower().endswith(".keras")
     model.binder  # noqa: B018  (weights are made)
-    outline = outline_of(model, archive)
+    outline = outline_of(model, ".keras" if archive else ".h5")
     compiled = compile_config(model) if include_optimizer else None
     slots = [] if compiled is None else _slots(model, outline)
     content = _archive if archive else _legacy
@@ -43,7 +43,7 @@ def save_model(model: Any, path: str, include_optimizer: bool) -> None:
 def save_weights(model: Any, path: str) -> None:
     """Write weights: as Keras 3 does where the path ends in .weights.h5, else as Keras 2 did."""
     model.binder  # noqa: B018
-    outline = outline_of(model)
+    outline = outline_of(model, "weights")
     buffer = io.BytesIO()
     with h5py().File(buffer, "w") as file:
         if path.lower().endswith(".weights.h5"):
@@ -137,6 +137,7 @@ def _legacy(
         if compiled is not None:
             optimizer = compiled.pop("optimizer")
             told = {**compiled, "optimizer_config": _plain(optimizer)}
+            told["loss"] = full_names(told["loss"])
             file.attrs["training_config"] = json.dumps(told).encode()
         _fill_legacy(file.create_group("model_weights"), outline)
         if slots:
