@@ -7,7 +7,8 @@ import numpy as np
 
 FOLDER = Path(__file__).parent / "files"
 VERSIONS = [
-    "keras-1.2", "keras-2.3", "tf-1.15", "keras-2.9", "keras-2.15", "keras-3.0", "keras-3.15",
+    "keras-1.2", "keras-2.3", "tf-1.15", "keras-2.9", "keras-2.12", "keras-2.13", "keras-2.15",
+    "keras-3.0", "keras-3.15",
 ]  # fmt: skip
 
 

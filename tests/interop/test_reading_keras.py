@@ -174,9 +174,9 @@ def test_pickled_weights_are_refused(archive, tmp_path):
 def test_archives_that_unpack_to_far_more_are_refused(tmp_path):
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:
-        bomb.writestr("config.json", b" " * (1 << 28))
+        bomb.writestr("config.json", b" " * (1 << 25))
         bomb.writestr("metadata.json", b"{}")
-    with pytest.raises(ValueError, match="config.json would unpack to 268435456 bytes"):
+    with pytest.raises(ValueError, match="config.json would unpack to 33554432 bytes"):
         load_model(path)
 
 
@@ -184,10 +184,10 @@ def test_archives_of_many_layers_are_refused_before_they_are_made(archive):
     def change(config):
         layer = json.dumps(layers_of(config)[2])
         layers_of(config)[2:] = [
-            json.loads(layer.replace('"two"', f'"dense_{number}"')) for number in range(20_000)
+            json.loads(layer.replace('"two"', f'"dense_{number}"')) for number in range(5_000)
         ]
 
-    with pytest.raises(ValueError, match="20001 layers with weights; it holds .* arrays"):
+    with pytest.raises(ValueError, match="5001 layers with weights; it holds .* arrays"):
         load_model(archive(change))
 
 

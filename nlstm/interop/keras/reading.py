@@ -17,8 +17,10 @@ from nlstm.interop.keras.making import Member, model_from
 from nlstm.interop.keras.table import row_of
 from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, opened
 from nlstm.interop.keras.weights import (
+    Arrays,
     Pair,
     in_order,
+    leaves_of,
     legacy_parameters,
     members_of,
     paths_of,
@@ -280,11 +282,12 @@ class Tree:
     """`.keras` archives and `.weights.h5` of Keras 3, and the archives of 2.12 to 2.15."""
 
     def __init__(self, root: Group, model: Any, version: tuple[int, int]) -> None:
-        self.model, self.version, self._root = model, version, root
+        self.model, self.version = model, version
         compiled = model.get("compile_config") if isinstance(model, dict) else None
         self.compiled = compiled if isinstance(compiled, dict) else None
+        self._arrays = Arrays(root)
         if model is not None:
-            check_count(model, sum(1 for _ in root.walk()))
+            check_count(model, len(self._arrays.paths))
 
     def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
         """Give the weights with their arrays."""
@@ -295,48 +298,24 @@ class Tree:
         self, members: Sequence[Member], by_name: bool
     ) -> Iterator[tuple[Member, Iterable[Pair]]]:
         """Give the same, layer for layer: by the counted classes, or else by the layers' names."""
-        found = [(path, one) for path, one in paths_of(members) if one.made.parameters]
-        named = self._by_name()
-        there = all(self._root.group(path) is not None for path, _ in found)
-        if not by_name and (not there or self._depth() != _depth_of(members)):
-            missing = [one.name for _, one in found if one.name not in named]
-            if missing:
+        found = [(path, one) for path, one in paths_of(members, self._arrays) if path is not None]
+        wanted = [one for one in leaves_of(members) if one.made.parameters]
+        if by_name or len(found) < len(wanted) or self._arrays.depth != _depth_of(members):
+            named = self._arrays.by_name()
+            missing = [one.name for one in wanted if one.name not in named]
+            if missing and not by_name:
                 raise ValueError(
                     f"its layers lie otherwise than the model's, and {', '.join(missing)} is not "
                     "found by name. A model inside another is no layer of its own in nlstm; "
                     "load_model, where the file is of a whole model, keeps them apart."
                 )
-        if by_name or not there or self._depth() != _depth_of(members):
-            found = [(named[one.name], one) for _, one in found if one.name in named]
+            found = [(named[one.name], one) for one in wanted if one.name in named]
         for path, one in found:
-            yield one, stored(self._root, path, one.made, self._row(one))
-
-    def _row(self, member: Member) -> Any:
-        return member.row or row_of(member.made)
-
-    def _depth(self) -> int:
-        """Return how deep models are nested."""
-        return max((f"/{path}".count("/layers/") for path in self._root.walk()), default=0)
-
-    def _by_name(self) -> dict[str, str]:
-        """Return where layers are, by the names that newer files have."""
-        found: dict[str, str] = {}
-        for path in self._root.walk():
-            parts = path.split("/")
-            for end in range(2, len(parts)):
-                if parts[end - 2] != "layers":
-                    continue
-                place = "/".join(parts[:end])
-                group = self._root.group(f"{place}/vars")
-                name = None if group is None else group.text("name")
-                if name is not None:
-                    found.setdefault(name, place)
-        return found
+            yield one, stored(self._arrays, path, one.made, one.row or row_of(one.made))
 
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
-        group = self._root.group("optimizer/vars")
-        return [] if group is None else [one.read() for one in group.entries()]
+        return [one.read() for one in self._arrays.at("optimizer")]
 
 
 def _depth_of(members: Sequence[Member]) -> int:

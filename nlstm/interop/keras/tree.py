@@ -69,11 +69,6 @@ class Group:
     def __contains__(self, name: str) -> bool:
         return self._group.get(name, getlink=True) is not None
 
-    @property
-    def names(self) -> list[str]:
-        """What is in it."""
-        return list(self._group)
-
     def _at(self, name: str) -> Any:
         """Return what `name` leads to, step by step; None where there is nothing."""
         module, found = h5py(), self._group
@@ -99,13 +94,6 @@ class Group:
         if not isinstance(found, h5py().Dataset):
             raise ValueError(f"it names an array {path}, which is not there.")
         return Entry(found, path)
-
-    def entries(self) -> list[Entry]:
-        """Return the arrays that are called 0, 1, ..."""
-        count = 0
-        while str(count) in self:
-            count += 1
-        return [self.entry(str(number)) for number in range(count)]
 
     def named(self, words: str) -> list[Entry]:
         """Return the arrays that an attribute names, in its order."""

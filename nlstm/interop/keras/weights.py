@@ -11,7 +11,10 @@ from nlstm.interop.keras.table import Row, parts_of, row_of, snake
 from nlstm.interop.keras.tree import Entry, Group
 from nlstm.plan.parameters import Parameter
 
-__all__ = ["Pair", "in_order", "legacy_parameters", "members_of", "paths_of", "taken"]
+__all__ = [
+    "Arrays", "Pair", "in_order", "leaves_of", "legacy_parameters", "members_of", "paths_of",
+    "taken",
+]  # fmt: skip
 
 Pair = tuple[str, Parameter, np.ndarray | Entry]  # where it is, the weight, the array
 
@@ -84,23 +87,100 @@ def _leaves(member: Member) -> Iterator[Any]:
         yield from _leaves(one)
 
 
-# Keras 3's trees
+# Keras 3's trees, and those of 2.12 to 2.15
+
+CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # the latter up to 2.14
+VARIABLES = "vars"
 
 
-def paths_of(members: Sequence[Member], path: str = "") -> Iterator[tuple[str, Member]]:
-    """Give every layer with its place: classes counted, models inside models."""
-    counts: dict[str, int] = {}
+class Arrays:
+    """The arrays of a tree by their places.
+
+    Attributes
+    ----------
+    paths : dict of str to str
+        Where an array is, as Keras means it, and in the file: Windows wrote backslashes.
+    """
+
+    def __init__(self, root: Group) -> None:
+        self._root = root
+        self.paths = {path.replace("\\", "/"): path for path in root.walk()}
+        self._below: dict[str, set[str]] = {}
+        for path in self.paths:
+            parts = path.split("/")
+            for end in range(1, len(parts)):
+                self._below.setdefault("/".join(parts[:end]), set()).add(parts[end])
+
+    def at(self, place: str) -> list[Entry]:
+        """Return the arrays of a place, which are called 0, 1, ..."""
+        found: list[Entry] = []
+        while (path := f"{place}/{VARIABLES}/{len(found)}") in self.paths:
+            found.append(self._root.entry(self.paths[path]))
+        return found
+
+    def container(self, place: str) -> str | None:
+        """Return where a model has its layers."""
+        names = (f"{place}/{name}" if place else name for name in CONTAINERS)
+        return next((name for name in names if name in self._below), None)
+
+    def of_class(self, container: str, kind: str) -> list[str]:
+        """Return the places of layers of a class that have arrays, in the order of their counts."""
+        found = []
+        for name in self._below.get(container, ()):
+            start, _, number = name.rpartition("_")
+            if name == kind:
+                found.append((0, name))
+            elif start == kind and number.isdecimal():
+                found.append((int(number), name))
+        return [f"{container}/{name}" for _, name in sorted(found)]
+
+    @property
+    def depth(self) -> int:
+        """How deep models are nested."""
+        return max((sum(map(path.split("/").count, CONTAINERS)) for path in self.paths), default=0)
+
+    def by_name(self) -> dict[str, str]:
+        """Return where layers are, by the names that newer files have."""
+        found: dict[str, str] = {}
+        for place in self._below:
+            parts = place.split("/")
+            group = self._root.group(f"{place}/{VARIABLES}") if len(parts) > 1 else None
+            name = group.text("name") if group is not None and parts[-2] in CONTAINERS else None
+            if name is not None:
+                found.setdefault(name, place)
+        return found
+
+
+def leaves_of(members: Sequence[Member]) -> Iterator[Member]:
+    """Give the layers, those of models too."""
     for member in members:
-        name = snake(member.kind)
-        counts[name] = number = counts.get(name, -1) + 1
-        place = f"{path}layers/{name}_{number}" if number else f"{path}layers/{name}"
         if member.row is not None:
-            yield place, member
+            yield member
+        yield from leaves_of(member.members)
+
+
+def paths_of(
+    members: Sequence[Member], arrays: Arrays, place: str = ""
+) -> Iterator[tuple[str | None, Member]]:
+    """Give every layer with weights and its place, or None: classes are counted in each model."""
+    container = arrays.container(place)
+    used: dict[str, int] = {}
+    for member in members:
+        if not any(one.made.parameters for one in leaves_of([member])):
+            continue
+        kind = snake(member.kind)
+        number = used[kind] = used.get(kind, -1) + 1
+        found = [] if container is None else arrays.of_class(container, kind)
+        path = found[number] if number < len(found) else None
+        if member.row is not None:
+            yield path, member
+        elif path is None:
+            yield from ((None, one) for one in leaves_of(member.members))
         else:
-            yield from paths_of(member.members, f"{place}/")
+            yield from paths_of(member.members, arrays, path)
 
 
-def stored(root: Group, path: str, layer: layers.Layer, row: Row) -> Iterator[Pair]:
+def stored(arrays: Arrays, path: str, layer: layers.Layer, row: Row) -> Iterator[Pair]:
     """Give the weights of a layer with their arrays.
 
     Raises
@@ -109,15 +189,14 @@ def stored(root: Group, path: str, layer: layers.Layer, row: Row) -> Iterator[Pa
         The file has none of them, or another number.
     """
     for place, parameters in places(path, layer, row):
-        group = root.group(f"{place}/vars")
-        entries = group.entries() if group is not None else []
+        entries = arrays.at(place)
         if len(entries) != len(parameters):
             raise ValueError(
                 f"{layer.name} has {len(parameters)} weights; the file has {len(entries)} "
                 f"at {place}."
             )
         for number, (parameter, entry) in enumerate(zip(parameters, entries, strict=True)):
-            yield f"{place}/vars/{number}", parameter, entry
+            yield f"{place}/{VARIABLES}/{number}", parameter, entry
 
 
 def places(path: str, layer: layers.Layer, row: Row) -> Iterator[tuple[str, Sequence[Parameter]]]:
