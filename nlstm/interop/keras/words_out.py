@@ -17,6 +17,7 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "activations": ("gelu_tanh", "hard_sigmoid_keras2"),
 }
 ALSO_HERE = ("input_shape", "input_length", "implementation", "time_major", "alpha")
+NEVER_TRAINED = ("SpatialDropout1D",)  # whose class in Keras does not take the argument
 ACTIVATIONS = ("activation", "recurrent_activation")
 
 
@@ -102,7 +103,9 @@ def _layer(cls: Any, called: str, config: Mapping[str, Any], where: str, dtype: 
     if kind == "LeakyReLU" and config.get("alpha") is not None:
         found["negative_slope"] = config["alpha"]
     found.pop("weights", None)
-    found |= {"dtype": policy(dtype), "trainable": bool(found.get("trainable", True))}
+    found["dtype"] = policy(dtype)
+    if found.pop("trainable", True) is False and kind not in NEVER_TRAINED:
+        found["trainable"] = False
     return {
         "module": "keras.layers",
         "class_name": kind,
