@@ -1,4 +1,6 @@
-"""Requests a second of one model behind a threaded HTTP server: `python -m benchmarks.machine.serving`.
+"""Requests a second of one model behind a threaded HTTP server.
+
+    python -m benchmarks.machine.serving
 
 One process serves, this one asks, both on this machine. "nothing" answers without a model, which is
 what the server alone costs. Libraries that are not installed are left out; "error" is what a client
