@@ -66,7 +66,9 @@ class Drawn:
             if rng.integers(3) == 0:
                 rate = keras.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
             optimizer = getattr(keras.optimizers, name)(rate, **options)
-            model.compile(optimizer=optimizer, loss=self._one(LOSSES), metrics=["mae"])
+            several = len(model.outputs) > 1
+            metrics = [["mae"], ["mae"]] if several else ["mae"]
+            model.compile(optimizer=optimizer, loss=self._one(LOSSES), metrics=metrics)
         return model
 
     def _one(self, values):
