@@ -81,13 +81,12 @@ ARGUMENTS = {
     "metrics.sparse_top_k_categorical_accuracy.from_sorted_ids": "predictions are scores",
     "initializers.*.*put_axes": "for the kernels of convolutions",
     "callbacks.CallbackList.*": "made by `fit`; users pass a list",
-    "Model.save.zipped": "nlstm writes one file of its own format",
+    "Model.save.zipped": "the ending of the name chooses the format: docs/interop.md",
     "Model.save_weights.max_shard_size": "nlstm writes one file",
-    "Model.load_weights.skip_mismatch": "a file that does not fit is an error",
     "Model.summary.print_fn": "`print` by default",
     "Model.summary.*": "one plain form",
     "activations.*.*": "at Keras's default; a name chooses the function",
-    "models.*.zipped": "nlstm writes one file of its own format",
+    "models.*.zipped": "the ending of the name chooses the format: docs/interop.md",
 }
 
 DIFFERS = {

@@ -129,3 +129,26 @@ def test_arithmetic_on_values_goes_both_ways(tmp_path):
     check_same(keras.models.load_model(tmp_path / "b.keras"), theirs, data)
     with pytest.raises(ValueError, match="is arithmetic, which Keras does not read from HDF5"):
         ours.save(tmp_path / "b.h5")
+
+
+def test_masks_beside_states_go_both_ways(tmp_path):
+    """Keras 3 gives an LSTM that gets states no mask, and its output the mask of the input."""
+    L = keras.layers
+    index, x = L.Input((5,)), L.Input((5, 3))
+    _, h, c = L.LSTM(3, return_state=True)(x)
+    embedded = L.Embedding(6, 2, mask_zero=True)(index)
+    decoded = L.LSTM(3, return_sequences=True)(embedded, initial_state=[h, c])
+    theirs = keras.Model([index, x], L.Dense(2)(decoded))
+    theirs.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    data = [np.array([[1, 2, 0, 0, 0], [3, 4, 5, 1, 2]]), rng.random((2, 5, 3), np.float32)]
+    theirs.save(tmp_path / "a.keras")
+    ours = load_model(tmp_path / "a.keras")
+    check_same(ours, theirs, data)
+    ours.save(tmp_path / "b.keras")
+    check_same(keras.models.load_model(tmp_path / "b.keras"), theirs, data)
+    target = np.ones((2, 5, 2), np.float32)
+    np.testing.assert_allclose(
+        ours.train_on_batch(data, target), np.ravel(theirs.train_on_batch(data, target))[0], 1e-6
+    )
+    check_same(ours, theirs, data)
