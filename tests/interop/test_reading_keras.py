@@ -86,6 +86,129 @@ def test_one_error_lists_all_that_is_missing(archive):
         assert wanted in text, wanted
 
 
+@pytest.mark.parametrize(
+    "array",
+    [
+        {"type": "ndarray", "value": [1.0, 2.0]},
+        {"class_name": "__numpy__", "config": {"value": [1.0, 2.0], "dtype": "float32"}},
+    ],
+)
+def test_arrays_in_configs(archive, array):
+    start = {"class_name": "Constant", "config": {"value": array}, "module": "keras.initializers"}
+    path = archive(lambda config: layers_of(config)[2]["config"].update(bias_initializer=start))
+    assert list(load_model(path).layers[1].bias_initializer.value) == [1.0, 2.0]
+
+
+WORDS = [
+    ({"class_name": "AUC", "config": {"name": "auc", "num_thresholds": 200, "thresholds": [0.5]}}, "auc"),
+    ({"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}, "acc"),
+    ({"class_name": "RootMeanSquaredError", "config": {"name": "rmse", "dtype": "float32"}}, "rmse"),
+    ({"class_name": "Precision", "config": {"name": "p", "thresholds": None, "top_k": None}}, "p"),
+    ({"class_name": "Custom>Recall", "config": {"name": "r", "thresholds": [0.5]}}, "r"),
+    ("kullback_leibler_divergence", "kl_divergence"),
+    ("mse", "mse"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("written, name", WORDS)
+def test_metrics_in_every_versions_words(archive, written, name):
+    path = archive(lambda config: config["compile_config"].update(metrics=[[written]]))
+    assert load_model(path).metrics_names == ["loss", name]
+
+
+@pytest.mark.parametrize(
+    "written, wanted",
+    [
+        ("logcosh", "LogCosh"),
+        ({"class_name": "MeanSquaredError", "config": {"reduction": "auto", "name": "m"}}, "MeanSquaredError"),
+        ({"class_name": "Huber", "config": {"reduction": "sum", "fn": "huber", "delta": 2.0}}, "Huber"),
+        ({"class_name": "LossFunctionWrapper", "config": {"fn": "mean_absolute_error"}}, "MeanAbsoluteError"),
+        (["mae"], "MeanAbsoluteError"),
+    ],
+)  # fmt: skip
+def test_losses_in_every_versions_words(archive, written, wanted):
+    path = archive(lambda config: config["compile_config"].update(loss=written))
+    assert type(load_model(path).loss).__name__ == wanted
+
+
+@pytest.mark.parametrize(
+    "kind, config, rate",
+    [
+        ("Adam", {"lr": 0.02, "decay": 0.0, "epsilon": None, "beta_1": 0.8}, 0.02),
+        ("Custom>Adam", {"learning_rate": 0.02, "is_legacy_optimizer": False, "jit_compile": True}, 0.02),
+        ("SGD", {"learning_rate": 0.02, "decay": 1.0, "momentum": 0.9, "nesterov": True}, 0.02),
+        ("RMSprop", {"lr": 0.02, "rho": 0.9, "centered": False}, 0.02),
+        ("Nadam", {"lr": 0.02, "schedule_decay": 0.004}, 0.02),
+        ("LossScaleOptimizer", {"inner_optimizer": {"class_name": "Adam", "config": {"lr": 0.02}}}, 0.02),
+        ("Adam", {"learning_rate": {"class_name": "ExponentialDecay", "config": {
+            "initial_learning_rate": 0.02, "decay_steps": 9, "decay_rate": 0.5, "name": None}}}, 0.02),
+    ],
+)  # fmt: skip
+def test_optimizers_in_every_versions_words(legacy, kind, config, rate):
+    def change(file):
+        told = {"loss": "mse", "optimizer_config": {"class_name": kind, "config": config}}
+        file.attrs["training_config"] = json.dumps(told)
+        file.attrs["keras_version"] = "2.4.0"
+        del file["optimizer_weights"]
+
+    found = load_model(legacy(change)).optimizer
+    assert float(found.learning_rate) == pytest.approx(rate)
+    assert type(found).__name__ == ("Adam" if "Loss" in kind else kind.split(">")[-1])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"class_name": "RNN", "config": {"name": "one", "trainable": True, "cell": {
+            "class_name": "LSTMCell", "config": {"name": "cell", "units": 4, "dtype": "float32"}}}},
+        {"class_name": "LSTMV2", "config": {"name": "one", "units": 4, "time_major": False}},
+        {"class_name": "LSTM", "config": {"name": "one", "units": 4, "dtype": {
+            "class_name": "Policy", "config": {"name": "mixed_float16"}}, "trainable": True}},
+        {"class_name": "LSTM", "config": {"name": "one", "output_dim": 4, "consume_less": "cpu",
+            "inner_init": "orthogonal", "forget_bias_init": "one", "init": "normal", "inner_activation": "sigmoid"}},
+    ],
+)  # fmt: skip
+def test_lstms_in_every_versions_words(archive, model, given):
+    x = np.random.default_rng(0).random((2, 5, 3), np.float32)
+    path = archive(lambda config: layers_of(config).__setitem__(1, given))
+    np.testing.assert_array_equal(
+        load_model(path).predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+
+
+@pytest.mark.parametrize("first", ["input layer", "batch_input_shape", "build_config"])
+def test_inputs_in_every_versions_words(archive, first):
+    def change(config):
+        begin, lstm = layers_of(config)[:2]
+        shape = begin["config"].pop("batch_shape")
+        del config["config"]["build_input_shape"], config["build_config"]
+        if first == "input layer":
+            begin["config"]["batch_input_shape"] = shape
+            return
+        del layers_of(config)[0]
+        if first == "batch_input_shape":
+            lstm["config"]["batch_input_shape"] = shape
+        else:
+            config["build_config"] = {"input_shape": shape}
+
+    assert load_model(archive(change)).input_shape == (None, 5, 3)
+
+
+def test_the_slope_of_hard_sigmoid_is_that_of_the_version(legacy):
+    def change(file, version):
+        file.attrs["model_config"] = file.attrs["model_config"].replace(b"sigmoid", b"hard_sigmoid")
+        file.attrs["keras_version"] = version
+
+    names = {
+        "2.15.0": "hard_sigmoid_keras2",
+        "1.2.2": "hard_sigmoid_keras2",
+        "3.1.0": "hard_sigmoid",
+    }
+    for version, name in names.items():
+        found = load_model(legacy(lambda file, version=version: change(file, version)))
+        assert found.layers[0].recurrent_activation == name
+
+
 @pytest.mark.parametrize("kind", ["Lambda", "TFOpLambda"])
 def test_code_is_named_and_never_run(archive, kind):
     def change(config):

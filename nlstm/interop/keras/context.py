@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from nlstm.arguments.config import registered
 from nlstm.arguments.registry import Registry
 from nlstm.interop.keras.table import plain_name
@@ -50,9 +52,13 @@ class Context:
             raise ValueError(
                 "it holds what nlstm does not have:\n  "
                 + "\n  ".join(self.problems)
-                + "\ncustom_objects={name: class, ...} can stand in for them. No code is taken "
-                "from a file."
+                + "\ncustom_objects={name: class, ...} can stand in for them"
+                + (", and compile=False leaves compile out" if self._of_compile() else "")
+                + ". No code is taken from a file."
             )
+
+    def _of_compile(self) -> bool:
+        return any("compile" in problem for problem in self.problems)
 
     def users(self, *names: Any) -> Any:
         """Return what the user gave or registered by one of these names, or None."""
@@ -85,6 +91,7 @@ class Context:
         if found is None:
             self.lacks(f"{registry.kind} {name} ({where})")
             return None
+        config = {key: _array(one) for key, one in config.items()}
         return self.made(found, config, f"{name}, {where}")
 
     def _by_name(self, registry: Registry[Any], name: str, where: str) -> Any:
@@ -128,3 +135,12 @@ class Context:
             ):
                 self.lacks(f"argument {name}={value!r} of {where}"[:200])
         return found
+
+
+def _array(value: Any) -> Any:
+    """Return an array for what Keras 2 and 3 write of one."""
+    if isinstance(value, dict) and value.get("type") == "ndarray":
+        return np.asarray(value.get("value"))
+    if isinstance(value, dict) and value.get("class_name") == "__numpy__":
+        return np.asarray(value.get("config", {}).get("value"))
+    return value
