@@ -1,0 +1,73 @@
+"""What the page of a class shows: its own members, and the interface above it by a link."""
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+ROOMS = (
+    "activations backend callbacks compat constraints datasets initializers inspection interop "
+    "layers losses metrics models optimizers optimizers.schedules plotting preprocessing "
+    "preprocessing.sequence preprocessing.text random regularizers saving training.history utils "
+    "windows"
+).split()
+SPECIAL = ("__call__", "__getitem__", "__len__")
+
+
+def public_names() -> dict[str, Any]:
+    """Return what users import, by its whole name."""
+    found = {}
+    for room in ROOMS:
+        try:
+            module = import_module(f"nlstm.{room}")
+        except ModuleNotFoundError:
+            continue
+        names = getattr(module, "__all__", None) or [
+            name for name in vars(module) if not name.startswith("_")
+        ]
+        for name in names:
+            if not inspect.ismodule(getattr(module, name)):
+                found[f"{module.__name__}.{name}"] = getattr(module, name)
+    return found
+
+
+PUBLIC = public_names()
+CLASSES = {found: name for name, found in reversed(PUBLIC.items()) if inspect.isclass(found)}
+
+
+def file_names() -> dict[str, str]:
+    """Return other file names for those that differ from another's in capitals alone."""
+    lower = [name.lower() for name in PUBLIC]
+    return {
+        name: f"{name}-function"
+        for name in PUBLIC
+        if lower.count(name.lower()) > 1 and name.rpartition(".")[2].islower()
+    }
+
+
+def above(fullname: str) -> str | None:
+    """Return the name of the nearest public class above a class."""
+    own = PUBLIC.get(fullname)
+    mro = own.__mro__[1:] if inspect.isclass(own) else ()
+    return next((CLASSES[one] for one in mro if one in CLASSES), None)
+
+
+def shown_members(fullname: str) -> list[str]:
+    """Return the documented members of a class, without those of the public class above it."""
+    own = PUBLIC.get(fullname)
+    if not inspect.isclass(own):
+        return []
+    hidden = set(dir(PUBLIC[base])) if (base := above(fullname)) else set(dir(object))
+    return [
+        name
+        for one in own.__mro__
+        if one.__module__.startswith("nlstm.")
+        for name, value in vars(one).items()
+        if name not in hidden and not hidden.add(name)
+        if (not name.startswith("_") or name in SPECIAL) and _is_documented(value)
+    ]
+
+
+def _is_documented(value: Any) -> bool:
+    if isinstance(value, classmethod | staticmethod):
+        value = value.__func__
+    return (inspect.isfunction(value) or isinstance(value, property)) and bool(value.__doc__)
