@@ -42,6 +42,7 @@ python_use_unqualified_type_names = True
 toc_object_entries_show_parents = "hide"
 
 autosummary_context = {"shown_members": members.shown_members, "above": members.above}
+suppress_warnings = ["config.cache"]  # the functions of autosummary_context cannot be pickled
 autosummary_filename_map = members.file_names()
 
 numpydoc_show_class_members = False  # the template lists them

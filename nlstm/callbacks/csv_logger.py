@@ -25,7 +25,7 @@ class CSVLogger(Callback):
     Notes
     -----
     The columns are "epoch", then the logs of the first epoch in the order of their names; where it
-    has no validation, each has a "val_" column too, which says NA until there is.
+    has no validation, each has a ``val_`` column too, which says NA until there is.
     """
 
     def __init__(

@@ -419,7 +419,7 @@ class Model(Configured):
         """Print the layers with the shapes they give and their numbers of weights.
 
         And what each is connected to, where the layers do not form a chain. Where standard output
-        cannot show lines of boxes, they are made of +, - and |.
+        cannot show lines of boxes, they are made of ``+``, ``-`` and ``|``.
         """
         self._build_if_known()
         frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)

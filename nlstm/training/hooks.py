@@ -93,7 +93,7 @@ class Callback:
         """Run before epoch `epoch`, counted from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Run after epoch `epoch`, with loss, metrics and their "val_" forms."""
+        """Run after epoch `epoch`, with loss, metrics and their ``val_`` forms."""
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Old name of `on_train_batch_begin`."""
