@@ -30,8 +30,8 @@ html_copy_source = html_show_sourcelink = False
 
 myst_heading_anchors = 3
 
-# `word` in a docstring links to what has that name, and else is shown as it stands. Names that begin
-# with nlstm must exist.
+# `word` in a docstring links to what has that name, and else is shown as it stands. Names that
+# begin with nlstm must exist.
 default_role = "py:obj"
 nitpicky = True
 nitpick_ignore_regex = [("py:obj", r"(?!nlstm\.).*")]

@@ -6,6 +6,7 @@ METHODS_OF = {"model.": "nlstm.models.Model.", "stream.": "nlstm.network.stream.
 
 
 def add_links(app, doctree, page):
+    """Put a link around each literal that is a name of the API."""
     objects = app.env.domains.python_domain.objects
     for node in list(doctree.findall(nodes.literal)):
         if isinstance(node.parent, nodes.reference) or "xref" in node["classes"]:
@@ -24,5 +25,6 @@ def add_links(app, doctree, page):
 
 
 def setup(app):
+    """Tell Sphinx of it."""
     app.connect("doctree-resolved", add_links)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
 """The fenced blocks of a page: its Python, run in order in one namespace, and what it shows of it.
 
-A ```text block straight after a ```python block is what that one prints. Words must be equal, ``...``
-stands for anything within a line, numbers may be a tenth off: another processor rounds otherwise.
-A block that begins with ``# Not run here: reason`` is not run.
+A ```text block straight after a ```python block is what that one prints. Words must be equal,
+``...`` stands for anything within a line. Numbers with a point may be off by a tenth of the block's
+largest such number: another processor rounds otherwise. A block that begins with ``# Not run here: reason`` is not run.
 
     python -m tests.docs.blocks docs/guides/your_own.md
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 FENCE = re.compile(r"^```(python|text)\n(.*?)^```\n(?=\n*(?:```text\n(.*?)^```)?)", re.M | re.S)
 NOT_RUN = re.compile(r"# Not run here: \w.*")
-NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+NUMBER = re.compile(r"[-+]?\d+(?:\.\d*)?(?:[eE][-+]?\d+)?")
 ALLOWED = 0.1
 
 
@@ -53,23 +53,26 @@ def printed_by(block: Block, page: str, namespace: dict) -> str:
 def is_like(printed: str, shown: str) -> bool:
     """Whether a page shows what was printed."""
     found, expected = printed.strip().split("\n"), shown.strip().split("\n")
-    return len(found) == len(expected) and all(map(_line_is_like, found, expected))
+    largest = max((abs(float(one)) for one in NUMBER.findall(shown) if "." in one), default=0.0)
+    return len(found) == len(expected) and all(
+        _line_is_like(*lines, ALLOWED * largest) for lines in zip(found, expected)
+    )
 
 
-def _line_is_like(found: str, expected: str) -> bool:
+def _line_is_like(found: str, expected: str, allowed: float) -> bool:
     words, numbers = _apart(expected)
     pattern = re.escape(words).replace(re.escape("..."), ".*")
     if not re.fullmatch(pattern, _apart(found)[0]):
         return False
     return "..." in expected or all(
-        abs(one - other) <= ALLOWED * max(abs(one), abs(other))
+        one == other or ("." in other and abs(float(one) - float(other)) <= allowed)
         for one, other in zip(_apart(found)[1], numbers)
     )
 
 
-def _apart(line: str) -> tuple[str, list[float]]:
+def _apart(line: str) -> tuple[str, list[str]]:
     """Return a line with # for its numbers and single spaces, and the numbers."""
-    return " ".join(NUMBER.sub("#", line).split()), [float(number) for number in NUMBER.findall(line)]
+    return " ".join(NUMBER.sub("#", line).split()), NUMBER.findall(line)
 
 
 def main(path: str) -> None:
