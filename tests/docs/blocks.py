@@ -2,7 +2,8 @@
 
 A ```text block straight after a ```python block is what that one prints. Words must be equal,
 ``...`` stands for anything within a line. Numbers with a point may be off by a tenth of the block's
-largest such number: another processor rounds otherwise. A block that begins with ``# Not run here: reason`` is not run.
+largest such number: another processor rounds otherwise. A block that begins with ``# Not run here:
+reason`` is not run.
 
     python -m tests.docs.blocks docs/guides/your_own.md
 

@@ -80,8 +80,8 @@ def test_what_is_like(printed, shown, alike):
 
 
 def test_blocks_of_a_page():
-    run, left = "```python\na = 1\n```\n\n```text\nout\n```\n", "```python\n# Not run here: x\n```\n"
-    page = f"# T\n\n{run}\nb\n\n{left}"
+    run = "```python\na = 1\n```\n\n```text\nout\n```\n"
+    page = f"# T\n\n{run}\nb\n\n```python\n# Not run here: x\n```\n"
     first, second = blocks_of(page)
     assert (first.line, first.code, first.shown, first.is_run) == (4, "a = 1\n", "out\n", True)
     assert (second.shown, second.is_run) == (None, False)
