@@ -1,20 +1,34 @@
-"""Names written as code in the Markdown pages, `nlstm.layers.LSTM`, become links to their pages."""
+"""Names written as code in the Markdown pages become links to their pages of the API."""
+
+from collections import Counter
 
 from docutils import nodes
 
-METHODS_OF = {"model.": "nlstm.models.Model.", "stream.": "nlstm.network.stream.Stream."}
+HOLDERS = {
+    "model": "nlstm.models.Model",
+    "stream": "nlstm.network.stream.Stream",
+    "windows": "nlstm.windows.Windows",
+}
 
 
 def add_links(app, doctree, page):
-    """Put a link around each literal that is a name of the API."""
+    """Put a link around each literal that is a name of the API: whole, a class's own, a method's.
+
+    `nlstm.layers.LSTM`, `LSTM(50)`, `model.save("m.nlstm")`.
+    """
     objects = app.env.domains.python_domain.objects
+    classes = Counter(name.rpartition(".")[2] for name in objects if name.count(".") == 2)
+    short = {
+        name.rpartition(".")[2]: name
+        for name, found in objects.items()
+        if found.objtype == "class" and classes[name.rpartition(".")[2]] == 1
+    }
     for node in list(doctree.findall(nodes.literal)):
         if isinstance(node.parent, nodes.reference) or "xref" in node["classes"]:
             continue
         name = node.astext().partition("(")[0]
-        for short, whole in METHODS_OF.items():
-            if name.startswith(short):
-                name = whole + name.removeprefix(short)
+        holder, _, member = name.partition(".")
+        name = f"{HOLDERS[holder]}.{member}" if holder in HOLDERS else short.get(name, name)
         found = objects.get(name)
         if found is None or found.docname == page:
             continue

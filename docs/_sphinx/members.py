@@ -7,10 +7,25 @@ from typing import Any
 ROOMS = (
     "activations backend callbacks compat constraints datasets initializers inspection interop "
     "layers losses metrics models optimizers optimizers.schedules plotting preprocessing "
-    "preprocessing.sequence preprocessing.text random regularizers saving training.history utils "
+    "preprocessing.sequence preprocessing.text random regularizers saving utils "
     "windows"
 ).split()
+HELD = ("network.stream.Stream", "windows.side.Side")  # what users hold and do not import
 SPECIAL = ("__call__", "__getitem__", "__len__")
+# What rooms say to each other, by the room of the class: nothing for a user to call.
+INSIDE = {
+    "models": "binder binder_for binder_of",
+    "layers": "parts call_inputs unbuild streamed bind_masked fold kernel_name outputs pool "
+    "rules_of scale",
+    "losses": "unit_range target_features fuses kernel_name settings bind check steps in_numpy",
+    "metrics": "bind function in_numpy check_features sums target_features value_of check_targets "
+    "rates",
+    "optimizers": "former_arguments beforehand bind active_slots changes show_average finalize "
+    "set_variables",
+    "regularizers": "bind bind_array slopes penalty in_numpy check",
+    "initializers": "draw",
+    "callbacks": "after begin begin_mode training batch_hook give_up",
+}
 
 
 def public_names() -> dict[str, Any]:
@@ -27,6 +42,9 @@ def public_names() -> dict[str, Any]:
         for name in names:
             if not inspect.ismodule(getattr(module, name)):
                 found[f"{module.__name__}.{name}"] = getattr(module, name)
+    for name in HELD:
+        module, _, last = f"nlstm.{name}".rpartition(".")
+        found[f"nlstm.{name}"] = getattr(import_module(module), last)
     return found
 
 
@@ -57,6 +75,7 @@ def shown_members(fullname: str) -> list[str]:
     if not inspect.isclass(own):
         return []
     hidden = set(dir(PUBLIC[base])) if (base := above(fullname)) else set(dir(object))
+    hidden |= set(INSIDE.get(fullname.split(".")[1], "").split())
     return [
         name
         for one in own.__mro__

@@ -99,6 +99,13 @@ def test_second_names_are_the_same_thing(name, other):
     assert thing(name) is thing(other)
 
 
+def test_nothing_is_listed_twice():
+    names = {}
+    for name in sorted(listed_names()[0]):
+        names.setdefault(id(thing(name)), []).append(name)
+    assert [twice for twice in names.values() if len(twice) > 1] == []
+
+
 def test_what_is_listed_has_a_docstring():
     assert [name for name in sorted(listed_names()[0]) if not inspect.getdoc(thing(name))] == []
 
