@@ -30,7 +30,7 @@ def add_links(app, doctree, page):
         holder, _, member = name.partition(".")
         name = f"{HOLDERS[holder]}.{member}" if holder in HOLDERS else short.get(name, name)
         found = objects.get(name)
-        if found is None or found.docname == page:
+        if found is None or found.docname == page or name == "nlstm":
             continue
         target = app.builder.get_relative_uri(page, found.docname)
         link = nodes.reference("", "", internal=True, refuri=f"{target}#{found.node_id}")
