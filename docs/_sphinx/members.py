@@ -2,14 +2,12 @@
 
 import inspect
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
-ROOMS = (
-    "activations backend callbacks compat constraints datasets initializers inspection interop "
-    "layers losses metrics models optimizers optimizers.schedules plotting preprocessing "
-    "preprocessing.sequence preprocessing.text random regularizers saving utils "
-    "windows"
-).split()
+PACKAGE = Path(__file__).resolve().parents[2] / "nlstm"
+# Rooms that users do not import.
+INNER = set("arguments data demo files kernels network plan training __main__ __init__".split())
 HELD = ("network.stream.Stream", "windows.side.Side")  # what users hold and do not import
 SPECIAL = ("__call__", "__getitem__", "__len__")
 # What rooms say to each other, by the room of the class: nothing for a user to call.
@@ -29,19 +27,21 @@ INSIDE = {
 
 
 def public_names() -> dict[str, Any]:
-    """Return what users import, by its whole name."""
+    """Return what users import, by its whole name; modules that a room names are rooms too."""
     found = {}
-    for room in ROOMS:
+    rooms = [f"nlstm.{path.stem}" for path in sorted(PACKAGE.iterdir()) if path.stem not in INNER]
+    while rooms:
         try:
-            module = import_module(f"nlstm.{room}")
-        except ModuleNotFoundError:
+            room = import_module(rooms.pop(0))
+        except ModuleNotFoundError:  # no module: py.typed, __pycache__
             continue
-        names = getattr(module, "__all__", None) or [
-            name for name in vars(module) if not name.startswith("_")
-        ]
-        for name in names:
-            if not inspect.ismodule(getattr(module, name)):
-                found[f"{module.__name__}.{name}"] = getattr(module, name)
+        named = getattr(room, "__all__", None) or [n for n in vars(room) if not n.startswith("_")]
+        for name in named:
+            thing = getattr(room, name)
+            if not inspect.ismodule(thing):
+                found[f"{room.__name__}.{name}"] = thing
+            elif hasattr(room, "__all__"):
+                rooms.append(f"{room.__name__}.{name}")
     for name in HELD:
         module, _, last = f"nlstm.{name}".rpartition(".")
         found[f"nlstm.{name}"] = getattr(import_module(module), last)
