@@ -123,6 +123,17 @@ class Model(Configured):
         """Take over what `__getstate__` gave."""
         copying.rebuild(self, state)
 
+    def __repr__(self) -> str:
+        design = self.design
+        count = f"{len(design.layers)} layer{'s' * (len(design.layers) != 1)}"
+        start = f"<{type(self).__name__} {self.name!r}, {count}"
+        if design.graph is None:
+            return f"{start}, for any input>"
+        given, made = ([one.shape for one in side] for side in (design.graph.inputs, design.graph.outputs))
+        shapes = " -> ".join(str(side[0] if len(side) == 1 else side) for side in (given, made))
+        weights = f", {self.count_params():,} weights" if self.built else ""
+        return f"{start}{weights}, {shapes}>"
+
     # What it is made of
 
     def binder_for(self, *samples: Shape) -> Binder:
