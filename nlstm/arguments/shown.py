@@ -1,15 +1,23 @@
 """How things are shown: as the call that makes them, short enough for a line."""
 
 import inspect
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-__all__ = ["as_call", "by_attributes", "short"]
+__all__ = ["as_call", "by_attributes", "cells", "short"]
 
 LONGEST_TEXT, MOST_ITEMS = 60, 8
 PLAIN = bool | int | float | str | np.generic | None
+
+
+def cells(text: str) -> int:
+    """Return how many columns of a terminal a text takes: two for a wide character."""
+    if text.isascii():
+        return len(text)
+    return sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
 
 
 def as_call(
@@ -67,6 +75,8 @@ def _now(thing: Any, name: str, value: Any) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
+        return all(map(_same, one, other))
     return one is other or (isinstance(one, PLAIN) and isinstance(other, PLAIN) and one == other)
 
 

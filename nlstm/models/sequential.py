@@ -9,6 +9,7 @@ from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
+from nlstm.network.summary import Row
 from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
@@ -82,8 +83,8 @@ class Sequential(Model):
         self._build_if_known()
         return list(self._stack.members)
 
-    def _summary_rows(self) -> list[list[Any]]:
-        return summary.member_rows(self._stack.members)
+    def _summary_rows(self, expand: bool) -> list[Row]:
+        return summary.member_rows(self._stack.members, expand)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""

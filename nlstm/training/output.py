@@ -2,11 +2,12 @@
 
 import os
 import sys
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["cells", "folded", "is_live", "printable", "say", "shows", "width"]
+from nlstm.arguments.shown import cells
+
+__all__ = ["folded", "is_live", "printable", "say", "shows", "width"]
 
 COLUMNS = 80  # of a terminal that does not say
 NOTEBOOK_COLUMNS = 100
@@ -57,15 +58,9 @@ def _is_watched() -> bool:
     What runs a notebook from beginning to end cannot, and keeps every redraw in the file.
     """
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)()
+    kernel = getattr(shell, "kernel", None)
+    parent: dict[str, Any] = getattr(kernel, "get_parent", dict)()
     return bool(parent.get("content", {}).get("allow_stdin", True))
-
-
-def cells(text: str) -> int:
-    """Return how many columns a text takes: two for a wide character."""
-    if text.isascii():
-        return len(text)
-    return sum(1 + (unicodedata.east_asian_width(one) in "WF") for one in text)
 
 
 def folded(parts: Sequence[str], columns: int | None) -> str:

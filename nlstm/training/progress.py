@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from nlstm.training.output import cells, folded, is_live, printable, say, shows, width
+from nlstm.arguments.shown import cells
+from nlstm.training.output import folded, is_live, printable, say, shows, width
 
 __all__ = ["Progress", "checked_verbose"]
 

@@ -217,7 +217,7 @@ class Windows:
         targets = "" if self.y is None else f", targets {self.y.shape[1:]}"
         several = len(self._panel.lengths)
         of = f" of {several} series" if several > 1 else ""
-        return f"<Windows: {count:,}{of}, inputs {tuple(sample)}{targets}>"
+        return f"<{count:,} Windows{of}: inputs {tuple(sample)}{targets}>"
 
     def __len__(self) -> int:
         """Return the number of windows."""

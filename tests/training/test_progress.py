@@ -9,6 +9,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from nlstm.arguments.shown import cells
 from nlstm.layers import Dense, Input
 from nlstm.models import Sequential
 from nlstm.training import output, progress
@@ -92,21 +93,23 @@ def test_no_name_or_number_is_cut(terminal, columns, steps):
     *drawn, last = screen.text.split("\r")
     assert len(drawn) >= 5
     for line in drawn:
-        assert output.cells(line) < max(limit, 2)
+        assert cells(line) < max(limit, 2)
         for part in line.strip().split(" - ") if line.strip() else ():
             assert PART.fullmatch(part.rstrip()), line
     lines = last.rstrip("\n").split("\n")
     ends = [part.strip() for line in lines for part in line.split(" - ")]
     assert ends[3:] == progress._named(LOGS)
     one_part = [line for line in lines if " - " not in line]
-    assert all(output.cells(line) < limit for line in lines if line not in one_part)
+    assert all(cells(line) < limit for line in lines if line not in one_part)
 
 
 def test_a_wide_terminal_shows_all_of_it(terminal):
     screen = terminal(200)
     run({"loss": 0.5, "mae": 0.25})
     line = [one for one in screen.text.split("\r") if "3/5" in one][0]
-    assert re.fullmatch(r"Epoch 1/25 - 3/5 ━{12}╌{8} - 0:00 left - loss: 0.5000 - mae: 0.2500", line)
+    assert re.fullmatch(
+        r"Epoch 1/25 - 3/5 ━{12}╌{8} - 0:00 left - loss: 0.5000 - mae: 0.2500", line
+    )
     assert screen.screen[0].startswith("Epoch 1/25 - 5 steps - ")
     assert screen.screen[1:] == [""]
 
@@ -133,7 +136,7 @@ def test_a_run_on_a_terminal_leaves_a_line_for_each_epoch(terminal):
     lines = screen.screen
     assert [line[:9] for line in lines] == ["Epoch 1/3", "Epoch 2/3", "Epoch 3/3", "evaluate ", ""]
     assert all("val_loss: " in line for line in lines[:3])
-    assert "4/5" in screen.text and "predict - 1/2" in screen.text
+    assert "4/5" in screen.text and "predict - 1/1" in screen.text
 
 
 def test_what_is_cut_short_stays_to_be_seen(terminal):
@@ -173,7 +176,8 @@ def test_files_and_dumb_terminals_get_plain_lines(terminal, monkeypatch, verbose
     first, *_ = lines = screen.text.splitlines()
     assert len(lines) == 3
     assert re.fullmatch(
-        rf"Epoch 1/3 - 5 steps - .+ - loss: {NUMBER} - .*val_root_mean_squared_error: {NUMBER}", first
+        rf"Epoch 1/3 - 5 steps - .+ - loss: {NUMBER} - .*val_root_mean_squared_error: {NUMBER}",
+        first,
     )
 
 
