@@ -36,8 +36,9 @@ def test_module_runs_as_a_process():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: command"),
-        (["train"], "invalid choice: 'train'"),
+        ([], "usage: python -m nlstm COMMAND"),
+        (["train"], "no command 'train'; there are demo, info, run, warmup"),
+        (["--fast"], "no command '--fast'; there are demo"),
         (["info", "--fast"], "info takes no options; got --fast"),
         (["demo", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
     ],

@@ -37,6 +37,7 @@ NAMES = {
     for name in dir(room)
     if name[0].isupper()
 }
+INNER = ("nlstm.arguments", "nlstm.kernels", "typing", "collections")
 X = np.zeros((6, 5, 3))
 
 
@@ -79,8 +80,11 @@ def test_what_is_shown_makes_the_same(text):
 
 
 def test_every_public_class_has_a_text_of_its_own():
-    classes = [one for one in NAMES.values() if getattr(one, "__module__", "")[:5] == "nlstm"]
-    classes = [one for one in classes if isinstance(one, type)]
+    classes = [
+        one
+        for one in NAMES.values()
+        if isinstance(one, type) and not one.__module__.startswith(INNER)
+    ]
     plain = [one.__name__ for one in classes if one.__repr__ is object.__repr__]
     assert classes and plain == []
 
