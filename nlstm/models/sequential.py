@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from nlstm.arguments.checks import checked_shape
 from nlstm.arguments.config import deserialize, serialize
+from nlstm.arguments.shown import short
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
@@ -53,7 +54,7 @@ class Sequential(Model):
         if isinstance(layer, Symbol) and isinstance(layer.node.layer, InputLayer):
             layer = layer.node.layer
         if not isinstance(layer, Layer | Model):
-            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {layer!r}.")
+            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {_shown(layer)}.")
         self._stack.add(layer)
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()
@@ -124,3 +125,11 @@ class Sequential(Model):
             self.binder_for(shape)
         self.design.network("build")
         self.binder_for()
+
+
+def _shown(layer: Any) -> str:
+    """Return what came in the place of a layer, and from where."""
+    if isinstance(layer, type):
+        return f"the class {layer.__name__}: {layer.__name__}(...) makes one"
+    place = type(layer).__module__.partition(".")[0]
+    return short(layer) if place == "builtins" else f"{short(layer)} of {place}"

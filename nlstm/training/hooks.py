@@ -232,7 +232,10 @@ def _taken(callback: Any) -> Callback:
     if isinstance(callback, Callback):
         return callback
     if isinstance(callback, type):
-        raise TypeError(f"callbacks must be objects; got the class {callback.__name__}.")
+        raise TypeError(
+            f"callbacks must be objects; got the class {callback.__name__}. "
+            f"{callback.__name__}(...) makes one."
+        )
     if not any(callable(getattr(callback, name, None)) for name in HOOKS):
         raise TypeError(
             f"callbacks must be nlstm.callbacks.Callback objects, or have hooks such as "
