@@ -52,7 +52,7 @@ def main(argv=None):
     print(f"  {bits:.2f}  the LSTM")
     if bits >= frequency:
         epochs = f"{arguments.epochs} epoch{'s' * (arguments.epochs != 1)}"
-        print(f"{epochs} of {len(codes):,} characters are too little to learn more than that.")
+        print(f"So short a training ({epochs} of {len(codes):,} characters) learns no more yet.")
     print()
 
     stream = model.stream()

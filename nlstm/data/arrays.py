@@ -189,7 +189,7 @@ def as_target(
         kind = " of class indices" if loss.sparse else ""
         raise ValueError(
             f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
-            f"expected {name}{kind} of shape {wanted}.{_hint(full, output, loss)}"
+            f"expected {name}{kind} of shape {wanted}.{_hint(full, wanted, output, loss)}"
         )
     ignored = getattr(loss, "ignore_class", None)
     if given:
@@ -208,14 +208,16 @@ def as_target(
     return Rows(converted if steps is not None else converted[:, None, :])
 
 
-def _hint(shape: tuple[int, ...], output: tuple[int, ...], loss: Any) -> str:
+def _hint(
+    shape: tuple[int, ...], wanted: tuple[int, ...], output: tuple[int, ...], loss: Any
+) -> str:
     """Return what may have been meant by targets of a shape that does not fit."""
-    width = loss.target_features(output[-1])
-    if shape[-1] == output[-1] > 1 and loss.sparse:
+    if loss.sparse and shape == (*wanted[:-1], output[-1]):
         return " One-hot rows are for categorical_crossentropy."
-    if shape[-1] in (1, *output[:-1]) and width > 1 and "Categorical" in type(loss).__name__:
+    lacks_classes = shape in (wanted[:-1], (*wanted[:-1], 1))
+    if lacks_classes and "Categorical" in type(loss).__name__:
         return " Class indices are for sparse_categorical_crossentropy."
-    if len(shape) == 3 and len(output) == 1 and shape[-1] == width:
+    if len(shape) == 3 and len(output) == 1 and shape[-1] == wanted[-1]:
         return " The outputs have no steps: return_sequences=True in the last LSTM gives them."
     return ""
 

@@ -14,7 +14,7 @@ __all__ = ["check_indices", "check_range", "check_source", "class_weights"]
 
 HINTS = {
     "class indices": " The model has {} outputs, one for each class.",
-    "indices": " The Embedding has input_dim={}.",
+    "indices": " The table has {} rows, its input_dim.",
 }
 LARGEST_LABEL = {4: 2**24, 8: 2**53}  # integers up to it are exact in floats of so many bytes
 

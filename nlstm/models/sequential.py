@@ -127,9 +127,9 @@ class Sequential(Model):
         self.binder_for()
 
 
-def _shown(layer: Any) -> str:
+def _shown(given: Any) -> str:
     """Return what came in the place of a layer, and from where."""
-    if isinstance(layer, type):
-        return f"the class {layer.__name__}: {layer.__name__}(...) makes one"
-    place = type(layer).__module__.partition(".")[0]
-    return short(layer) if place == "builtins" else f"{short(layer)} of {place}"
+    if isinstance(given, type):
+        return f"the class {given.__name__}: {given.__name__}(...) makes one"
+    place = type(given).__module__.partition(".")[0]
+    return short(given) if place == "builtins" else f"{short(given)} of {place}"
