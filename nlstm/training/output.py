@@ -7,7 +7,7 @@ from typing import Any
 
 from nlstm.arguments.shown import cells
 
-__all__ = ["folded", "is_live", "printable", "say", "shows", "width"]
+__all__ = ["COLUMNS", "folded", "is_live", "printable", "say", "shows", "width"]
 
 COLUMNS = 80  # of a terminal that does not say
 NOTEBOOK_COLUMNS = 100

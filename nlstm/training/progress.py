@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from nlstm.arguments.shown import cells
-from nlstm.training.output import folded, is_live, printable, say, shows, width
+from nlstm.training.output import COLUMNS, folded, is_live, printable, say, shows, width
 
 __all__ = ["Progress", "checked_verbose"]
 
@@ -136,7 +136,7 @@ def _live_line(
     title: str, batches: int, steps: int | None, seconds: float, logs: Mapping[str, float]
 ) -> str:
     """Return the line for a part that runs: what fits whole, the most important first."""
-    room = (width() or 0) - 1  # the last column makes some terminals wrap
+    room = (width() or COLUMNS) - 1  # the last column makes some terminals wrap
     count = f"{batches}/{steps}" if steps else f"{batches} steps"
     head = next((one for one in (f"{title} - {count}", count, "") if cells(one) <= room), "")
     tail = ""

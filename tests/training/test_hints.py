@@ -57,7 +57,9 @@ def test_labels_and_indices_out_of_range():
     with pytest.raises(ValueError, match="row 2 has 3. The model has 3 outputs, one for each cl"):
         model("sparse_categorical_crossentropy", 3).fit(X, labels, verbose=0)
     words = Sequential([layers.Input((5,)), layers.Embedding(10, 2), layers.LSTM(2)])
-    with pytest.raises(ValueError, match="row 0, step 0, has 10. The table has 10 rows, its input_dim."):
+    with pytest.raises(
+        ValueError, match="row 0, step 0, has 10. The table has 10 rows, its input_dim."
+    ):
         words.predict(np.full((2, 5), 10))
 
 
