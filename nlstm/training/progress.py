@@ -75,15 +75,16 @@ class Progress:
                 self._draw(batch + 1, now - self._start, logs)
 
     def _draw(self, batches: int, seconds: float, logs: Mapping[str, float]) -> None:
-        line = _live_line(self._title, batches, self.steps, seconds, logs)
-        text = printable(line or " ").replace("{", "{{").replace("}", "}}")
+        columns = width() or COLUMNS
+        line = _live_line(self._title, batches, self.steps, seconds, logs, columns)
+        text = (line or " ").replace("{", "{{").replace("}", "}}")
         if self._bar is None:
             from tqdm.std import tqdm  # it knows the bars that somebody has drawn around this one
 
-            self._bar = tqdm(leave=False, file=sys.stdout, bar_format=text, mininterval=0.0)
-        else:
-            self._bar.bar_format = text
-            self._bar.refresh()
+            # Not drawn yet: if that fails, there is a bar to close.
+            self._bar = tqdm(leave=False, file=sys.stdout, mininterval=0.0, delay=1e-9)
+        self._bar.bar_format, self._bar.ncols = text, columns
+        self._bar.refresh()
 
     def end(self, logs: Mapping[str, float]) -> None:
         """End the part with its line."""
@@ -133,10 +134,15 @@ def _between_bars(live: bool) -> Iterator[None]:
 
 
 def _live_line(
-    title: str, batches: int, steps: int | None, seconds: float, logs: Mapping[str, float]
+    title: str,
+    batches: int,
+    steps: int | None,
+    seconds: float,
+    logs: Mapping[str, float],
+    columns: int,
 ) -> str:
     """Return the line for a part that runs: what fits whole, the most important first."""
-    room = (width() or COLUMNS) - 1  # the last column makes some terminals wrap
+    room = columns - 1  # the last column makes some terminals wrap
     count = f"{batches}/{steps}" if steps else f"{batches} steps"
     head = next((one for one in (f"{title} - {count}", count, "") if cells(one) <= room), "")
     tail = ""
@@ -164,7 +170,7 @@ def _clock(seconds: float) -> str:
 
 
 def _named(logs: Mapping[str, float]) -> list[str]:
-    return [f"{name}: {_shown(value)}" for name, value in logs.items()]
+    return [printable(f"{name}: {_shown(value)}") for name, value in logs.items()]
 
 
 def _shown(value: float) -> str:

@@ -30,13 +30,19 @@ def diverging():
     return model(optimizers.SGD(1e30))
 
 
+def diverged():
+    made = model()
+    made.set_weights([np.full_like(one, 1e30) for one in made.get_weights()])
+    return made
+
+
 def watching(callback):
     return model().fit(X, Y, epochs=3, callbacks=[callback], **QUIET)
 
 
 CASES = {
     "The loss became": lambda: diverging().fit(X, Y, epochs=3, **QUIET),
-    "The loss became inf;": lambda: diverging().train_on_batch(X, Y),
+    "The loss became inf;": lambda: diverged().train_on_batch(X, Y),
     "ran out before epoch 2": lambda: model().fit(batches(3), epochs=3, **QUIET),
     "ran out after 2 of 3": lambda: model().fit(batches(5), steps_per_epoch=3, epochs=3, **QUIET),
     "ran out after 5 of 9": lambda: model().evaluate(X, Y, steps=9, batch_size=8, **QUIET),

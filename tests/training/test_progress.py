@@ -126,6 +126,8 @@ def test_streams_without_our_characters(terminal, encoding):
     screen = terminal(80, encoding)
     run({"größe": 0.5, "系": 0.25})
     assert "###" in screen.text and "\\u7cfb: 0.2500" in screen.screen[0]
+    run({"ä" * count: 0.5 for count in range(1, 9)})
+    assert max(map(cells, screen.screen)) < 80
 
 
 def test_a_run_on_a_terminal_leaves_a_line_for_each_epoch(terminal):
@@ -208,7 +210,7 @@ def test_no_standard_output_at_all(terminal, monkeypatch):
     assert model().fit(X, X[:, 0], epochs=2).epoch == [0, 1]
 
 
-@pytest.mark.parametrize("columns, wanted", [(40, 40), (0, 80)])
+@pytest.mark.parametrize("columns, wanted", [(40, 40), (200, 200), (0, 80)])
 def test_the_terminal_is_asked(terminal, monkeypatch, columns, wanted):
     fcntl, termios, pty = (pytest.importorskip(name) for name in ("fcntl", "termios", "pty"))
     terminal(80)
@@ -218,7 +220,11 @@ def test_the_terminal_is_asked(terminal, monkeypatch, columns, wanted):
     with open(inner, "w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert output.is_live() and output.width() == wanted
+        run({"loss": 0.5} | {f"metric_{number}": 1 / number for number in range(1, 20)})
+        shown = os.read(outer, 1 << 16).decode()
     os.close(outer)
+    parts = [part.strip() for line in re.split("[\r\n]+", shown) for part in line.split(" - ")]
+    assert all(PART.fullmatch(part) or re.fullmatch(r"\d+ m?s", part) for part in parts if part)
 
 
 @pytest.mark.parametrize("watched", [True, False])
