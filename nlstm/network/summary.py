@@ -241,7 +241,7 @@ def counted(
     """
     found = [row.weights for row in rows]
     if None in found:
-        return {"Total params": "not known before the input is: give an Input, or fit"}
+        return {"Total params": "? (no input is known yet)"}
     total = sum(one or 0 for one in found)
     parts = {"Total": total, "Trainable": total - frozen, "Non-trainable": frozen}
     below = {f"{name} params": f"{n:,} ({_size(n * itemsize)})" for name, n in parts.items()}

@@ -88,4 +88,4 @@ def test_some_layers():
 def test_what_is_not_known_is_not_called_nothing():
     lines = lines_of(Sequential([LSTM(4), Dense(1)]))
     assert [line.split("│")[3].strip() for line in lines if line[0] == "│"] == ["?", "?"]
-    assert lines[-1].startswith("Total params: not known before the input is")
+    assert lines[-1].startswith("Total params: ? (no input is known yet)")
