@@ -48,7 +48,7 @@ def test_a_narrow_table_loses_nothing(make, columns):
 
 
 def test_words_stay_whole_where_they_can():
-    lines = lines_of(nested(), line_length=45)
+    lines = lines_of(nested(), line_length=40)
     assert any(line.startswith("│ (Sequential) ") for line in lines)
 
 
