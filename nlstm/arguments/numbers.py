@@ -55,8 +55,10 @@ def as_array(name: str, values: Any) -> np.ndarray:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         if isinstance(values, list | tuple):
+            unlike = "inhomogeneous" in str(error)
+            why = "nlstm.utils.pad_sequences fills them up" if unlike else error
             raise ValueError(
-                f"{name} is no array: its rows are of unlike length ({error})."
+                f"{name} is no array: its rows are of unlike length ({why})."
             ) from None
         raise TypeError(
             f"{name} must be an array of numbers; {type(values).__name__} gives none: {error}"

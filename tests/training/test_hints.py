@@ -86,3 +86,8 @@ def test_what_was_meant(make, hint):
 def test_batches_and_a_share_of_them():
     with pytest.raises(ValueError, match="x gives batches. Give validation_data instead"):
         model().fit(iter([(X, X[:, 0, :1])]), validation_split=0.2)
+
+
+def test_rows_of_unlike_length():
+    with pytest.raises(ValueError, match="unlike length .nlstm.utils.pad_sequences fills them up"):
+        model().fit([[1, 2], [3]], [0, 1], verbose=0)
