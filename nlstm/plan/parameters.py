@@ -58,6 +58,10 @@ class Parameter:
         The layer that was built with it, and its number there: a copy comes with the layer's copy.
     """
 
+    def __repr__(self) -> str:
+        holder = "" if self.owner is None else f"{self.owner[0].name}/"
+        return f"<Parameter {holder}{self.name} {self.shape}>"
+
     def __init__(
         self,
         name: str,

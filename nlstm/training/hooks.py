@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol, Self
 
 from nlstm.arguments.copies import found_again, plain_state
+from nlstm.arguments.shown import by_attributes
 
 __all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
 
@@ -61,6 +62,9 @@ class Callback:
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self, {id(self.model): self.model})
+
+    def __repr__(self) -> str:
+        return by_attributes(self)
 
     def set_model(self, model: Watched) -> None:
         """Tell the callback its model."""
@@ -228,7 +232,10 @@ def _taken(callback: Any) -> Callback:
     if isinstance(callback, Callback):
         return callback
     if isinstance(callback, type):
-        raise TypeError(f"callbacks must be objects; got the class {callback.__name__}.")
+        raise TypeError(
+            f"callbacks must be objects; got the class {callback.__name__}. "
+            f"{callback.__name__}(...) makes one."
+        )
     if not any(callable(getattr(callback, name, None)) for name in HOOKS):
         raise TypeError(
             f"callbacks must be nlstm.callbacks.Callback objects, or have hooks such as "

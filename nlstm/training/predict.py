@@ -1,13 +1,13 @@
 """What a model gives for data: predict."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -110,9 +110,7 @@ def _first_batches(data: Data, rows: int, steps: int) -> Data:
     """Return the rows of `steps` batches; warn where there are fewer."""
     there = math.ceil(data.rows / rows)
     if steps > there:
-        warnings.warn(
-            f"The data ran out after {there} of {steps} steps.", RuntimeWarning, stacklevel=3
-        )
+        warn_user(f"The data ran out after {there} of {steps} steps.")
     return data.part(slice(steps * rows)) if steps < there else data
 
 
