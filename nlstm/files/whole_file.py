@@ -98,7 +98,7 @@ def _write(target: str, content: bytes) -> None:
 
 
 def _mark(name: str) -> str:
-    """Return what the temporary files of a name are known by: the name, where it is not too long."""
+    """Return what temporary files of a name are known by: the name, unless it is too long."""
     content = os.fsencode(name)
     if len(content) <= NAME_BYTES:
         return name

@@ -1,6 +1,7 @@
 """Ctrl-C at random moments: whatever was going on can be done again, with the right numbers."""
 
 import contextlib
+import copy
 import random
 import signal
 import threading
@@ -25,7 +26,11 @@ from tests.training.test_interrupts import (
     state,
 )
 
-pytestmark = needs_timer
+pytestmark = [
+    needs_timer,
+    # Python drops an interrupt that comes while it clears up what nobody holds any more.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 20, 3)).astype(np.float32), RNG.random((64, 1)).astype(np.float32)
 MOMENTS = times(20, 400)
@@ -47,13 +52,15 @@ def interrupt_after(seconds):
         signal.signal(signal.SIGALRM, before)
 
 
-def model_of(**options):
+def model_of():
     nlstm.set_random_seed(1)
-    model = Sequential(
-        [LSTM(16, input_shape=(20, 3), return_sequences=True), LSTM(8, **options), Dense(1)]
-    )
+    model = Sequential([LSTM(16, input_shape=(20, 3), return_sequences=True), LSTM(8), Dense(1)])
     model.compile("adam", "mse", metrics=["mae"])
     return model
+
+
+def weights_of(model):
+    return tuple(one.tobytes() for one in model.get_weights())
 
 
 def other_threads(function):
@@ -69,7 +76,8 @@ def other_threads(function):
 def test_fit(kind):
     """Weights and optimizer are of a whole step; from there a fit goes on as it would have."""
     model = compiled(kind)
-    whole = {state(model)}
+    first = state(model)
+    whole = {first, weights_of(model)}
     see = nlstm.callbacks.LambdaCallback(on_train_batch_end=lambda *_: whole.add(state(model)))
     fit(model, 40, see)
     fit(compiled(kind), 1)
@@ -81,23 +89,28 @@ def test_fit(kind):
                 fit(model, 40)
             if not came:
                 continue
-            fresh = model.optimizer._buffer is None  # it came before the first step
-            drill.check(fresh or state(model) in whole, "weights of no whole step")
-            if not fresh and model.optimizer.iterations < 300:
-                fit(model, 1)
-                drill.check(state(model) in whole, "goes on elsewhere")
+            found = first if model.optimizer._buffer is None else state(model)
+            if found not in whole and not model.optimizer.iterations:  # it has its moments
+                found = weights_of(model)
+            drill.check(found in whole, f"no whole step {model.optimizer.iterations}")
+            twin = copy.deepcopy(model)
+            fit(model, 1)
+            fit(twin, 1)
+            drill.check(state(model) == state(twin), "goes on elsewhere than its copy")
 
 
 @pytest.mark.parametrize("stateful", [False, True])
 def test_evaluate_and_predict(stateful):
-    model = model_of()
-    if stateful:
+    if not stateful:
+        model = model_of()
+    else:
         layers = [LSTM(8, stateful=True), Dense(1)]
         model = Sequential([nlstm.Input(batch_shape=(64, 20, 3)), *layers])
         model.compile("adam", "mse")
 
     def call(name):
-        model.reset_states()
+        if stateful:
+            model.layers[0].reset_state()
         if name == "predict":
             return model.predict(X, batch_size=64 if stateful else 4, verbose=0).tobytes()
         return model.evaluate(X, Y, batch_size=64 if stateful else 4, verbose=0)
@@ -156,22 +169,23 @@ def test_build(tmp_path, way):
 
 def test_save(tmp_path):
     """The file is the old or the new; nothing is left beside it."""
-    path, model = tmp_path / "m", model_of()
+    path, model, last = tmp_path / "m", model_of(), 0.0
     model.build()
     draw = random.Random(0)
     with Drill("interrupts of save") as drill:
-        model.save(path)
-        last = 0
-        for number in range(1, 1 + MOMENTS):
-            last = float(np.max(load_model(path).get_weights()[0]))
+        for number in range(1 + MOMENTS):
             model.set_weights([np.full_like(one, number) for one in model.get_weights()])
+            if not number:
+                model.save(path)
             with interrupt_after(draw.uniform(0.00005, 0.01)) as came:
                 model.save(path)
             values = {float(v) for w in load_model(path).get_weights() for v in np.unique(w)}
             if came:
-                right = values == {float(number)} or max(values) == last
-                drill.check(right, f"{values} of {last}, {number}")
+                right = values in ({last}, {float(number)})
+                drill.check(right, f"{sorted(values)[:3]} of {last}, {number}")
                 left = [one.name for one in tmp_path.iterdir()]
                 drill.check(left == ["m"], f"{left}")
+                drill.note("with the new file", values == {float(number)})
+            last = max(values)
         model.save(path)
         drill.check([one.name for one in tmp_path.iterdir()] == ["m"], "files are left")
