@@ -95,10 +95,8 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     if foreign:
         raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
     try:
-        with (
-            naming(path),
-            open(path, "rb") as file,
-        ):  # not mapped: who cuts a mapped file kills its readers
+        # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
+        with naming(path), open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             metadata = json.loads(file.read(min(size, HEADER_BYTES))).get("__metadata__", {})
             _check_kind(path, metadata, kinds)
