@@ -388,8 +388,8 @@ class Model(Configured):
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
         path = checked_target(filepath, overwrite)
-        named = self.binder.weights.named
-        write_weights(path, {name: one.get() for name, one in named.items()})
+        weights = self.binder.weights
+        write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read weights that `save_weights` wrote.
