@@ -3,7 +3,6 @@
 import os
 import weakref
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -21,6 +20,7 @@ from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Node
+from nlstm.plan.turns import turn
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 
@@ -126,7 +126,7 @@ class Binder:
         self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
         self._updates: tuple[Trained, list[Call]] | None = None
-        self._binding = RLock()  # layers, weights and optimizer are bound by one thread at a time
+        self._binding = turn()  # layers, weights and optimizer are bound by one thread at a time
         _binders.add(self)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
@@ -297,7 +297,7 @@ def _after_fork() -> None:
     """Forget what was bound for threads that stayed in the parent, and what they were using."""
     for binder in _binders:
         binder.forget()
-        binder._updates, binder._binding = None, RLock()
+        binder._updates = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -13,7 +13,7 @@ import pytest
 __all__ = ["Child", "digest", "needs_fork", "own_mounts"]
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-SECONDS = 100  # until a child that says nothing is taken for stuck
+SECONDS = 60  # until a child that says nothing is taken for stuck
 
 
 class Child:
