@@ -1,5 +1,6 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
+import contextlib
 import os
 import weakref
 from collections.abc import Sequence
@@ -92,22 +93,21 @@ class Bench:
 
 
 class Loan:
-    """A bench that goes back to those that are free; with a lock for one thread at a time."""
+    """A bench that goes back to those that are free."""
 
-    __slots__ = ("_bench", "_free", "_lock")
+    __slots__ = ("_bench", "_free")
 
-    def __init__(self, bench: Bench, free: list[Bench], lock: Any) -> None:
-        self._bench, self._free, self._lock = bench, free, lock
+    def __init__(self, bench: Bench, free: list[Bench]) -> None:
+        self._bench, self._free = bench, free
 
     def __enter__(self) -> Bench:
-        if self._lock is not None:
-            self._lock.acquire()
         return self._bench
 
     def __exit__(self, *error: object) -> None:
         self._free.append(self._bench)
-        if self._lock is not None:
-            self._lock.release()
+
+
+NOT_IN_TURN = contextlib.nullcontext()
 
 
 class Binder:
@@ -123,8 +123,9 @@ class Binder:
 
     def __init__(self, network: Network, weights: Weights, counter: Cell) -> None:
         self.network, self.weights, self.counter = network, weights, counter
-        self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
+        # All; one that an interrupt keeps from coming back is kept by nobody.
+        self._benches: weakref.WeakSet[Bench] = weakref.WeakSet()
         self._updates: tuple[Trained, list[Call]] | None = None
         self._binding = turn()  # layers, weights and optimizer are bound by one thread at a time
         _binders.add(self)
@@ -133,25 +134,28 @@ class Binder:
         """Refuse: plans hold views, which a copy would not have."""
         raise TypeError("A Binder cannot be copied or pickled: copy the model.")
 
-    def bench(self, training: Trained, alone: bool = False) -> "Loan":
-        """Lend a bench for as long as a with statement lasts; several write different memory.
+    def turn(self, alone: bool = False) -> Any:
+        """Return what a with statement holds around the one of a bench.
 
-        What keeps something from batch to batch outside it, such as a stateful layer, has to be
-        used by one thread at a time: so it is for a network of such layers, and if `alone`.
+        What keeps something from batch to batch outside its bench, such as a stateful layer, has to
+        be used by one thread at a time: so it is for a network of such layers, and if `alone`. It
+        is a lock itself: no interrupt falls between its closing and the with statement.
         """
+        return self.weights.in_turn if alone or self.network.stateful else NOT_IN_TURN
+
+    def bench(self, training: Trained) -> "Loan":
+        """Lend a bench for as long as a with statement lasts; several write different memory."""
         self.network.ops.enter()
         try:
             bench = self._free.pop()
         except IndexError:
             bench = self._new_bench()
         bench.serve(training)
-        return Loan(
-            bench, self._free, self.weights.in_turn if alone or self.network.stateful else None
-        )
+        return Loan(bench, self._free)
 
     def _new_bench(self) -> Bench:
         bench = Bench(self._plan_cache())
-        self._benches.append(bench)
+        self._benches.add(bench)
         return bench
 
     def _plan_cache(self) -> PlanCache:
@@ -159,7 +163,7 @@ class Binder:
 
     def forget(self) -> None:
         """Forget all plans: bound calls hold what has changed, such as the keys of seeds."""
-        for bench in self._benches:
+        for bench in list(self._benches):
             bench.plans.clear()
 
     def step(

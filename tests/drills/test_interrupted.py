@@ -18,16 +18,13 @@ from tests.training.test_interrupts import (
     Alarm,
     compiled,
     fit,
+    in_finalizers,
     needs_timer,
     state,
     untouched,
 )
 
-pytestmark = [
-    needs_timer,
-    # Python drops an interrupt that comes while it clears up what nobody holds any more.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [needs_timer, in_finalizers]
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 20, 3)).astype(np.float32), RNG.random((64, 1)).astype(np.float32)
 MOMENTS = times(20, 400)
