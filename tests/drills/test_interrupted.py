@@ -28,6 +28,7 @@ pytestmark = [needs_timer, in_finalizers]
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 20, 3)).astype(np.float32), RNG.random((64, 1)).astype(np.float32)
 MOMENTS = times(20, 400)
+EPOCHS = 100  # more than there is time for
 
 
 @contextlib.contextmanager
@@ -70,14 +71,14 @@ def test_fit(kind):
     model = compiled(kind)
     whole, initial = set(), model.get_weights()
     see = nlstm.callbacks.LambdaCallback(on_train_batch_end=lambda *_: whole.add(state(model)))
-    fit(model, 40, see)
+    fit(model, EPOCHS, see)
     fit(compiled(kind), 1)
     draw = random.Random(kind.__name__)
     with Drill(f"interrupts of fit, {kind.__name__.replace('_', ' ')}") as drill:
         for _ in range(MOMENTS):
             model = compiled(kind)
-            with interrupt_after(draw.uniform(0.0005, 0.05)) as came:
-                fit(model, 40)
+            with interrupt_after(draw.uniform(0.0005, 0.03)) as came:
+                fit(model, EPOCHS)
             if not came:
                 continue
             right = untouched(model, initial) or state(model) in whole
