@@ -5,7 +5,6 @@ import errno
 import itertools
 import os
 import random
-import resource
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.drills.children import Child, digest, needs_fork, own_mounts
 from tests.drills.counts import Drill, times
 
 pytestmark = needs_fork
+resource = pytest.importorskip("resource")  # not on Windows
 NOBODY = 65534
 
 
