@@ -43,7 +43,7 @@ def together(*functions):
     for one in threads:
         one.start()
     for one in threads:
-        one.join(20)
+        one.join(100)
         assert not one.is_alive()
     if errors:
         raise errors[0]
