@@ -1,10 +1,10 @@
 """Ctrl-C at random moments: whatever was going on can be done again, with the right numbers."""
 
-import contextlib
 import copy
 import random
 import signal
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,22 +31,22 @@ MOMENTS = times(20, 400)
 EPOCHS = 100  # more than there is time for
 
 
-@contextlib.contextmanager
-def interrupt_after(seconds):
-    """Raise KeyboardInterrupt so late, if it is not over by then; give a list that tells."""
-    came, alarm = [], Alarm()
+def interrupted(seconds, function):
+    """Call a function, and raise KeyboardInterrupt in it so late; whether that came."""
+    alarm = Alarm()
     before = signal.signal(signal.SIGALRM, alarm)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
         alarm.on = True
-        yield came
+        function()
         alarm.on = False
     except KeyboardInterrupt:
-        came.append(seconds)
+        return True
     finally:
         alarm.on = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+    return False
 
 
 def model_of():
@@ -77,9 +77,7 @@ def test_fit(kind):
     with Drill(f"interrupts of fit, {kind.__name__.replace('_', ' ')}") as drill:
         for _ in range(MOMENTS):
             model = compiled(kind)
-            with interrupt_after(draw.uniform(0.0005, 0.03)) as came:
-                fit(model, EPOCHS)
-            if not came:
+            if not interrupted(draw.uniform(0.0005, 0.03), partial(fit, model, EPOCHS)):
                 continue
             right = untouched(model, initial) or state(model) in whole
             drill.check(right, f"no whole step after {model.optimizer.iterations}")
@@ -105,6 +103,10 @@ def test_evaluate_and_predict(stateful):
             return model.predict(X, batch_size=64 if stateful else 4, verbose=0).tobytes()
         return model.evaluate(X, Y, batch_size=64 if stateful else 4, verbose=0)
 
+    def often(name):
+        for _ in range(20):
+            call(name)
+
     names = ("evaluate", "predict")
     expected = {name: call(name) for name in names}
     draw = random.Random(0)
@@ -112,10 +114,7 @@ def test_evaluate_and_predict(stateful):
     with Drill(f"interrupts of evaluate and predict of {what}") as drill:
         for number in range(MOMENTS):
             for name in names:
-                with interrupt_after(draw.uniform(0.00005, 0.0015)) as came:
-                    for _ in range(20):
-                        call(name)
-                if came:
+                if interrupted(draw.uniform(0.00005, 0.0015), partial(often, name)):
                     drill.check(call(name) == expected[name], f"{name} gives other numbers")
             if number % 20 == 0:
                 found = other_threads(lambda: call("predict"))
@@ -142,9 +141,7 @@ def test_build(tmp_path, way):
     with Drill(f"interrupts of {way} of a new model") as drill:
         for _ in range(MOMENTS):
             model = model_of()
-            with interrupt_after(draw.uniform(0.00005, 0.005)) as came:
-                built(model)
-            if not came:
+            if not interrupted(draw.uniform(0.00005, 0.005), partial(built, model)):
                 continue
             if way == "fit":  # steps may have been made
                 model.predict(X, verbose=0)
@@ -167,8 +164,7 @@ def test_save(tmp_path):
             model.set_weights([np.full_like(one, number) for one in model.get_weights()])
             if not number:
                 model.save(path)
-            with interrupt_after(draw.uniform(0.00005, 0.01)) as came:
-                model.save(path)
+            came = interrupted(draw.uniform(0.00005, 0.01), partial(model.save, path))
             values = {float(v) for w in load_model(path).get_weights() for v in np.unique(w)}
             if came:
                 right = values in ({last}, {float(number)})
