@@ -1,6 +1,7 @@
 """kill -9 at random moments: files are the old or the new, and a fit goes on to the same bits."""
 
 import random
+import time
 from functools import partial
 
 import numpy as np
@@ -56,11 +57,13 @@ def test_files(tmp_path, way, units):
             say(number)
 
     draw, version = random.Random(units), 0
+    start = time.monotonic()
     save_version(version)
+    seconds = 2 * (time.monotonic() - start)
     with Drill(f"kills in {way}, {path.stat().st_size:,} bytes") as drill:
         for _ in range(times(5, 60)):
             child = Child(partial(work, version)).ready()
-            assert child.kill_after(draw.uniform(0, 0.05)) < 0
+            assert child.kill_after(draw.uniform(0, seconds)) < 0
             said = int(child.lines[-1])
             values = {float(v) for one in read(model, path).get_weights() for v in np.unique(one)}
             left = len(list(left_behind(str(path))))
