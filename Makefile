@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py
 
-.PHONY: demo test test-floors test-arm test-opaque test-cudasim parity docs lint bench compare clean
+.PHONY: demo test test-floors test-arm test-opaque test-cudasim drills parity docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -30,6 +30,11 @@ test-opaque: $(VENV)/installed-test,plot
 # The CUDA kernels in Numba's simulator, which needs no GPU.
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+
+# Kills, damaged files, full disks, interrupts, threads, forks and growth, done whole: minutes, and a
+# table of counts. They are among the tests in a small form.
+drills: $(VENV)/installed-test
+	NLSTM_DRILLS=whole $(BIN)/python -m pytest tests/drills $(ARGS)
 
 # With the oldest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(PYTHON_FLOORS)/installed

@@ -1,5 +1,6 @@
 """Keeping a model in files while it is trained."""
 
+import errno
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -87,7 +88,9 @@ class ModelCheckpoint(Monitor):
         if folder:
             os.makedirs(folder, exist_ok=True)
         if os.path.isdir(path):
-            raise IsADirectoryError(f"filepath of ModelCheckpoint is a folder: {path}.")
+            raise IsADirectoryError(
+                errno.EISDIR, "filepath of ModelCheckpoint is a folder; expected a file", path
+            )
         if self.save_weights_only:
             self.model.save_weights(path)
         else:

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from threading import RLock
 from typing import Any, Self
 
 import numpy as np
@@ -38,6 +37,7 @@ from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.symbols import Shape, Symbol, flat_symbols
+from nlstm.plan.turns import turn
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal
@@ -105,7 +105,7 @@ class Model(Configured):
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
         self._binder: Binder | None = None
-        self._building = RLock()  # one thread makes weights
+        self._building = turn()  # one thread makes weights
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
@@ -398,8 +398,8 @@ class Model(Configured):
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
         path = checked_target(filepath, overwrite)
-        named = self.binder.weights.named
-        write_weights(path, {name: one.get() for name, one in named.items()})
+        weights = self.binder.weights
+        write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read weights that `save_weights` wrote.

@@ -6,7 +6,6 @@ Users' arrays are packed and unpacked on the host, whatever the device.
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from threading import RLock
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from nlstm.arguments.checks import check_weight
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
+from nlstm.plan.turns import turn
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
@@ -229,7 +229,7 @@ class ParameterBuffer:
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
         self.value, self.gradient = ops.zeros(sum(sizes)), ops.zeros(sum(sizes))
         self.moved = False
-        self.gate, self.in_turn = Gate(), RLock()
+        self.gate, self.in_turn = Gate(), turn()
         self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0

@@ -190,7 +190,7 @@ def fit(
     updates = _has_weights_to_train(binder, training)
     if not updates:
         shuffled = None
-    with binder.bench(training, training.in_numpy) as bench:
+    with binder.turn(training.in_numpy), binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
             feed.make = run.reading(updates, class_weight)

@@ -93,7 +93,7 @@ def predict(
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         if hooks is None:  # from beginning to end with the same weights
             found = binder.weights.shared(_together, binder, bench, data, rows, progress)
         else:
@@ -208,7 +208,7 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     parts: list[list[np.ndarray]] = []
     hooks.begin_mode("predict")
     hooks.call("on_predict_begin", {})
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})

@@ -204,7 +204,7 @@ class Run:
         cls, binder: Binder, training: Training, data: Data, updates: bool
     ) -> dict[str, float]:
         """Run all rows of `data` as one batch; return its own loss and metrics."""
-        with binder.bench(training, training.in_numpy) as bench:
+        with binder.turn(training.in_numpy), binder.bench(training) as bench:
             return cls(binder, bench, training, NO_HOOKS)._batch(data, updates)
 
     def _batch(self, data: Data, updates: bool) -> dict[str, float]:
