@@ -298,15 +298,15 @@ class ParameterBuffer:
             mirror._outside.append((outside.packed, own.packed))
         return mirror, pulled, pushed
 
-    def fetch(self) -> None:
-        """Copy the values in from the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(own, outside)
+    @property
+    def fetching(self) -> list[tuple[Array, Array]]:
+        """What is copied in, (to, from), from the parameters that a mirror is of."""
+        return [(own, outside) for outside, own in self._outside]
 
-    def publish(self) -> None:
-        """Copy the values out to the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(outside, own)
+    @property
+    def publishing(self) -> list[tuple[Array, Array]]:
+        """What is copied out, (to, from), to the parameters that a mirror is of."""
+        return list(self._outside)
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""
