@@ -100,9 +100,9 @@ def test_arrays_in_configs(archive, array):
 
 
 WORDS = [
-    ({"class_name": "AUC", "config": {"name": "auc", "num_thresholds": 200, "thresholds": [0.5]}}, "auc"),
-    ({"class_name": "MeanMetricWrapper", "config": {"name": "acc", "fn": "binary_accuracy"}}, "acc"),
-    ({"class_name": "RootMeanSquaredError", "config": {"name": "rmse", "dtype": "float32"}}, "rmse"),
+    ({"class_name": "AUC", "config": {"name": "a", "num_thresholds": 9, "thresholds": [0.5]}}, "a"),
+    ({"class_name": "MeanMetricWrapper", "config": {"name": "b", "fn": "binary_accuracy"}}, "b"),
+    ({"class_name": "RootMeanSquaredError", "config": {"name": "m", "dtype": "float32"}}, "m"),
     ({"class_name": "Precision", "config": {"name": "p", "thresholds": None, "top_k": None}}, "p"),
     ({"class_name": "Custom>Recall", "config": {"name": "r", "thresholds": [0.5]}}, "r"),
     ("kullback_leibler_divergence", "kl_divergence"),
@@ -120,10 +120,10 @@ def test_metrics_in_every_versions_words(archive, written, name):
     "written, wanted",
     [
         ("logcosh", "LogCosh"),
-        ({"class_name": "MeanSquaredError", "config": {"reduction": "auto", "name": "m"}}, "MeanSquaredError"),
-        ({"class_name": "Huber", "config": {"reduction": "sum", "fn": "huber", "delta": 2.0}}, "Huber"),
-        ({"class_name": "LossFunctionWrapper", "config": {"fn": "mean_absolute_error"}}, "MeanAbsoluteError"),
-        (["mae"], "MeanAbsoluteError"),
+        ({"class_name": "Poisson", "config": {"reduction": "auto", "name": "m"}}, "Poisson"),
+        ({"class_name": "Huber", "config": {"fn": "huber", "delta": 2.0}}, "Huber"),
+        ({"class_name": "LossFunctionWrapper", "config": {"fn": "poisson"}}, "Poisson"),
+        (["poisson"], "Poisson"),
     ],
 )  # fmt: skip
 def test_losses_in_every_versions_words(archive, written, wanted):
@@ -135,13 +135,14 @@ def test_losses_in_every_versions_words(archive, written, wanted):
     "kind, config, rate",
     [
         ("Adam", {"lr": 0.02, "decay": 0.0, "epsilon": None, "beta_1": 0.8}, 0.02),
-        ("Custom>Adam", {"learning_rate": 0.02, "is_legacy_optimizer": False, "jit_compile": True}, 0.02),
+        ("Custom>Adam", {"learning_rate": 0.02, "is_legacy_optimizer": False}, 0.02),
         ("SGD", {"learning_rate": 0.02, "decay": 1.0, "momentum": 0.9, "nesterov": True}, 0.02),
         ("RMSprop", {"lr": 0.02, "rho": 0.9, "centered": False}, 0.02),
         ("Nadam", {"lr": 0.02, "schedule_decay": 0.004}, 0.02),
-        ("LossScaleOptimizer", {"inner_optimizer": {"class_name": "Adam", "config": {"lr": 0.02}}}, 0.02),
+        ("LossScaleOptimizer", {
+            "inner_optimizer": {"class_name": "Adam", "config": {"lr": 0.02}}}, 0.02),
         ("Adam", {"learning_rate": {"class_name": "ExponentialDecay", "config": {
-            "initial_learning_rate": 0.02, "decay_steps": 9, "decay_rate": 0.5, "name": None}}}, 0.02),
+            "initial_learning_rate": 0.02, "decay_steps": 9, "decay_rate": 0.5}}}, 0.02),
     ],
 )  # fmt: skip
 def test_optimizers_in_every_versions_words(legacy, kind, config, rate):
@@ -165,7 +166,8 @@ def test_optimizers_in_every_versions_words(legacy, kind, config, rate):
         {"class_name": "LSTM", "config": {"name": "one", "units": 4, "dtype": {
             "class_name": "Policy", "config": {"name": "mixed_float16"}}, "trainable": True}},
         {"class_name": "LSTM", "config": {"name": "one", "output_dim": 4, "consume_less": "cpu",
-            "inner_init": "orthogonal", "forget_bias_init": "one", "init": "normal", "inner_activation": "sigmoid"}},
+            "inner_init": "orthogonal", "forget_bias_init": "one", "init": "normal",
+            "inner_activation": "sigmoid"}},
     ],
 )  # fmt: skip
 def test_lstms_in_every_versions_words(archive, model, given):
@@ -196,7 +198,8 @@ def test_inputs_in_every_versions_words(archive, first):
 
 def test_the_slope_of_hard_sigmoid_is_that_of_the_version(legacy):
     def change(file, version):
-        file.attrs["model_config"] = file.attrs["model_config"].replace(b"sigmoid", b"hard_sigmoid")
+        config = file.attrs["model_config"]
+        file.attrs["model_config"] = config.replace("sigmoid", "hard_sigmoid")
         file.attrs["keras_version"] = version
 
     names = {
