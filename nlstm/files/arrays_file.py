@@ -12,13 +12,8 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
-<<<<<<< HEAD
 from nlstm.files.doors import check_ending
-from nlstm.files.whole_file import write_whole
-=======
-from nlstm.files.endings import check_ending, foreign_format
 from nlstm.files.whole_file import naming, write_whole
->>>>>>> main
 
 __all__ = [
     "check_arrays",
@@ -97,15 +92,6 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     from safetensors.numpy import load
 
     path = checked_path("filepath", path)
-<<<<<<< HEAD
-    with open(path, "rb"):  # the usual OSError where it is missing or may not be read
-        pass
-    found: dict[str, np.ndarray] = {}
-=======
-    foreign = foreign_format(path)  # or the usual OSError where it is missing or may not be read
-    if foreign:
-        raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
->>>>>>> main
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
         with naming(path), open(path, "rb") as file:

@@ -397,24 +397,17 @@ class Model(Configured):
         self.binder.weights.set(weights)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-<<<<<<< HEAD
         """Write the weights to one file, whole or not at all.
 
         A safetensors file; or, where the name ends in ".weights.h5", ".h5" or ".hdf5", Keras's.
         """
         path = checked_target(filepath, overwrite, "weights")
-        named = self.binder.weights.named
+        weights = self.binder.weights
         door = door_by_name(path)
         if door is not None:
             door.save_weights(self, path)
             return
-        write_weights(path, {name: one.get() for name, one in named.items()})
-=======
-        """Write the weights to a safetensors file, whole or not at all."""
-        path = checked_target(filepath, overwrite)
-        weights = self.binder.weights
         write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
->>>>>>> main
 
     def load_weights(
         self,

@@ -83,14 +83,8 @@ ARGUMENTS = {
     "callbacks.CallbackList.*": "made by `fit`; users pass a list",
     "Model.save.zipped": "the ending of the name chooses the format: docs/interop.md",
     "Model.save_weights.max_shard_size": "nlstm writes one file",
-<<<<<<< HEAD
-    "Model.summary.print_fn": "`print` by default",
-    "Model.summary.*": "one plain form",
-=======
-    "Model.load_weights.skip_mismatch": "a file that does not fit is an error",
     "Model.summary.positions": "without effect: columns are as wide as they must be",
     "Model.summary.expand_nested": "for models inside a Sequential; a Model's always are",
->>>>>>> main
     "activations.*.*": "at Keras's default; a name chooses the function",
     "models.*.zipped": "the ending of the name chooses the format: docs/interop.md",
 }

@@ -4,7 +4,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,12 @@ def save_model(model: Any, path: str, include_optimizer: bool) -> None:
     write_whole(path, content(model, outline, compiled, slots))
 
 
+def _values(model: Any) -> dict[int, np.ndarray]:
+    """Return copies of all weights, as they are at one time, by the id of the parameter."""
+    weights = model.binder.weights
+    return dict(zip(map(id, weights.named.values()), weights.get(), strict=True))
+
+
 def save_weights(model: Any, path: str) -> None:
     """Write weights: as Keras 3 does where the path ends in .weights.h5, else as Keras 2 did."""
     model.binder  # noqa: B018
@@ -47,9 +53,9 @@ def save_weights(model: Any, path: str) -> None:
     buffer = io.BytesIO()
     with h5py().File(buffer, "w") as file:
         if path.lower().endswith(".weights.h5"):
-            _fill_tree(file, outline, [])
+            _fill_tree(file, outline, _values(model), [])
         else:
-            _fill_legacy(file, outline)
+            _fill_legacy(file, outline, _values(model))
     write_whole(path, buffer.getvalue())
 
 
@@ -86,7 +92,7 @@ def _archive(
         config["compile_config"] = compiled
     weights = io.BytesIO()
     with h5py().File(weights, "w") as file:
-        _fill_tree(file, outline, slots)
+        _fill_tree(file, outline, _values(model), slots)
     metadata = {"keras_version": VERSION, "date_saved": time.strftime("%Y-%m-%d@%H:%M:%S")}
     parts = {
         "metadata.json": json.dumps(metadata).encode(),
@@ -100,7 +106,12 @@ def _archive(
     return whole.getvalue()
 
 
-def _fill_tree(file: Any, outline: Outline, slots: Sequence[tuple[str, np.ndarray]]) -> None:
+def _fill_tree(
+    file: Any,
+    outline: Outline,
+    values: Mapping[int, np.ndarray],
+    slots: Sequence[tuple[str, np.ndarray]],
+) -> None:
     """Write weights by their places, as `.keras` files and `.weights.h5` have them."""
 
     def put(place: str, name: str | None, arrays: Sequence[np.ndarray]) -> None:
@@ -116,7 +127,7 @@ def _fill_tree(file: Any, outline: Outline, slots: Sequence[tuple[str, np.ndarra
             put(place, one.name, [])
         for below, parameters in one.weights:
             name = None if below else one.name
-            put(place + below, name, [parameter.get() for parameter in parameters])
+            put(place + below, name, [values[id(parameter)] for parameter in parameters])
     if slots:
         put("optimizer", None, [array for _, array in slots])
 
@@ -139,7 +150,7 @@ def _legacy(
             told = {**compiled, "optimizer_config": _plain(optimizer)}
             told["loss"] = full_names(told["loss"])
             file.attrs["training_config"] = json.dumps(told).encode()
-        _fill_legacy(file.create_group("model_weights"), outline)
+        _fill_legacy(file.create_group("model_weights"), outline, _values(model))
         if slots:
             group = file.create_group("optimizer_weights")
             _put_named(group, [(f"{model.optimizer.name}/{name}", one) for name, one in slots])
@@ -159,7 +170,7 @@ def _without_modules(entry: Any) -> Any:
     return {"class_name": entry["class_name"], "config": config, **kept}
 
 
-def _fill_legacy(group: Any, outline: Outline) -> None:
+def _fill_legacy(group: Any, outline: Outline, values: Mapping[int, np.ndarray]) -> None:
     """Write weights by the layers' names."""
     inside = outline.inside
     _put_words(group, "layer_names", [one.name for one in inside])
@@ -167,7 +178,7 @@ def _fill_legacy(group: Any, outline: Outline) -> None:
     group.attrs["keras_version"] = VERSION
     for one in inside:
         named = [
-            (f"{one.name}/{number}/{parameter.name}", parameter.get())
+            (f"{one.name}/{number}/{parameter.name}", values[id(parameter)])
             for number, parameter in enumerate(_frozen_last(one))
         ]
         _put_named(group.create_group(one.name), named)
