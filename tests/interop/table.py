@@ -19,13 +19,15 @@ Written by `python -m tests.interop.table > docs/interop.md` from the tables tha
     pip install 'nlstm[keras]'     # h5py, for all of this
 
 ```python
-from nlstm.models import load_model
+import nlstm
+from nlstm.layers import LSTM, Dense, Input
 
-model = load_model("lstm_model.h5")        # or .keras, of any version of Keras
-forecast = model.predict(x)                # as that version predicted
-stream = model.stream()                    # microseconds a step
-model.fit(x, y)                            # the optimizer goes on where it was
-model.save("better.keras")                 # for Keras 3
+model = nlstm.Sequential([Input((20, 3)), LSTM(8), Dense(1)])
+model.save("lstm_model.h5")                            # or a file that some Keras wrote
+
+served = nlstm.models.load_model("lstm_model.h5")      # predicts as that version did
+stream = served.stream()                               # microseconds a step
+served.save("for_keras.keras")                         # Keras 3 opens it
 ```
 
 No TensorFlow is needed. A file is known by its content, not by its name. No code is taken from one: nothing is unpickled or evaluated, links to other
