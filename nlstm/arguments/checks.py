@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 
+INTEGERS = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "int")
 FLOATS = ("float16", "bfloat16", "float32", "float64", "float", "double", "single", "half")
 
 
@@ -166,12 +167,13 @@ def checked_seed(name: str, value: Any) -> int | None:
     return None if value is None else checked_integer(name, value, 0)
 
 
-def checked_dtype(value: Any, name: str = "dtype") -> Any:
+def checked_dtype(value: Any, name: str = "dtype", integers: bool = False) -> Any:
     """Return a dtype of real numbers, by name or as an object, or a policy of them; or None."""
     shown = getattr(value, "name", value)
     if not isinstance(shown, str) and value is not None:
         shown = getattr(value, "__name__", None)
-    if value is not None and str(shown).removeprefix("mixed_") not in FLOATS:
+    known = (*FLOATS, *INTEGERS) if integers else FLOATS
+    if value is not None and str(shown).removeprefix("mixed_") not in known:
         kinds = "a name such as 'float32', or None"
         raise (TypeError if shown is None else ValueError)(
             f"{name} must be {kinds}; got {value!r}."

@@ -13,7 +13,8 @@ from nlstm import losses
 from nlstm import metrics as metric_names
 from nlstm.arguments.checks import is_number
 from nlstm.kernels.operations import Array, Operations
-from nlstm.metrics import Metric
+from nlstm.losses.apart import check_trained_axis
+from nlstm.metrics import KernelMetric, Metric
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Aim", "Goal", "aims"]
@@ -263,6 +264,7 @@ class _Score:
     def loss(self, loss: losses.Loss, share: float, activation: Any, total: Array) -> None:
         """Append the loss, and its gradient in training."""
         plan, output = self.plan, self.output
+        check_trained_axis(loss, output.sequence)
         gradient = plan.input_gradient(output)
         weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
         given = (self.y, output.value, output.features, weight, gradient, total)
@@ -273,6 +275,8 @@ class _Score:
     def metric(self, metric: Metric, heavy: bool, state: Array) -> None:
         """Append a metric; only a `heavy` one gets the sample weights, all get the mask."""
         plan, output = self.plan, self.output
+        if isinstance(metric, KernelMetric):
+            check_trained_axis(metric, output.sequence)
         weight = self._weight(heavy, False)
         given = (self.y, output.value, output.features, weight, state)
         metric.bind(plan, *given, output.sequence)
