@@ -38,8 +38,9 @@ RENAMED: dict[str, dict[str, str | None]] = {
     "Dropout": {"p": "rate"},
     "SpatialDropout1D": {"p": "rate"},
     "GaussianNoise": {"sigma": "stddev"},
+    "ReduceLROnPlateau": {"epsilon": "min_delta"},
 }
-OTHERS = {"decay"}  # what a class's `former_arguments` turns into something else
+OTHERS = {"decay", "period"}  # what a class's `former_arguments` turns into something else
 INNER = ("nlstm", "importlib")
 UNCOUNTED = ("importlib._bootstrap", "importlib._bootstrap_external")
 FORMER = frozenset(OTHERS.union(*RENAMED.values()))

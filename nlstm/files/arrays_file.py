@@ -16,6 +16,7 @@ from nlstm.files.endings import check_ending, foreign_format
 from nlstm.files.whole_file import write_whole
 
 __all__ = [
+    "ForeignFile",
     "check_arrays",
     "checked_target",
     "read_arrays",
@@ -92,7 +93,7 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     path = checked_path("filepath", path)
     foreign = foreign_format(path)  # or the usual OSError where it is missing or may not be read
     if foreign:
-        raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
+        raise ForeignFile(f"{path} is {foreign}, which nlstm does not read.")
     found: dict[str, np.ndarray] = {}
     try:
         with safe_open(path, framework="numpy") as file:

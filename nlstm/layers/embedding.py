@@ -62,7 +62,7 @@ class Embedding(Layer):
     ) -> None:
         self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
         self.output_dim = checked_size("output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_initializer = initializers.of_weights(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = bool(mask_zero)

@@ -144,9 +144,9 @@ class LSTM(Layer):
             recurrent_activation, ACTIVATIONS, "LSTM's gates"
         )
         self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.recurrent_initializer = initializers.of_weights(recurrent_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
         self.unit_forget_bias = bool(unit_forget_bias)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = regularizers.get(recurrent_regularizer)

@@ -83,11 +83,14 @@ class Metric(Configured):
         raise NotImplementedError(f"{type(self).__name__} must define result.")
 
     def reset_state(self) -> None:
-        """Start anew."""
-        if not getattr(self, "variables", ()):
+        """Start anew, with what metrics among the attributes have summed up too."""
+        inner = [one for one in vars(self).values() if isinstance(one, Metric)]
+        if not getattr(self, "variables", ()) and not inner:
             raise NotImplementedError(f"{type(self).__name__} must define reset_state.")
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape))
+        for one in inner:
+            one.reset_state()
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Take in one batch and return the result."""

@@ -146,7 +146,7 @@ def fit(
     held: Data | None = None
     if is_batches(x):
         check_batches(y, sample_weight, lengths, share)
-    training.check_compiled("fit")
+    training.check_compiled("fit", trains=True)
     if not is_batches(x):
         network = design.network_for(x)
         reader = Reader(network, training.aims)
@@ -222,7 +222,7 @@ def train_on_batch(
 
     The figures are this batch's alone.
     """
-    self.training.check_compiled("train_on_batch")
+    self.training.check_compiled("train_on_batch", trains=True)
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
     binder = self.binder_for(*data.samples)

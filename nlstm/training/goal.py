@@ -35,6 +35,10 @@ class Aim:
         The loss's weight in the sum over outputs.
     metrics, weighted_metrics : list
         Identifiers; the latter get the sample weights.
+    undecided : str or None
+        "crossentropy", until the first targets say which one.
+    classes : bool
+        Without a loss: whether targets are class indices.
     """
 
     name: str
@@ -42,19 +46,49 @@ class Aim:
     share: float = 1.0
     metrics: list[Any] = field(default_factory=list)
     weighted_metrics: list[Any] = field(default_factory=list)
+    undecided: str | None = None
+    classes: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether training makes something small."""
+        return bool(self.loss or self.undecided)
 
     @property
     def needs_target(self) -> bool:
         """Whether the output is compared with anything."""
-        return bool(self.loss or self.metrics or self.weighted_metrics)
+        return bool(self.trains or self.metrics or self.weighted_metrics)
+
+    @property
+    def reading(self) -> losses.Loss:
+        """The loss, or one that reads the targets that the metrics do."""
+        if self.loss is not None:
+            return self.loss
+        return losses.SparseCategoricalCrossentropy() if self.classes else losses.MeanSquaredError()
+
+    def settle(self, y: Any, shape: Sequence[int | None]) -> None:
+        """Choose by the first targets what compile left open, as Keras does.
+
+        `shape` is that of an output sample.
+        """
+        if self.loss is not None or y is None or not self.needs_target:
+            return
+        given, features = getattr(y, "shape", None) or np.shape(y), shape[-1]
+        self.classes = features != 1 and (len(given) <= len(shape) or given[-1] == 1)
+        if self.undecided:
+            found: Any = losses.BinaryCrossentropy
+            if features != 1:
+                found = losses.CategoricalCrossentropy
+            if self.classes:
+                found = losses.SparseCategoricalCrossentropy
+            self.loss, self.undecided = found(name=self.undecided), None
 
     def resolved(self, features: int) -> tuple[list[Metric], list[Metric]]:
         """Return the metrics, then the weighted ones, for an output of `features`."""
         return self._found(self.metrics, features), self._found(self.weighted_metrics, features)
 
     def _found(self, identifiers: list[Any], features: int) -> list[Metric]:
-        loss = self.loss or losses.MeanSquaredError()
-        return [metric_names.get(one, loss, features) for one in identifiers]
+        return [metric_names.beside(one, self.reading, features) for one in identifiers]
 
 
 def aims(
@@ -68,19 +102,23 @@ def aims(
         A name is unknown, or a list or dict does not fit the outputs.
     """
     found = [_alone(one) for one in _spread("loss", loss, names)]
-    shares = _spread("loss_weights", loss_weights, names)
+    shares = [_alone(one) for one in _spread("loss_weights", loss_weights, names)]
     for share in shares:
         if share is not None and not is_number(share):
             raise TypeError(f"loss_weights must be numbers; got {share!r}.")
     several = _spread_lists("metrics", metric, names), _spread_lists("weighted", weighted, names)
     for identifier in (one for part in several for entry in part for one in entry):
         metric_names.check(identifier)
-    made = [
-        Aim(name, None if one is None else losses.get(one), 1.0 if share is None else float(share))
-        for name, one, share in zip(names, found, shares, strict=True)
-    ]
+    made = []
+    for name, one, share in zip(names, found, shares, strict=True):
+        weight = 1.0 if share is None else float(share)
+        later = isinstance(one, str) and one.lower() in metric_names.CROSSENTROPY
+        aim = Aim(name, None if later else losses.get(one), weight)
+        aim.undecided = one if later else None
+        made.append(aim)
     for aim, plain, heavy in zip(made, *several, strict=True):
         aim.metrics, aim.weighted_metrics = plain, heavy
+        aim.classes = any(metric_names.reads_classes(one) for one in (*plain, *heavy))
     return made
 
 

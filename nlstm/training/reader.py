@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from nlstm import losses
 from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, named
 from nlstm.data.labels import class_weights
 from nlstm.data.sources import Data, Source, is_pair
@@ -16,7 +15,7 @@ __all__ = ["Reader"]
 
 
 class Reader:
-    """Reads data for a network; neither it nor the network changes.
+    """Reads data for a network; neither changes, but an aim learns from targets what is open.
 
     Parameters
     ----------
@@ -87,12 +86,14 @@ class Reader:
         names, rows = list(self.network.output_names), data.rows
         ops, several = self.network.ops, len(names) > 1
         values = self._targets(y, names)
+        for aim, value, shape in zip(self.aims, values, shapes, strict=True):
+            aim.settle(value, shape)
         if class_weight is not None:
             if several or weight is not None:
                 raise ValueError(
                     "class_weight is for models of one output and without sample_weight."
                 )
-            width = self._loss(self.aims[0]).target_features(shapes[0][-1])
+            width = self.aims[0].reading.target_features(shapes[0][-1])
             weight = class_weights(values[0], class_weight, shapes[0], width, ops)
         given = self._weights(weight, names)
         targets: list[Any] = []
@@ -106,15 +107,11 @@ class Reader:
             tag = f"[{aim.name!r}]" if several else ""
             if value is None:
                 raise ValueError(f"y{tag} is None, but {aim.name} has a loss or a metric.")
-            targets.append(as_target(value, rows, shape, self._loss(aim), ops, f"y{tag}"))
+            targets.append(as_target(value, rows, shape, aim.reading, ops, f"y{tag}"))
             steps = shape[0] if len(shape) == 2 else None
             title = f"sample_weight{tag}"
             weights.append(None if one is None else as_weight(one, rows, steps, ops.dtype, title))
         return Data(data.samples, data.x, data.lengths, tuple(targets), tuple(weights))
-
-    @staticmethod
-    def _loss(aim: Aim) -> losses.Loss:
-        return aim.loss or losses.MeanSquaredError()
 
     def _targets(self, y: Any, names: list[str]) -> list[Any]:
         """Return the targets of each output; those without a loss may be left out."""

@@ -106,10 +106,15 @@ class Training:
             for one in (*aim.metrics, *aim.weighted_metrics)
         )
 
-    def check_compiled(self, action: str) -> None:
-        """Raise a ValueError that names `action` where there is no loss."""
-        if not any(aim.loss for aim in self.aims):
+    def check_compiled(self, action: str, trains: bool = False) -> None:
+        """Raise a ValueError that names `action` where compile has not given what it needs.
+
+        Training needs a loss and an optimizer, a measurement a loss or a metric.
+        """
+        if not any(aim.trains if trains else aim.needs_target for aim in self.aims):
             raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+        if trains and self.optimizer is None:
+            raise ValueError(f"{action} needs an optimizer: call compile(optimizer, loss) first.")
 
     def goal(self, features: Sequence[int], ops: Operations) -> Goal:
         """Return new totals for outputs of so many features."""
