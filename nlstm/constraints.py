@@ -16,7 +16,7 @@ Axis = int | tuple[int, ...]
 
 
 class Constraint(Configured):
-    """The interface, which constrains nothing; any function of an array in Keras's shape will do as well."""
+    """The interface; any function of an array in Keras's shape will do as well."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
         """Return the weights in place of `w`: here, as in Keras, `w` itself."""

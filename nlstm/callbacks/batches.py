@@ -8,7 +8,7 @@ __all__ = ["EveryBatches", "Epochs", "checked_save_freq"]
 class Epochs(NamedTuple):
     """So many epochs, which Keras 2's `period` counted."""
 
-    count: int
+    number: int
 
 
 def checked_save_freq(value: Any) -> Any:

@@ -62,7 +62,7 @@ class ModelCheckpoint(Monitor, metaclass=TakesFormerNames):
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         period = checked_save_freq(save_freq)
         self.save_freq = "epoch" if isinstance(period, Epochs) else period
-        self._period = period.count if isinstance(period, Epochs) else 1
+        self._period = period.number if isinstance(period, Epochs) else 1
         self._due = EveryBatches(self.save_freq)
         self._epoch = 0
         if self.save_freq == "epoch":

@@ -258,4 +258,3 @@ class SparseCategoricalCrossentropy(_Crossentropy):
             plan.call(plan.ops.class_weights, *given)
             weight = counts
         super().bind(plan, y, p, features, weight, dp, total, activation, sequence, reduction)
-

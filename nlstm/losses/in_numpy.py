@@ -43,7 +43,9 @@ def in_numpy(loss: Written, sequence: bool | None, reduction: str) -> Callable[.
         if weight is not None:
             weights = np.broadcast_to(weight[:, :, 0].T, (rows, steps)).astype(np.float64)
         summed = float((weights * values.reshape(rows, -1)).sum())
-        share = _share(reduction, weights, 1 if weight is not None and reduction == WEIGHED else each)
+        share = _share(
+            reduction, weights, 1 if weight is not None and reduction == WEIGHED else each
+        )
         if reduction == "metric":
             total[0] += summed / (steps * each)
             total[1] += weights.sum() / steps

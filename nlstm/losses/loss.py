@@ -98,7 +98,8 @@ class Loss(Configured):
 
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Return the slopes of the values of `call` in y_pred, in y_pred's shape."""
-        if self.kernel is None or overridden(self, "call"):
+        own_call = overridden(self, "call") and not overridden(self, "gradient")
+        if self.kernel is None or own_call:
             raise NotImplementedError(
                 f"{type(self).__name__} must define gradient(y_true, y_pred), the slopes of call's "
                 "values in y_pred: nlstm does not differentiate Python code."
@@ -270,6 +271,10 @@ class Loss(Configured):
             raise ValueError(
                 f"{self.name}: call must return values of shape {p.shape[:-1]} or {p.shape}; "
                 f"got {values.shape}."
+            )
+        if weight is not None and not values.ndim and weight.shape not in ((), (1,), p.shape):
+            raise ValueError(
+                f"sample_weight of shape {weight.shape} does not fit y_pred of shape {p.shape}."
             )
         counted = None if self.in_numpy else self.counted(y[..., 0])
         return reduced(values, weight, counted, self.reduction)

@@ -109,7 +109,10 @@ class _Share(KernelMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        self.thresholds, self._cuts = thresholds, Cuts(thresholds, 0.5 if top_k is None else NO_PREDICTION)
+        self.thresholds, self._cuts = (
+            thresholds,
+            Cuts(thresholds, 0.5 if top_k is None else NO_PREDICTION),
+        )
         self.top_k = None if top_k is None else checked_integer("top_k", top_k, 1, 2**31)
         self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
         self.by_element = top_k is None and class_id is None

@@ -240,8 +240,10 @@ class KernelMetric(Metric):
         if self.is_mean:
             weight = weight / p.dtype.type(p.shape[0] * p.shape[2])
         for columns, place in parts:
-            alone = (one[..., columns].reshape(1, -1, 1) for one in (y, p, weight))
-            self._add(*(np.ascontiguousarray(one) for one in alone), place)
+            y_alone, p_alone, weight_alone = (
+                np.ascontiguousarray(one[..., columns]).reshape(1, -1, 1) for one in (y, p, weight)
+            )
+            self._add(y_alone, p_alone, weight_alone, place)
 
     def check_targets(self, y: np.ndarray, features: int) -> None:
         """Raise where class indices in y, of `as_steps`, would be of no class."""
