@@ -94,7 +94,7 @@ def cases(draw, name):
         weighing = "each"
     single = name in MEANS and kind in ("real", "positive", "signs", "binary")
     features, column = draw(st.sampled_from([4, 1])) if single else 4, draw(st.booleans())
-    if config.get("ignore_class") and weighing == "rows":
+    if config.get("ignore_class") and weighing in ("one", "rows"):
         weighing = "each"  # Keras cannot multiply its mask of steps into weights of rows
     if name in ("F1Score", "FBetaScore") and weighing == "one":
         weighing = "none"  # an error in Keras
