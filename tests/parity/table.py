@@ -21,7 +21,7 @@ os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
 import keras  # noqa: E402
 
 import nlstm  # noqa: E402
-from tests.parity.table_texts import ABSENT, ARGUMENTS, DIFFERS  # noqa: E402
+from tests.parity.table_texts import ABSENT, ARGUMENTS, DIFFERS, EVERYWHERE  # noqa: E402
 
 GROUPS = (
     ("Layers", "layers"),
@@ -245,7 +245,8 @@ def numbers():
 
 def page():
     """Return the page; raise SystemExit where texts are missing or left over."""
-    parts = [HEAD.format(version=keras.__version__).splitlines(), lstm(), training()]
+    everywhere = ["## Everywhere", "", *(f"- {text}" for text in EVERYWHERE)]
+    parts = [HEAD.format(version=keras.__version__).splitlines(), everywhere, lstm(), training()]
     parts += [group(*one) for one in GROUPS] + [around(), numbers()]
     TEXTS.check()
     return "\n\n".join("\n".join(part) for part in parts) + "\n"

@@ -90,20 +90,49 @@ ARGUMENTS = {
     "models.*.zipped": "nlstm writes one file of its own format",
 }
 
+SATURATED = (
+    "where a float32 probability is 1 and the label 0, Keras's is 1 % less: its 1 - 1e-7 is rounded"
+)
+AXIS = "training is along the last axis, the outputs' features; by themselves any axis"
+EVERYWHERE = (
+    "An argument of the wrong kind is a TypeError, a wrong value a ValueError, when it is given: "
+    "Keras has a ValueError for many of both, or finds it later.",
+    "Names of optimizers, losses and metrics are not counted up: a second `Adam()` is `adam` too.",
+    "Losses and metrics give Python's floats, and arrays where Keras gives arrays; sums of metrics "
+    "are float64 and, in training, the model's, so that one object serves several models.",
+    "`get_config` has all arguments of the constructor, `dtype` among them.",
+    "Learning rates and other numbers are float64.",
+    "`seed` is a whole number; there are no `SeedGenerator` objects.",
+    "Data with NaN or infinity are refused by `fit`, before a loss or a callback sees them.",
+    "Class labels of no class are an error; Keras leaves them out or gives NaN.",
+)
+
 DIFFERS = {
     "Model.fit": "sample weights (rows,) work with masked sequences too",
     "Model.get_weights": "in models with both branches and masks, layers may come in another order",
     "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` "
-    "are accepted for old code, without effect",
+    "are accepted for old code, without effect; names that are no outputs are an error at once, "
+    "not in `fit`; without a loss there is `evaluate`, but no `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
     "layers.Softmax": "`axis` is -1",
     **{f"layers.{name}": OTHER_DRAWS for name in ("*Dropout", "*Dropout1D", "GaussianNoise")},
     **{f"initializers.{name}": OTHER_DRAWS for name in RANDOM},
-    "losses.Loss": "a subclass defines its gradient too",
-    "losses.get": "returns an object",
+    "losses.Loss": "a subclass defines its gradient too; `reduction=None` is for losses by "
+    "themselves, in `compile` an error",
+    "losses.get": "returns an object, for a function too",
+    "losses.Binary*": f"{SATURATED}; {AXIS}",
+    **{f"losses.{name}": AXIS for name in ("Categorical*ntropy", "CosineSimilarity")},
+    "losses.SparseCategoricalCrossentropy": AXIS,
     "regularizers.Regularizer": "a subclass defines its gradient too",
     "activations.get": "returns a name",
-    "metrics.get": "needs the loss and the features as well",
+    "metrics.get": "a function becomes a metric, the mean of its values",
+    "metrics.F1Score": "takes outputs with steps, as rows, and one weight for all",
+    "metrics.FBetaScore": "takes outputs with steps, as rows, and one weight for all; `beta` and "
+    "`threshold` may be whole numbers",
+    "metrics.R2Score": "takes outputs with steps, as rows",
+    **{f"metrics.{name}": AXIS for name in ("CategoricalCrossentropy", "CosineSimilarity")},
+    "metrics.SparseCategoricalCrossentropy": AXIS,
+    "metrics.BinaryCrossentropy": SATURATED,
     "models.Model": "a model that is called becomes part of the new one, layer by layer",
     "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
     "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
@@ -112,7 +141,11 @@ DIFFERS = {
         ("metrics.RootMeanSquaredError", "metrics.AUC", "metrics.Precision", "metrics.Recall"),
         "leaves masked steps out, which Keras does not",
     ),
-    "callbacks.ModelCheckpoint": "writes nlstm's own format",
+    "callbacks.ModelCheckpoint": "writes nlstm's own format; an unknown `mode` is an error, not a "
+    "warning; `period` of Keras 2 is taken, with a warning",
+    "callbacks.EarlyStopping": "an unknown `mode` is an error, not a warning",
+    "callbacks.ReduceLROnPlateau": "an unknown `mode` is an error, not a warning; `epsilon` of "
+    "Keras 2 is taken, with a warning",
     "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
     "callbacks.BackupAndRestore": "writes nlstm's own format",
     "utils.timeseries_dataset_from_array": "windows without a target are left out; Keras fails",
