@@ -101,7 +101,8 @@ EVERYWHERE = (
     "Losses and metrics give Python's floats, and arrays where Keras gives arrays; sums of metrics "
     "are float64 and, in training, the model's, so that one object serves several models.",
     "`get_config` has all arguments of the constructor, `dtype` among them.",
-    "Learning rates and other numbers are float64.",
+    "Learning rates are float64; losses and metrics by themselves compute in float64 where "
+    "`y_pred` is, else in float32.",
     "`seed` is a whole number; there are no `SeedGenerator` objects.",
     "Data with NaN or infinity are refused by `fit`, before a loss or a callback sees them.",
     "Class labels of no class are an error; Keras leaves them out or gives NaN.",
