@@ -73,7 +73,10 @@ class Aim:
         """
         if self.loss is not None or y is None or not self.needs_target:
             return
-        given, features = getattr(y, "shape", None) or np.shape(y), shape[-1]
+        try:
+            given, features = getattr(y, "shape", None) or np.shape(y), shape[-1]
+        except ValueError:  # rows of unlike lengths, which are named where y is converted
+            return
         self.classes = features != 1 and (len(given) <= len(shape) or given[-1] == 1)
         if self.undecided:
             found: Any = losses.BinaryCrossentropy
