@@ -100,6 +100,9 @@ EVERYWHERE = (
     "Names of optimizers, losses and metrics are not counted up: a second `Adam()` is `adam` too.",
     "Losses and metrics give Python's floats, and arrays where Keras gives arrays; sums of metrics "
     "are float64 and, in training, the model's, so that one object serves several models.",
+    "Sample weights (rows,) weigh rows where outputs have steps too, and what fits neither rows "
+    "nor steps nor elements is an error; Keras broadcasts them wherever numbers agree. "
+    "`mean_with_sample_weight` divides by the weights of all steps, also where one serves a row.",
     "`get_config` has all arguments of the constructor, `dtype` among them.",
     "Learning rates are float64; losses and metrics by themselves compute in float64 where "
     "`y_pred` is, else in float32.",
@@ -113,7 +116,8 @@ DIFFERS = {
     "Model.get_weights": "in models with both branches and masks, layers may come in another order",
     "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` "
     "are accepted for old code, without effect; names that are no outputs are an error at once, "
-    "not in `fit`; without a loss there is `evaluate`, but no `fit`",
+    "not in `fit`; an output has one loss, where Keras adds up a list of them; without a loss there "
+    "is `evaluate`, but no `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
     "layers.Softmax": "`axis` is -1",
     **{f"layers.{name}": OTHER_DRAWS for name in ("*Dropout", "*Dropout1D", "GaussianNoise")},
