@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_flag
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
@@ -64,7 +65,8 @@ class LayerNormalization(Layer):
             raise ValueError(f"axis must be -1, that of the features; got {axis!r}.")
         self.axis = axes[0]
         self.epsilon = float(epsilon)
-        self.center, self.scale = bool(center), bool(scale)
+        self.center = checked_flag("center", center)
+        self.scale = checked_flag("scale", scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import checked_flag
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
 from nlstm.plan.plan import Call, Plan, Tensor
@@ -36,7 +37,7 @@ class GlobalPooling1D(Layer):
         if data_format not in (None, "channels_last"):
             raise ValueError(f'data_format must be "channels_last"; got {data_format!r}.')
         self.data_format = "channels_last"
-        self.keepdims = bool(keepdims)
+        self.keepdims = checked_flag("keepdims", keepdims)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:
