@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.layers.building import Building, rebuild, remembering, state_of
 from nlstm.layers.layer_type import LayerType
+from nlstm.layers.streamed_layer import StreamedLayer as StreamedLayer
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
@@ -36,32 +37,6 @@ KERAS_METHODS = dict.fromkeys(
     "nlstm runs a layer's output_shape, build and bind, and derives nothing by itself. Write "
     "these (docs/design.md says how), or combine layers in a Model.",
 )
-
-
-class StreamedLayer(NamedTuple):
-    """A layer as `Stream` runs it: weights that are missing are None."""
-
-    kind: str  # "lstm" or "dense"
-    features: int
-    units: int
-    kernel: Parameter
-    recurrent_kernel: Parameter | None
-    bias: Parameter | None
-    activation: str
-    gate_activation: str = "linear"
-    peephole: Parameter | None = None
-    zoneout: tuple[float, float] = (0.0, 0.0)  # of c and h
-    projection: Parameter | None = None
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """The weights."""
-        return [one for one in self if isinstance(one, Parameter)]
-
-    @property
-    def outputs(self) -> int:
-        """Features that come out."""
-        return self.units if self.projection is None else self.projection.shape[1]
 
 
 @cache

@@ -51,7 +51,7 @@ class TimeDistributed(Layer):
         elif hasattr(layer, "design"):
             self._applied, self.activation = Applied(layer), None
         else:
-            raise TypeError(f"layer must be a layer of nlstm.layers or a model; got {layer!r}.")
+            raise TypeError(f"TimeDistributed expects a layer of nlstm.layers or a model; got {layer!r}.")
         super().__init__(
             name=name,
             input_shape=input_shape,

@@ -532,7 +532,10 @@ class Model(Configured):
         """Return a new model for a config as `get_config` gives it."""
         layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
         inputs, outputs = graph_of_config(config, layers)
-        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        if isinstance(made.design, Wiring):
+            made.design.expect(config.get("input_form", list(inputs)))
+        return made
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON, which `model_from_json` reads."""

@@ -56,7 +56,7 @@ def config_of_graph(graph: Graph, input_form: Any, output_form: Any) -> dict[str
 
 
 def graph_of_config(config: Mapping[str, Any], layers: Sequence[Any]) -> tuple[Any, Any]:
-    """Return inputs and outputs as a model takes them, for a config and its layers, made anew."""
+    """Return inputs by name and outputs in their form, for a config and its layers, made anew."""
     by_name = {
         entry["config"]["name"]: (layer, entry["inbound_nodes"])
         for entry, layer in zip(config["layers"], layers, strict=True)
@@ -79,10 +79,7 @@ def graph_of_config(config: Mapping[str, Any], layers: Sequence[Any]) -> tuple[A
             None if mask is None else symbol(mask),
         )
         made[name, call] = found if isinstance(found, tuple) else (found,)
-    inputs: Any = {name: symbol(place) for name, place in config["input_layers"].items()}
-    form = config.get("input_form")
-    if form is not None and all(one.name == name for name, one in inputs.items()):
-        inputs = packed(form, [inputs[name] for name in leaves(form)])
+    inputs = {name: symbol(place) for name, place in config["input_layers"].items()}
     places = config["output_layers"]
     if "output_form" not in config:  # of earlier files
         if isinstance(places, Mapping):

@@ -19,9 +19,10 @@ from nlstm.network.design import (
     rename,
     taken,
 )
+from nlstm.network.members import Unknown, apply, input_of, inside, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
-from nlstm.plan.symbols import Shape, Symbol, node_of
+from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Stack"]
 
@@ -91,7 +92,7 @@ class Stack:
 
     def _chained(self, begin: Any, keep: bool) -> Any:
         for member in self.members:
-            begin = _apply(member, begin, keep)
+            begin = apply(member, begin, keep)
         return begin
 
     def _ends_with(self, end: Symbol | None) -> None:
@@ -106,7 +107,7 @@ class Stack:
     @property
     def layers(self) -> list[Layer]:
         """The layers, those of models inside too."""
-        return [layer for member in self.members for layer in _inside(member)]
+        return [layer for member in self.members for layer in inside(member)]
 
     def labelled(self) -> Iterator[tuple[str, Layer]]:
         """Give each layer with its name, after those of the models it lies in."""
@@ -131,7 +132,7 @@ class Stack:
         if self.dtype is None:
             self.dtype = dtype
         for member in self.members:
-            _settle(member, self.dtype)
+            settle(member, self.dtype)
 
     # Adding
 
@@ -143,20 +144,20 @@ class Stack:
         ValueError
             See `Sequential.add`; nothing was changed.
         """
-        inside = self._checked(member)
+        coming = self._checked(member)
         previous, name = member.name, self._free_name(member)
         begin = self._input_with(member)
         before = begin if self._end is None else self._end
-        connected = before is not None and bool(inside) and not isinstance(member, InputLayer)
+        connected = before is not None and bool(coming) and not isinstance(member, InputLayer)
         rename(member, name)  # errors tell it
         if connected:
             try:
-                _apply(member, before, keep=False)  # raises before anything else changes
+                apply(member, before, keep=False)  # raises before anything else changes
             except BaseException:  # an interrupt too
                 rename(member, previous)
                 raise
         settled = self.dtype
-        for one in inside:
+        for one in coming:
             self.dtype = taken(one, self.dtype)
         if not isinstance(member, Layer) and self.dtype is None:
             self.dtype = open_dtype(member)
@@ -167,18 +168,18 @@ class Stack:
         if not isinstance(member, Layer):
             self._models.append(member)
             self._inner = self._inner_graphs()
-        if self.dtype == settled:
-            _settle(member, self.dtype)
+        if self.dtype is settled:  # NumPy takes None for float64
+            settle(member, self.dtype)
         else:
             self.settle(self.dtype)
         Renamings.count += 1  # for models around this one
         self._note(name)
         if connected:
-            self._ends_with(_apply(member, before, keep=True))
+            self._ends_with(apply(member, before, keep=True))
 
     def _checked(self, member: Layer | Nested) -> list[Layer]:
         """Return the layers that come with `member`; raise if they cannot."""
-        inside = _inside(member)
+        coming = inside(member)
         if isinstance(member, Layer):
             if member.taken:
                 raise ValueError(
@@ -186,7 +187,7 @@ class Stack:
                 )
         else:
             graph = member.design.graph
-            if not inside and (self.members or self.input is not None):
+            if not coming and (self.members or self.input is not None):
                 raise ValueError(f"The model {member.name!r} has no layers.")
             if graph is not None and (len(graph.inputs), len(graph.outputs)) != (1, 1):
                 raise ValueError(
@@ -196,12 +197,12 @@ class Stack:
             dtype = open_dtype(member) or self.dtype
             if dtype != (self.dtype or dtype):
                 raise ValueError(f"{member.name} is {dtype}, but the model is {self.dtype}.")
-            twice = [one.name for one in inside if one in self.layers]
+            twice = [one.name for one in coming if one in self.layers]
             if twice:
                 raise ValueError(f"{self._name} has the layers {twice} of {member.name!r} already.")
-        for one in inside:
+        for one in coming:
             checked_layer_dtype(one, self.dtype)
-        return inside
+        return coming
 
     def _free_name(self, member: Layer | Nested) -> str:
         if self._names is None or self._names[0] != Renamings.count:
@@ -222,7 +223,7 @@ class Stack:
         if not isinstance(member, Layer):
             known = member.design.sample
             first = self.input is None and not self.members
-            return _input_of(known) if first and known is not None else self.input
+            return input_of(known) if first and known is not None else self.input
         if member.input_shape is None:
             return self.input
         if self.members or self.input is not None:
@@ -238,7 +239,7 @@ class Stack:
                 f"{member.name} is the first layer: its input_shape must name the features; got "
                 f"{member.input_shape}."
             )
-        return _input_of(member.input_shape, member.input_batch_size)
+        return input_of(member.input_shape, member.input_batch_size)
 
     def pop(self) -> Layer | Nested:
         """Take the last member away; return it."""
@@ -250,7 +251,7 @@ class Stack:
             if isinstance(member, Layer):
                 member.nodes.remove(self._end.node)
             self._ends_with(self._chained(self.input, keep=False) if self.layers else None)
-        for one in _inside(member):
+        for one in inside(member):
             one.taken = False
         Renamings.count += 1
         return member
@@ -324,7 +325,7 @@ class Stack:
 
     def _chain_for(self, sample: Shape, keep: bool) -> Graph:
         """Return the graph that the layers form for inputs of shape `sample`."""
-        begin = _input_of(sample)
+        begin = input_of(sample)
         return Graph([begin], [self._chained(begin, keep)])
 
     def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
@@ -344,39 +345,3 @@ class Stack:
             return (None, found[2]), (found[1], found[2])
         flat = (found[1] if layers[0].index_limit is None else None,)
         return flat, (found[1],)
-
-
-def _settle(member: Layer | Nested, dtype: np.dtype | None) -> None:
-    """Tell a member the model's dtype, for other models that take it."""
-    if isinstance(member, Layer):
-        member.dtype = dtype
-    else:
-        member.design.settle(dtype)
-
-
-def _inside(member: Layer | Nested) -> list[Layer]:
-    return [member] if isinstance(member, Layer) else list(member.design.layers)
-
-
-def _apply(member: Layer | Nested, before: Any, keep: bool) -> Symbol:
-    """Return what `member` makes of a symbol; only if `keep` do layers know of the call."""
-    if not isinstance(member, Layer):
-        return member.design.graph_inside(before.sample, keep).call_on([before], keep)[0]
-    node = node_of(member, [before])
-    if len(node.outputs) > 1:
-        raise ValueError(
-            f"{member.name} has {len(node.outputs)} outputs; layers of a Sequential have one. "
-            "Model(inputs, outputs) takes any."
-        )
-    if keep:
-        member.nodes.append(node)
-    return node.outputs[0]
-
-
-def _input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
-    """Return an input that no user made."""
-    return InputLayer(sample, batch_size).output
-
-
-class Unknown(ValueError, AttributeError):
-    """What is not known before the input is: `hasattr` finds it missing, as in Keras."""

@@ -49,6 +49,11 @@ class Wiring:
         self.output_names = _names(outputs, given[1])
         self._network = self._made()
 
+    def expect(self, form: Any) -> None:
+        """Take inputs in another form: lists, tuples and dicts with one leaf for each."""
+        self._input_form = packed(form, self.graph.inputs)
+        self._network = self._made()
+
     def _made(self) -> Network:
         self._renamings = Renamings.count
         dtype = self.dtype or np.dtype(np.float32)
