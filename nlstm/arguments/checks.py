@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 
+LARGEST_SIZE = 2**31 - 1
 FLOATS = ("float16", "bfloat16", "float32", "float64", "float", "double", "single", "half")
 
 
@@ -73,8 +74,11 @@ def checked_size(name: str, value: Any) -> int:
     number = _index(value)
     if number is None:
         raise WrongKind(f"{name} must be a positive integer; got {value!r}.")
-    if number < 1:
-        raise ValueError(f"{name} must be a positive integer; got {number}.")
+    if not 1 <= number <= LARGEST_SIZE:
+        raise ValueError(
+            f"{name} must be a positive integer{'' if number < 1 else ' below 2**31'}; got "
+            f"{number if abs(number) < 1e20 else 'a huge one'}."
+        )
     return number
 
 

@@ -102,8 +102,7 @@ def _with_axes(array: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     axes, rank = array.ndim, len(shape)
     if axes == rank + 2 and array.shape[-1] == 1:
         return array[..., 0]
-    fits = rank == 1 or shape[0] in (None, array.shape[-1])
-    if axes == rank and shape[-1] == 1 and fits:
+    if axes == rank and shape[-1] == 1 and (rank == 1 or shape[0] in (None, array.shape[-1])):
         return array[..., None]
     return array
 

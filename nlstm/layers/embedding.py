@@ -8,6 +8,7 @@ import numpy as np
 from nlstm import constraints, initializers, regularizers
 from nlstm.arguments.checks import check_weight, checked_flag, checked_size
 from nlstm.arguments.former import warn_former
+from nlstm.arguments.numbers import as_array
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
@@ -74,7 +75,7 @@ class Embedding(Layer):
 
     def _checked_weights(self, weights: Any) -> np.ndarray:
         listed = isinstance(weights, list) and len(weights) == 1
-        array = np.asarray(weights[0] if listed else weights)
+        array = as_array("weights", weights[0] if listed else weights)
         check_weight("weights", (self.input_dim, self.output_dim), array)
         return array
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
+from nlstm.arguments.checks import checked_flag, checked_rate, checked_size, is_number
 from nlstm.kernels.operations import Operations
 from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
@@ -178,16 +178,17 @@ class LSTM(Layer):
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
 
-    def _checked_norm(self, layer_norm: Any) -> bool:
+    def _checked_norm(self, given: Any) -> bool:
+        layer_norm = checked_flag("layer_norm", given)
         for other in ("peephole", "recurrent_dropout"):
             if layer_norm and getattr(self, other):
                 raise ValueError(f"layer_norm does not go with {other}.")
         if layer_norm and any(self.zoneout):
             raise ValueError("layer_norm does not go with zoneout.")
-        return bool(layer_norm)
+        return layer_norm
 
     def _checked_projection(self, proj_size: Any) -> int | None:
-        if proj_size is None or proj_size == 0:  # PyTorch's 0 is none
+        if proj_size is None or (is_number(proj_size) and proj_size == 0):  # PyTorch's 0 is none
             return None
         size = checked_size("proj_size", proj_size)
         if size >= self.units:

@@ -51,11 +51,13 @@ class TimeDistributed(Layer):
         elif hasattr(layer, "design"):
             self._applied, self.activation = Applied(layer), None
         else:
-            raise TypeError(f"TimeDistributed expects a layer of nlstm.layers or a model; got {layer!r}.")
+            raise TypeError(
+                f"TimeDistributed expects a layer of nlstm.layers or a model; got {layer!r}."
+            )
         super().__init__(
             name=name,
             input_shape=input_shape,
-            dtype=dtype or self._applied.dtype,
+            dtype=self._applied.dtype if dtype is None else dtype,
             trainable=layer.trainable,
         )
 

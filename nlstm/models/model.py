@@ -7,7 +7,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_flag, checked_layer_name, checked_size
+from nlstm.arguments.checks import (
+    checked_flag,
+    checked_integer,
+    checked_layer_name,
+    checked_name,
+    checked_size,
+)
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
@@ -113,17 +119,16 @@ class Model(Configured):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "functional", name is not None, dtype)
+        self._begin("functional", name, dtype)
         self.design: Design = Wiring(inputs, outputs, dtype)
 
-    def _begin(self, name: str, named_by_user: bool, dtype: Any) -> None:
+    def _begin(self, default: str, name: Any, dtype: Any) -> None:
         """Set up what every model has."""
-        checked_layer_name(name)
+        self.name, self.named_by_user = checked_layer_name(name) or default, name is not None
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
         self._binder: Binder | None = None
         self._building = RLock()  # one thread makes weights
-        self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
@@ -243,7 +248,9 @@ class Model(Configured):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
         if index is not None:
-            return self.layers[index]
+            count = len(self.layers)
+            return self.layers[checked_integer("index", index, -count, count - 1)]
+        checked_name(name)
         for layer in self.layers:
             if layer.name == name:
                 return layer

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
+from nlstm.arguments.checks import checked_numpy_dtype
 from nlstm.arguments.structures import is_nested, packed
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
@@ -105,7 +106,7 @@ class Network:
 
 def checked_dtype(dtype: Any) -> np.dtype:
     """Return the dtype of a model, or raise an error that names those that there are."""
-    found = np.dtype(dtype)
+    found = checked_numpy_dtype("dtype", dtype)
     if found.name not in DTYPES:
         raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.")
     return found

@@ -1,6 +1,6 @@
 """The weights of a network: where they lie, how they are read and written."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -97,6 +97,8 @@ class Weights:
         ValueError
             Their number or a shape is not the model's; nothing was changed.
         """
+        if isinstance(weights, str | bytes | Mapping) or not np.iterable(weights):
+            raise TypeError(f"weights must be a list of arrays; got {weights!r}.")
         arrays = [as_array("weights", weight) for weight in weights]
         for number, weight in enumerate(weights):
             if holds_masks(weight) and np.ma.is_masked(weight):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from nlstm.arguments.checks import is_number
 from nlstm.training.output import printable, say
 
 __all__ = ["Progress", "checked_verbose", "is_live"]
@@ -22,7 +23,7 @@ def checked_verbose(verbose: Any) -> int:
     """Return 0, 1 or 2 for Keras's `verbose`; "auto" is 1 where output is live, else 2."""
     if isinstance(verbose, str) and verbose == "auto":
         return 1 if is_live() else 2
-    if verbose in (0, 1, 2):
+    if (is_number(verbose) or isinstance(verbose, bool)) and verbose in (0, 1, 2):
         return int(verbose)
     raise ValueError(f"verbose must be 'auto', 0, 1 or 2; got {verbose!r}.")
 
