@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["is_nested", "leaves", "matched", "packed"]
+__all__ = ["is_nested", "leaves", "matched", "packed", "spread"]
 
 
 def leaves(structure: Any) -> list[Any]:
@@ -24,6 +24,8 @@ def packed(structure: Any, values: Iterable[Any]) -> Any:
             return {key: put(inner) for key, inner in one.items()}
         if isinstance(one, list | tuple):
             made = [put(inner) for inner in one]
+            if hasattr(one, "_fields"):  # a named tuple
+                return type(one)(*made)
             return tuple(made) if isinstance(one, tuple) else made
         return next(given)
 
@@ -64,6 +66,35 @@ def matched(what: str, structure: Any, value: Any) -> list[Any]:
             yield from parts(*pair)
 
     return list(parts(structure, value))
+
+
+def spread(structure: Any, value: Any) -> Any:
+    """Return an entry for each leaf of `structure`; what is no list or dict serves all below it.
+
+    A list with as many entries as there are leaves, or of another form, stays as it is.
+    """
+    found: list[Any] = []
+
+    def walk(one: Any, given: Any) -> bool:
+        if isinstance(one, Mapping):
+            pairs = list(one.items())
+            if isinstance(given, Mapping):
+                return given.keys() <= one.keys() and all(
+                    walk(inner, given.get(key)) for key, inner in pairs
+                )
+            if not isinstance(given, list | tuple):
+                return all(walk(inner, given) for _, inner in pairs)
+            one = [inner for _, inner in pairs]
+        if isinstance(one, list | tuple):
+            if isinstance(given, Mapping):
+                return False
+            if not isinstance(given, list | tuple):
+                given = [given] * len(one)
+            return len(given) == len(one) and all(map(walk, one, given))
+        found.append(given)
+        return True
+
+    return found if walk(structure, value) else value
 
 
 def _unlike(what: str, structure: Any) -> ValueError:

@@ -79,11 +79,11 @@ class Bidirectional(Layer):
         self._check_layers()
         self._initial = None if weights is None else self._checked_weights(weights)
         self.stateful = getattr(layer, "stateful", False)
-        self.return_sequences = bool(self.forward_layer.return_sequences)
+        self.return_sequences = sequences = bool(self.forward_layer.return_sequences)
         self.return_state = getattr(layer, "return_state", False)
         for one in (self.forward_layer, self.backward_layer):
-            if hasattr(one, "zero_output_for_mask"):
-                one.zero_output_for_mask = self.return_sequences
+            if getattr(one, "zero_output_for_mask", sequences) != sequences:
+                one.zero_output_for_mask = sequences
         super().__init__(
             name=name,
             input_shape=input_shape,

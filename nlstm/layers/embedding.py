@@ -87,6 +87,13 @@ class Embedding(Layer):
         given = self._initial
         return [Parameter("embeddings", given.shape, lambda: given, np.asarray, np.asarray)]
 
+    @property
+    def embeddings(self) -> Parameter:
+        """The table."""
+        if not self.weights:
+            raise AttributeError(f"{self.name} has no embeddings before it is built.")
+        return self.weights[0]
+
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights."""
         return [parameter.get() for parameter in self.weights]
@@ -121,7 +128,7 @@ class Embedding(Layer):
                 return self._initial
             return self.embeddings_initializer(table, generator=self.seeds.generator(0))
 
-        self.embeddings = Parameter(
+        embeddings = Parameter(
             "embeddings",
             table,
             initial,
@@ -129,7 +136,7 @@ class Embedding(Layer):
             self.embeddings_regularizer,
             self.embeddings_constraint,
         )
-        self.parameters = [self.embeddings]
+        self.parameters = [embeddings]
         super().build(ops, shape, dtype)
 
     def _check_indices(self, x: np.ndarray, steps: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from nlstm.arguments.checks import (
+    WrongKind,
     check_weight,
     checked_batch_shape,
     checked_flag,
@@ -81,6 +82,8 @@ class Layer(Configured, metaclass=LayerType):
         Whether a call may have the mask behind the input, without its name.
     makes_sequence : bool
         Whether the output may have steps where the input has none.
+    is_operator : bool
+        Whether it comes from an operator on symbols: models do not list it, as in Keras.
     input_batch_size : int or None
         Rows of every batch, for the first layer of a model: see `Input`.
     taken : bool
@@ -101,6 +104,7 @@ class Layer(Configured, metaclass=LayerType):
     needs_sequence = False
     index_limit: int | None = None
     makes_sequence = False
+    is_operator = False
     mask_second = False
     input_batch_size: int | None = None
 
@@ -137,6 +141,8 @@ class Layer(Configured, metaclass=LayerType):
         )
         self.dtype = None if dtype is None else checked_numpy_dtype("dtype", dtype)
         self.seeds = SeedStream(None if seed is None else checked_integer("seed", seed))
+        if not isinstance(trainable, bool | np.bool_):
+            raise WrongKind(f"trainable must be True or False; got {trainable!r}.")
         self.trainable = trainable
         self.taken = False
         self.nodes: list[Node] = []

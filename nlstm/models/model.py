@@ -17,7 +17,7 @@ from nlstm.arguments.checks import (
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
-from nlstm.arguments.structures import packed
+from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
 from nlstm.files.model_file import save_model
@@ -241,9 +241,13 @@ class Model(Configured):
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, built if the input's shape is known; those of `Input` too."""
+        """The layers, built if the input's shape is known; those of `Input` too.
+
+        Operators on symbols, such as ``a + b``, are not among them, as in Keras.
+        """
         self._build_if_known()
-        return list(self.design.network("layers").graph.layers)
+        found = self.design.network("layers").graph.layers
+        return [one for one in found if not one.is_operator]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
@@ -339,7 +343,9 @@ class Model(Configured):
         ValueError, TypeError
             A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
         """
-        aims = loss, loss_weights, metrics, weighted_metrics
+        aims: Any = loss, loss_weights, metrics, weighted_metrics
+        if self.design.graph is not None and (network := self.design.network("compile")).nested[1]:
+            aims = tuple(spread(network.form, one) for one in aims)
         self.training = self.training.compiled(
             self.output_names, self.design.layers, optimizer, *aims
         )

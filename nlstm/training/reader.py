@@ -160,10 +160,12 @@ def _compare_keys(names: Sequence[str], keyed: bool, x: Any) -> None:
     `as_input` raises where one is missing.
     """
     if not isinstance(x, Mapping):
-        text = f"x came without names; the model's inputs are a dict of {', '.join(names)}."
+        text = f"x came without names, for a dict of {', '.join(names)}."
     else:
         left = [key for key in x if key not in names]
         if not left or len(left) == len(x):
             return
         text = f"x has entries that no input takes: {', '.join(map(repr, left))}."
-    warnings.warn(text, UserWarning, stacklevel=5)
+    # Keras's own words, by which some leave it out
+    words = "The structure of `inputs` doesn't match the expected structure"
+    warnings.warn(f"{words}: {text}", UserWarning, stacklevel=5)

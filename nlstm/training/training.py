@@ -90,6 +90,11 @@ class Training:
         return self._arguments is not None
 
     @property
+    def given(self) -> Mapping[str, Any]:
+        """What `compile` was given, with the optimizer that it chose; empty before it."""
+        return self._arguments or {}
+
+    @property
     def loss(self) -> losses.Loss | list[losses.Loss | None] | None:
         """The loss, or a list of those of all outputs."""
         found = [aim.loss for aim in self.aims]

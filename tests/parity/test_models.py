@@ -125,7 +125,8 @@ def test_operators(parity, name):
     compare(parity, "operators", lambda L, x, z: OPERATORS[name](x, z), arrays, seed=1)
 
 
-@pytest.mark.parametrize("name", [name for name in KEYS if name not in ("batch", "backwards")]  # PyTorch has none)
+# PyTorch takes nothing backwards.
+@pytest.mark.parametrize("name", [name for name in KEYS if name not in ("batch", "backwards")])
 def test_parts(parity, name):
     def network(L, x):
         return L.Dense(3)(x)[KEYS[name]]
