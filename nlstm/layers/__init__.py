@@ -96,5 +96,6 @@ def __getattr__(name: str) -> Any:
         from nlstm.layers.former import merge
 
         warn_former("merge is now add, multiply, average, maximum or concatenate, by its mode.")
+        globals()[name] = merge  # an import asks twice
         return merge
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
