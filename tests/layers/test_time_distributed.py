@@ -1,4 +1,4 @@
-"""A model applied to each step: names, files, copies, sharing. Numbers are compared with Keras's."""
+"""A model applied to each step: names, files, copies, sharing. Numbers: beside Keras's."""
 
 import copy
 import pickle
