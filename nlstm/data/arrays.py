@@ -72,10 +72,10 @@ def as_input(
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
-    if len(found) != len(shape) + 1 and not given:
-        array = _with_axes(array, shape)
-        found = array.shape
-    check_rank(found, len(shape), layer, shape)
+    if len(found) != len(shape) + 1:
+        array = array if given else _with_axes(array, shape)
+        found = found if given else array.shape
+        check_rank(found, len(shape), layer, shape)
     if shape[-1] is not None and found[-1] != shape[-1]:
         raise ValueError(
             f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."

@@ -37,7 +37,7 @@ class Reader:
         network, found = self.network, list[Source]()
         names, samples = list(network.input_names), network.samples
         several = len(samples) > 1
-        if network.keyed or isinstance(x, Mapping):
+        if network.keyed or type(x) is dict:
             _compare_keys(names, network.keyed, x)
         if network.nested[0] and not isinstance(x, Mapping):
             x = matched("x", network.input_form, x)

@@ -73,8 +73,8 @@ ARGUMENTS = {
         f"layers.{name}.data_format": "`channels_last` alone; `channels_first` is an error"
         for name in ("Flatten", *POOLS)
     },
-    "layers.TimeDistributed.layer": "a layer for (batch, features), or a model of one input and one "
-    "output; a `Reshape` in the model gives each step axes of its own",
+    "layers.TimeDistributed.layer": "a layer for (batch, features), or a model of one input and "
+    "one output; a `Reshape` in the model gives each step axes of its own",
     "Model.save.filepath": "endings of other libraries' formats are an error that says so",
     "layers.Dropout.noise_shape": "`SpatialDropout1D` is the form that sequences use",
     "layers.Layer.autocast": "a model computes in one dtype",
@@ -111,8 +111,8 @@ DIFFERS = {
     "there are not are an error here, in Keras in `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
     "layers.Softmax": "a mask has the input's shape, and is not broadcast",
-    "layers.Layer": "subclasses write `output_shape`, `build` and `bind`; `call` is an error; what a "
-    "constructor took cannot change once the layer is in use",
+    "layers.Layer": "subclasses write `output_shape`, `build` and `bind`; `call` is an error; what "
+    "a constructor took cannot change once the layer is in use",
     "layers.Input": SAMPLES,
     "layers.InputLayer": SAMPLES,
     "Input": SAMPLES,
@@ -128,7 +128,8 @@ DIFFERS = {
     "`train_step` and the like are an error that says what to do instead",
     "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
     "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
-    "Model.predict": "of generators x counts alone, which need not be a tuple; without `batch_size` nlstm chooses one that suits the caches",
+    "Model.predict": "of generators x counts alone, which need not be a tuple; without "
+    "`batch_size` nlstm chooses one that suits the caches",
     **dict.fromkeys(
         ("metrics.RootMeanSquaredError", "metrics.AUC", "metrics.Precision", "metrics.Recall"),
         "leaves masked steps out, which Keras does not",
@@ -140,10 +141,11 @@ DIFFERS = {
 }
 
 EVERYWHERE = (
-    "An argument of the wrong kind is an error that names it, where it is given: a `TypeError`, and "
-    "in layers and models a `ValueError` too, which Keras mostly raises.",
-    "What operators make of symbols (`a + b`, `x * 2`, `x[:, -1]`) has no mask, as in Keras; they "
-    "take numbers and other symbols, no arrays; steps and features are taken by numbers and slices.",
+    "An argument of the wrong kind is an error that names it, where it is given: a `TypeError`, "
+    "and in layers and models a `ValueError` too, which Keras mostly raises.",
+    "What operators make of symbols (`a + b`, `x * 2`, `x[:, -1]`) has no mask, as in Keras; "
+    "they take numbers and other symbols, no arrays; steps and features are taken by numbers and "
+    "slices.",
     "Names of layers and models are unique in their model, and are not counted up in the process.",
 )
 MODULES = {
