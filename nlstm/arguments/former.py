@@ -35,6 +35,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "W_constraint": "embeddings_constraint",
         "input_length": None,
     },
+    "Model": {"input": "inputs", "output": "outputs"},
     "Dropout": {"p": "rate"},
     "SpatialDropout1D": {"p": "rate"},
     "GaussianNoise": {"sigma": "stddev"},

@@ -11,7 +11,7 @@ import numpy as np
 
 from nlstm import losses
 from nlstm import metrics as metric_names
-from nlstm.arguments.checks import is_number
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses.apart import check_trained_axis
 from nlstm.metrics import KernelMetric, Metric
@@ -107,9 +107,12 @@ def aims(
     found = [_alone(one) for one in _spread("loss", loss, names)]
     shares = [_alone(one) for one in _spread("loss_weights", loss_weights, names)]
     for share in shares:
-        if share is not None and not is_number(share):
-            raise TypeError(f"loss_weights must be numbers; got {share!r}.")
-    several = _spread_lists("metrics", metric, names), _spread_lists("weighted", weighted, names)
+        if share is not None:
+            checked_number("loss_weights", share)
+    several = (
+        _spread_lists("metrics", metric, names),
+        _spread_lists("weighted_metrics", weighted, names),
+    )
     for identifier in (one for part in several for entry in part for one in entry):
         metric_names.check(identifier)
     made = []

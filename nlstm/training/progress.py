@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from nlstm.training.output import printable, say
 
 __all__ = ["Progress", "checked_verbose", "is_live"]
 
+WHOLE = (int, np.integer)  # True and False too
 FIRST_SECONDS = 0.2  # a part that is over by then is drawn once, at its end
 SECONDS_PER_UPDATE = 0.25
 
@@ -22,7 +25,7 @@ def checked_verbose(verbose: Any) -> int:
     """Return 0, 1 or 2 for Keras's `verbose`; "auto" is 1 where output is live, else 2."""
     if isinstance(verbose, str) and verbose == "auto":
         return 1 if is_live() else 2
-    if verbose in (0, 1, 2):
+    if isinstance(verbose, WHOLE) and verbose in (0, 1, 2):
         return int(verbose)
     raise ValueError(f"verbose must be 'auto', 0, 1 or 2; got {verbose!r}.")
 

@@ -73,7 +73,8 @@ class Training:
         made = type(self)(self.seeds, self.epochs_shuffled)
         made.aims = aims(names, loss, loss_weights, metrics, weighted_metrics)
         made.optimizer = optimizers.get(optimizer)
-        made.frozen = tuple(layer for layer in layers if not layer.trainable)
+        every = [one for layer in layers for one in (layer, *layer.inside)]
+        made.frozen = tuple(one for one in every if not one.trainable)
         made._arguments = {
             "optimizer": made.optimizer,
             "loss": loss,
@@ -82,6 +83,16 @@ class Training:
             "weighted_metrics": weighted_metrics,
         }
         return made
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether this comes from `compile`."""
+        return self._arguments is not None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What `compile` was given, with the optimizer that it chose; empty before it."""
+        return self._arguments or {}
 
     @property
     def loss(self) -> losses.Loss | list[losses.Loss | None] | None:
