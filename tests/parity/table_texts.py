@@ -116,8 +116,8 @@ DIFFERS = {
     "Model.get_weights": "in models with both branches and masks, layers may come in another order",
     "Model.compile": "`run_eagerly`, `steps_per_execution`, `jit_compile` and `auto_scale_loss` "
     "are accepted for old code, without effect; names that are no outputs are an error at once, "
-    "not in `fit`; an output has one loss, where Keras adds up a list of them; without a loss there "
-    "is `evaluate`, but no `fit`",
+    "not in `fit`; an output has one loss, where Keras adds up a list of them; without a loss "
+    "there is `evaluate`, but no `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
     "layers.Softmax": "`axis` is -1",
     **{f"layers.{name}": OTHER_DRAWS for name in ("*Dropout", "*Dropout1D", "GaussianNoise")},
