@@ -128,7 +128,8 @@ DIFFERS = {
     "metrics.get": "needs the loss and the features as well",
     "models.Model": "a model that is called becomes part of the new one, layer by layer, as it is "
     "then; a list for a dict of inputs is taken in the order of their keys, with a warning; a loss "
-    "compares one output; `metrics` has the metrics alone, without a mean of the loss; a subclass's `call`, "
+    "compares one output; `metrics` has the metrics alone, without a mean of the loss; a "
+    "subclass's `call`, "
     "`train_step` and the like are an error that says what to do instead",
     "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
     "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
