@@ -8,7 +8,7 @@ from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Nested
 from nlstm.plan.symbols import Shape, Symbol, node_of
 
-__all__ = ["Unknown", "apply", "input_of", "inside", "settle"]
+__all__ = ["InputNotKnown", "apply", "input_of", "inside", "settle"]
 
 
 def settle(member: Layer | Nested, dtype: np.dtype | None) -> None:
@@ -44,5 +44,5 @@ def input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
     return InputLayer(sample, batch_size).output
 
 
-class Unknown(ValueError, AttributeError):
+class InputNotKnown(ValueError, AttributeError):
     """What is not known before the input is: `hasattr` finds it missing, as in Keras."""

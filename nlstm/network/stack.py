@@ -19,7 +19,7 @@ from nlstm.network.design import (
     rename,
     taken,
 )
-from nlstm.network.members import Unknown, apply, input_of, inside, settle
+from nlstm.network.members import InputNotKnown, apply, input_of, inside, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Shape, Symbol
@@ -262,7 +262,7 @@ class Stack:
         """Return the network; raise a ValueError that names `action` where it is not known."""
         graph = self.graph
         if graph is None:
-            raise Unknown(
+            raise InputNotKnown(
                 f"{action} needs weights and this model has none yet: give it an Input, or fit it."
             )
         return self._made(graph)

@@ -115,6 +115,9 @@ DIFFERS = {
     "there are not are an error here, in Keras in `fit`; an output has one loss, where Keras adds "
     "up a list of them; without a loss there is `evaluate`, but no `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
+    "layers.Bidirectional": "`backward_layer` is its own: one with weights elsewhere is an error",
+    "layers.TimeDistributed": "a layer in it is its own, a model may be elsewhere too; a mask has "
+    "the steps alone",
     "layers.Softmax": "a mask has the input's shape, and is not broadcast",
     "layers.Layer": "subclasses write `output_shape`, `build` and `bind`; `call` is an error; what "
     "a constructor took cannot change once the layer is in use",
@@ -140,7 +143,9 @@ DIFFERS = {
     "metrics.SparseCategoricalCrossentropy": AXIS,
     "metrics.BinaryCrossentropy": SATURATED,
     "models.Model": "a model that is called becomes part of the new one, layer by layer, as it is "
-    "then; `metrics` has the metrics alone, without a mean of the loss; a subclass's `call`, "
+    "then; a list for a dict of inputs is taken in the order of their keys, with a warning; a loss "
+    "compares one output; `metrics` has the metrics alone, without a mean of the loss; a "
+    "subclass's `call`, "
     "`train_step` and the like are an error that says what to do instead",
     "layers.Masking": "behind it, steps before the first that counts give an LSTM's initial state, "
     "as with Keras on JAX; on PyTorch and TensorFlow Keras gives zeros",
