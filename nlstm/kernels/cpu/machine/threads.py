@@ -110,7 +110,8 @@ def cgroup_share(folder: Path, process: Path = Path("/proc/self/cgroup")) -> flo
     its group's files lie at the top.
     """
     try:
-        lines = process.read_text().splitlines()
+        # Names of groups are bytes, whatever the code page.
+        lines = process.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         lines = []
     groups = dict(line.split(":", 2)[1:] for line in lines)  # the name is empty in version 2
@@ -129,10 +130,10 @@ def share(folder: Path) -> float:
     """Return the share of processors that one control group grants."""
     try:
         if (folder / "cpu.max").exists():  # version 2: "quota period", "max" for no limit
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
         else:
-            quota = (folder / "cpu.cfs_quota_us").read_text()
-            period = (folder / "cpu.cfs_period_us").read_text()
+            quota = (folder / "cpu.cfs_quota_us").read_text("ascii")
+            period = (folder / "cpu.cfs_period_us").read_text("ascii")
     except OSError:
         return math.inf
     if quota == "max" or int(quota) <= 0:
