@@ -164,7 +164,9 @@ def write(folder, name, data):
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        warn(folder, f"cannot be written ({error.strerror})")
+        read_now = sys.platform == "win32" and isinstance(error, PermissionError)
+        if not (read_now and (folder / name).is_file()):  # another process was quicker
+            warn(folder, f"cannot be written ({error.strerror})")
 
 
 def digest_of(name, data):

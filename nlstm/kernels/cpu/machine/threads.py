@@ -97,7 +97,7 @@ if hasattr(os, "register_at_fork"):
 @functools.cache
 def default_limit() -> int:
     """Return the processors a container grants, rounded up; a number chosen by hand wins."""
-    if "NUMBA_NUM_THREADS" in os.environ:
+    if os.environ.get("NUMBA_NUM_THREADS", "").strip().isdecimal():  # Numba leaves out others
         return numba.config.NUMBA_NUM_THREADS
     share = max(1.0, min(float(numba.config.NUMBA_NUM_THREADS), cgroup_share(CGROUP)))
     return math.ceil(share)
