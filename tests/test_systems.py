@@ -33,9 +33,8 @@ for name in sys.argv[2:]:
     elif hasattr(sys.modules[owner], name):
         delattr(sys.modules[owner], name)
 sys.platform = sys.argv[1]
-# A file whose code page is left to the system; processors.py reads digits.
+# A file whose code page is left to the system.
 warnings.filterwarnings("error", category=EncodingWarning, module="nlstm")
-warnings.filterwarnings("ignore", category=EncodingWarning, module="nlstm.*processors")
 
 import copy, pickle
 import nlstm
