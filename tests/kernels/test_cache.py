@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -236,6 +237,7 @@ def test_an_edited_file_outside_the_kernels_is_seen(tmp_path, kept, monkeypatch)
     folder = tmp_path / "kept"
     kept.places((folder,), folder)
     hits = []
+    monkeypatch.setitem(sys.modules, "user", ModuleType("user"))  # the kernel's, as it is read
     for number in (2, 2, 3):
         file = tmp_path / "user.py"
         file.write_text(f"def f(x):\n    return x[0] * {number}.0\n")
