@@ -15,8 +15,12 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-DATA = {"nlstm/py.typed", "nlstm/datasets/japanese_vowels.npz", "nlstm/datasets/seattle_weather.csv",
-        "nlstm/datasets/README.md"}  # fmt: skip
+DATA = {
+    "nlstm/py.typed",
+    "nlstm/datasets/README.md",
+    "nlstm/datasets/japanese_vowels.npz",
+    "nlstm/datasets/seattle_weather.csv",
+}
 FOLDERS = {"nlstm", "tests", "benchmarks", "docs", "examples"}
 FILES = {"CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "PKG-INFO",
          "pyproject.toml", ".gitignore"}  # fmt: skip
@@ -45,7 +49,8 @@ def main(folder: Path) -> None:
 
 def sources(folder: str = "nlstm") -> set[str]:
     """Return the Python files of the working tree."""
-    return {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    found = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
+    return {name for name in found if "/." not in name}
 
 
 def check_wheel(names: set[str]) -> None:
@@ -85,7 +90,8 @@ def run(wheel: Path, home: Path) -> None:
             text=True,
             check=True,
         )
-        print(*done.stdout.splitlines()[-1:], sep="\n", end="\n" if done.stdout else "")
+        for line in done.stdout.splitlines()[-1:]:
+            print(line, flush=True)
 
     pip = "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
     call(*pip, wheel, PYTHONWARNINGS="default")

@@ -16,7 +16,6 @@ from nlstm.callbacks import (
 )
 from nlstm.layers import LSTM, Dense, Dropout
 
-
 AHEAD = 1  # batches it may be further when it is killed
 
 
