@@ -94,7 +94,7 @@ def run(wheel: Path, home: Path) -> None:
             print(line, flush=True)
 
     pip = "-m", "pip", "install", "--quiet", "--disable-pip-version-check"
-    call(*pip, wheel, PYTHONWARNINGS="default")
+    call(*pip, wheel, PYTHONWARNINGS="ignore")
     call("-c", IMPORT)
     call("-c", IMPORT)  # the first wrote the byte code
     (home / "seed.py").write_bytes((ROOT / "examples" / "seed.py").read_bytes())
