@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py
 
-.PHONY: demo test test-floors test-arm test-opaque test-cudasim parity package lint bench compare clean
+.PHONY: demo test test-floors test-arm test-opaque test-cudasim drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -30,6 +30,11 @@ test-opaque: $(VENV)/installed-test,plot
 # The CUDA kernels in Numba's simulator, which needs no GPU.
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+
+# Kills, damaged files, full disks, interrupts, threads, forks and growth, done whole: minutes, and a
+# table of counts. They are among the tests in a small form.
+drills: $(VENV)/installed-test
+	NLSTM_DRILLS=whole $(BIN)/python -m pytest tests/drills $(ARGS)
 
 # With the oldest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(PYTHON_FLOORS)/installed
@@ -56,6 +61,11 @@ package: $(VENV)/installed-package
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python tests/package.py dist
 
+# The pages of docs/ and the API: docs/_build/html/index.html. A warning, or a name that leads nowhere, is an error.
+docs: $(VENV)/installed-docs
+	rm -rf docs/api/generated
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet --jobs auto docs docs/_build/html $(ARGS)
+
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
@@ -79,5 +89,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) $(PYTHON_FLOORS) .arm build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
+	rm -rf $(VENV) $(PYTHON_FLOORS) .arm build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
