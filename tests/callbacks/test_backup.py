@@ -27,10 +27,16 @@ def run(folder, save_freq, lines=None):
         str(Path(__file__).with_name("backup_script.py")),
         str(folder),
         save_freq,
+        str(lines or sys.maxsize),
     ]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=folder,
     ) as process:
         said = []
         for line in process.stdout:
