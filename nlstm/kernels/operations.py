@@ -15,7 +15,7 @@ import numpy as np
 __all__ = ["DEVICES", "Array", "Call", "Cell", "Layout", "Operations", "default_device", "load"]
 
 # By name, the module that has the kernels and `Words`, the class that makes their `Operations`.
-DEVICES = {"cpu": "nlstm.kernels.cpu"}
+DEVICES = {"cpu": "nlstm.kernels.cpu", "cuda": "nlstm.kernels.cuda"}
 DEFAULT = ["cpu"]  # the one place that names it
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
