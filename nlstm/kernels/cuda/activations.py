@@ -131,7 +131,7 @@ def hard_silu(real):
 
 
 def gelu(real):
-    half, one, root = real(0.5), real(1), real(math.sqrt(0.5))
+    half, root = real(0.5), real(math.sqrt(0.5))
     density = real(1.0 / math.sqrt(2.0 * math.pi))
     return (
         lambda z: half * z * math.erfc(-z * root),

@@ -78,7 +78,7 @@ def registers_of(threads: int) -> int:
 
 
 class Kernel:
-    """A kernel with its block's size and dynamic shared memory; compiled for each kind of arguments.
+    """A kernel, its block's size and shared memory; compiled for each kind of arguments.
 
     Parameters
     ----------
