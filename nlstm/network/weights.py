@@ -8,7 +8,7 @@ import numpy as np
 
 from nlstm.arguments.checks import check_weight
 from nlstm.arguments.numbers import as_array, holds_masks
-from nlstm.kernels.operations import Operations
+from nlstm.kernels.operations import Operations, named
 from nlstm.layers import Layer
 from nlstm.network.network import Network
 from nlstm.plan.gate import Gate
@@ -172,7 +172,8 @@ def _build_layer(node: Node, network: Network) -> None:
     shapes = [symbol.sample for symbol in node.inputs]
     if not layer.built:
         _check_unchanged(node)
-        layer.build(network.ops, *shapes, dtype)
+        with named(layer.name, network.ops):
+            layer.build(network.ops, *shapes, dtype)
         return
     for parameter in layer.parameters:
         if parameter.home is not None and parameter.home.value.dtype != dtype:

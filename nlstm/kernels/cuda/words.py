@@ -6,7 +6,6 @@ import numpy as np
 
 from nlstm.kernels import operations
 from nlstm.kernels.cuda import arrays, basics, layouts
-from nlstm.kernels.cuda.absent import Absent
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.launch import SIMULATED, Graph
 from nlstm.kernels.shared import bundles
@@ -56,7 +55,16 @@ class Words:
 
     Weights, Work, Gradients = bundles.Weights, bundles.Work, bundles.Gradients
     Gains, NormalisedWork = bundles.Gains, bundles.NormalisedWork
-    Masks, Zoneout = bundles.Masks, bundles.Zoneout
+
+    @staticmethod
+    def Masks(mask=None, x_mask=None, xm=None, h_mask=None, hm=None):
+        if h_mask is not None:
+            raise operations.Absent("recurrent_dropout")
+        return bundles.Masks(mask, x_mask, xm)
+
+    @staticmethod
+    def Zoneout(*_):
+        raise operations.Absent("zoneout")
 
     def __init__(self, device, dtype):
         self.device = device
@@ -67,7 +75,7 @@ class Words:
             raise AttributeError(kernel)
         found = getattr(sys.modules[__package__], kernel, None)
         if found is None:
-            raise Absent(kernel)
+            raise operations.Absent(kernel)
         if callable(found) and not kernel.startswith(("pack_", "unpack_")):
             found = Queued(found)
         self.__dict__[kernel] = found
@@ -155,7 +163,10 @@ class Words:
 
     gate_matrix = staticmethod(layouts.gate_matrix)
     gate_vector = staticmethod(layouts.gate_vector)
-    peephole_vector = staticmethod(layouts.peephole_vector)
+
+    def peephole_vector(self, units):
+        raise operations.Absent("peephole")
+
     unit_matrix = staticmethod(layouts.unit_matrix)
     unit_vector = staticmethod(layouts.unit_vector)
     row_matrix = staticmethod(layouts.row_matrix)
