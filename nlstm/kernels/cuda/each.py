@@ -26,8 +26,7 @@ class Each:
     def __call__(self, count: int, *arguments) -> None:
         """Queue function(place, *arguments) for the places 0..count."""
         if count:
-            given = tuple(getattr(one, "raw", one) for one in arguments)
-            self._kernel(-(-count // THREADS), count, given)
+            self._kernel(-(-count // THREADS), count, arguments)
 
 
 def each(function) -> Each:

@@ -96,7 +96,7 @@ class Kernel:
 
     def __call__(self, grid, *arguments) -> None:
         """Queue one launch of `grid` blocks; the first call compiles."""
-        arguments = tuple(getattr(argument, "raw", argument) for argument in arguments)
+        arguments = raw(arguments)
         kind = kind_of(arguments)
         if kind not in self._ready:
             self._ready[kind] = self._compile(arguments)
@@ -111,6 +111,13 @@ class Kernel:
         if self.shared_bytes > STATIC_SHARED_BYTES - 1024:
             allow_shared_bytes(self.compiled, self.shared_bytes)
         return ready
+
+
+def raw(argument):
+    """Return arrays as the compiler's package has them."""
+    if isinstance(argument, tuple):
+        return tuple(map(raw, argument))
+    return getattr(argument, "raw", argument)
 
 
 def kind_of(argument):
