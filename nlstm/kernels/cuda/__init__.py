@@ -18,6 +18,8 @@ from nlstm.kernels.cuda.gradients import clip_norm as clip_norm
 from nlstm.kernels.cuda.gradients import clip_value as clip_value
 from nlstm.kernels.cuda.gradients import decay_weights as decay_weights
 from nlstm.kernels.cuda.gradients import penalty as penalty
+from nlstm.kernels.cuda.layer_norm import layer_norm_backward as layer_norm_backward
+from nlstm.kernels.cuda.layer_norm import layer_norm_forward as layer_norm_forward
 from nlstm.kernels.cuda.layouts import lanes as lanes
 from nlstm.kernels.cuda.losses import class_weights as class_weights
 from nlstm.kernels.cuda.losses import count_penalty as count_penalty
@@ -28,6 +30,10 @@ from nlstm.kernels.cuda.lstm import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cuda.lstm import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cuda.pointwise import activation as activation
 from nlstm.kernels.cuda.pointwise import row_activation as row_activation
+from nlstm.kernels.cuda.projection import project_recurrence as project_recurrence
+from nlstm.kernels.cuda.projection import project_recurrence_backward as project_recurrence_backward
+from nlstm.kernels.cuda.ramp import ramp_backward as ramp_backward
+from nlstm.kernels.cuda.ramp import ramp_forward as ramp_forward
 from nlstm.kernels.cuda.random import advance as advance
 from nlstm.kernels.cuda.random import dropout_apply as dropout_apply
 from nlstm.kernels.cuda.random import dropout_mask as dropout_mask
@@ -43,6 +49,8 @@ from nlstm.kernels.cuda.rearrange import repeat_steps as repeat_steps
 from nlstm.kernels.cuda.rearrange import reshape_rows as reshape_rows
 from nlstm.kernels.cuda.rearrange import sum_broadcast as sum_broadcast
 from nlstm.kernels.cuda.rearrange import sum_steps as sum_steps
+from nlstm.kernels.cuda.rnn import rnn as rnn
+from nlstm.kernels.cuda.rnn import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cuda.rules import adadelta_update as adadelta_update
 from nlstm.kernels.cuda.rules import adagrad_update as adagrad_update
 from nlstm.kernels.cuda.rules import adam_update as adam_update
@@ -60,4 +68,8 @@ from nlstm.kernels.cuda.sequences import value_mask as value_mask
 from nlstm.kernels.cuda.sequences import weights_from_mask as weights_from_mask
 from nlstm.kernels.cuda.sequences import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cuda.statistics import statistic as statistic
+from nlstm.kernels.cuda.windows import gather_windows as gather_windows
+from nlstm.kernels.cuda.windows import repeat_static as repeat_static
+from nlstm.kernels.cuda.windows import scale_windows as scale_windows
+from nlstm.kernels.cuda.windows import window_moments as window_moments
 from nlstm.kernels.cuda.words import Words as Words

@@ -4,6 +4,7 @@ Slicing, reshaping and viewing make no call of the driver, and a placeholder wit
 sized before anything is allocated. `.raw` is what kernels take.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -161,3 +162,9 @@ def to_device(host, dtype=None) -> DeviceArray:
 def zeros(shape, dtype=np.float32) -> DeviceArray:
     """Return an array of zeros."""
     return empty(shape, dtype, zeroed=True)
+
+
+@functools.cache
+def nothing(dtype, axes) -> DeviceArray:
+    """Return an array to stand where a kernel reads nothing."""
+    return empty((1,) * axes, dtype)

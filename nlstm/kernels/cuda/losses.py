@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.arrays import empty, to_device
+from nlstm.kernels.cuda.arrays import nothing, to_device
 from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
 from nlstm.kernels.shared.losses import crossentropy, likelihoods, regression, similarity
@@ -127,11 +127,6 @@ def _look_at_labels(at, y, settings):
     settings[0] = _only_zeros_and_ones(y)
 
 
-@cache
-def _nothing(dtype):
-    return empty((1, 1, 1), dtype)
-
-
 def loss(name, settings=(0.0,), reduction="sum_over_batch_size"):
     """Return function(y, p, features, weight, dp, total); see the CPU's."""
     formula, of_rows, code = FUNCTIONS[name]
@@ -139,11 +134,11 @@ def loss(name, settings=(0.0,), reduction="sum_over_batch_size"):
     hinged = formula is _regression.element and code in HINGES
 
     def function(y, p, features, weight, dp, total):
-        nothing = _nothing(p.dtype)
+        none = nothing(p.dtype, 3)
         run = _kernel(formula, of_rows, p.dtype, mode, weight is not None, dp is not None)
         if hinged:
             _look_at_labels(1, y, constants)
-        weight, dp = (nothing if one is None else one for one in (weight, dp))
+        weight, dp = (none if one is None else one for one in (weight, dp))
         run(1, code, constants, y, p, features, weight, dp, total)
 
     return function

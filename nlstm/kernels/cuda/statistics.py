@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cuda.arrays import to_device
+from nlstm.kernels.cuda.arrays import nothing, to_device
 from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.launch import device_function
-from nlstm.kernels.cuda.losses import _nothing
 from nlstm.kernels.shared.losses import bins
 from nlstm.kernels.shared.twins import compiled
 
@@ -118,7 +117,7 @@ def moments(y, p, features, weight, total):
 
 
 def _weight(weight, p):
-    return (False, _nothing(p.dtype)) if weight is None else (True, weight)
+    return (False, nothing(p.dtype, 3)) if weight is None else (True, weight)
 
 
 STATISTICS = {"confusion": confusion, "f_scores": f_scores, "moments": moments}

@@ -55,16 +55,7 @@ class Words:
 
     Weights, Work, Gradients = bundles.Weights, bundles.Work, bundles.Gradients
     Gains, NormalisedWork = bundles.Gains, bundles.NormalisedWork
-
-    @staticmethod
-    def Masks(mask=None, x_mask=None, xm=None, h_mask=None, hm=None):
-        if h_mask is not None:
-            raise operations.Absent("recurrent_dropout")
-        return bundles.Masks(mask, x_mask, xm)
-
-    @staticmethod
-    def Zoneout(*_):
-        raise operations.Absent("zoneout")
+    Masks, Zoneout = bundles.Masks, bundles.Zoneout
 
     def __init__(self, device, dtype):
         self.device = device
@@ -164,9 +155,7 @@ class Words:
     gate_matrix = staticmethod(layouts.gate_matrix)
     gate_vector = staticmethod(layouts.gate_vector)
 
-    def peephole_vector(self, units):
-        raise operations.Absent("peephole")
-
+    peephole_vector = staticmethod(layouts.peephole_vector)
     unit_matrix = staticmethod(layouts.unit_matrix)
     unit_vector = staticmethod(layouts.unit_vector)
     row_matrix = staticmethod(layouts.row_matrix)

@@ -12,9 +12,13 @@ from nlstm.layers import (
     Dense,
     Dropout,
     Embedding,
+    GaussianNoise,
     GlobalAveragePooling1D,
     Input,
+    LayerNormalization,
+    LeakyReLU,
     Masking,
+    SimpleRNN,
     TimeDistributed,
 )
 
@@ -99,6 +103,10 @@ def results(device, make, **options):
     ],
 )
 def test_fit_and_predict(make, options):
+    compare(make, options)
+
+
+def compare(make, options):
     expected, found = (results(device, make, **options) for device in ("cpu", "cuda"))
     for name, values in expected[0].items():
         np.testing.assert_allclose(found[0][name], values, rtol=2e-5, err_msg=name)
@@ -106,14 +114,63 @@ def test_fit_and_predict(make, options):
         np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
 
 
-@pytest.mark.parametrize(
-    "argument, value", [("peephole", True), ("zoneout", 0.1), ("recurrent_dropout", 0.1)]
-)
-def test_what_is_absent_is_named(argument, value):
+def of_lstm(options, sequences):
     def make():
-        model = Sequential([LSTM(2, name="first", input_shape=(4, 2), **{argument: value})])
+        layers = [
+            Dense(3, input_shape=(4, 2)),
+            LSTM(**{"units": 3, "return_sequences": sequences} | options),
+            Dense(1),
+        ]
+        model = Sequential(layers)
+        model.compile("adam", "mse")
+        return model, X, RNG.random((6, 4, 1)) if sequences else Y
+
+    return make
+
+
+def other_layers():
+    layers = [
+        SimpleRNN(3, return_sequences=True, input_shape=(4, 2), dropout=0.2, recurrent_dropout=0.2),
+        LayerNormalization(),
+        SimpleRNN(2, go_backwards=True, activation="silu"),
+        LeakyReLU(),
+        GaussianNoise(0.1),
+        Dense(1),
+    ]
+    model = Sequential(layers)
+    model.compile("lion", "mse")
+    return model, X, Y
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recurrent_dropout": 0.4},
+        {"recurrent_dropout": 0.4, "dropout": 0.3, "go_backwards": True},
+        {"peephole": True},
+        {"zoneout": (0.3, 0.2)},
+        {"zoneout": 0.2, "peephole": True, "recurrent_dropout": 0.1},
+        {"activation": "silu"},
+        {"dropout": 0.3, "go_backwards": True},
+        {"proj_size": 2},
+        {"num_layers": 2},
+        {"units": 40},
+    ],
+)
+@pytest.mark.parametrize("sequences", [False, True])
+def test_arguments_of_the_lstm(options, sequences):
+    compare(of_lstm(options, sequences), {"lengths": LENGTHS})
+
+
+def test_other_layers():
+    compare(other_layers, {})
+
+
+def test_what_is_absent_is_named():
+    def make():
+        model = Sequential([LSTM(2, name="first", input_shape=(4, 2), layer_norm=True)])
         model.compile("adam", "mse")
         return model, X, RNG.random((6, 2))
 
-    with pytest.raises(NotImplementedError, match=f"^first: {argument} is not on cuda yet"):
+    with pytest.raises(NotImplementedError, match="^first: .* is not on cuda yet"):
         results("cuda", make)
