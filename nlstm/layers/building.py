@@ -14,7 +14,7 @@ import numpy as np
 from nlstm import kernels
 from nlstm.arguments.checks import check_weight
 from nlstm.arguments.copies import found_again
-from nlstm.kernels.operations import Operations
+from nlstm.kernels.operations import Operations, named
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.symbols import Node, shapes_of
 
@@ -124,7 +124,8 @@ def build_node(node: Node, ops: Operations, dtype: np.dtype) -> None:
     shapes = [symbol.sample for symbol in node.inputs]
     if not layer.built:
         _check_unchanged(node)
-        layer.build(ops, *shapes, dtype)
+        with named(layer.name, ops):
+            layer.build(ops, *shapes, dtype)
         return
     for parameter in layer.parameters:
         if parameter.home is not None and parameter.home.value.dtype != dtype:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nlstm.kernels.operations import named
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Node, Shape, Symbol, check_mask, node_of, shapes_of
 
@@ -168,6 +169,11 @@ class Graph:
 
 
 def _bind_node(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple[Tensor, ...]:
+    with named(node.layer.name, plan.ops):
+        return _bound(plan, node, values)
+
+
+def _bound(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple[Tensor, ...]:
     inputs = [values[symbol] for symbol in node.inputs]
     if node.mask is None:
         made = node.layer.bind(plan, *inputs)
