@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
-from nlstm.files.doors import check_ending
+from nlstm.files.doors import check_ending, library_of
 from nlstm.files.whole_file import naming, write_whole
 
 __all__ = [
+    "ForeignFile",
     "check_arrays",
     "check_fits",
     "checked_target",
@@ -92,6 +93,9 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     from safetensors.numpy import load
 
     path = checked_path("filepath", path)
+    library = library_of(path)  # or the usual OSError where it is missing or may not be read
+    if library is not None:
+        raise ForeignFile(f"{path} is a file of {library.title()}'s, or another HDF5 or zip file.")
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
         with naming(path), open(path, "rb") as file:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Door", "check_ending", "door_by_content", "door_by_name", "offer"]
+__all__ = ["Door", "check_ending", "door_by_content", "door_by_name", "library_of", "offer"]
 
 # How Keras's files end: what each is. A longer ending comes before those that it ends in.
 ENDINGS = {".weights.h5": "weights", ".keras": "model", ".h5": "either", ".hdf5": "either"}
@@ -42,10 +42,15 @@ def offer(library: str, opened: Callable[[], Door]) -> None:
     _doors[library] = opened
 
 
+def library_of(path: str) -> str | None:
+    """Return whose a file is, by its first bytes; None where it is nlstm's, or nobody's."""
+    with open(path, "rb") as file:
+        return FIRST_BYTES.get(file.read(4))
+
+
 def door_by_content(path: str) -> Door | None:
     """Return what reads a file, by its first bytes; None where that is nlstm itself."""
-    with open(path, "rb") as file:
-        library = FIRST_BYTES.get(file.read(4))
+    library = library_of(path)
     return None if library is None else _doors[library]()
 
 
