@@ -158,7 +158,7 @@ class Operations(Protocol):
 
         What differs from run to run of the same part lies in arrays and cells. An interrupt falls
         between two calls, never inside a kernel; those of `whole`, which come last, run all or
-        none: no interrupt falls between them.
+        none: no interrupt falls between them. At most one of these is a `branch`.
         """
 
     def update(self, rule: str, size: int) -> Callable[..., None]:

@@ -172,10 +172,6 @@ class Words(words.Words):
     def host(self, function, reads, writes, *arguments):
         return UserCall(function, reads, writes), arguments
 
-    def branch(self, choose, *ways):
-        run, nothing = super().branch(choose, *ways)
-        return Kernel(run), nothing
-
     def program(self, *parts, whole=()):
         for function, arguments in (call for part in (*parts, whole) for call in part):
             hidden = any(isinstance(one, Memory) for one in arguments)

@@ -3,6 +3,8 @@
 import hashlib
 import random
 import signal
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +12,13 @@ import pytest
 import nlstm
 from nlstm.callbacks import LambdaCallback
 from nlstm.constraints import MaxNorm
+from nlstm.kernels.operations import DEFAULT
 from nlstm.layers import LSTM, Dense
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
 
 needs_timer = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="has no timer")
+PACKAGE = str(Path(nlstm.__file__).parent)
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 4, 3)), RNG.random((64, 2))
 
@@ -41,6 +45,25 @@ def averages():
     return plain()[0], Adam(0.01, use_ema=True, weight_decay=0.1, ema_overwrite_frequency=2)
 
 
+def accumulation_and_averages():
+    return plain()[0], Adam(0.01, gradient_accumulation_steps=3, use_ema=True)
+
+
+def accumulation_and_frozen():
+    return frozen()[0], Adam(0.01, gradient_accumulation_steps=2)
+
+
+KINDS = [
+    plain,
+    constraint,
+    frozen,
+    accumulation,
+    averages,
+    accumulation_and_averages,
+    accumulation_and_frozen,
+]
+
+
 def compiled(kind):
     nlstm.set_random_seed(1)
     model, optimizer = kind()
@@ -60,29 +83,87 @@ def fit(model, epochs, *callbacks):
     model.fit(X, Y, batch_size=8, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
 
 
-def interrupted(*_):
-    raise KeyboardInterrupt
+def untouched(model, initial):
+    """Whether no step was taken; the optimizer may have its moments already."""
+    moments = model.optimizer.variables()
+    moments.pop("learning_rate")
+    kept = all(map(np.array_equal, model.get_weights(), initial))
+    return kept and not any(moment.any() for moment in moments.values())
+
+
+class Alarm:
+    """Raises KeyboardInterrupt while it is on."""
+
+    on = False
+
+    def __call__(self, *_):
+        if self.on:
+            raise KeyboardInterrupt
+
+
+class InterruptAt:
+    """Raises KeyboardInterrupt at one of the moments at which nlstm's own Python has its turn."""
+
+    def __init__(self, moment):
+        self.left = moment
+
+    def __call__(self, frame, event, _):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
+            return None
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        return self
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finalizer
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_moment_of_a_step(kind):
+    """A step is interrupted at its first moment, its second, ... until it runs to its end."""
+    model, twin = compiled(kind), compiled(kind)
+    steps = model.train_on_batch, twin.train_on_batch
+    for step in steps:
+        step(X[:8], Y[:8])
+    moment, before = 0, sys.gettrace()
+    interrupt = InterruptAt(0)
+    while interrupt.left <= 0:
+        moment += 1
+        interrupt = InterruptAt(moment)
+        sys.settrace(interrupt)
+        try:
+            model.train_on_batch(X[:8], Y[:8])
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        if state(model) != state(twin):
+            twin.train_on_batch(X[:8], Y[:8])
+            assert state(model) == state(twin), moment
+    assert moment > 50
 
 
 @needs_timer
-@pytest.mark.parametrize("kind", [plain, constraint, frozen, accumulation, averages])
+@pytest.mark.skipif(DEFAULT[0] == "opaque", reason="its kernels are Python, and can be interrupted")
+@pytest.mark.parametrize("kind", KINDS)
 def test_weights_and_optimizer_are_of_one_step(kind):
     model = compiled(kind)
-    whole = {state(model)}
+    whole, initial = set(), model.get_weights()
     fit(model, 40, LambdaCallback(on_train_batch_end=lambda batch, logs: whole.add(state(model))))
     model = compiled(kind)
     fit(model, 1)  # kernels are compiled, the optimizer has its moments
-    before, moments = signal.signal(signal.SIGALRM, interrupted), 0
+    alarm, moments = Alarm(), 0
+    before = signal.signal(signal.SIGALRM, alarm)
     try:
         for seed in range(30):
             model = compiled(kind)
             signal.setitimer(signal.ITIMER_REAL, random.Random(seed).uniform(0.001, 0.02))
             try:
+                alarm.on = True
                 fit(model, 40)
+                alarm.on = False
             except KeyboardInterrupt:
                 moments += 1
-                fresh = model.optimizer._buffer is None  # it came before the first step
-                assert fresh or state(model) in whole
+                assert untouched(model, initial) or state(model) in whole
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
     finally:

@@ -93,12 +93,7 @@ class Words:
         return function, arguments
 
     def branch(self, choose, *ways):
-        prepared = [whole_of(way) for way in ways]
-
-        def run_one():
-            run_whole(prepared[choose()])
-
-        return run_one, ()
+        return Branch(choose, ways), ()
 
     def program(self, *parts, whole=()):
         calls = []
@@ -106,14 +101,22 @@ class Words:
             calls += part
         if not whole:
             return partial(run, calls)
-        last = whole_of(whole)
+        branch = _laid_out(whole)
+        if branch is None:
+            last = whole_of(whole)
 
-        def run_all():
-            for function, arguments in calls:
-                function(*arguments)
-            run_whole(last)
+            def run_all():
+                for function, arguments in calls:
+                    function(*arguments)
+                run_whole(last)
 
-        return run_all
+            return run_all
+
+        def run_with_branch():
+            run(calls)
+            branch()
+
+        return run_with_branch
 
     # Shapes
 
@@ -150,6 +153,29 @@ class Words:
     def row_vector(self, features):
         pack, unpack = self.row_matrix(features)
         return Layout(lambda vector: pack(vector[None])[0], lambda packed: unpack(packed[None])[0])
+
+
+class Branch:
+    """One of several lists of calls."""
+
+    def __init__(self, choose, ways):
+        self.choose, self.ways = choose, ways
+        self.prepared = [whole_of(way) for way in ways]
+
+    def __call__(self):
+        run_whole(self.prepared[self.choose()])
+
+
+def _laid_out(calls):
+    """Return calls with a branch among them as one branch between whole lists, else None.
+
+    So that what stands around the branch runs with it, or not at all. One branch is all there is.
+    """
+    for place, (branch, _) in enumerate(calls):
+        if isinstance(branch, Branch):
+            before, after = calls[:place], calls[place + 1 :]
+            return Branch(branch.choose, [[*before, *way, *after] for way in branch.ways])
+    return None
 
 
 def run(calls):

@@ -30,7 +30,7 @@ from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
 CPU = Path(__file__).resolve().parents[1]
 FOLDERS = (CPU, CPU.parent / "shared")
 # What no compiled code depends on.
-APART = {f"machine/{name}.py" for name in ("cache", "folders", "notice", "threads")}
+APART = {f"machine/{name}.py" for name in ("cache", "folders", "notice", "threads")} | {"words.py"}
 START = b"nlstm kernel 1\n"
 DIGEST = hashlib.sha256().digest_size
 RETRY = "NUMBA_CACHE_DIR can name another folder."
