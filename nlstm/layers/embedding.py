@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
-from nlstm.arguments.checks import check_weight, checked_size
+from nlstm.arguments.checks import checked_size, checked_weight
 from nlstm.arguments.former import warn_former
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
@@ -73,9 +73,8 @@ class Embedding(Layer):
 
     def _checked_weights(self, weights: Any) -> np.ndarray:
         listed = isinstance(weights, list) and len(weights) == 1
-        array = np.asarray(weights[0] if listed else weights)
-        check_weight("weights", (self.input_dim, self.output_dim), array)
-        return array
+        value = weights[0] if listed else weights
+        return checked_weight("weights", (self.input_dim, self.output_dim), value)
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (steps, output_dim); a `shape` with features is an error."""

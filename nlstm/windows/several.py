@@ -56,7 +56,8 @@ def opened(series: Any) -> Several:
 
 
 def _gives_series(series: Any) -> bool:
-    return not is_arraylike(series) and hasattr(series, "__iter__")
+    several = hasattr(series, "__iter__") and getattr(series, "ndim", 1) != 0
+    return several and not is_arraylike(series)
 
 
 def _without_key(one: Any) -> Any:

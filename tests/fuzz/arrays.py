@@ -49,7 +49,7 @@ def _content(value):
     return repr(value)
 
 
-def given(c, plain, percent=35, low=None, high=None):
+def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.float32)):
     """Return a `Given` of the array `plain`.
 
     Parameters
@@ -58,6 +58,8 @@ def given(c, plain, percent=35, low=None, high=None):
         How often it is anything but plain; a third of these is wrong.
     low, high : int, optional
         Where it holds indices: the least and the largest that is allowed.
+    single : tuple of dtype
+        Whose numbers are computed with in float32, where the data decide.
     """
     if not c.chance(percent):
         return Given(plain, f"{plain.dtype}{plain.shape}")
@@ -74,11 +76,9 @@ def given(c, plain, percent=35, low=None, high=None):
         if c.chance(30):
             story, handed = _laid_out(c, cast)
             name += " " + story
-        # Losses by themselves compute in float32 unless y_pred is float64.
         wide = np.int64 if cast.dtype.kind in "iu" else np.float64
-        wide = np.float32 if cast.dtype in (np.float16, np.float32) else wide
-        if isinstance(handed, list | tuple):
-            wide = np.float64 if wide is np.float32 else wide
+        if cast.dtype in single and not isinstance(handed, list | tuple):
+            wide = np.float32
         return Given(np.array(handed, wide, order="C"), name, handed)
     if kind == "shape":
         story, handed = _reshaped(c, plain)
@@ -100,6 +100,8 @@ def _laid_out(c, plain):
 
 
 def _strided(plain):
+    if not plain.ndim:
+        return plain
     wide = np.full(tuple(2 * n + 1 for n in plain.shape), 99, plain.dtype)
     view = wide[tuple(slice(1, None, 2) for _ in plain.shape)]
     view[...] = plain

@@ -77,10 +77,10 @@ def judge(case):
 
 
 def _foreign(case, found):
-    for one in found.warned:
-        if "encountered in" in str(one.message):
-            yield f"warning: {one.message}"
     if found.error is None:
+        for one in found.warned:
+            if "encountered in" in str(one.message):
+                yield f"warning: {one.message} ({one.filename}:{one.lineno})"
         return
     place, text = found.place, f"{type(found.error).__name__}: {found.error}"
     where = f"{place.filename}:{place.lineno}".replace(PACKAGE, "nlstm")

@@ -48,6 +48,11 @@ def activation(c):
     return c.one(ALL_ACTIVATIONS) if c.rare(15) else c.one(ACTIVATIONS)
 
 
+def dense_activation(c):
+    found = activation(c)
+    return "softmax" if found == "log_softmax" else found
+
+
 def recurrent(c, drawn, sequences, wrap=True):
     """Return a layer that has a state, and how many features it gives."""
     units = c.one(UNITS)
@@ -99,7 +104,7 @@ def pointwise(c, drawn, shape):
     width = shape[-1]
     if kind == "Dense":
         units = c.one(UNITS)
-        return L.Dense(units, activation(c) if c.chance(60) else None, c.chance(80)), units
+        return L.Dense(units, dense_activation(c) if c.chance(60) else None, c.chance(80)), units
     if kind == "TimeDistributed" and len(shape) == 2:
         units = c.one(UNITS)
         return L.TimeDistributed(L.Dense(units)), units
@@ -196,7 +201,7 @@ def chain(c, dtype=None, stateful=False, outputs=None, streamed=False):
             drawn.story += f"{kind.__name__}({units}, {options}) "
             made.append(kind(units, **options))
             if c.chance(30):
-                made.append(L.Dense(c.one(UNITS), activation(c)))
+                made.append(L.Dense(c.one(UNITS), dense_activation(c)))
         last, drawn.stateful = shape, stateful
         rows = c.whole(1, 4) if stateful else None
         front = [L.Input(shape, batch_size=rows)]

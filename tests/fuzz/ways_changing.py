@@ -185,7 +185,10 @@ def weights(c):
     few, extra = c.chance(6), c.chance(6)
     x = networks.data_for(c, drawn, 3, 3, 0)
     one = given(c, rng.uniform(-1, 1, shapes[number]), 60)
-    used = {"model": values, "parameter": [one]}.get(door, [])
+    used = {"model": values, "parameter": [one], "optimizer": [one]}.get(door, [])
+    for one_ in (*values, one):
+        if one_.wrong in ("nan", "inf", "-inf"):
+            one_.wrong = None  # a model may have come to them
 
     def run(plain):
         model = make().model
@@ -211,7 +214,7 @@ def weights(c):
                 y = np.zeros(model.predict(inputs_of(x, True), verbose=0).shape)
                 model.train_on_batch(inputs_of(x, True), y)
                 state = model.optimizer.variables()
-                key = sorted(state)[number % len(state)]
+                key = sorted(state)[-1 - number % len(state)]
                 state[key] = one.pick(plain)
                 model.optimizer.set_variables(state)
                 model.train_on_batch(inputs_of(x, True), y)

@@ -10,7 +10,7 @@ from tests.fuzz.cases import Case, unequal
 LOSSES = ("mse", "mae", "huber", "log_cosh", "mse", "mse")
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion")
 ARGUMENTS = ("x", "y", "sample_weight", "class_weight", "lengths", "batch_size", "validation",
-             "epochs", "inputs", "input", "steps", "A batch", "labels")  # fmt: skip
+             "epochs", "initial_epoch", "inputs", "input", "steps", "A batch", "labels")  # fmt: skip
 DTYPES = (None, None, None, "float64")
 
 

@@ -28,7 +28,7 @@ def series(c, percent=30, steps=None, columns=None):
     plain = c.rng().uniform(1, 2, shape)
     if c.chance(25) and shape[1] == 1:
         plain = plain[:, 0]
-    return given(c, plain, percent)
+    return given(c, plain, percent, single=(np.float32,))
 
 
 def panel(c, percent=30):
@@ -81,12 +81,12 @@ def window(c):
             nlstm.set_random_seed(7)
             model.predict(made, verbose=0)
         if rows == slice(1, 3) or rows == [0]:
-            answer.append(made.part(rows)[:])
+            answer.append(made.part(rows)[:] if horizon else [made.part(rows)[:]])
         return answer
 
     def check(answer):
         values = tables(found)
-        if options or values is None or not horizon or max(answer[-1], default=0) >= len(values):
+        if options or values is None or not horizon or len(answer) != 4:
             return
         x, y, origins = answer[0], answer[1], answer[2]
         index = answer[3]
@@ -150,7 +150,7 @@ def scaler(c):
     options = {}
     if name == "WindowScaler":
         plain = c.rng().uniform(1, 2, (c.whole(1, 4), c.whole(1, 5), c.whole(1, 3)))
-        found, several = [given(c, plain, 35)], False
+        found, several = [given(c, plain, 35, single=(np.float32,))], False
         options["kind"] = c.one(windows.WindowScaler().__class__.__init__.__defaults__ + ("last",))
     else:
         found, several = panel(c)

@@ -112,8 +112,6 @@ def loss(c):
         if guess.shape != (*shape, count) or target.size not in (guess.size, guess.size // count):
             return
         target = target.reshape(*shape, -1)
-        if kind == "labels":
-            target = target[..., 0].astype(int)
         expected = np.mean(wanted(target, guess))
         if not np.isclose(found[0], expected, 2e-3, 1e-4):
             yield f"value: {found[0]} for {expected}"
