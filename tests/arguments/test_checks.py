@@ -11,6 +11,7 @@ from nlstm.arguments.checks import (
     checked_rate,
     checked_shape,
     checked_size,
+    checked_weight,
     is_number,
 )
 

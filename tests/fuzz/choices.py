@@ -32,7 +32,7 @@ class Choices:
 
     def rare(self, percent):
         """As `chance`, for what is compiled by itself: less often where time is short."""
-        return self.chance(percent if self.wide else percent // 4)
+        return self.chance(percent) and (self.wide or self.chance(10))
 
     def several(self, values, percent=50):
         return [value for value in values if self.chance(percent)]

@@ -59,7 +59,7 @@ def recurrent(c, drawn, sequences, wrap=True):
     lstm, options = c.chance(75), {"return_sequences": sequences}
     if c.chance(20):
         options["go_backwards"] = True
-    if c.chance(15):
+    if c.rare(15):
         options["use_bias"] = False
     if c.chance(10):
         options["kernel_regularizer"] = c.one(("l1", "l2", "l1_l2"))
@@ -80,7 +80,7 @@ def recurrent(c, drawn, sequences, wrap=True):
         elif extra == "num_layers":
             options["num_layers"] = c.whole(1, 3)
         elif extra == "proj_size" and units > 1:
-            features = options["proj_size"] = c.whole(1, units)
+            features = options["proj_size"] = c.whole(1, units - 1)
         elif extra == "zoneout":
             options["zoneout"], drawn.noisy = c.one((0.1, (0.2, 0.0))), True
         else:
@@ -104,7 +104,7 @@ def pointwise(c, drawn, shape):
     width = shape[-1]
     if kind == "Dense":
         units = c.one(UNITS)
-        return L.Dense(units, dense_activation(c) if c.chance(60) else None, c.chance(80)), units
+        return L.Dense(units, dense_activation(c) if c.chance(60) else None, not c.rare(20)), units
     if kind == "TimeDistributed" and len(shape) == 2:
         units = c.one(UNITS)
         return L.TimeDistributed(L.Dense(units)), units
@@ -120,7 +120,7 @@ def pointwise(c, drawn, shape):
     if kind == "Activation":
         return L.Activation(activation(c)), width
     if kind == "LayerNormalization":
-        return L.LayerNormalization(center=c.chance(70), scale=c.chance(70)), width
+        return L.LayerNormalization(center=not c.rare(30), scale=not c.rare(30)), width
     if kind in ("ReLU", "LeakyReLU", "ELU", "Softmax"):
         return getattr(L, kind)(), width
     return L.Identity(), width

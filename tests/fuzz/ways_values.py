@@ -82,7 +82,10 @@ def is_tame(*several):
     for one in several:
         if one is None:
             continue
-        value = np.asarray(one.plain)
+        try:
+            value = np.asarray(one.plain)
+        except ValueError:
+            return False
         if value.dtype.kind not in "fiub" or not value.size or not np.isfinite(value).all():
             return False
         if np.abs(value).max() > 1e3:
