@@ -28,7 +28,8 @@ def run(folder, save_freq, lines=None):
         str(folder),
         save_freq,
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
     ) as process:

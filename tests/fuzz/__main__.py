@@ -1,6 +1,7 @@
 """``python -m tests.fuzz``: draws in processes of their own, which may die or hang; resumable."""
 
 import argparse
+import contextlib
 import json
 import os
 import queue
@@ -19,20 +20,21 @@ REST = 2000  # draws that a process runs before a new one takes its place
 class Worker:
     """A process that runs draws, started anew where it died."""
 
-    def __init__(self, patience):
-        self.patience = patience
+    def __init__(self, patience, module="tests.fuzz.worker"):
+        self.patience, self.module = patience, module
         self._process, self._lines = None, queue.Queue()
 
     def _start(self):
         self._lines, self._left = queue.Queue(), REST
         self._process = subprocess.Popen(
-            [sys.executable, "-X", "faulthandler", "-W", "ignore", "-m", "tests.fuzz.worker"],
+            [sys.executable, "-X", "faulthandler", "-W", "ignore", "-m", self.module],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        self._said = []
-        for stream, take in ((self._process.stdout, self._lines.put), (self._process.stderr,
-                                                                       self._said.append)):  # fmt: skip
-            threading.Thread(target=_read, args=(stream, take), daemon=True).start()
+        self._said = said = []
+        ways = (self._process.stdout, self._lines.put), (self._process.stderr, said.append)
+        self._readers = [threading.Thread(target=_read, args=way, daemon=True) for way in ways]
+        for reader in self._readers:
+            reader.start()
 
     def run(self, number, wide, way):
         """Return what came of a draw; a fault where the process died or did not answer."""
@@ -61,6 +63,12 @@ class Worker:
     def close(self):
         if self._process is not None:
             self._process.kill()
+            for reader in self._readers:
+                reader.join()
+            with contextlib.suppress(OSError):  # what it has not read is lost
+                self._process.stdin.close()
+            self._process.stdout.close()
+            self._process.stderr.close()
             self._process.wait()
             self._process = None
 
@@ -68,7 +76,8 @@ class Worker:
 def _read(stream, take):
     for line in stream:
         take(line)
-    take(None) if take.__name__ == "put" else None
+    if take.__name__ == "put":
+        take(None)  # whoever waits for an answer gets none
 
 
 class Tally:

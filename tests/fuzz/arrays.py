@@ -66,7 +66,8 @@ def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.floa
     kind = c.one(("layout",) * 4 + ("dtype",) * 2 + ("shape",) * 2 + ("value", "kind"))
     if kind == "layout":
         story, handed = _laid_out(c, plain)
-        return Given(np.array(handed, plain.dtype, order="C"), story, handed)
+        found = np.asarray(handed)  # numbers in lists are of Python's precision
+        return Given(np.array(found, found.dtype.newbyteorder("="), order="C"), story, handed)
     if kind == "dtype":
         names = FLOATS + (WHOLE if plain.dtype.kind in "iu" or c.chance(30) else ())
         name = c.one(names)
@@ -227,7 +228,7 @@ def _of_no_numbers(c, plain):
         "nested None": lambda: [None, *plain.tolist()] if plain.ndim else None,
     }
     if not plain.size:
-        made.pop("masked")
+        made = {name: made[name] for name in ("None", "a word", "bytes", "a set", "a date")}
     name = c.one(tuple(made))
     handed = made[name]()
     return name, handed

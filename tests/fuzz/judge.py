@@ -21,12 +21,17 @@ ADDRESS = re.compile(r"0x[0-9a-f]{6,}|/tmp/\S+")
 
 def dirty(byte):
     """Fill what memory is given out from now on, and what NumPy keeps for small arrays."""
+    fill(byte)
+    held = [np.full(size, byte ^ 0xFF, np.uint8) for size in range(4, 1024, 4) for _ in range(7)]
+    del held
+
+
+def fill(byte):
+    """Have malloc fill what it gives; 0 for no more."""
     try:
         ctypes.CDLL(None).mallopt(PERTURB, byte)
     except AttributeError:  # another C library
         pass
-    held = [np.full(size, byte ^ 0xFF, np.uint8) for size in range(4, 1024, 4) for _ in range(7)]
-    del held
 
 
 class Outcome:
@@ -60,6 +65,7 @@ def judge(case):
     first = Outcome(case, False)
     dirty(GARBAGE[1])
     again = Outcome(case, False)
+    fill(0)
     faults = list(_foreign(case, first))
     if first.shown != again.shown:
         faults.append(f"memory: once {first.shown}, then {again.shown}")

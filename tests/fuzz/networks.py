@@ -43,6 +43,11 @@ class Drawn:
     def by_row(self):
         return not self.stateful
 
+    @property
+    def finite(self):
+        """Whether answers are finite: the mean of no steps is NaN, as in Keras."""
+        return not (self.masked and "GlobalAverage" in self.story)
+
 
 def activation(c):
     return c.one(ALL_ACTIVATIONS) if c.rare(15) else c.one(ACTIVATIONS)

@@ -65,7 +65,7 @@ def batches(c):
             for one in others:
                 one.wrong = None
     return Case(run, names, tuple(flat), f"{door} {lasting} {len(made)} {drawn.story}", check,
-                wrong=wrong)  # fmt: skip
+                wrong=wrong, finite=drawn.finite)  # fmt: skip
 
 
 class Changing(nlstm.callbacks.Callback):
@@ -166,7 +166,7 @@ def callbacks(c):
     names = (*ARGUMENTS, "weights", "kernel", "compile", "fit", "loss", "layer", "optimizer",
              *drawn.model.input_names)  # fmt: skip
     return Case(run, names, (*x, y), f"{chosen} held={held} {drawn.story}", check,
-                kinds=(ValueError, TypeError, RuntimeError))  # fmt: skip
+                finite=drawn.finite, kinds=(ValueError, TypeError, RuntimeError))  # fmt: skip
 
 
 def weights(c):
@@ -404,6 +404,8 @@ def masks(c):
 
     def check(found):
         value, on = np.asarray(data.plain, float), np.asarray(mask.plain, float)
+        if on.ndim < 2 or value.ndim != 3 or value.shape[1:] != (steps or value.shape[1], features):
+            return
         on = on.reshape(on.shape[:2]) != 0
         if on.shape != value.shape[:2]:
             yield f"accepted: a mask of {on.shape} for {value.shape}"

@@ -69,7 +69,7 @@ def predict(c):
 
     given_ = (*x, *([lengths] if lengths else []))
     return Case(run, (*ARGUMENTS, *drawn.model.input_names), given_,
-                f"{door} {drawn.story}", check)  # fmt: skip
+                f"{door} {drawn.story}", check, finite=drawn.finite)  # fmt: skip
 
 
 def _parts(found):
@@ -86,7 +86,7 @@ def _lengths(c, drawn, rows, steps):
     plain = c.rng().integers(1, max(most, 1) + 1, rows)
     if c.chance(60):
         return Given(plain, "plain")
-    return given(c, plain, 100, 1, most)
+    return optional(given(c, plain, 100, 1, most))
 
 
 def _truncated(make, x, lengths, found):
@@ -100,6 +100,8 @@ def _truncated(make, x, lengths, found):
     if sample[0] is not None or drawn.masked or len(found) != 1 or len(found[0]) != len(lengths):
         return
     value = np.asarray(x[0].plain)
+    if value.ndim != len(sample) + 1:
+        return
     for n, length in enumerate(lengths[:3]):
         alone = drawn.model.predict(value[n : n + 1, :length], verbose=0)[0]
         whole = found[0][n]
@@ -126,7 +128,13 @@ def weights_for(c, rows, shape, percent=25):
     if not c.chance(percent):
         return None
     plain = c.rng().uniform(0.1, 2, shape[:2] if len(shape) == 3 and c.chance(50) else (rows,))
-    return given(c, plain, 40)
+    return optional(given(c, plain, 40))
+
+
+def optional(one):
+    """Return a `Given` that may be None as well."""
+    one.wrong = None if one.wrong == "None" else one.wrong
+    return one
 
 
 def training(c):
@@ -190,7 +198,7 @@ def training(c):
 
     story = f"{door} {optimizer} {loss} {metrics} {options} {drawn.story}"
     names = (*ARGUMENTS, *drawn.model.input_names, *drawn.model.output_names)
-    return Case(run, names, arguments, story, check)
+    return Case(run, names, arguments, story, check, finite=drawn.finite)
 
 
 def _fit_options(c):

@@ -289,7 +289,8 @@ def prepared(c):
     axis, order = c.one((-1, 0, 1, 5, "a", 0.5)), c.one((2, 1, 0, -1, "a", float("inf")))
 
     def run(plain):
-        return preprocessing.categories.normalize(x.pick(plain), axis, order)
+        found = preprocessing.categories.normalize(x.pick(plain), axis, order)
+        return found.astype(np.float32)
 
     return Case(run, ("x", "axis", "order"), (x,), f"normalize {x.story} {axis} {order}",
                 finite=False)  # fmt: skip

@@ -6,6 +6,7 @@ import nlstm
 from nlstm import losses, metrics, optimizers
 from tests.fuzz.arrays import Given, given
 from tests.fuzz.cases import Case
+from tests.fuzz.ways_models import optional
 from tests.reference import loss_values as reference
 
 # Class, reference of a row's values, what its targets are, outputs for each target.
@@ -69,7 +70,7 @@ def pair(c, kind, count, percent=40):
     weight = None
     if c.chance(35):
         which = c.one((shape, shape[:1], (*shape, 1), (), (1,)))
-        weight = given(c, c.rng().uniform(0.1, 2, which), 40)
+        weight = optional(given(c, c.rng().uniform(0.1, 2, which), 40))
     # Infinities and NaN in numbers are a user's own: y_true and y_pred are not looked at for them.
     for one in (y, p, weight):
         if one is not None and one.wrong and any(w in one.wrong for w in ("inf", "nan")):
