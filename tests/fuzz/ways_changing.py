@@ -86,6 +86,8 @@ class Changing(nlstm.callbacks.Callback):
         self.done = True
         model = self.model
         x, y = self.other
+        if model.optimizer is None and self.change in ("rate", "momentum"):
+            return  # it has a new layer, and is not compiled again
         if self.change == "freeze":
             model.layers[-1].trainable = False
         elif self.change == "weights":

@@ -103,7 +103,7 @@ def _truncated(make, x, lengths, found):
     if value.ndim != len(sample) + 1:
         return
     for n, length in enumerate(lengths[:3]):
-        alone = drawn.model.predict(value[n : n + 1, :length], verbose=0)[0]
+        alone = _parts(drawn.model.predict(value[n : n + 1, :length], verbose=0))[0][0]
         whole = found[0][n]
         if whole.ndim == 2 and len(whole) != len(alone):
             whole = whole[:length]

@@ -172,3 +172,10 @@ def test_forecasts_without_quantiles_have_no_coverage():
     found = backtest(Model(lambda x: x[:, -1:]), np.zeros(20), 10, 1, sequence_length=3)
     with pytest.raises(ValueError, match="give backtest quantiles="):
         found.coverage()
+
+
+@pytest.mark.parametrize("options, text", [({"stride": 10**30}, "stride"), ({"start": 10**30}, "start")])
+def test_numbers_that_no_series_has(options, text):
+    given = {"start": 4, "horizon": 1, "sequence_length": 2} | options
+    with pytest.raises(ValueError, match=f"{text} must lie in"):
+        backtest(Model(2, 1), np.arange(9.0), **given)
