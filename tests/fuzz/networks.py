@@ -13,7 +13,7 @@ __all__ = ["Drawn", "chain", "data_for", "model"]
 
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "linear")
 ALL_ACTIVATIONS = ("elu", "selu", "gelu", "swish", "softplus", "softsign", "hard_sigmoid",
-                   "exponential", "leaky_relu", "mish", "relu6", "log_softmax")  # fmt: skip
+                   "exponential", "leaky_relu", "mish", "relu6", "log_sigmoid")  # fmt: skip
 UNITS = (1, 2, 3, 5, 8, 16, 17)
 PLACES = ("kernel", "recurrent", "bias")
 
@@ -54,8 +54,7 @@ def activation(c):
 
 
 def dense_activation(c):
-    found = activation(c)
-    return "softmax" if found == "log_softmax" else found
+    return "softmax" if c.chance(10) else activation(c)
 
 
 def recurrent(c, drawn, sequences, wrap=True):

@@ -406,7 +406,7 @@ def masks(c):
 
     def check(found):
         value, on = np.asarray(data.plain, float), np.asarray(mask.plain, float)
-        if on.ndim < 2 or value.ndim != 3 or value.shape[1:] != (steps or value.shape[1], features):
+        if shape != (1,) or on.ndim < 2 or value.ndim != 3 or value.shape[1:] != (steps or value.shape[1], features):
             return
         on = on.reshape(on.shape[:2]) != 0
         if on.shape != value.shape[:2]:

@@ -117,7 +117,7 @@ def loss(c):
             return
         target = target.reshape(*shape, -1)
         expected = np.mean(wanted(target, guess))
-        if not np.isclose(found[0], expected, 2e-3, 1e-4):
+        if not np.isclose(found[0], expected, 2e-3, 1e-4, equal_nan=True):
             yield f"value: {found[0]} for {expected}"
 
     used = tuple(one for one in (y, p, weight) if one is not None)
@@ -183,6 +183,10 @@ def metric(c):
         for one in used:
             if one.wrong == "masked":
                 one.wrong = None
+    if name.endswith("Accuracy"):
+        for y, *_ in updates:
+            if y.wrong and y.wrong[-1:].isdigit():
+                y.wrong = None  # a class that is none is never right
     story = f"{name} {options} {[one.story for one in used]}"
     return Case(run, (*NAMES, name), used, story, finite=False)
 
