@@ -58,7 +58,15 @@ class Gate:
         if me == self._writer:
             return function(*arguments)
         try:
-            if not self._free_for(me):
+            with self._mutex:
+                if self._closed:
+                    ours = False
+                else:
+                    self._closed = True  # first, so that from now on readers ask
+                    ours = not self._readers or self._readers == {me}
+                    if ours:
+                        self._writer = me
+            if not ours:
                 self._wait(me, True)
             return function(*arguments)
         finally:
@@ -69,16 +77,6 @@ class Gate:
                     self._advance()
                 else:
                     self._closed = False
-
-    def _free_for(self, writer: int) -> bool:
-        with self._mutex:
-            if self._closed:
-                return False
-            self._closed = True  # first, so that from now on readers ask
-            if self._readers and self._readers != {writer}:
-                return False
-            self._writer = writer
-            return True
 
     def _wait(self, me: int, writes: bool) -> None:
         """Come in, at once or in turn."""

@@ -58,9 +58,13 @@ class Steps:
         return self.chosen(index)[1]
 
     def chosen(self, index: np.ndarray) -> tuple[Step, Ready]:
-        """Return the step for some rows, which it takes next, and what runs it."""
+        """Return the step for some rows, which it takes next, and what runs it.
+
+        It takes them in the order in which threads get even shares of all steps.
+        """
         ready = self.bound(index.size)
-        ready[0].take(_arranged(index, self.lengths))
+        lengths = self.lengths
+        ready[0].take(index if lengths is None else index[dealt(lengths[index])])
         return ready
 
     def bound(self, rows: int) -> tuple[Step, Ready]:
@@ -106,8 +110,3 @@ def _lengths_of(network: Network, data: Data) -> np.ndarray | None:
     """Return the lengths by which rows may be put in another order inside their batch."""
     found = next((one for one in data.lengths if one is not None), None)
     return None if found is None or network.stateful else found
-
-
-def _arranged(index: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """Return the rows of a batch in the order in which they are computed."""
-    return index if lengths is None else index[dealt(lengths[index])]

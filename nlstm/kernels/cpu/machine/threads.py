@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba.np.ufunc import parallel
 
 __all__ = ["enter", "get_num_threads", "leave", "set_num_threads"]
 
@@ -67,11 +68,18 @@ def enter(crowd: int = 1) -> int:
     int
         The number before, for `leave`.
     """
-    before = numba.get_num_threads()
+    before = _numbas_own()
     threads = _number(before) if crowd == 1 else max(1, _number(before) // crowd)
     if threads != before:
         numba.set_num_threads(threads)
     return before
+
+
+def _numbas_own() -> int:
+    """Return what `numba.get_num_threads` does, without its lock once Numba's threads are there."""
+    started = getattr(parallel, "_is_initialized", False)
+    found = int(parallel._get_num_threads()) if started else 0
+    return found if found > 0 else numba.get_num_threads()
 
 
 def leave(threads: int) -> None:
