@@ -1,7 +1,7 @@
 """Kernels that look whether each place they read or write is inside its array: `make test-bounds`.
 
-``NUMBA_BOUNDSCHECK=1`` has Numba check ``a[i]``, by an error that a parallel loop loses. The words of
-`nlstm/kernels/cpu/machine/simd.py` and the register tile go by pointers, which Numba cannot check.
+``NUMBA_BOUNDSCHECK=1`` has Numba check ``a[i]``, by an error that a parallel loop loses. The words
+of `nlstm/kernels/cpu/machine/simd.py` and the register tile go by pointers, which Numba leaves out.
 Here both write down what was wrong, and the fixture of `tests/conftest.py` fails the test.
 """
 

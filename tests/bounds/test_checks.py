@@ -32,7 +32,13 @@ def stored(x, k):
 
 @njit
 def product(out, at, a, a_row, b, n):
-    tile(2, 1, (out, at, out.size // 2, 0), None, ((a, 0, a_row, 1, 0, b, 0, 0, b.size // 3, 0, n, 1),))
+    tile(
+        2,
+        1,
+        (out, at, out.size // 2, 0),
+        None,
+        ((a, 0, a_row, 1, 0, b, 0, 0, b.size // 3, 0, n, 1),),
+    )
 
 
 @njit_parallel

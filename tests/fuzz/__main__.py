@@ -138,7 +138,9 @@ def main(arguments=None):
                 if tally.done % 500 == 0:
                     tally.write()
                     rate = (tally.done - start) / (time.monotonic() - began)
-                    print(f"{tally.done} draws, {rate:.0f} a second, {dict(tally.kinds)}", flush=True)
+                    print(
+                        f"{tally.done} draws, {rate:.0f} a second, {dict(tally.kinds)}", flush=True
+                    )
 
     several = [threading.Thread(target=work, daemon=True) for _ in range(chosen.workers)]
     for one in several:

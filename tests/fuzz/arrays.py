@@ -205,6 +205,7 @@ def _reshaped(c, plain):
 
 def _of_no_numbers(c, plain):
     """Return what is no array of real numbers, or one with a hole."""
+
     def ragged():
         rows = plain.tolist()
         return [*rows, [[]]] if isinstance(rows, list) else [[1.0], [1.0, 2.0]]

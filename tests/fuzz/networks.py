@@ -1,9 +1,7 @@
-"""Models that are drawn: chains of every kind of layer, and graphs with forks, joins and sharing."""
+"""Models that are drawn: chains of every kind of layer, graphs with forks, joins and sharing."""
 
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 import nlstm
 from nlstm import layers as L
@@ -194,7 +192,7 @@ def chain(c, dtype=None, stateful=False, outputs=None, streamed=False):
         shape = (c.one((1, 2, 4, None)), c.one((1, 2, 3, 8)))
         drawn.inputs.append(("numbers", shape))
         made = []
-        for number in range(c.whole(1, 2)):
+        for _ in range(c.whole(1, 2)):
             units = c.one(UNITS)
             options = {"return_sequences": True, "stateful": stateful}
             if c.rare(20):

@@ -21,8 +21,14 @@ X = np.ones((2, 3))
 
 
 @needs_glibc
-@settings(max_examples=25, deadline=None, derandomize=True, database=None,
-          suppress_health_check=list(HealthCheck), phases=[Phase.generate, Phase.shrink])  # fmt: skip
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate, Phase.shrink],
+)
 @given(st.data())
 def test_draws_of_hypothesis(data):
     case = drawn_case(data)

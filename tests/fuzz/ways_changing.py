@@ -61,8 +61,8 @@ def batches(c):
     names = (*ARGUMENTS, "batch", *drawn.model.input_names)
     wrong = None
     if door.startswith("predict"):
-        for x, *others in made:
-            for one in others:
+        for batch in made:
+            for one in batch[1:]:
                 one.wrong = None
     return Case(run, names, tuple(flat), f"{door} {lasting} {len(made)} {drawn.story}", check,
                 wrong=wrong, finite=drawn.finite)  # fmt: skip
@@ -143,8 +143,11 @@ def callbacks(c):
         values = inputs_of(x, plain), y.pick(plain)
         options = {"validation_data": values} if held else {}
         found = model.fit(*values, batch_size=2, epochs=2, verbose=0, callbacks=made, **options)
-        return found.history, len(model.layers), model.get_weights(), model.predict(
-            inputs_of(x, True), verbose=0
+        return (
+            found.history,
+            len(model.layers),
+            model.get_weights(),
+            model.predict(inputs_of(x, True), verbose=0),
         )
 
     c_optimizer = c.one(("sgd", "adam", "rmsprop")) if c.wide else "adam"
@@ -282,7 +285,7 @@ def shared(c):
         models = build()
         counts = [len(models[name].get_weights()) for name in "ab"]
         held = found[-2 - sum(counts) : -2]
-        for k, w in enumerate(models["a"].layers[1].get_weights()):
+        for k in range(len(models["a"].layers[1].get_weights())):
             if where := unequal(held[k], held[counts[0] + k]):
                 yield f"sharing: {where}"
         last = np.random.default_rng(1).uniform(-1, 1, (3, 4, features))
@@ -374,8 +377,8 @@ def stream(c):
         if where := unequal(found, list(wanted.swapaxes(0, 1))):
             yield f"stream: predict differs in {where}"
 
-    return Case(run, ("x", "batch_size", "state", "step", "stream"), tuple(x), f"{size} {drawn.story}",
-                check)  # fmt: skip
+    names = ("x", "batch_size", "state", "step", "stream")
+    return Case(run, names, tuple(x), f"{size} {drawn.story}", check)
 
 
 def masks(c):
@@ -406,7 +409,12 @@ def masks(c):
 
     def check(found):
         value, on = np.asarray(data.plain, float), np.asarray(mask.plain, float)
-        if shape != (1,) or on.ndim < 2 or value.ndim != 3 or value.shape[1:] != (steps or value.shape[1], features):
+        if (
+            shape != (1,)
+            or on.ndim < 2
+            or value.ndim != 3
+            or value.shape[1:] != (steps or value.shape[1], features)
+        ):
             return
         on = on.reshape(on.shape[:2]) != 0
         if on.shape != value.shape[:2]:
@@ -418,7 +426,9 @@ def masks(c):
                 nlstm.set_random_seed(7)
                 short = value[n : n + 1, on[n]]
                 if steps is None:
-                    alone = build().predict([short, np.ones((1, short.shape[1], *shape))], verbose=0)
+                    alone = build().predict(
+                        [short, np.ones((1, short.shape[1], *shape))], verbose=0
+                    )
                     if where := unequal(found[0][n], alone[0], 1e-5):
                         yield f"mask: row {n} without its masked steps differs in {where}"
 

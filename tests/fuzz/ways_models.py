@@ -9,8 +9,22 @@ from tests.fuzz.cases import Case, unequal
 
 LOSSES = ("mse", "mae", "huber", "log_cosh", "mse", "mse")
 OPTIMIZERS = ("sgd", "adam", "rmsprop", "adamw", "nadam", "adamax", "adagrad", "adadelta", "lion")
-ARGUMENTS = ("x", "y", "sample_weight", "class_weight", "lengths", "batch_size", "validation",
-             "epochs", "initial_epoch", "inputs", "input", "steps", "A batch", "labels")  # fmt: skip
+ARGUMENTS = (
+    "x",
+    "y",
+    "sample_weight",
+    "class_weight",
+    "lengths",
+    "batch_size",
+    "validation",
+    "epochs",
+    "initial_epoch",
+    "inputs",
+    "input",
+    "steps",
+    "A batch",
+    "labels",
+)
 DTYPES = (None, None, None, "float64")
 
 

@@ -29,7 +29,7 @@ def series(c, percent=30, steps=None, columns=None):
     if c.chance(25) and shape[1] == 1:
         plain = plain[:, 0]
     found = given(c, plain, percent, single=(np.float32,))
-    # A list of rows is as many series; dtypes of half the size are computed with in one or the other.
+    # A list of rows is as many series; some dtypes are computed with in single precision or not.
     apart = ("list of rows", "float16", "int8", "int16", "uint8", "longdouble")
     return Given(plain, "plain") if found.story.startswith(apart) else found
 
@@ -136,7 +136,14 @@ def cut(c):
 
     def check(answer):
         value = np.asarray(one.plain)
-        if keras and not options and goals is None and "masked" not in one.story and size and value.dtype.kind in "fiub":
+        if (
+            keras
+            and not options
+            and goals is None
+            and "masked" not in one.story
+            and size
+            and value.dtype.kind in "fiub"
+        ):
             span = (length - 1) * rate + 1
             wanted = [value[k : k + span : rate] for k in range(0, len(value) - span + 1, stride)]
             got = [row for part in answer for row in part]
@@ -163,7 +170,9 @@ def scaler(c):
         found, several = panel(c)
         options["per_series"] = c.one((False, False, True))
         if name == "MinMaxScaler" and c.chance(40):
-            options["feature_range"] = c.one(((0, 1), (-1, 1), (1, 0), "a", (1,), (0, float("nan"))))
+            options["feature_range"] = c.one(
+                ((0, 1), (-1, 1), (1, 0), "a", (1,), (0, float("nan")))
+            )
     for one in found:
         if one.wrong in ("nan", "masked"):
             one.wrong = None  # passed over

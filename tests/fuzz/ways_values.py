@@ -195,7 +195,8 @@ RATES = (0.1, 0, 1, -1, float("nan"), float("inf"), "a", None, [0.1], np.float32
          True, np.array(0.1), np.array([0.1]), 10**400, 1j)  # fmt: skip
 SETTINGS = ("learning_rate", "beta_1", "beta_2", "momentum", "rho", "epsilon", "weight_decay",
             "clipnorm", "clipvalue", "global_clipnorm", "ema_momentum", "use_ema", "nesterov",
-            "gradient_accumulation_steps", "ema_overwrite_frequency", "amsgrad", "centered")  # fmt: skip
+            "gradient_accumulation_steps", "ema_overwrite_frequency", "amsgrad",
+            "centered")  # fmt: skip
 OPTIMIZERS = ("SGD", "Adam", "RMSprop", "AdamW", "Nadam", "Adamax", "Adagrad", "Adadelta", "Lion")
 
 
