@@ -57,7 +57,7 @@ class WindowScaler:
         A feature that is NaN at all steps of a window, or at the step that counts, is an error.
         """
         windows = _as_windows(x).astype(np.float64)
-        _check_known(~np.isinf(windows).any(axis=1), "a step", "infinity")
+        _check_known(np.logical_not(np.isinf(windows).any(axis=1)), "a step", "infinity")
         if self.kind == "standard":
             known = ~np.isnan(windows)
             counts = known.sum(axis=1)

@@ -1,6 +1,6 @@
 """All ways by name, with how often each is drawn."""
 
-from tests.fuzz import ways_changing, ways_models, ways_series, ways_values
+from tests.fuzz import ways_changing, ways_models, ways_series, ways_states, ways_values
 from tests.fuzz.choices import Choices
 
 __all__ = ["WAYS", "case_of", "way_of"]
@@ -12,10 +12,10 @@ SHARES = {
     ways_changing.batches: 8,
     ways_changing.callbacks: 8,
     ways_changing.weights: 5,
-    ways_changing.shared: 3,
-    ways_changing.states: 4,
-    ways_changing.stream: 4,
-    ways_changing.masks: 4,
+    ways_states.shared: 3,
+    ways_states.states: 4,
+    ways_states.stream: 4,
+    ways_states.masks: 4,
     ways_values.loss: 5,
     ways_values.function: 2,
     ways_values.metric: 6,
