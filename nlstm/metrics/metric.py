@@ -255,5 +255,7 @@ class InNumpy(Metric):
 def safe_ratio(numerator: Any, denominator: Any) -> Any:
     """Return the quotient, and 0 where the denominator is 0."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    found = np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom != 0)
+    found = np.zeros(np.broadcast(top, bottom).shape)
+    with np.errstate(invalid="ignore"):  # sums of infinite targets
+        np.divide(top, bottom, out=found, where=bottom != 0)
     return float(found) if found.ndim == 0 else found

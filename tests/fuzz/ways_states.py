@@ -196,7 +196,7 @@ def masks(c):
                     continue
                 nlstm.set_random_seed(7)
                 short = value[n : n + 1, on[n]]
-                if steps is None:
+                if steps is None and other is None:
                     alone = build().predict(
                         [short, np.ones((1, short.shape[1], *shape))], verbose=0
                     )
