@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py
 
-.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim parity lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim drills parity docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -50,6 +50,11 @@ FIRST ?= $(shell expr $$(date +%s) / 86400 '*' 100000)
 fuzz: $(VENV)/installed-test,plot
 	$(BIN)/python -m tests.fuzz --wide --first $(FIRST) --draws 100000 --state .fuzz/$(FIRST).json $(ARGS)
 
+# Kills, damaged files, full disks, interrupts, threads, forks and growth, done whole: minutes, and a
+# table of counts. They are among the tests in a small form.
+drills: $(VENV)/installed-test
+	NLSTM_DRILLS=whole $(BIN)/python -m pytest tests/drills $(ARGS)
+
 # With the oldest versions that pyproject.toml allows, in an environment of their own.
 test-floors: $(PYTHON_FLOORS)/installed
 	$(PYTHON_FLOORS)/bin/python -m pytest $(FLOORS) $(ARGS)
@@ -68,6 +73,11 @@ PARITY ?= tests/parity tests/reference tests/compat
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
+
+# The pages of docs/ and the API: docs/_build/html/index.html. A warning, or a name that leads nowhere, is an error.
+docs: $(VENV)/installed-docs
+	rm -rf docs/api/generated
+	$(BIN)/python -m sphinx --nitpicky --fail-on-warning --keep-going --quiet --jobs auto docs docs/_build/html $(ARGS)
 
 lint: $(VENV)/installed-dev
 	$(BIN)/python -m ruff format --check .
@@ -92,5 +102,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) $(PYTHON_FLOORS) .arm .bounds .fuzz build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
+	rm -rf $(VENV) $(PYTHON_FLOORS) .arm .bounds .fuzz build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 """Initial values of weights, by Keras's names and formulas."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from nlstm.arguments.checks import (
     checked_number,
     checked_seed,
 )
-from nlstm.arguments.config import Configured
+from nlstm.arguments.config import Configured, overridden
 from nlstm.arguments.registry import Registry
 from nlstm.arguments.seeds import SeedStream
 
@@ -304,4 +305,15 @@ def get(identifier: Any) -> Initializer:
     )
     if callable(identifier) and not own:
         return _Function(identifier)
-    return REGISTRY.get(identifier, "a callable")
+    found = REGISTRY.get(identifier, "a callable")
+    return found if _takes_generator(found) else _Function(found)
+
+
+def _takes_generator(initializer: Initializer) -> bool:
+    """Return whether it is called as nlstm's are; a user's may be called as Keras's are."""
+    if not overridden(initializer, "__call__"):
+        return True
+    parameters = inspect.signature(initializer.__call__).parameters
+    return "generator" in parameters or any(
+        one.kind is one.VAR_KEYWORD for one in parameters.values()
+    )

@@ -1,11 +1,12 @@
 """Keeping a model in files while it is trained."""
 
+import errno
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from nlstm.arguments.checks import checked_path
+from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
 from nlstm.callbacks.monitor import Monitor
 from nlstm.files.endings import check_ending
@@ -87,7 +88,9 @@ class ModelCheckpoint(Monitor):
         if folder:
             os.makedirs(folder, exist_ok=True)
         if os.path.isdir(path):
-            raise IsADirectoryError(f"filepath of ModelCheckpoint is a folder: {path}.")
+            raise IsADirectoryError(
+                errno.EISDIR, "filepath of ModelCheckpoint is a folder; expected a file", path
+            )
         if self.save_weights_only:
             self.model.save_weights(path)
         else:
@@ -110,10 +113,10 @@ class ModelCheckpoint(Monitor):
             return True
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn_user(
                 f"ModelCheckpoint saves without comparing: {self.monitor!r} is not among "
                 f"{', '.join(logs)}.",
-                stacklevel=2,
+                UserWarning,
             )
             return True
         best = "None" if self.best is None else f"{self.best:.5f}"

@@ -189,7 +189,7 @@ def as_target(
         kind = " of class indices" if loss.sparse else ""
         raise ValueError(
             f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
-            f"expected {name}{kind} of shape {wanted}."
+            f"expected {name}{kind} of shape {wanted}.{_hint(full, wanted, output, loss)}"
         )
     ignored = getattr(loss, "ignore_class", None)
     if given:
@@ -206,6 +206,20 @@ def as_target(
     elif loss.unit_range:
         check_range(name, converted, 0.0, 1.0)
     return Rows(converted if steps is not None else converted[:, None, :])
+
+
+def _hint(
+    shape: tuple[int, ...], wanted: tuple[int, ...], output: tuple[int, ...], loss: Any
+) -> str:
+    """Return what may have been meant by targets of a shape that does not fit."""
+    if loss.sparse and shape == (*wanted[:-1], output[-1]):
+        return " One-hot rows are for categorical_crossentropy."
+    lacks_classes = shape in (wanted[:-1], (*wanted[:-1], 1))
+    if lacks_classes and "Categorical" in type(loss).__name__:
+        return " Class indices are for sparse_categorical_crossentropy."
+    if len(shape) == 3 and len(output) == 1 and shape[-1] == wanted[-1]:
+        return " The outputs have no steps: return_sequences=True in the last LSTM gives them."
+    return ""
 
 
 def as_weight(
@@ -240,7 +254,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
             value = array[place]
             index = ", ".join(str(int(i)) for i in place)
             reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
+            hint = " Fill such values in, or leave their rows out." if np.isnan(value) else ""
             raise ValueError(
-                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}."
+                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}.{hint}"
             )
     return converted

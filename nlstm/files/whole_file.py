@@ -7,6 +7,7 @@ the next writer of the same target removes it.
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -20,9 +21,10 @@ try:
 except ImportError:  # Windows, where a file that is open cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["left_behind", "remove_if_free", "write_whole"]
+__all__ = ["left_behind", "naming", "remove_if_free", "write_whole"]
 
 TRIES, SECONDS = 20, 0.05  # for a target that another process of Windows has open
+NAME_BYTES = 255 - len(f"..{uuid.UUID(int=0).hex}.partial")  # so long names may be, and no longer
 RIGHTS = 0o777  # set-user-ID and the like are not handed on
 
 
@@ -38,13 +40,20 @@ def write_whole(path: str, content: bytes) -> None:
     OSError
         It cannot be written; the error names `path`. Nothing is left.
     """
-    target = _target(path)
-    try:
+    with naming(path):
+        target = _target(path)
         for old in left_behind(target):
             remove_if_free(old)
         _write(target, content)
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Have the OSErrors of a with statement name `path`: those of reads and writes name nothing."""
+    try:
+        yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or error.filename == path:
             raise
         raise OSError(error.errno, error.strerror, path) from error
 
@@ -67,7 +76,7 @@ def _target(path: str) -> str:
 def _write(target: str, content: bytes) -> None:
     folder, name = os.path.split(target)
     while True:
-        temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.partial")
+        temporary = os.path.join(folder, f".{_mark(name)}.{uuid.uuid4().hex}.partial")
         try:
             with open(temporary, "xb", opener=_opener(target)) as file:
                 if not _lock(file.fileno()):
@@ -86,6 +95,14 @@ def _write(target: str, content: bytes) -> None:
             raise
         _flush_folder(folder)
         return
+
+
+def _mark(name: str) -> str:
+    """Return what temporary files of a name are known by: the name, unless it is too long."""
+    content = os.fsencode(name)
+    if len(content) <= NAME_BYTES:
+        return name
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _opener(target: str) -> Any:
@@ -155,7 +172,7 @@ def _replace_when_closed(temporary: str, target: str) -> None:
 def left_behind(path: str) -> Iterator[str]:
     """Give the temporary files of `path`, of writers that were killed or are at work."""
     folder, name = os.path.split(os.fspath(path))
-    wanted = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{32}}\.partial")
+    wanted = re.compile(rf"\.{re.escape(_mark(name))}\.[0-9a-f]{{32}}\.partial")
     with (
         contextlib.suppress(FileNotFoundError, PermissionError),
         os.scandir(folder or ".") as found,

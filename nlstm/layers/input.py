@@ -78,7 +78,7 @@ def Input(  # noqa: N802  (Keras's name)
         "float32" or "float64": the model's. Integers and booleans are taken as numbers of the
         model's dtype.
     batch_shape : tuple of int, optional
-        Instead of both: (batch_size or None, *shape).
+        Instead of both: ``(batch_size or None, *shape)``.
     name : str, optional
 
     Returns

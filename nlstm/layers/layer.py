@@ -127,6 +127,7 @@ class Layer(Configured, metaclass=LayerType):
     makes_sequence = False
     mask_second = False
     input_batch_size: int | None = None
+    also_shown = {"name": None, "trainable": True}
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
         """Refuse methods that would never be called."""

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from threading import RLock
 from typing import Any, Self
 
 import numpy as np
@@ -32,16 +31,18 @@ from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
 from nlstm.network.network import Network, checked_dtype
 from nlstm.network.stream import Stream, open_stream
+from nlstm.network.summary import Row
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.symbols import Shape, Symbol, flat_symbols
+from nlstm.plan.turns import turn
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal
 from nlstm.training.history import History
-from nlstm.training.output import printable, shows
+from nlstm.training.output import printable, shows, width
 from nlstm.training.predict import predict, predict_on_batch
 from nlstm.training.training import Training
 
@@ -104,7 +105,7 @@ class Model(Configured):
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
         self._binder: Binder | None = None
-        self._building = RLock()  # one thread makes weights
+        self._building = turn()  # one thread makes weights
         self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
@@ -122,6 +123,15 @@ class Model(Configured):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         copying.rebuild(self, state)
+
+    def __repr__(self) -> str:
+        design = self.design
+        count = f"{len(design.layers)} layer{'s' * (len(design.layers) != 1)}"
+        start = f"<{type(self).__name__} {self.name!r}, {count}"
+        if design.graph is None:
+            return f"{start}, for any input>"
+        weights = f", {self.count_params():,} weights" if self.built else ""
+        return f"{start}{weights}, {self.input_shape} -> {self.output_shape}>"
 
     # What it is made of
 
@@ -388,8 +398,8 @@ class Model(Configured):
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
         path = checked_target(filepath, overwrite)
-        named = self.binder.weights.named
-        write_weights(path, {name: one.get() for name, one in named.items()})
+        weights = self.binder.weights
+        write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read weights that `save_weights` wrote.
@@ -415,21 +425,51 @@ class Model(Configured):
 
     # Looking at it
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
         """Print the layers with the shapes they give and their numbers of weights.
 
         And what each is connected to, where the layers do not form a chain. Where standard output
-        cannot show lines of boxes, they are made of +, - and |.
+        cannot show lines of boxes, they are made of ``+``, ``-`` and ``|``.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Columns of the table at most, as far as its headings fit; by default those of the
+            terminal, or what it takes.
+        positions
+            For old code; without effect.
+        print_fn : callable, optional
+            Gets each line in the place of standard output.
+        expand_nested : bool, default False
+            Show the layers of models inside a Sequential; those inside a Model always are.
+        show_trainable : bool, default False
+            Show which layers training changes.
+        layer_range : (str, str), optional
+            Patterns of the names of the first and the last layer to show.
         """
         self._build_if_known()
+        columns = None if line_length is None else checked_size("line_length", line_length)
+        if columns is None and print_fn is None:
+            columns = width()
         frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)
         sizes = self.dtype.itemsize, self.bytes_per_step()
-        for line in summary.summary_lines(self.name, self._summary_rows(), *sizes, frozen):
-            if print_fn is print:
-                line = printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN))
-            print_fn(line)
+        counts = summary.counted(self._summary_rows(False), frozen, *sizes)
+        rows = summary.chosen(self._summary_rows(expand_nested), layer_range)
+        for line in summary.summary_lines(self.name, rows, counts, columns, show_trainable):
+            if print_fn is None or print_fn is print:
+                print(printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN)))
+            else:
+                print_fn(line)
 
-    def _summary_rows(self) -> list[list[Any]]:
+    def _summary_rows(self, expand: bool) -> list[Row]:
         return summary.graph_rows(self.design.network("summary").graph, self.design.layers)
 
     def bytes_per_step(self) -> int | None:

@@ -5,10 +5,12 @@ from typing import Any, Self
 
 from nlstm.arguments.checks import checked_shape
 from nlstm.arguments.config import deserialize, serialize
+from nlstm.arguments.shown import short
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
+from nlstm.network.summary import Row
 from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
@@ -52,7 +54,7 @@ class Sequential(Model):
         if isinstance(layer, Symbol) and isinstance(layer.node.layer, InputLayer):
             layer = layer.node.layer
         if not isinstance(layer, Layer | Model):
-            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {layer!r}.")
+            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {_shown(layer)}.")
         self._stack.add(layer)
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()
@@ -82,8 +84,8 @@ class Sequential(Model):
         self._build_if_known()
         return list(self._stack.members)
 
-    def _summary_rows(self) -> list[list[Any]]:
-        return summary.member_rows(self._stack.members)
+    def _summary_rows(self, expand: bool) -> list[Row]:
+        return summary.member_rows(self._stack.members, expand)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
@@ -123,3 +125,11 @@ class Sequential(Model):
             self.binder_for(shape)
         self.design.network("build")
         self.binder_for()
+
+
+def _shown(given: Any) -> str:
+    """Return what came in the place of a layer, and from where."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}: {given.__name__}(...) makes one"
+    place = type(given).__module__.partition(".")[0]
+    return short(given) if place == "builtins" else f"{short(given)} of {place}"

@@ -209,7 +209,7 @@ class Stack:
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""
         if self.graph is None:
-            raise Unknown(
+            raise InputNotKnown(
                 f"{action} needs weights and this model has none yet: give it an Input, or fit it."
             )
         return self._made(self.graph)
@@ -316,5 +316,5 @@ def _input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
     return InputLayer(sample, batch_size).output
 
 
-class Unknown(ValueError, AttributeError):
+class InputNotKnown(ValueError, AttributeError):
     """What is not known before the input is: `hasattr` finds it missing, as in Keras."""

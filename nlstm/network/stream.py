@@ -74,6 +74,10 @@ class Stream:
         sizes = [(layer.outputs, layer.units) for layer in self._layers if layer.kind == "lstm"]
         self._states = self._views(sizes, batch_size, self._lanes)
 
+    def __repr__(self) -> str:
+        shapes = f"{self._shape} -> {self.output.shape}"
+        return f"<Stream {shapes}, {len(self._layers)} layers that compute>"
+
     def _table(self, home: ParameterBuffer) -> Any:
         """Return the kernel's table of layers, whose weights lie in `home`, and its sizes."""
 

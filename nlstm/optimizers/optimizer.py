@@ -281,25 +281,31 @@ class Optimizer(Configured):
 
     def show_average(self, shown: bool = True) -> None:
         """Exchange weights and averages, unless they lie as wanted; nothing before a step."""
-        if shown == self.average_shown or not self._has_average():
-            return
+        if shown != self.average_shown and self._has_average():
+            self._exchange([(setattr, (self, "average_shown", shown))])
+
+    def _exchange(self, last: list[Call]) -> None:
+        """Exchange weights and averages and run what comes last, all of it or nothing."""
         assert self._buffer is not None
-        self._buffer.fetch()
         ops, value = self._buffer.ops, self._buffer.value
         kept = ops.empty(value.size)
-        ops.copy(kept, value)
-        ops.copy(value, self._average)
-        ops.copy(self._average, kept)
-        self._buffer.publish()
-        self.average_shown = shown
+        exchange = [(kept, value), (value, self._average), (self._average, kept)]
+        copies = [*self._buffer.fetching, *exchange, *self._buffer.publishing]
+        ops.program(whole=[*((ops.copy, pair) for pair in copies), *last])()
 
     def finalize(self) -> None:
         """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
         if self._has_average():
             assert self._buffer is not None
-            self.show_average()
-            self._buffer.ops.copy(self._average, self._buffer.value)
-            self.average_shown = False
+            ops = self._buffer.ops
+            end: list[Call] = [
+                (ops.copy, (self._average, self._buffer.value)),
+                (setattr, (self, "average_shown", False)),
+            ]
+            if self.average_shown:
+                ops.program(whole=end)()
+            else:
+                self._exchange(end)
 
     def _has_average(self) -> bool:
         return self.use_ema and self._buffer is not None and bool(self._batches())

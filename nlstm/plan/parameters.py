@@ -6,7 +6,6 @@ Users' arrays are packed and unpacked on the host, whatever the device.
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from threading import RLock
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_weight
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
+from nlstm.plan.turns import turn
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
@@ -57,6 +57,10 @@ class Parameter:
     owner : (Layer, int) or None
         The layer that was built with it, and its number there: a copy comes with the layer's copy.
     """
+
+    def __repr__(self) -> str:
+        holder = "" if self.owner is None else f"{self.owner[0].name}/"
+        return f"<Parameter {holder}{self.name} {self.shape}>"
 
     def __init__(
         self,
@@ -230,7 +234,7 @@ class ParameterBuffer:
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
         self.value, self.gradient = ops.zeros(sum(sizes)), ops.zeros(sum(sizes))
         self.moved = False
-        self.gate, self.in_turn = Gate(), RLock()
+        self.gate, self.in_turn = Gate(), turn()
         self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
@@ -299,15 +303,15 @@ class ParameterBuffer:
             mirror._outside.append((outside.packed, own.packed))
         return mirror, pulled, pushed
 
-    def fetch(self) -> None:
-        """Copy the values in from the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(own, outside)
+    @property
+    def fetching(self) -> list[tuple[Array, Array]]:
+        """What is copied in, (to, from), from the parameters that a mirror is of."""
+        return [(own, outside) for outside, own in self._outside]
 
-    def publish(self) -> None:
-        """Copy the values out to the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(outside, own)
+    @property
+    def publishing(self) -> list[tuple[Array, Array]]:
+        """What is copied out, (to, from), to the parameters that a mirror is of."""
+        return list(self._outside)
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""

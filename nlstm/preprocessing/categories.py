@@ -25,7 +25,7 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float
 
     Returns
     -------
-    ndarray, shape (*x.shape, num_classes)
+    ndarray, shape ``(*x.shape, num_classes)``
 
     Raises
     ------

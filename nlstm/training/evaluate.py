@@ -75,7 +75,7 @@ def evaluate(
         check_rest(network, data.rows, rows, steps)
         binder = self.binder_for(*data.samples)
     hooks = CallbackList(callbacks, self, {"verbose": verbose})
-    with binder.bench(training, training.in_numpy) as bench:
+    with binder.turn(training.in_numpy), binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
             feed.make = run.reading(False)

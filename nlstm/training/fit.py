@@ -1,12 +1,12 @@
 """Training a model: fit, and one batch at a time."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.former import check_without_effect, taken_for
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.network.binder import Binder
@@ -190,7 +190,7 @@ def fit(
     updates = _has_weights_to_train(binder, training)
     if not updates:
         shuffled = None
-    with binder.bench(training, training.in_numpy) as bench:
+    with binder.turn(training.in_numpy), binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
             feed.make = run.reading(updates, class_weight)
@@ -235,5 +235,5 @@ def _has_weights_to_train(binder: Binder, training: Training) -> bool:
     """Whether a step changes anything; warn where it only evaluates, as Keras does then."""
     if binder.weights.trained(training.frozen):
         return True
-    warnings.warn("The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3)
+    warn_user("The model has no weights to train: it is evaluated.", UserWarning)
     return False

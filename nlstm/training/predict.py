@@ -1,13 +1,13 @@
 """What a model gives for data: predict."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -93,7 +93,7 @@ def predict(
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         if hooks is None:  # from beginning to end with the same weights
             found = binder.weights.shared(_together, binder, bench, data, rows, progress)
         else:
@@ -110,9 +110,7 @@ def _first_batches(data: Data, rows: int, steps: int) -> Data:
     """Return the rows of `steps` batches; warn where there are fewer."""
     there = math.ceil(data.rows / rows)
     if steps > there:
-        warnings.warn(
-            f"The data ran out after {there} of {steps} steps.", RuntimeWarning, stacklevel=3
-        )
+        warn_user(f"The data ran out after {there} of {steps} steps.")
     return data.part(slice(steps * rows)) if steps < there else data
 
 
@@ -210,7 +208,7 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     parts: list[list[np.ndarray]] = []
     hooks.begin_mode("predict")
     hooks.call("on_predict_begin", {})
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})

@@ -39,6 +39,11 @@ class Backtest:
     actuals: np.ndarray
     quantiles: tuple[float, ...] | None = None
 
+    def __repr__(self) -> str:
+        count, horizon, targets = self.actuals.shape
+        levels = "" if self.quantiles is None else f", quantiles {self.quantiles}"
+        return f"<Backtest: {count:,} forecasts of {horizon} steps, {targets} targets{levels}>"
+
     @property
     def point(self) -> np.ndarray:
         """The forecast as one number: itself, or the quantile nearest to 0.5."""

@@ -133,6 +133,11 @@ class TimeseriesDataset:
         self._most: int | None = None  # batches of a pass
         self._random = np.random.default_rng(seed) if shuffle else None
 
+    def __repr__(self) -> str:
+        targets = "" if self._targets is None else f", targets {self._targets.shape[1:]}"
+        sample = (self._span.size, *self._series.shape[1:])
+        return f"<TimeseriesDataset: {len(self):,} batches, windows {sample}{targets}>"
+
     def __copy__(self) -> Self:
         """Return one on the same series, with an order of its own."""
         made = object.__new__(type(self))

@@ -18,6 +18,7 @@ from nlstm.arguments.checks import (
     checked_number,
     is_number,
 )
+from nlstm.arguments.shown import by_attributes
 from nlstm.windows.series import as_floats, checked_columns, store
 from nlstm.windows.several import opened
 
@@ -46,6 +47,9 @@ class Scaler:
         self.per_series = checked_flag("per_series", per_series)
         self.shift: np.ndarray | None = None
         self.scale: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        return by_attributes(self)
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)

@@ -214,6 +214,13 @@ class Windows:
             rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
 
+    def __repr__(self) -> str:
+        count, *sample = self.x.shape
+        targets = "" if self.y is None else f", targets {self.y.shape[1:]}"
+        several = len(self._panel.lengths)
+        of = f" of {several} series" if several > 1 else ""
+        return f"<{count:,} Windows{of}: inputs {tuple(sample)}{targets}>"
+
     def __len__(self) -> int:
         """Return the number of windows."""
         return self._starts.size

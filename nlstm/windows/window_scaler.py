@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers
+from nlstm.arguments.shown import by_attributes
 from nlstm.windows.series import as_floats, checked_columns, store
 
 __all__ = ["WindowScaler"]
@@ -47,6 +48,9 @@ class WindowScaler:
         self.kind = kind
         self.shift: np.ndarray | None = None
         self.scale: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        return by_attributes(self)
 
     def __copy__(self) -> Self:
         return copy.deepcopy(self)

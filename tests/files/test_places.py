@@ -172,6 +172,29 @@ def test_errors_name_the_file(model, tmp_path):
     assert error.value.filename == str(tmp_path / "absent" / "m")
 
 
+@POSIX
+def test_a_folder_that_has_gone_from_under_the_process(model, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for call in (model.save, load_model):
+        with pytest.raises(FileNotFoundError) as error:
+            call("m")
+        assert error.value.filename == "m"
+
+
+@pytest.mark.parametrize("letter", ["m", "\N{GREEK SMALL LETTER MU}"])
+def test_names_as_long_as_they_may_be(model, tmp_path, letter):
+    name = letter * (255 // len(letter.encode()))
+    model.save(tmp_path / name)
+    assert names(tmp_path) == [name]
+    left = tmp_path / f".{whole_file._mark(name)}.{'0a' * 16}.partial"
+    left.touch()
+    model.save(tmp_path / name)
+    assert names(tmp_path) == [name]
+    load_model(tmp_path / name)
+
+
 # What killed writers leave
 
 

@@ -60,7 +60,7 @@ def test_parts_by_name():
     assert next(iter(nested.binder.weights.named)) == "encoder/lstm/kernel"
     assert len(nested.weights) == len(nested.binder.weights.named) == 12
     lines = []
-    nested.summary(lines.append)
+    nested.summary(print_fn=lines.append)
     table = "\n".join(lines)
     assert "│ encoder (Sequential)      │ (None, 4)    │     272 │" in table
     assert nested.count_params() == 272 + 10 + 3 + 2

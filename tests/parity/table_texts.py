@@ -84,8 +84,8 @@ ARGUMENTS = {
     "Model.save.zipped": "nlstm writes one file of its own format",
     "Model.save_weights.max_shard_size": "nlstm writes one file",
     "Model.load_weights.skip_mismatch": "a file that does not fit is an error",
-    "Model.summary.print_fn": "`print` by default",
-    "Model.summary.*": "one plain form",
+    "Model.summary.positions": "without effect: columns are as wide as they must be",
+    "Model.summary.expand_nested": "for models inside a Sequential; a Model's always are",
     "activations.*.*": "at Keras's default; a name chooses the function",
     "models.*.zipped": "nlstm writes one file of its own format",
 }

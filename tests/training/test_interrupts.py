@@ -144,6 +144,35 @@ def test_every_moment_of_a_step(kind):
     assert moment > 50
 
 
+@in_finalizers
+def test_every_moment_of_an_exchange_of_averages():
+    model = compiled(averages)
+    for _ in range(3):
+        model.train_on_batch(X[:8], Y[:8])
+    optimizer, before = model.optimizer, sys.gettrace()
+
+    def sides():
+        weights = [one.tobytes() for one in model.get_weights()]
+        mean = [one.tobytes() for name, one in optimizer.variables().items() if "average" in name]
+        return (mean, weights) if optimizer.average_shown else (weights, mean)
+
+    expected = sides()
+    assert expected[0] != expected[1]
+    for moment in range(1, 1000):
+        interrupt = InterruptAt(moment)
+        sys.settrace(interrupt)
+        try:
+            optimizer.show_average(not optimizer.average_shown)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert sides() == expected, moment
+        if interrupt.left > 0:
+            break
+    assert moment > 10
+
+
 @needs_timer
 @in_finalizers
 @pytest.mark.skipif(DEFAULT[0] == "opaque", reason="its kernels are Python, and can be interrupted")
