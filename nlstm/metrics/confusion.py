@@ -28,9 +28,7 @@ def counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.ndar
     above = np.cumsum(bins[:, ::-1], axis=1)[:, ::-1][:, 1:]  # beyond each threshold
     whole = bins.sum(axis=1, keepdims=True)
     positive, negative = above.T[1], above.T[0]
-    with np.errstate(invalid="ignore"):  # a sum of infinite weights or targets has no rest
-        below = (whole - above).T
-    found = positive, negative, below[1], below[0]
+    found = positive, negative, (whole - above).T[1], (whole - above).T[0]
     return tuple(part[:, 0] for part in found) if labels == 1 else found
 
 

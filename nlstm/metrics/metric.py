@@ -198,7 +198,8 @@ class KernelMetric(Metric):
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
         if total is None:
             total = self._total
-        return 0.0 if total is None else self.value_of(total)
+        with np.errstate(invalid="ignore", over="ignore"):  # sums of infinite targets or weights
+            return 0.0 if total is None else self.value_of(total)
 
     def reset_state(self) -> None:
         """Start anew."""
@@ -255,7 +256,5 @@ class InNumpy(Metric):
 def safe_ratio(numerator: Any, denominator: Any) -> Any:
     """Return the quotient, and 0 where the denominator is 0."""
     top, bottom = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    found = np.zeros(np.broadcast(top, bottom).shape)
-    with np.errstate(invalid="ignore"):  # sums of infinite targets
-        np.divide(top, bottom, out=found, where=bottom != 0)
+    found = np.divide(top, bottom, out=np.zeros(np.broadcast(top, bottom).shape), where=bottom != 0)
     return float(found) if found.ndim == 0 else found

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -46,8 +47,12 @@ class Worker:
             self._process.stdin.flush()
             line = self._lines.get(timeout=self.patience)
         except queue.Empty:
+            self._process.send_signal(signal.SIGABRT)  # it says where it was
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(10)
             self.close()
-            return found | {"outcome": "hang", "faults": [f"hang: over {self.patience} s"]}
+            said = "".join(self._said[-40:])
+            return found | {"outcome": "hang", "faults": [f"hang: over {self.patience} s: {said}"]}
         except OSError:
             line = None
         if line is None:
@@ -117,7 +122,9 @@ def main(arguments=None):
     parser.add_argument("--wide", action="store_true", help="all that needs kernels of its own")
     parser.add_argument("--state", type=Path, help="a file to go on from")
     parser.add_argument("--way", choices=sorted(WAYS), help="of one way alone")
-    parser.add_argument("--patience", type=float, default=240, help="seconds for one draw")
+    parser.add_argument(
+        "--patience", type=float, default=600, help="seconds for a draw; it may compile"
+    )
     chosen = parser.parse_args(arguments)
     tally, began = Tally(chosen.state), time.monotonic()
     numbers = iter(range(chosen.first + tally.done, chosen.first + chosen.draws))
