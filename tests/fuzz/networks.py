@@ -76,7 +76,8 @@ def recurrent(c, drawn, sequences, wrap=True):
         options["zero_output_for_mask"] = True
     features = units
     if lstm and c.rare(30):
-        extra = c.one(("peephole", "layer_norm", "num_layers", "proj_size", "zoneout", "gates"))
+        others = ("peephole", "num_layers", "proj_size", "zoneout", "gates")
+        extra = c.one(others if "recurrent_dropout" in options else (*others, "layer_norm"))
         if extra in ("peephole", "layer_norm"):
             options[extra] = True
         elif extra == "num_layers":
