@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py
 
-.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim drills parity docs lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -73,6 +73,12 @@ PARITY ?= tests/parity tests/reference tests/compat
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
+
+# The files for a release, looked into and installed in an empty environment.
+package: $(VENV)/installed-package
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python tests/package.py dist
 
 # The pages of docs/ and the API: docs/_build/html/index.html. A warning, or a name that leads nowhere, is an error.
 docs: $(VENV)/installed-docs

@@ -11,7 +11,10 @@ if _processors() == 1:  # a comparison of threads, and of slices of rows, needs 
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
     os.cpu_count = lambda: 2
 
-import numba  # noqa: E402, it reads the number of threads once
+# From Python 3.12 on, by this alone a profile has the kernels that were run (kernels/schedules.py).
+os.environ.setdefault("NUMBA_ENABLE_SYS_MONITORING", "1")
+
+import numba  # noqa: E402, it reads the environment once
 import pytest  # noqa: E402
 
 

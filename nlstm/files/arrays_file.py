@@ -16,6 +16,7 @@ from nlstm.files.endings import check_ending, foreign_format
 from nlstm.files.whole_file import naming, write_whole
 
 __all__ = [
+    "ForeignFile",
     "check_arrays",
     "checked_target",
     "read_arrays",
@@ -93,7 +94,7 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     path = checked_path("filepath", path)
     foreign = foreign_format(path)  # or the usual OSError where it is missing or may not be read
     if foreign:
-        raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
+        raise ForeignFile(f"{path} is {foreign}, which nlstm does not read.")
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
         with naming(path), open(path, "rb") as file:

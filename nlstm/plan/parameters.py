@@ -123,8 +123,9 @@ class Parameter:
         self._initial_value = lambda: value
 
     def get(self) -> np.ndarray:
-        """Return a copy in Keras's shape."""
-        assert self.home is not None
+        """Return a copy in Keras's shape; before it lies anywhere, of the initial value."""
+        if self.home is None:
+            return np.array(self.initial_value())
         return self.home.gate.shared(lambda: self.unpack(self.ops.to_host(self.packed)))
 
     def numpy(self) -> np.ndarray:

@@ -12,6 +12,7 @@ from tests.layers.gradients import assert_descends
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5, 2))
+UNIT = np.zeros((12, 5, 1))
 
 
 @pytest.mark.parametrize("case, wanted", rules("losses"), ids=[str(case) for case in cases.LOSSES])
@@ -104,9 +105,13 @@ def test_errors_about_own_losses():
 @pytest.mark.parametrize(
     "call, text",
     [
-        (lambda: losses.MeanSquaredError(None), "reduction must make one number"),
+        (lambda: trained(losses.MeanSquaredError(None), X[:, 0, :1]), "and compile needs one"),
         (lambda: losses.MeanSquaredError("avg"), "Unknown reduction 'avg'"),
-        (lambda: losses.BinaryCrossentropy(axis=1), "along the last axis"),
+        (
+            lambda: trained(losses.BinaryCrossentropy(axis=1), UNIT, sequences=True),
+            "axis of binary_crossentropy must be -1 in training",
+        ),
+        (lambda: losses.BinaryCrossentropy(axis=2)(UNIT[0], UNIT[0]), "axis must lie in -2 to 1"),
         (
             lambda: losses.BinaryCrossentropy(label_smoothing=2.0),
             "label_smoothing must lie in 0 to 1",

@@ -148,8 +148,8 @@ def test_each_epoch_starts_anew():
 
 def test_one_object_for_two_widths():
     metric = metrics.R2Score()
-    narrow = metrics.get(metric, losses.MeanSquaredError(), 1)
-    wide = metrics.get(metric, losses.MeanSquaredError(), 3)
+    narrow = metrics.beside(metric, losses.MeanSquaredError(), 1)
+    wide = metrics.beside(metric, losses.MeanSquaredError(), 3)
     assert narrow.size == 8
     assert wide.size == 22
 
