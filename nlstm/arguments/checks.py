@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.numbers import as_array, holds_masks
 
 __all__ = [
     "WrongKind",
     "check_mapping",
-    "check_weight",
     "checked_array",
     "checked_batch_shape",
     "checked_choice",
@@ -30,6 +30,7 @@ __all__ = [
     "checked_seed",
     "checked_shape",
     "checked_size",
+    "checked_weight",
     "is_number",
 ]
 
@@ -252,12 +253,25 @@ def checked_batch_shape(name: str, value: Any) -> tuple[int | None, ...]:
     return (rows, *checked_shape(name, value[1:], known=False))
 
 
-def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
-    """Raise unless `value` is an array of real numbers of `shape`."""
-    if value.dtype.kind not in "fiub":
-        raise WrongKind(f"{name} must hold real numbers; got dtype {value.dtype}.")
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
+def checked_weight(
+    name: str, shape: tuple[int, ...], value: Any, dtype: np.dtype | None = None
+) -> np.ndarray:
+    """Return an array of real numbers of `shape`, none too large for `dtype`."""
+    array = as_array(name, value)
+    if holds_masks(value) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with masked elements.")
+    if array.dtype.kind not in "fiub":
+        raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {shape}; got {array.shape}.")
+    if dtype is None or array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    lost = np.isinf(cast) & np.isfinite(array)
+    if lost.any():
+        raise ValueError(f"{name} is too large for {dtype}: {array[lost][0]} is in it.")
+    return cast
 
 
 def checked_path(name: str, value: Any, what: str = "file") -> str:

@@ -9,7 +9,6 @@ import numpy as np
 
 from nlstm.arguments.checks import (
     WrongKind,
-    check_weight,
     checked_batch_shape,
     checked_flag,
     checked_integer,
@@ -19,6 +18,7 @@ from nlstm.arguments.checks import (
 )
 from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.names import snake_case
+from nlstm.arguments.numbers import listed
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
@@ -317,14 +317,14 @@ class Layer(Configured, metaclass=LayerType):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite the weights with arrays as `get_weights` returns them."""
-        arrays = [np.asarray(weight) for weight in weights]
-        if len(arrays) != len(self.parameters):
+        given = listed("weights", weights)
+        if len(given) != len(self.parameters):
             raise ValueError(
-                f"{self.name} has {len(self.parameters)} weights; got {len(arrays)}."
+                f"{self.name} has {len(self.parameters)} weights; got {len(given)}."
                 + ("" if self.built else " It gets them when its model is built.")
             )
-        for parameter, array in zip(self.parameters, arrays, strict=True):
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array)
+        pairs = zip(self.parameters, given, strict=True)
+        arrays = [parameter.checked(one, f"{self.name}/") for parameter, one in pairs]
         for parameter, array in zip(self.parameters, arrays, strict=True):
             parameter.set(array)
 

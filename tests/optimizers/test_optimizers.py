@@ -165,3 +165,9 @@ def test_variables_are_numbers_to_arithmetic():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("name", ["gradient_accumulation_steps", "ema_overwrite_frequency"])
+def test_numbers_of_steps_that_nobody_takes(name):
+    with pytest.raises(ValueError, match=f"{name} must be at most"):
+        optimizers.Adam(**{name: 10**400})
