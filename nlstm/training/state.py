@@ -104,7 +104,7 @@ def _restore_optimizer(
         )
     numbers = {name: number for number, name in enumerate(binder.weights.trained(training.frozen))}
     variables = {}
-    for key, array in arrays.items():
+    for key, array in sorted(arrays.items()):  # a file gives them in any order
         if key.startswith(f"{PREFIX}/"):
             slot, _, name = key.removeprefix(f"{PREFIX}/").partition("/")
             if name and name not in numbers:
