@@ -17,6 +17,7 @@ import numpy as np
 from nlstm.arguments.copies import found_again, plain_arguments, plain_state
 from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.sharing import known, note, number_of, reading, writing
 from nlstm.arguments.shown import as_call
 
 __all__ = [
@@ -69,6 +70,7 @@ class Configured(metaclass=TakesFormerNames):
     Works for subclasses too: what is remembered is what the outermost constructor got.
     """
 
+    keeps_identity = False  # whether a config says which of its entries are one object
     only_to_begin_with: frozenset[str] = frozenset()  # arguments that configs give as None
     also_shown: Mapping[str, Any] = {}  # attributes that `repr` has where they are not these
     _arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -165,7 +167,7 @@ def _bound_arguments(thing: Configured) -> dict[str, Any]:
 
 def serialize(thing: Any) -> dict[str, Any]:
     """Return ``{"class_name", "config"}`` for an object with `get_config`."""
-    return encode(thing, _called(thing))
+    return writing(lambda: encode(thing, _called(thing)))
 
 
 def encode(value: Any, where: str) -> Any:
@@ -192,7 +194,7 @@ def encode(value: Any, where: str) -> Any:
     if hasattr(value, "get_config"):
         found = _named(type(value))
         found["config"] = encode(value.get_config(), where)
-        return found
+        return found | number_of(value)
     if callable(value) and isinstance(getattr(value, "__name__", None), str):
         return _encode_function(value, where)
     raise _unwritable(where, f"a {type(value).__name__} without get_config")
@@ -283,7 +285,10 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     ValueError
         A class or function is not known.
     """
-    custom = custom_objects or {}
+    return reading(lambda: _made(value, custom_objects or {}))
+
+
+def _made(value: Any, custom: Mapping[str, Any]) -> Any:
     if isinstance(value, list | tuple):
         made = [deserialize(one, custom) for one in value]
         return tuple(made) if isinstance(value, tuple) else made
@@ -301,9 +306,12 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     cls = _find(kind, value, custom)
     if not hasattr(cls, "from_config"):
         raise ValueError(f"{kind} has no from_config.")
+    if (found := known(value, cls)) is not None:
+        return found
     if "custom_objects" in inspect.signature(cls.from_config).parameters:
-        return cls.from_config(config, custom_objects=custom)
-    return cls.from_config({name: deserialize(one, custom) for name, one in config.items()})
+        return note(value, cls.from_config(config, custom_objects=custom))
+    made = {name: deserialize(one, custom) for name, one in config.items()}
+    return note(value, cls.from_config(made))
 
 
 def _find(name: Any, value: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:

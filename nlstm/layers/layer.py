@@ -100,6 +100,7 @@ class Layer(Configured, metaclass=LayerType):
     together keeps what it shares: two models still share a layer.
     """
 
+    keeps_identity = True
     fuses_loss = False
     needs_sequence = False
     index_limit: int | None = None
@@ -189,6 +190,10 @@ class Layer(Configured, metaclass=LayerType):
     def parts(self) -> "dict[str, Layer]":
         """The layers that this one holds, by the names of its arguments."""
         return {}
+
+    def named_parts(self) -> "Iterator[tuple[str, Layer]]":
+        """Give each layer that this one holds with a name below this one's."""
+        return iter(self.parts.items())
 
     @property
     def inside(self) -> "list[Layer]":

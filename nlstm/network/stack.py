@@ -245,12 +245,16 @@ class Stack:
         """Take the last member away; return it."""
         if not self.members:
             raise ValueError("The model has no layer to take away.")
-        member, self._names = self.members.pop(), None
-        self._models = [one for one in self.members if not isinstance(one, Layer)]
-        if self._end is not None:
+        member, self._names, node = self.members.pop(), None, getattr(self._end, "node", None)
+        chain, self._models = (
+            not self._models,
+            [one for one in self.members if not isinstance(one, Layer)],
+        )
+        if node is not None:
             if isinstance(member, Layer):
-                member.nodes.remove(self._end.node)
-            self._ends_with(self._chained(self.input, keep=False) if self.layers else None)
+                member.nodes = [one for one in member.nodes if one is not node]
+            before = node.inputs[0] if chain else self._chained(self.input, keep=False)
+            self._ends_with(before if self.layers else None)
         for one in inside(member):
             one.taken = False
         Renamings.count += 1

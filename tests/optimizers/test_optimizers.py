@@ -165,3 +165,15 @@ def test_variables_are_numbers_to_arithmetic():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("beta_1", 0.5), ("epsilon", 1.0), ("clipnorm", 1.0), ("use_ema", True), ("amsgrad", True)],
+)
+def test_what_kernels_were_made_for_cannot_change(name, value):
+    made = optimizers.Adam()
+    with pytest.raises(AttributeError, match=f"{name} of Adam cannot change: make a new"):
+        setattr(made, name, value)
+    made.learning_rate, made.name, made.mine = 0.5, "other", 1
+    assert made.get_config()["beta_1"] == made.beta_1 == 0.9
