@@ -252,12 +252,18 @@ def checked_batch_shape(name: str, value: Any) -> tuple[int | None, ...]:
     return (rows, *checked_shape(name, value[1:], known=False))
 
 
-def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
-    """Raise unless `value` is an array of real numbers of `shape`."""
+def check_weight(
+    name: str, shape: tuple[int, ...], value: np.ndarray, dtype: np.dtype | None = None
+) -> None:
+    """Raise unless `value` holds real numbers of `shape`, and none too large for `dtype`."""
     if value.dtype.kind not in "fiub":
         raise WrongKind(f"{name} must hold real numbers; got dtype {value.dtype}.")
     if value.shape != shape:
         raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
+    if dtype is not None and value.dtype.itemsize > dtype.itemsize and value.dtype.kind == "f":
+        large = np.isfinite(value) & (np.abs(value) > np.finfo(dtype).max)
+        if large.any():
+            raise ValueError(f"{name} is too large for {dtype}: it has {value[large][0]}.")
 
 
 def checked_path(name: str, value: Any, what: str = "file") -> str:

@@ -316,9 +316,9 @@ def _made(value: Any, custom: Mapping[str, Any]) -> Any:
 
 def _find(name: Any, value: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
     registered = value.get("registered_name")
-    for key, known in ((registered, custom), (name, custom), (registered, _registered)):
-        if isinstance(key, str) and key in known:
-            return known[key]
+    for key, table in ((registered, custom), (name, custom), (registered, _registered)):
+        if isinstance(key, str) and key in table:
+            return table[key]
     module = value.get("module")
     if module is not None:
         module = FORMER_MODULES.get(module, module)

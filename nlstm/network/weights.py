@@ -106,7 +106,7 @@ class Weights:
         if len(arrays) != len(self.named):
             raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
         for (name, parameter), array in zip(self.named.items(), arrays, strict=True):
-            check_weight(name, parameter.shape, array)
+            check_weight(name, parameter.shape, array, self.network.dtype)
         self.exclusive(self._overwrite, arrays)
 
     def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:
