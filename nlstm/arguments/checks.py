@@ -15,6 +15,7 @@ __all__ = [
     "check_mapping",
     "check_weight",
     "checked_array",
+    "checked_arrays",
     "checked_batch_shape",
     "checked_choice",
     "checked_dtype",
@@ -209,6 +210,13 @@ def checked_array(name: str, values: Any) -> np.ndarray:
     if np.ma.is_masked(array):
         raise ValueError(f"{name} has masked elements: fill them in, or weigh them 0.")
     return np.asarray(array)
+
+
+def checked_arrays(name: str, values: Any) -> list[np.ndarray]:
+    """Return a list of arrays as `checked_array` gives them."""
+    if isinstance(values, str | bytes) or not np.iterable(values):
+        raise WrongKind(f"{name} must be a list of arrays; got {values!r}.")
+    return [checked_array(f"{name}[{number}]", one) for number, one in enumerate(values)]
 
 
 def checked_rate(name: str, value: Any) -> float:

@@ -290,12 +290,12 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
 
 def _made(value: Any, custom: Mapping[str, Any]) -> Any:
     if isinstance(value, list | tuple):
-        made = [deserialize(one, custom) for one in value]
+        made = [_made(one, custom) for one in value]
         return tuple(made) if isinstance(value, tuple) else made
     if not isinstance(value, dict):
         return value
     if not ("class_name" in value and "config" in value):
-        return {key: deserialize(one, custom) for key, one in value.items()}
+        return {key: _made(one, custom) for key, one in value.items()}
     if "made" in value:
         return value["made"]
     kind, config = value["class_name"], value["config"]
@@ -310,7 +310,7 @@ def _made(value: Any, custom: Mapping[str, Any]) -> Any:
         return found
     if "custom_objects" in inspect.signature(cls.from_config).parameters:
         return note(value, cls.from_config(config, custom_objects=custom))
-    made = {name: deserialize(one, custom) for name, one in config.items()}
+    made = {name: _made(one, custom) for name, one in config.items()}
     return note(value, cls.from_config(made))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import WrongKind, check_weight, checked_array
+from nlstm.arguments.checks import check_weight, checked_arrays
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Plan
 
@@ -54,9 +54,7 @@ class KeptStates:
     def set(self, states: Sequence[np.ndarray] | None) -> None:
         """Go on from what `get` returned; None is a reset: the next batch may have any size."""
         if states is not None:
-            if isinstance(states, str | bytes) or not np.iterable(states):
-                raise WrongKind(f"states must be a list of arrays; got {states!r}.")
-            states = [np.array(checked_array("states", state)) for state in states]
+            states = [np.array(one) for one in checked_arrays("states", states)]
             for state in states:
                 if state.ndim != 2 or len(state) != len(states[0]):
                     shapes = [one.shape for one in states]

@@ -10,6 +10,7 @@ import numpy as np
 from nlstm.arguments.checks import (
     WrongKind,
     check_weight,
+    checked_arrays,
     checked_batch_shape,
     checked_flag,
     checked_integer,
@@ -25,7 +26,7 @@ from nlstm.kernels.operations import Operations
 from nlstm.layers.building import Building, rebuild, remembering, state_of
 from nlstm.layers.layer_type import LayerType
 from nlstm.layers.streamed_layer import StreamedLayer as StreamedLayer
-from nlstm.plan.parameters import Parameter
+from nlstm.plan.parameters import Parameter, overwrite
 from nlstm.plan.plan import Plan
 from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
 
@@ -322,16 +323,18 @@ class Layer(Configured, metaclass=LayerType):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite the weights with arrays as `get_weights` returns them."""
-        arrays = [np.asarray(weight) for weight in weights]
+        arrays = checked_arrays("weights", weights)
         if len(arrays) != len(self.parameters):
             raise ValueError(
                 f"{self.name} has {len(self.parameters)} weights; got {len(arrays)}."
                 + ("" if self.built else " It gets them when its model is built.")
             )
         for parameter, array in zip(self.parameters, arrays, strict=True):
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array)
-        for parameter, array in zip(self.parameters, arrays, strict=True):
-            parameter.set(array)
+            held = None if parameter.home is None else parameter.home.value.dtype
+            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array, held)
+        home = self.parameters[0].home if arrays else None
+        if home is not None:  # for predictions all change at once
+            home.gate.exclusive(overwrite, self.parameters, arrays)
 
     def count_params(self) -> int:
         """Return the number of weights."""

@@ -60,6 +60,8 @@ class Sequential(Model):
             layer = layer.node.layer
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"add expects a layer of nlstm.layers or a model; got {_shown(layer)}.")
+        if layer is self:
+            raise ValueError(f"{self.name} cannot be a part of itself.")
         self._stack.add(layer)
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()

@@ -15,7 +15,7 @@ from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
 from nlstm.plan.turns import turn
 
-__all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
+__all__ = ["Parameter", "ParameterBuffer", "aligned_size", "overwrite"]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -186,6 +186,12 @@ class Place:
     """A buffer, as copies and pickles of what lies in it know it."""
 
 
+def overwrite(parameters: Sequence[Parameter], values: Sequence[np.ndarray]) -> None:
+    """Overwrite parameters by arrays of Keras's shapes, which must have been checked."""
+    for parameter, value in zip(parameters, values, strict=True):
+        parameter.set(value)
+
+
 class ParameterBuffer:
     """All parameters of a model in one flat array, and their gradients in another.
 
@@ -315,8 +321,7 @@ class ParameterBuffer:
 
     def set(self, values: Sequence[np.ndarray]) -> None:
         """Overwrite all parameters; `values` must have been checked."""
-        for parameter, value in zip(self.parameters, values, strict=True):
-            parameter.set(value)
+        overwrite(self.parameters, values)
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return where each parameter starts and stops in the flat arrays."""
