@@ -223,8 +223,11 @@ class Model(Configured):
         """
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
-        names = self.input_names
-        values = named("inputs", inputs, names) if isinstance(inputs, dict) else inputs
+        names, given = self.input_names, inputs
+        if self.design.graph is not None and not isinstance(inputs, Symbol):
+            network = self.design.network("This")
+            given = network.flat_inputs("inputs", inputs) if network.nested[0] else inputs
+        values = named("inputs", given, names) if isinstance(given, dict) else given
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)

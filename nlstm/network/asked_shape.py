@@ -15,6 +15,9 @@ __all__ = ["asked_shape"]
 def asked_shape(design: Design, input_shape: Any) -> Any:
     """Return the shapes of the outputs, in their form; arguments as of `compute_output_shape`."""
     names = design.input_names
+    if design.graph is not None and isinstance(input_shape, Mapping):
+        network = design.network("compute_output_shape")
+        input_shape = network.flat_inputs("input_shape", input_shape)
     if isinstance(input_shape, Mapping):
         given = named("input_shape", input_shape, names)
     else:
