@@ -26,11 +26,28 @@ def pytest_addoption(parser):
     )
 
 
+BOUNDS = os.environ.get("NUMBA_BOUNDSCHECK") == "1"  # `make test-bounds`
+
+
 def pytest_configure(config):
+    if BOUNDS:
+        from tests.bounds import checks
+
+        checks.begin()
     if config.getoption("--device") == "opaque":
         from tests.opaque import device
 
         device.choose()
+
+
+@pytest.fixture(autouse=BOUNDS)
+def inside_of_arrays():
+    """Fail a test whose kernels have left an array."""
+    from tests.bounds import checks
+
+    yield
+    found = checks.taken()
+    assert found is None, found
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.numbers import as_array, holds_masks, listed
 
 __all__ = [
     "WrongKind",
     "check_mapping",
-    "check_weight",
     "checked_array",
     "checked_arrays",
     "checked_batch_shape",
@@ -31,6 +31,7 @@ __all__ = [
     "checked_seed",
     "checked_shape",
     "checked_size",
+    "checked_weight",
     "is_number",
 ]
 
@@ -214,9 +215,8 @@ def checked_array(name: str, values: Any) -> np.ndarray:
 
 def checked_arrays(name: str, values: Any) -> list[np.ndarray]:
     """Return a list of arrays as `checked_array` gives them."""
-    if isinstance(values, str | bytes) or not np.iterable(values):
-        raise WrongKind(f"{name} must be a list of arrays; got {values!r}.")
-    return [checked_array(f"{name}[{number}]", one) for number, one in enumerate(values)]
+    given = listed(name, values)
+    return [checked_array(f"{name}[{number}]", one) for number, one in enumerate(given)]
 
 
 def checked_rate(name: str, value: Any) -> float:
@@ -260,18 +260,25 @@ def checked_batch_shape(name: str, value: Any) -> tuple[int | None, ...]:
     return (rows, *checked_shape(name, value[1:], known=False))
 
 
-def check_weight(
-    name: str, shape: tuple[int, ...], value: np.ndarray, dtype: np.dtype | None = None
-) -> None:
-    """Raise unless `value` holds real numbers of `shape`, and none too large for `dtype`."""
-    if value.dtype.kind not in "fiub":
-        raise WrongKind(f"{name} must hold real numbers; got dtype {value.dtype}.")
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
-    if dtype is not None and value.dtype.itemsize > dtype.itemsize and value.dtype.kind == "f":
-        large = np.isfinite(value) & (np.abs(value) > np.finfo(dtype).max)
-        if large.any():
-            raise ValueError(f"{name} is too large for {dtype}: it has {value[large][0]}.")
+def checked_weight(
+    name: str, shape: tuple[int, ...], value: Any, dtype: np.dtype | None = None
+) -> np.ndarray:
+    """Return an array of real numbers of `shape`, none too large for `dtype`."""
+    array = as_array(name, value)
+    if holds_masks(value) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with masked elements.")
+    if array.dtype.kind not in "fiub":
+        raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {shape}; got {array.shape}.")
+    if dtype is None or array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    lost = np.isinf(cast) & np.isfinite(array)
+    if lost.any():
+        raise ValueError(f"{name} is too large for {dtype}: {array[lost][0]} is in it.")
+    return cast
 
 
 def checked_path(name: str, value: Any, what: str = "file") -> str:

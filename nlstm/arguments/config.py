@@ -29,6 +29,7 @@ __all__ = [
     "overridden",
     "own_module",
     "register",
+    "registered",
     "serialize",
 ]
 
@@ -310,8 +311,8 @@ def _made(value: Any, custom: Mapping[str, Any]) -> Any:
         return found
     if "custom_objects" in inspect.signature(cls.from_config).parameters:
         return note(value, cls.from_config(config, custom_objects=custom))
-    made = {name: _made(one, custom) for name, one in config.items()}
-    return note(value, cls.from_config(made))
+    arguments = {name: _made(one, custom) for name, one in config.items()}
+    return note(value, cls.from_config(arguments))
 
 
 def _find(name: Any, value: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
@@ -368,6 +369,11 @@ def register(package: Any = "Custom", name: str | None = None) -> Any:
         return thing
 
     return decorate
+
+
+def registered(name: Any) -> Any:
+    """Return what `register` knows by "package>name", or None."""
+    return _registered.get(name) if isinstance(name, str) else None
 
 
 def _place(thing: Any) -> Iterable[str]:

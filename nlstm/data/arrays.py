@@ -258,7 +258,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
         converted = array
     else:
         with np.errstate(over="ignore"):
-            converted = np.array(array, dtype, order="C", ndmin=1, copy=own or None)
+            make = np.array if own else np.asarray  # copy=None is not NumPy 1's
+            converted = np.atleast_1d(make(array, dtype, order="C"))
     flat = converted.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         finite = np.isfinite(flat[start : start + CHUNK])

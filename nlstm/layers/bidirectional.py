@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import WrongKind, check_weight
+from nlstm.arguments.checks import WrongKind, checked_weight
 from nlstm.arguments.numbers import as_array
 from nlstm.kernels.operations import Operations
 from nlstm.layers.joins import concatenate, merge
@@ -159,13 +159,15 @@ class Bidirectional(Layer):
             self._start_with(self._initial)
         super().build(ops, shape, dtype)
 
-    def _start_with(self, weights: list[np.ndarray]) -> None:
+    def _start_with(self, weights: list[Any]) -> None:
         if len(weights) != len(self.parameters):
             raise ValueError(f"{self.name} has {len(self.parameters)} weights; got {len(weights)}.")
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, weight)
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            parameter.start_with(weight)
+        arrays = [
+            checked_weight(f"{self.name}/{parameter.name}", parameter.shape, weight)
+            for parameter, weight in zip(self.parameters, weights, strict=True)
+        ]
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            parameter.start_with(array)
 
     def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
         """Return the symbols of a call: the input, then the states."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nlstm import kernels
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import checked_weight
 from nlstm.arguments.copies import found_again
 from nlstm.kernels.operations import Operations, named
 from nlstm.plan.parameters import Parameter, ParameterBuffer
@@ -112,7 +112,7 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
     layer.build(ops, *given)
     if values is not None:
         for parameter, value in zip(layer.parameters, values, strict=True):
-            check_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
+            checked_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
         ParameterBuffer(layer.parameters, ops, values, places)
     for name, number in aliases.items():
         setattr(layer, name, layer.parameters[number])

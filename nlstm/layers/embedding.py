@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
-from nlstm.arguments.checks import check_weight, checked_flag, checked_size
+from nlstm.arguments.checks import checked_flag, checked_size, checked_weight
 from nlstm.arguments.former import warn_former
-from nlstm.arguments.numbers import as_array
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
@@ -75,9 +74,8 @@ class Embedding(Layer):
 
     def _checked_weights(self, weights: Any) -> np.ndarray:
         listed = isinstance(weights, list) and len(weights) == 1
-        array = as_array("weights", weights[0] if listed else weights)
-        check_weight("weights", (self.input_dim, self.output_dim), array)
-        return array
+        value = weights[0] if listed else weights
+        return checked_weight("weights", (self.input_dim, self.output_dim), value)
 
     @property
     def weights(self) -> list[Parameter]:

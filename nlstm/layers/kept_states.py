@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight, checked_arrays
+from nlstm.arguments.checks import checked_arrays, checked_weight
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Plan
 
@@ -110,7 +110,7 @@ class KeptStates:
                 f"{[one.shape for one in given]}."
             )
         for number, state in enumerate(given or ()):
-            check_weight(f"states[{number}]", state.shape, state, arrays[number].dtype)
+            checked_weight(f"states[{number}]", state.shape, state, arrays[number].dtype)
         if self._rows is None:
             for array in arrays:
                 ops.fill(array, 0)

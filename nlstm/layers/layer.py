@@ -9,8 +9,6 @@ import numpy as np
 
 from nlstm.arguments.checks import (
     WrongKind,
-    check_weight,
-    checked_arrays,
     checked_batch_shape,
     checked_flag,
     checked_integer,
@@ -20,13 +18,14 @@ from nlstm.arguments.checks import (
 )
 from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.names import snake_case
+from nlstm.arguments.numbers import listed
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.layers.building import Building, rebuild, remembering, state_of
 from nlstm.layers.layer_type import LayerType
 from nlstm.layers.streamed_layer import StreamedLayer as StreamedLayer
-from nlstm.plan.parameters import Parameter, overwrite
+from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
 
@@ -323,18 +322,20 @@ class Layer(Configured, metaclass=LayerType):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite the weights with arrays as `get_weights` returns them."""
-        arrays = checked_arrays("weights", weights)
-        if len(arrays) != len(self.parameters):
+        given = listed("weights", weights)
+        if len(given) != len(self.parameters):
             raise ValueError(
-                f"{self.name} has {len(self.parameters)} weights; got {len(arrays)}."
+                f"{self.name} has {len(self.parameters)} weights; got {len(given)}."
                 + ("" if self.built else " It gets them when its model is built.")
             )
+        pairs = zip(self.parameters, given, strict=True)
+        arrays = [parameter.checked(one, f"{self.name}/") for parameter, one in pairs]
+        if arrays and (home := self.parameters[0].home) is not None:  # all change at once
+            home.gate.exclusive(self._overwrite, arrays)
+
+    def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:
         for parameter, array in zip(self.parameters, arrays, strict=True):
-            held = None if parameter.home is None else parameter.home.value.dtype
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array, held)
-        home = self.parameters[0].home if arrays else None
-        if home is not None:  # for predictions all change at once
-            home.gate.exclusive(overwrite, self.parameters, arrays)
+            parameter.set(array)
 
     def count_params(self) -> int:
         """Return the number of weights."""

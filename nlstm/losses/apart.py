@@ -46,7 +46,8 @@ def as_steps(
     p, y = checked_array("y_pred", y_pred), checked_array("y_true", y_true)
     if not p.size or not p.ndim:
         raise ValueError(f"y_pred must have rows and features; got shape {p.shape}.")
-    p = _cast(p, np.dtype(np.float64 if p.dtype == np.float64 else np.float32))
+    double = p.dtype.kind == "f" and p.dtype.itemsize >= 8  # in any order of bytes
+    p = _cast(p, np.dtype(np.float64 if double else np.float32))
     columns = width(p.shape[-1])
     y = _like_prediction(_cast(y, p.dtype), p, columns)
     weight = None

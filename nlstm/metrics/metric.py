@@ -252,7 +252,8 @@ class KernelMetric(Metric):
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
         if total is None:
             total = self._total
-        return 0.0 if total is None else self.value_of(total)
+        with np.errstate(invalid="ignore", over="ignore"):  # sums of infinite targets or weights
+            return 0.0 if total is None else self.value_of(total)
 
     def reset_state(self) -> None:
         """Start anew."""

@@ -11,6 +11,7 @@ from nlstm.arguments.checks import (
     checked_integer,
     checked_layer_name,
     checked_name,
+    checked_path,
     checked_size,
 )
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
@@ -20,6 +21,7 @@ from nlstm.arguments.sharing import writing
 from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
+from nlstm.files.doors import door_by_content, door_by_name
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
 from nlstm.losses import Loss
@@ -461,13 +463,36 @@ class Model(Configured):
         self.binder.weights.set(weights)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all."""
-        path = checked_target(filepath, overwrite)
+        """Write the weights to one file, whole or not at all.
+
+        A safetensors file; or, where the name ends in ".weights.h5", ".h5" or ".hdf5", Keras's.
+        """
+        path = checked_target(filepath, overwrite, "weights")
         weights = self.binder.weights
+        door = door_by_name(path)
+        if door is not None:
+            door.save_weights(self, path)
+            return
         write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read weights that `save_weights` wrote.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Read weights that `save_weights` wrote, or some version of Keras.
+
+        Parameters
+        ----------
+        filepath : path
+            Weights alone, or a whole model's file. Keras's are known by their content, and take
+            h5py (``pip install nlstm[keras]``).
+        skip_mismatch : bool, default False
+            For files of Keras: layers that do not fit keep their weights, with a warning.
+        by_name : bool, default False
+            For files of Keras: find layers by their names, and leave the others as they are,
+            instead of going by their order.
 
         Raises
         ------
@@ -476,8 +501,16 @@ class Model(Configured):
         ValueError
             The file is broken, foreign, newer, or for another model; nothing was changed.
         """
-        weights = self.binder.weights
-        found = read_weights(filepath, weights.shapes)
+        weights, path = self.binder.weights, checked_path("filepath", filepath)
+        door = door_by_content(path)
+        if door is not None:
+            door.load_weights(self, path, by_name, skip_mismatch)
+            return
+        if by_name or skip_mismatch:
+            raise ValueError(
+                "by_name and skip_mismatch are for files of Keras's; this one fits, or does not."
+            )
+        found = read_weights(path, weights.shapes)
         weights.set([found[name] for name in weights.named])
 
     def count_params(self) -> int:

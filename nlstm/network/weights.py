@@ -1,13 +1,13 @@
 """The weights of a network: where they lie, how they are read and written."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
-from nlstm.arguments.numbers import as_array, holds_masks
+from nlstm.arguments.checks import checked_weight
+from nlstm.arguments.numbers import listed
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.layers.building import build_node
@@ -97,16 +97,13 @@ class Weights:
         ValueError
             Their number or a shape is not the model's; nothing was changed.
         """
-        if isinstance(weights, str | bytes | Mapping) or not np.iterable(weights):
-            raise TypeError(f"weights must be a list of arrays; got {weights!r}.")
-        arrays = [as_array("weights", weight) for weight in weights]
-        for number, weight in enumerate(weights):
-            if holds_masks(weight) and np.ma.is_masked(weight):
-                raise ValueError(f"weights[{number}] is a masked array with masked elements.")
-        if len(arrays) != len(self.named):
-            raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
-        for (name, parameter), array in zip(self.named.items(), arrays, strict=True):
-            check_weight(name, parameter.shape, array, self.network.dtype)
+        given = listed("weights", weights)
+        if len(given) != len(self.named):
+            raise ValueError(f"The model has {len(self.named)} weights; got {len(given)}.")
+        arrays = [
+            checked_weight(name, parameter.shape, one, parameter.packed.dtype)
+            for (name, parameter), one in zip(self.named.items(), given, strict=True)
+        ]
         self.exclusive(self._overwrite, arrays)
 
     def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:

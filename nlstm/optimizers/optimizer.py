@@ -18,7 +18,7 @@ from nlstm.optimizers.rate import Rate
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.sparing import Sparing
-from nlstm.optimizers.state import Variables, Waiting, check_fit
+from nlstm.optimizers.state import Variables, Waiting, check_fit, checked_variables
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Optimizer"]
@@ -365,8 +365,9 @@ class Optimizer(Configured):
         ValueError
             Names or shapes are not this optimizer's; nothing was changed.
         """
+        variables = checked_variables(variables)
         if self._buffer is None:
-            self._waiting = {name: np.array(value) for name, value in variables.items()}
+            self._waiting = variables
             self._steps.host[0] = int(variables.get("iterations", 0))
             if self._schedule is None and "learning_rate" in variables:
                 self._write_rate(float(variables["learning_rate"]))

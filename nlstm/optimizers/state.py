@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["NamedArray", "Variables", "Waiting", "check_fit"]
+from nlstm.arguments.checks import check_mapping, checked_integer
+from nlstm.arguments.numbers import as_numbers
+
+__all__ = ["NamedArray", "Variables", "Waiting", "check_fit", "checked_variables"]
 
 
 class NamedArray(NDArrayOperatorsMixin):
@@ -69,6 +72,18 @@ class Waiting:
 
     def pull(self) -> None:
         """Do nothing."""
+
+
+def checked_variables(variables: Any) -> dict[str, np.ndarray]:
+    """Return an optimizer's variables, given by name, as arrays of its own."""
+    check_mapping("variables", variables)
+    found = {name: np.array(as_numbers(str(name), one)) for name, one in variables.items()}
+    for name in ("iterations", "learning_rate"):
+        if name in found and (found[name].shape or not np.isfinite(found[name])):
+            raise ValueError(f"{name} must be a finite number; got {variables[name]!r}.")
+    if "iterations" in found:
+        checked_integer("iterations", int(found["iterations"]), 0)
+    return found
 
 
 def check_fit(expected: Mapping[str, np.ndarray], variables: Mapping[str, np.ndarray]) -> None:

@@ -10,12 +10,12 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import checked_weight
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
 from nlstm.plan.turns import turn
 
-__all__ = ["Parameter", "ParameterBuffer", "aligned_size", "overwrite"]
+__all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
@@ -114,9 +114,9 @@ class Parameter:
 
     def initial_value(self) -> np.ndarray:
         """Return what the initializer gives."""
-        value = np.asarray(self._initial_value())
-        check_weight(f"The initial value of {self.name}", self.shape, value)
-        return value
+        return checked_weight(
+            f"The initial value of {self.name}", self.shape, self._initial_value()
+        )
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
@@ -139,10 +139,15 @@ class Parameter:
         """Return a copy of the gradient in Keras's shape."""
         return self.unpack(self.ops.to_host(self.gradient))
 
-    def set(self, value: np.ndarray) -> None:
+    def set(self, value: Any) -> None:
         """Overwrite with an array of Keras's shape."""
         assert self.home is not None
-        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(value))
+        array = self.checked(value)
+        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(array))
+
+    def checked(self, value: Any, owner: str = "") -> np.ndarray:
+        """Return what may be set: an array of real numbers of the shape."""
+        return checked_weight(owner + self.name, self.shape, value, self.packed.dtype)
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
@@ -173,8 +178,8 @@ class Parameter:
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        value = np.asarray(self.constraint(self.unpack(packed)))
-        check_weight(f"What the constraint makes of {self.name}", self.shape, value)
+        made = self.constraint(self.unpack(packed))
+        value = checked_weight(f"What the constraint makes of {self.name}", self.shape, made)
         packed[...] = self.pack(value)
 
 
@@ -184,12 +189,6 @@ def _weight_of(layer: Any, number: int) -> Parameter:
 
 class Place:
     """A buffer, as copies and pickles of what lies in it know it."""
-
-
-def overwrite(parameters: Sequence[Parameter], values: Sequence[np.ndarray]) -> None:
-    """Overwrite parameters by arrays of Keras's shapes, which must have been checked."""
-    for parameter, value in zip(parameters, values, strict=True):
-        parameter.set(value)
 
 
 class ParameterBuffer:
@@ -321,7 +320,8 @@ class ParameterBuffer:
 
     def set(self, values: Sequence[np.ndarray]) -> None:
         """Overwrite all parameters; `values` must have been checked."""
-        overwrite(self.parameters, values)
+        for parameter, value in zip(self.parameters, values, strict=True):
+            parameter.set(value)
 
     def ranges(self) -> list[tuple[int, int]]:
         """Return where each parameter starts and stops in the flat arrays."""

@@ -29,7 +29,8 @@ def run(folder, save_freq, lines=None):
         save_freq,
         str(lines or sys.maxsize),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -17,8 +17,8 @@ def made():
 @pytest.mark.parametrize(
     "states, words",
     [
-        ("ab", "a list of arrays; got 'ab'"),
-        (5, "a list of arrays; got 5"),
+        ("ab", "a list of arrays; got str"),
+        (5, "a list of arrays; got int"),
         ([0.0, 0.0], "shapes"),
         ([GOOD, GOOD[:3]], "shapes"),
         ([GOOD, GOOD * np.nan], "finite"),

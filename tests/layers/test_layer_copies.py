@@ -127,8 +127,8 @@ def test_what_no_longer_fits_is_an_error():
 @pytest.mark.parametrize(
     "weights, words",
     [
-        (None, "list of arrays"),
-        ("ab", "list of arrays"),
+        (None, "list"),
+        ("ab", "list"),
         ([np.ma.masked_array(np.ones((3, 2)), True), np.ones(2)], "masked"),
         ([np.full((3, 2), 1e300), np.ones(2)], "too large for float32"),
         ([np.ones((3, 2)), np.ones(2, object)], "real numbers"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm import losses
+from nlstm import losses, metrics
 from nlstm.layers import LSTM, Dense
 from nlstm.losses import Loss
 from nlstm.models import Sequential
@@ -156,3 +156,11 @@ def test_ignored_class_leaves_no_gradient():
     p = np.full((3, 3), 1 / 3)
     loss = losses.SparseCategoricalCrossentropy(ignore_class=2)
     assert loss(y, p) == pytest.approx(np.log(3), rel=1e-6)  # the mean over two rows
+
+
+@pytest.mark.parametrize("kind", [">f8", "longdouble"])
+def test_numbers_in_double_precision_stay_so(kind):
+    y, p = RNG.random((3, 2)), RNG.random((3, 2))
+    wanted = losses.MeanSquaredError()(y, p)
+    assert losses.MeanSquaredError()(y.astype(kind), p.astype(kind)) == wanted
+    assert metrics.MeanSquaredError()(y, p.astype(kind)) == metrics.MeanSquaredError()(y, p)

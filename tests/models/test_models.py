@@ -132,7 +132,7 @@ def test_summary():
 def test_weights_that_float32_cannot_hold_are_refused():
     model = Sequential([Dense(2, input_shape=(3,))])
     before = model.get_weights()
-    with pytest.raises(ValueError, match="dense/bias is too large for float32: it has -1e"):
+    with pytest.raises(ValueError, match="dense/bias is too large for float32: -1e"):
         model.set_weights([np.zeros((3, 2)), np.array([0.0, -1e300])])
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 

@@ -177,3 +177,9 @@ def test_what_kernels_were_made_for_cannot_change(name, value):
         setattr(made, name, value)
     made.learning_rate, made.name, made.mine = 0.5, "other", 1
     assert made.get_config()["beta_1"] == made.beta_1 == 0.9
+
+
+@pytest.mark.parametrize("name", ["gradient_accumulation_steps", "ema_overwrite_frequency"])
+def test_numbers_of_steps_that_nobody_takes(name):
+    with pytest.raises(ValueError, match=f"{name} must be at most"):
+        optimizers.Adam(**{name: 10**400})

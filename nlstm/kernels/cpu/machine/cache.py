@@ -42,6 +42,8 @@ def source_hash(*sources):
     """Return a hash of every source file of the kernels, and of what compiles them where."""
     python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
     made_by = numba.__version__, llvmlite.__version__, python, PROCESSORS, LAST_LEVEL_BYTES
+    if numba.config.BOUNDSCHECK:
+        made_by += ("bounds checked",)
     digest = hashlib.sha256(repr(made_by).encode())
     for folder in sources or FOLDERS:
         for file in sorted(folder.rglob("*.py")):
