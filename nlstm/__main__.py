@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="demo: train on real weather (demo --help has more); "
         "info: versions, CPU, threads, cache; "
         "run: a script that imports Keras, with nlstm in its place; "
-        "warmup: compile the kernels now",
+        "warmup: compile the kernels now (warmup --device cuda: those of a GPU)",
     )
     parser.add_argument("options", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -39,13 +39,20 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not arguments.options:
             parser.error("run needs a script: python -m nlstm run script.py [its arguments]")
         run(arguments.options[0], arguments.options[1:])
+    elif arguments.command == "warmup":
+        _warm_up(arguments.options)
     elif arguments.options:
         parser.error(f"{arguments.command} takes no options; got {' '.join(arguments.options)}")
-    elif arguments.command == "info":
-        _print_info()
     else:
-        from nlstm import warmup
+        _print_info()
 
+
+def _warm_up(options: Sequence[str]) -> None:
+    from nlstm import device, get_device, warmup
+
+    parser = argparse.ArgumentParser(prog="python -m nlstm warmup")
+    parser.add_argument("--device", default=get_device(), help='"cpu", "cuda", "cuda:1", ...')
+    with device(parser.parse_args(options).device):
         warmup()
 
 
@@ -63,9 +70,27 @@ def _print_info() -> None:
         "threads": machine["threads"],
         "threading layer": machine["threading_layer"],
         "cache folder": machine["cache_folder"],
+        **_gpus(),
     }
     for name, value in lines.items():
         say(f"{name:<16} {value}")
+
+
+def _gpus() -> dict[str, str]:
+    """Return the GPUs where the package is there that computes on them."""
+    from nlstm.kernels import gpus
+
+    if not gpus.has_package():
+        return {}
+    found = gpus.found()
+    lines = {"numba-cuda": _version("numba-cuda")}
+    if isinstance(found, str) or not found:
+        return lines | {"GPU": gpus.missing() or "none"}
+    return lines | {
+        f"GPU {number}": f"{one.name}, {one.size / 2**30:.0f} GiB, "
+        f"compute capability {'.'.join(map(str, one.capability))}"
+        for number, one in enumerate(found)
+    }
 
 
 def _version(package: str) -> str:

@@ -16,7 +16,7 @@ from nlstm.kernels.operations import Operations
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.symbols import Node
 
-__all__ = ["Building", "rebuild", "remembering", "state_of"]
+__all__ = ["Building", "build_again", "rebuild", "remembering", "state_of"]
 
 ABSENT = object()
 STAY_BEHIND = frozenset({"nodes", "taken", "parameters", "building"})
@@ -92,7 +92,8 @@ def state_of(layer: Buildable) -> dict[str, Any]:
     homes = [parameter.home for parameter in layer.parameters]
     values = None if None in homes else [parameter.get() for parameter in layer.parameters]
     places = {home.place for home in homes if home is not None}
-    state["building"] = (building.given, aliases, values, places)
+    device = next((home.ops.device for home in homes if home is not None), None)
+    state["building"] = (building.given, aliases, values, places, device)
     return state
 
 
@@ -103,8 +104,8 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
     layer.nodes, layer.taken, layer.parameters, layer.building = [], False, [], None
     if building is None:
         return
-    given, aliases, values, places = building
-    ops = kernels.load(None, given[-1])
+    given, aliases, values, places, *device = building  # files of former days name none
+    ops = kernels.load(*(device or [None]), given[-1])
     for part in layer.parts.values():
         part.unbuild()  # it was copied with its weights, which come with this layer's
     layer.build(ops, *given)
@@ -114,3 +115,26 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
         ParameterBuffer(layer.parameters, ops, values, places)
     for name, number in aliases.items():
         setattr(layer, name, layer.parameters[number])
+
+
+def build_again(layer: Buildable, ops: Operations) -> None:
+    """Build a layer anew, in the same way, on another device; its weights lie nowhere yet."""
+    building = layer.building
+    if building is None:
+        return
+    aliases = {
+        name: number
+        for number, parameter in enumerate(layer.parameters)
+        for name, one in vars(layer).items()
+        if one is parameter
+    }
+    for name, before in building.before.items():
+        if before is ABSENT:
+            vars(layer).pop(name, None)
+        else:
+            vars(layer)[name] = before
+    for part in layer.parts.values():
+        part.unbuild()
+    layer.build(ops, *building.given)
+    for name, number in aliases.items():
+        vars(layer)[name] = layer.parameters[number]

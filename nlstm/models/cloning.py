@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from nlstm.arguments.config import deserialize, loads
+from nlstm.kernels.devices import device
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 
@@ -34,7 +35,8 @@ def clone_model(model: Kind, clone_function: Callable[[Layer], Layer] | None = N
         layer = layers.get(entry["config"]["name"])
         if layer is not None:
             entry["made"] = copy(layer)
-    return type(model).from_config(config)
+    with device(model.device):
+        return type(model).from_config(config)
 
 
 def _copied(layer: Layer) -> Layer:

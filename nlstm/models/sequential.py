@@ -24,6 +24,8 @@ class Sequential(Model):
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default the layers' own, else float32.
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
+        Where it computes; see `Model`.
 
     Examples
     --------
@@ -33,10 +35,14 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Any] | None = None, name: str | None = None, dtype: Any = None
+        self,
+        layers: Iterable[Any] | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        device: str | None = None,
     ) -> None:
-        self._begin(name or "sequential", name is not None, dtype)
-        self._stack = self.design = Stack(self.name, dtype)
+        self._begin(name or "sequential", name is not None, dtype, device)
+        self._stack = self.design = Stack(self.name, dtype, device)
         for layer in layers or ():
             self.add(layer)
 

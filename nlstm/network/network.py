@@ -1,13 +1,14 @@
 """A network: a graph of layers under the names by which users and files know its parts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nlstm import kernels
+from nlstm.kernels import default_device
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph
@@ -33,6 +34,8 @@ class Network:
         Each layer, but those of `Input`, with what it is called in files.
     dtype : dtype
         Of weights and computation.
+    device : str
+        Where it computes.
     """
 
     graph: Graph
@@ -41,11 +44,12 @@ class Network:
     output_names: tuple[str, ...]
     labels: tuple[tuple[str, Layer], ...]
     dtype: np.dtype
+    device: str = field(default_factory=default_device)
 
     @cached_property
     def ops(self) -> Operations:
         """The kernels, loaded when first needed."""
-        return kernels.load(None, self.dtype)
+        return kernels.load(self.device, self.dtype)
 
     @property
     def layers(self) -> list[Layer]:

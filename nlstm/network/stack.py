@@ -10,6 +10,7 @@ from nlstm.arguments.names import free_name
 from nlstm.arguments.numbers import as_numbers
 from nlstm.data.arrays import check_rank
 from nlstm.data.sources import is_pair, is_source
+from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import (
     Nested,
@@ -34,6 +35,8 @@ class Stack:
     name : str
         The model's, for errors.
     dtype : {"float32", "float64"}, optional
+    device : str, optional
+        Where it computes; by default `default_device()`.
 
     Attributes
     ----------
@@ -43,8 +46,9 @@ class Stack:
         None as long as nothing is known of the input.
     """
 
-    def __init__(self, name: str, dtype: Any) -> None:
+    def __init__(self, name: str, dtype: Any, device: str | None = None) -> None:
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
+        self.device = default_device() if device is None else checked_device(device)
         self.members: list[Layer | Nested] = []
         self.input: Symbol | None = None
         self.graph: Graph | None = None
@@ -60,6 +64,7 @@ class Stack:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         vars(self).update(state)
+        self.device = checked_device(state["device"]) if "device" in state else default_device()
         for layer in self.layers:
             layer.taken = True
 
@@ -95,6 +100,13 @@ class Stack:
         for member in self.members:
             if not isinstance(member, Layer):
                 member.design.settle(dtype)
+
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on, models inside too; weights are moved by others."""
+        self.device = device
+        for member in self.members:
+            if not isinstance(member, Layer):
+                member.design.place(device)
 
     # Adding
 
@@ -140,7 +152,12 @@ class Stack:
                     f"The layer {member.name!r} already belongs to a model; make a new one."
                 )
         else:
-            graph = member.design.graph
+            graph, device = member.design.graph, member.design.device
+            if device != self.device:
+                raise ValueError(
+                    f"{member.name} computes on {device}, but {self._name} on {self.device}: "
+                    f"{member.name}.to({self.device!r}) moves it."
+                )
             if not inside:
                 raise ValueError(f"The model {member.name!r} has no layers.")
             if graph is not None and (len(graph.inputs), len(graph.outputs)) != (1, 1):
@@ -250,7 +267,7 @@ class Stack:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
-        found, state = self._network, (graph, self.dtype, Renamings.count)
+        found, state = self._network, (graph, self.dtype, self.device, Renamings.count)
         if found is not None and state == self._made_for:
             return found
         dtype, labels = self.dtype or np.dtype(np.float32), tuple(self.labelled())
@@ -258,10 +275,11 @@ class Stack:
             found is None
             or found.graph is not graph
             or found.dtype != dtype
+            or found.device != self.device
             or found.labels != labels
         ):
             names = self.input_names, self.output_names
-            found = Network(graph, graph.outputs[0], *names, labels, dtype)
+            found = Network(graph, graph.outputs[0], *names, labels, dtype, self.device)
         if graph is self.graph:
             self._network, self._made_for = found, state
         return found

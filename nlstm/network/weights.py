@@ -176,9 +176,17 @@ def _build_layer(node: Node, network: Network) -> None:
             layer.build(network.ops, *shapes, dtype)
         return
     for parameter in layer.parameters:
-        if parameter.home is not None and parameter.home.value.dtype != dtype:
+        if parameter.home is None:
+            continue
+        if parameter.home.value.dtype != dtype:
             raise ValueError(
                 f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
+            )
+        there = parameter.home.ops.device
+        if there != network.device:
+            raise ValueError(
+                f"{layer.name} lies on {there}, but the model is on {network.device}: layers that "
+                "models share are on one device. model.to(device) moves a model with its layers."
             )
     takes_features = layer.parameters and layer.index_limit is None  # not so many indices
     built = layer.built_shape or (None,)

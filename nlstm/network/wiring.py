@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import free_name
+from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
@@ -22,6 +23,8 @@ class Wiring:
     ----------
     inputs, outputs : Symbol, or list or dict of Symbol
     dtype : {"float32", "float64"}, optional
+    device : str, optional
+        Where it computes; by default `default_device()`.
 
     Raises
     ------
@@ -29,7 +32,8 @@ class Wiring:
         See `Model`; nothing was changed.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, dtype: Any) -> None:
+    def __init__(self, inputs: Any, outputs: Any, dtype: Any, device: str | None = None) -> None:
+        self.device = default_device() if device is None else checked_device(device)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         given = _symbols("inputs", inputs), _symbols("outputs", outputs)
         self.graph = Graph(*given)
@@ -52,7 +56,7 @@ class Wiring:
         self._renamings = Renamings.count
         dtype = self.dtype or np.dtype(np.float32)
         names = self.input_names, self.output_names
-        return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype)
+        return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype, self.device)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; a graph that begins inside another is cut off."""
@@ -63,11 +67,18 @@ class Wiring:
         keys = list(self._form) if isinstance(self._form, Mapping) else None
         form = (keys, isinstance(self._form, Symbol))
         names = self.input_names, self.output_names
-        return {"graph": graph, "form": form, "names": names, "dtype": self.dtype}
+        return {
+            "graph": graph,
+            "form": form,
+            "names": names,
+            "dtype": self.dtype,
+            "device": self.device,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         self.graph, (keys, single), self.dtype = state["graph"], state["form"], state["dtype"]
+        self.device = checked_device(state["device"]) if "device" in state else default_device()
         outputs = list(self.graph.outputs)
         self._form = outputs[0] if single else outputs
         if keys is not None:
@@ -88,6 +99,11 @@ class Wiring:
         if self.dtype is None and dtype is not None:
             self.dtype = dtype
             self._network = self._made()
+
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on; weights are moved by others."""
+        self.device = device
+        self._network = self._made()
 
     def network(self, action: str) -> Network:
         """Return the network."""
