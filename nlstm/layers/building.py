@@ -128,13 +128,19 @@ def build_again(layer: Buildable, ops: Operations) -> None:
         for name, one in vars(layer).items()
         if one is parameter
     }
-    for name, before in building.before.items():
+    _take_back(layer)
+    layer.build(ops, *building.given)
+    for name, number in aliases.items():
+        vars(layer)[name] = layer.parameters[number]
+
+
+def _take_back(layer: Any) -> None:
+    """Give a layer and those in it the attributes that they had before they were built."""
+    for part in layer.parts.values():
+        _take_back(part)
+    for name, before in () if layer.building is None else layer.building.before.items():
         if before is ABSENT:
             vars(layer).pop(name, None)
         else:
             vars(layer)[name] = before
-    for part in layer.parts.values():
-        part.unbuild()
-    layer.build(ops, *building.given)
-    for name, number in aliases.items():
-        vars(layer)[name] = layer.parameters[number]
+    layer.unbuild()

@@ -22,7 +22,8 @@ def seed(device):
 
 def stateful(device):
     layers = [
-        LSTM(3, return_sequences=True, stateful=True, dropout=0.3, batch_input_shape=(4, 4, 2)),
+        Input(batch_shape=(4, 4, 2)),
+        LSTM(3, return_sequences=True, stateful=True, dropout=0.3),
         TimeDistributed(Dense(2)),
         Bidirectional(SimpleRNN(2)),
         Dropout(0.3),
