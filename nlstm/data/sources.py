@@ -13,12 +13,14 @@ side, can be the targets of a flat output. An object with sources ``x`` and ``y`
 training set.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "parts_of", "split"]
@@ -43,12 +45,13 @@ class Source(Protocol):
 class Rows:
     """An array (M, T, F) as a source of one model; its device gets it once."""
 
-    __slots__ = ("_there", "array", "shape")
+    __slots__ = ("_far", "_there", "array", "shape")
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
         self.shape = array.shape
         self._there: Array | None = None
+        self._far = False  # whether the device has no room for it
 
     def part(self, rows: slice) -> "Rows":
         """Return some rows, as a view."""
@@ -56,9 +59,30 @@ class Rows:
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""
+        if self._there is None and is_gpu(ops.device):
+            self._look_for_room(ops)
+        if self._far:
+            return [ops.host(_gather, (index,), (out,), self.array, index, out)]
         if self._there is None:
             self._there = ops.to_device(self.array)
         return [(ops.gather_steps, (self._there, index, out))]
+
+    def _look_for_room(self, ops: Operations) -> None:
+        """Leave the array where it is if the device has no room for it; say so, once."""
+        size = self.array.nbytes
+        if self._far or ops.has_room(size):
+            return
+        self._far = True
+        warnings.warn(
+            f"An array of shape {self.shape}, {size / 2**30:.1f} GiB, does not fit in what is free "
+            f"of the memory of {ops.device}: its batches are gathered on the host, one by one.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+
+
+def _gather(array: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, array[index].swapaxes(0, 1))
 
 
 def is_source(value: Any) -> bool:

@@ -6,10 +6,11 @@ sized before anything is allocated. `.raw` is what kernels take.
 
 import functools
 import math
+import weakref
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize
+from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize, turn
 
 ALIGNMENT = 256
 
@@ -26,10 +27,31 @@ class Block:
     def bytes(self):
         """The memory."""
         if self._bytes is None:
-            self._bytes = cuda.device_array(self.size, np.uint8)
-            if self._zeroed:
-                clear(self._bytes)
+            with turn:
+                stream()
+                made = cuda.device_array(self.size, np.uint8)
+                if self._zeroed:
+                    clear(made)
+                self._bytes = made
+                Taken.count(self)
         return self._bytes
+
+
+class Taken:
+    """How many bytes of the device's memory blocks have now, and had at most."""
+
+    now = most = 0
+
+    @classmethod
+    def count(cls, block: Block) -> None:
+        """Count a block for as long as it is there."""
+        cls.now += block.size
+        cls.most = max(cls.most, cls.now)
+        weakref.finalize(block, cls._give_back, block.size).atexit = False
+
+    @classmethod
+    def _give_back(cls, size: int) -> None:
+        cls.now -= size
 
 
 def clear(memory) -> None:
@@ -131,16 +153,18 @@ class DeviceArray:
         host = np.ascontiguousarray(np.broadcast_to(np.asarray(host, self.dtype), self.shape))
         if SIMULATED:
             np.copyto(self.raw._ary, host)
-        else:
-            self.raw.copy_to_device(host, stream=stream())
-            synchronize()
+        elif self.size:
+            with turn:
+                self.raw.copy_to_device(host, stream=stream())
+                synchronize()
 
     def to_host(self) -> np.ndarray:
         """Return a copy as a NumPy array."""
         if SIMULATED:
             return np.array(self.raw._ary)
-        host = self.raw.copy_to_host(stream=stream())
-        synchronize()
+        with turn:
+            host = self.raw.copy_to_host(stream=stream())
+            synchronize()
         return host
 
 
