@@ -104,8 +104,8 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
     layer.nodes, layer.taken, layer.parameters, layer.building = [], False, [], None
     if building is None:
         return
-    given, aliases, values, places, *device = building  # files of former days name none
-    ops = kernels.load(*(device or [None]), given[-1])
+    given, aliases, values, places, *device = building  # pickles of former days name none
+    ops = kernels.load(device[0] if device else None, given[-1])
     for part in layer.parts.values():
         part.unbuild()  # it was copied with its weights, which come with this layer's
     layer.build(ops, *given)

@@ -79,8 +79,8 @@ class Steps:
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            order = None if self._order is None else self._order.device
-            program = step.program(self._network.ops, self.data, order)
+            order = () if self._order is None else (self._order.device,)
+            program = step.program(self._network.ops, self.data, *order)
             run = program if self._gate is None else partial(self._gate, program)
             ready = self._ready[rows] = step, run
         return ready
