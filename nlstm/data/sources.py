@@ -43,14 +43,14 @@ class Source(Protocol):
 
 
 class Rows:
-    """An array (M, T, F) as a source of one model; its device gets it once."""
+    """An array (M, T, F) as a source of one model; its device gets it once, or has it already."""
 
     __slots__ = ("_far", "_there", "array", "shape")
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: Any) -> None:
         self.array = array
         self.shape = array.shape
-        self._there: Array | None = None
+        self._there: Any = None if isinstance(array, np.ndarray) else array
         self._far = False  # whether the device has no room for it
 
     def part(self, rows: slice) -> "Rows":

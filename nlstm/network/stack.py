@@ -9,6 +9,7 @@ import numpy as np
 from nlstm.arguments.names import free_name
 from nlstm.arguments.numbers import as_numbers
 from nlstm.data.arrays import check_rank
+from nlstm.data.gpu_arrays import lies_on_gpu
 from nlstm.data.sources import is_pair, is_source
 from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
@@ -298,7 +299,7 @@ class Stack:
         if isinstance(x, dict) and len(x) == 1:
             x = next(iter(x.values()))
         label, layers = self.input_names[0], self.layers
-        found = x.shape if is_source(x) else as_numbers("x", x).shape
+        found = x.shape if is_source(x) or lies_on_gpu(x) else as_numbers("x", x).shape
         before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
         if any(layer.needs_sequence for layer in before):
             check_rank(found, 2, label)

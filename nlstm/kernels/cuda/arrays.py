@@ -4,6 +4,7 @@ Slicing, reshaping and viewing make no call of the driver, and a placeholder wit
 sized before anything is allocated. `.raw` is what kernels take.
 """
 
+import ctypes
 import functools
 import math
 import weakref
@@ -22,6 +23,7 @@ class Block:
         self.size = max(int(size), ALIGNMENT)
         self._zeroed = zeroed
         self._bytes = None
+        self.owner = None  # of memory that is somebody else's
 
     @property
     def bytes(self):
@@ -186,6 +188,27 @@ def to_device(host, dtype=None) -> DeviceArray:
 def zeros(shape, dtype=np.float32) -> DeviceArray:
     """Return an array of zeros."""
     return empty(shape, dtype, zeroed=True)
+
+
+def adopted(value) -> DeviceArray:
+    """Return the memory of somebody else's array, (see `nlstm.data.gpu_arrays`) as one of ours.
+
+    What was queued for it elsewhere is waited for.
+    """
+    interface = value.__cuda_array_interface__
+    array = DeviceArray(interface["shape"], np.dtype(interface["typestr"]))
+    array.block = Block(array.nbytes)
+    array.block.owner = value
+    if SIMULATED:
+        pointer = ctypes.cast(interface["data"][0], ctypes.POINTER(ctypes.c_uint8))
+        host = np.ctypeslib.as_array(pointer, (array.nbytes,))
+        array.block._bytes = type(cuda.device_array(1, np.uint8))(host)
+    else:
+        with turn:
+            stream()
+            cuda.synchronize()
+            array.block._bytes = cuda.as_cuda_array(value).reshape(array.size).view(np.uint8)
+    return array
 
 
 @functools.cache

@@ -69,6 +69,12 @@ def _turn_round(at, x, size):
 
 
 @each
+def _mark_not_finite(at, x, found):
+    if x[at] - x[at] != 0:
+        found[0] = 1
+
+
+@each
 def _multiply_rows(at, x, mask, out):
     out[at] = x[at] * mask[at % mask.shape[0]]
 
@@ -123,6 +129,11 @@ def turn_round(x):
     """Turn the steps of x, (T, ...), round where they lie."""
     size = x.size // x.shape[0]
     _turn_round(x.shape[0] // 2 * size, flat(x), np.int64(size))
+
+
+def mark_not_finite(x, found):
+    """Write 1 to `found`, (1,), if a number of x is NaN or infinite."""
+    _mark_not_finite(x.size, flat(x), found)
 
 
 def multiply_rows(x, mask, out):

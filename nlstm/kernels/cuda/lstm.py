@@ -1,8 +1,9 @@
 """The LSTM on the device: the contract's two kernels, in whichever of three forms serves.
 
 Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
-they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features are projected before the recurrence, z = x W + b,
-into the gates' place in training, else a few steps at a time in scratch.
+they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
+are projected before the recurrence, z = x W + b, into the gates' place in training, else a few
+steps at a time in scratch.
 """
 
 import functools

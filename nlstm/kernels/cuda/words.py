@@ -1,6 +1,7 @@
 """The device's words."""
 
 import sys
+import weakref
 
 import numpy as np
 
@@ -26,6 +27,7 @@ class Words:
     Masks, Zoneout = bundles.Masks, bundles.Zoneout
 
     def __init__(self, device, dtype):
+        self._resident = weakref.WeakValueDictionary()  # by the host's arrays, which they keep
         launch.use(kind_and_number(device)[1])
         self.device = device
         self.dtype = self.compute_dtype = dtype
@@ -58,6 +60,13 @@ class Words:
     def to_device(self, host):
         return arrays.to_device(np.ascontiguousarray(host))
 
+    def resident(self, host):
+        array = self._resident.get(id(host))
+        if array is None:
+            array = self._resident[id(host)] = self.to_device(host)
+            array.block.owner = host  # whose id is nobody else's for so long
+        return array
+
     def to_host(self, array):
         return array.to_host()
 
@@ -65,6 +74,13 @@ class Words:
         array.write(host)
 
     cell = Cell
+    adopt = staticmethod(arrays.adopted)
+
+    def all_finite(self, array):
+        """Whether no number is NaN or infinite."""
+        found = arrays.zeros(1, np.int64)
+        basics.mark_not_finite(array, found)
+        return not found.to_host()[0]
 
     def has_room(self, size):
         """Whether data of `size` bytes fit beside what is there."""

@@ -12,6 +12,7 @@ from nlstm import Sequential, callbacks, optimizers, set_random_seed
 from nlstm.kernels.cuda import arrays, cells, launch, programs
 from nlstm.kernels.cuda.programs import Program, Queued
 from nlstm.layers import LSTM, Dense
+from nlstm.windows import Windows
 
 RNG = np.random.default_rng(0)
 T = 3
@@ -249,3 +250,18 @@ def test_pinned_memory_comes_again():
     cell.host[:] = 0
     cell.pull()
     assert (cell.host == number).all()
+
+
+def test_a_series_goes_to_the_device_once(monkeypatch):
+    series = RNG.random((20, 2)).astype("float32")
+    writes, write = [], arrays.DeviceArray.write
+    monkeypatch.setattr(
+        arrays.DeviceArray, "write", lambda array, host: writes.append(array) or write(array, host)
+    )
+    found = []
+    for device in ("cuda", "cpu"):
+        model = seed(device=device)
+        windows = Windows(series, T, targets=[0])
+        found.append(model.fit(windows, batch_size=5, epochs=2, verbose=0).history["loss"])
+    same(found[:1], found[1:])
+    assert sum(array.size == series.size for array in writes) == 1
