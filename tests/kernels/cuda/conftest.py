@@ -11,3 +11,7 @@ if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
     collect_ignore += ["test_stack.py"]
 if os.environ.get("NLSTM_PTX_TESTS") != "1":
     collect_ignore += ["test_ptx.py"]
+if os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+    from tests import simulated
+
+    simulated.hasten()
