@@ -105,7 +105,7 @@ def rnn(s: Side, N=5, T=3, F=3, H=6, activation="tanh", mask=False, h_mask=False
     masks = ops.Masks(
         coins if mask else None,
         h_mask=states if h_mask else None,
-        hm=s.out(1, N, H) if h_mask else None,
+        hm=s.out(T, N, H) if h_mask else None,
     )
     h = s.out(T + 1, N, H)
     ops.copy(h[0], s.drawn(N, H))
