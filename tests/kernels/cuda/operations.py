@@ -266,8 +266,8 @@ def projection(s: Side):
     P, U = s.packed(matrix, s.normal(H, O)), s.packed(gates, s.normal(O, 4 * H))
     product = s.like(s.packed(gates, s.normal(H, 4 * H)))
     s.ops.project_recurrence(P, U, O, product)
-    dproduct, dU, dP = s.packed(gates, s.normal(H, 4 * H)), s.like(U), s.packed(matrix,
-                                                                               s.normal(H, O))  # fmt: skip
+    dproduct, dU = s.packed(gates, s.normal(H, 4 * H)), s.like(U)
+    dP = s.packed(matrix, s.normal(H, O))
     s.ops.project_recurrence_backward(P, U, O, dproduct, dU, dP)
     return {
         "product": s.unpacked(gates, product),
