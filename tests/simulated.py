@@ -13,6 +13,8 @@ import numpy as np
 from numba.cuda.simulator import kernel as simulator
 from numba.cuda.simulator.kernelapi import Dim3
 
+from nlstm.kernels.cuda import basics, each
+from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.launch import SIMULATED
 from nlstm.kernels.operations import DEFAULT
 
@@ -22,6 +24,7 @@ SECONDS = 60  # after which a block's threads wait no longer for each other
 def choose():
     """Let what is computed from now on be computed on CUDA, in the simulator."""
     hasten()
+    each.Each.__call__ = run_each
     DEFAULT[0] = "cuda"
 
 
@@ -32,6 +35,23 @@ def hasten():
     simulator.BlockManager.run = run
     simulator.BlockThread.syncthreads = meet
     simulator.FakeCUDAKernel.__call__ = launch_or_call
+
+
+def run_each(kernel, count, *arguments):
+    """Run a function of a place for all places, on NumPy's arrays; fill at once."""
+    arguments = host(arguments)
+    if kernel is basics._fill:
+        arguments[0][:count] = arguments[1]
+        return
+    for place in range(count):
+        kernel.function(place, *arguments)
+
+
+def host(argument):
+    """Return the memory of arrays."""
+    if isinstance(argument, tuple):
+        return tuple(map(host, argument))
+    return argument.raw._ary if isinstance(argument, DeviceArray) else argument
 
 
 def run(manager, grid_point, *arguments):

@@ -34,10 +34,25 @@ OPTIONS = {
 }  # fmt: skip
 
 
-def lstm(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid",
+def calls(s: Side, **options):
+    """Return an LSTM's two passes in training, as functions of nothing."""
+    forward, backward, _ = prepared(s, **options)
+    return forward, backward
+
+
+def lstm(s: Side, training=True, **options):
+    """Run an LSTM forward, and backward in training; give what it wrote."""
+    forward, backward, results = prepared(s, training=training, **options)
+    forward()
+    if training:
+        backward()
+    return results()
+
+
+def prepared(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid",
          mask=False, x_mask=0, h_mask=False, reverse=False, last_only=False, peephole=False,
          zoneout=None, wanted=True, training=True):  # fmt: skip
-    """Run an LSTM forward, and backward in training."""
+    """Return an LSTM's two passes, and what gives all that they wrote."""
     ops, dtype = s.ops, s.dtype
     matrix, vector, peeping = ops.gate_matrix(H), ops.gate_vector(H), ops.peephole_vector(H)
     forward, backward = ops.lstm(activation, recurrent_activation)
@@ -66,21 +81,28 @@ def lstm(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="s
     gates = s.scratch(ops.lstm_gates_shape(T, N, H, dtype)) if training else None
     scratch = s.scratch(ops.lstm_scratch_size(T, N, F, H, dtype))
     work = ops.Work(h, c, gates)
-    forward(x, weights, work, scratch, reverse, masks, zone)
+    forward_call = partial(forward, x, weights, work, scratch, reverse, masks, zone)
     if not training:
-        return {"h": s.host(h[last], H), "c": s.host(c[last], H)}
+        return (
+            forward_call,
+            None,
+            lambda: {"h": s.host(h[last], H), "c": s.host(c[last], H)},
+        )
     dy, dh, dc = s.drawn(1 if last_only else T, N, H), s.drawn(N, H), s.drawn(N, H)
     dW, dU, db, dp = (s.like(one) for one in (W, U, b, p))
     dx = s.out(T, N, F) if wanted else None
     gradients = ops.Gradients(dy, dh, dc, dW, dU, db, dx, dp if peephole else None)
-    seen = xm if x_mask else x
-    backward(seen, weights, work, gradients, scratch, reverse, masks, zone)
-    found = {name: s.host(one, H) for name, one in dict(h=h, c=c, dh=dh, dc=dc).items()}
-    found |= {"dW": s.unpacked(matrix, dW), "dU": s.unpacked(matrix, dU)}
-    found["db"] = s.unpacked(vector, db)
-    if wanted:
-        found["dx"] = s.host(dx, F)
-    return found | ({"dp": s.unpacked(peeping, dp)} if peephole else {})
+    given = xm if x_mask else x, weights, work, gradients, scratch, reverse, masks, zone
+
+    def results():
+        found = {name: s.host(one, H) for name, one in dict(h=h, c=c, dh=dh, dc=dc).items()}
+        found |= {"dW": s.unpacked(matrix, dW), "dU": s.unpacked(matrix, dU)}
+        found["db"] = s.unpacked(vector, db)
+        if wanted:
+            found["dx"] = s.host(dx, F)
+        return found | ({"dp": s.unpacked(peeping, dp)} if peephole else {})
+
+    return forward_call, partial(backward, *given), results
 
 
 RNN_OPTIONS = {
