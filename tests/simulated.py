@@ -43,8 +43,9 @@ def run_each(kernel, count, *arguments):
     if kernel is basics._fill:
         arguments[0][:count] = arguments[1]
         return
-    for place in range(count):
-        kernel.function(place, *arguments)
+    with np.errstate(all="ignore"):
+        for place in range(count):
+            kernel.function(place, *arguments)
 
 
 def host(argument):
@@ -86,7 +87,8 @@ def meet(thread):
 
 def _run_and_tell(thread, run=simulator.BlockThread.run):
     """Run a thread; if it fails, nobody waits for it."""
-    run(thread)
+    with np.errstate(all="ignore"):
+        run(thread)
     if thread.exception:
         thread._manager.barrier.abort()
 
@@ -96,7 +98,10 @@ simulator.BlockThread.run = _run_and_tell
 
 def launch_or_call(kernel, *arguments, launch=simulator.FakeCUDAKernel.__call__):
     """Launch a kernel, or call a device function: directly if nothing in it asks for the thread."""
-    if kernel._device and "cuda" not in kernel.fn.__code__.co_names:
+    if not kernel._device:
+        with np.errstate(all="ignore"):  # a GPU warns of nothing
+            return launch(kernel, *arguments)
+    if "cuda" not in kernel.fn.__code__.co_names:
         return kernel.fn(*arguments)
     return launch(kernel, *arguments)
 

@@ -105,7 +105,7 @@ class LayerTimes(ABC):
         run_all(self.backward)
 
 
-class OnCuda(ABC):
+class OnCuda:
     """Where models and kernels compute on a GPU; without one a benchmark is skipped, and says so.
 
     Times are the wall's, to the end of what was queued.

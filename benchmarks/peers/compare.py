@@ -5,7 +5,7 @@
     python benchmarks/compare.py --peers none --threads 1     # nlstm alone, on one thread
     python benchmarks/compare.py --startup                    # import and first-step times instead
     python benchmarks/compare.py --stream                     # one time step at a time instead
-    python benchmarks/compare.py --device cuda                # on a GPU: PyTorch in fp32, and in TF32
+    python benchmarks/compare.py --device cuda                # on a GPU; PyTorch in TF32 too
     python benchmarks/compare.py --peer-python ../peers/bin/python --json table.json
 
 Every library runs in a process of its own (`contenders.py` says how each is driven). For one shape
