@@ -18,12 +18,16 @@ import pytest  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption(
         "--device",
-        choices=["opaque"],
-        help="where models compute; opaque: see tests/opaque/device.py",
+        choices=["opaque", "cuda"],
+        help="where models compute; opaque: see tests/opaque/device.py; cuda: tests/simulated.py",
     )
 
 
 def pytest_configure(config):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.choose()
     if config.getoption("--device") == "opaque":
         from tests.opaque import device
 
