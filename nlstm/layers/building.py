@@ -16,8 +16,9 @@ from nlstm.kernels.operations import Operations
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.symbols import Node
 
-__all__ = ["Building", "build_again", "rebuild", "remembering", "state_of"]
+__all__ = ["Building", "build_again", "rebuild", "recipe_of", "remembering", "state_of"]
 
+Recipe = tuple[tuple[Any, ...], dict[str, int]]
 ABSENT = object()
 STAY_BEHIND = frozenset({"nodes", "taken", "parameters", "building"})
 
@@ -117,19 +118,22 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
         setattr(layer, name, layer.parameters[number])
 
 
-def build_again(layer: Buildable, ops: Operations) -> None:
-    """Build a layer anew, in the same way, on another device; its weights lie nowhere yet."""
-    building = layer.building
-    if building is None:
+def recipe_of(layer: Buildable) -> Recipe | None:
+    """Return what `build_again` needs; None for a layer that makes nothing."""
+    if layer.building is None:
+        return None
+    own = {id(parameter): number for number, parameter in enumerate(layer.parameters)}
+    aliases = {name: own[id(one)] for name, one in vars(layer).items() if id(one) in own}
+    return layer.building.given, aliases
+
+
+def build_again(layer: Buildable, ops: Operations, recipe: Recipe | None) -> None:
+    """Build a layer in the same way on another device; its weights lie nowhere yet."""
+    if recipe is None:
         return
-    aliases = {
-        name: number
-        for number, parameter in enumerate(layer.parameters)
-        for name, one in vars(layer).items()
-        if one is parameter
-    }
+    given, aliases = recipe
     _take_back(layer)
-    layer.build(ops, *building.given)
+    layer.build(ops, *given)
     for name, number in aliases.items():
         vars(layer)[name] = layer.parameters[number]
 

@@ -8,7 +8,7 @@ import numpy as np
 from nlstm import kernels
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
-from nlstm.layers.building import build_again
+from nlstm.layers.building import Recipe, build_again, recipe_of
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.optimizers import copying
@@ -51,11 +51,12 @@ def _move(model: Moved, binder: Binder, ops: Operations) -> None:
         if hasattr(layer, "kept_states"):
             layer.kept_states.leave()
     former, homes = binder.network.ops, binder.weights.homes
-    values = [layer.get_weights() for layer in layers]
+    values = [one for layer in layers for one in layer.get_weights()]
+    recipes = [recipe_of(layer) for layer in layers]
     try:
-        _build_on(ops, layers, values)
+        _build_on(ops, layers, recipes, values)
     except BaseException:  # an interrupt too: the model stays where it was
-        _build_on(former, layers, values)
+        _build_on(former, layers, recipes, values)
         raise
     for home in homes:
         home.moved = True  # for models that share layers
@@ -69,13 +70,16 @@ def _move(model: Moved, binder: Binder, ops: Operations) -> None:
 
 
 def _build_on(
-    ops: Operations, layers: Sequence[Layer], values: Sequence[Sequence[np.ndarray]]
+    ops: Operations,
+    layers: Sequence[Layer],
+    recipes: Sequence[Recipe | None],
+    values: Sequence[np.ndarray],
 ) -> None:
     """Give layers weights of these values on a device, in one place."""
-    for layer in layers:
-        build_again(layer, ops)
+    for layer, recipe in zip(layers, recipes, strict=True):
+        build_again(layer, ops, recipe)
     parameters = [one for layer in layers for one in layer.parameters]
-    ParameterBuffer(parameters, ops, [one for own in values for one in own]).alone = False
+    ParameterBuffer(parameters, ops, values).alone = False
 
 
 def _with_parts(layers: Sequence[Layer]) -> Iterator[Any]:

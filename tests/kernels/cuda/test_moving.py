@@ -105,6 +105,7 @@ def test_what_fails_leaves_the_model_where_it_was(monkeypatch):
     with pytest.raises(MemoryError):
         model.to("cuda")
     assert model.device == "cpu"
+    assert model.layers[1].kernel is model.layers[1].parameters[0]
     np.testing.assert_array_equal(model.predict(X, verbose=0), before[1])
     train(model)
 
