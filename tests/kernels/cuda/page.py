@@ -38,7 +38,7 @@ def absent():
 
 def classes(module, kind, leave=()):
     """Return the public names of a module that are of a kind."""
-    found = [getattr(module, name) for name in dir(module) if not name.startswith("_")]
+    found = [getattr(module, name) for name in getattr(module, "__all__", dir(module))]
     made = {one.__name__ for one in found if inspect.isclass(one) and issubclass(one, kind)}
     return sorted(made - {kind.__name__, *leave})
 
