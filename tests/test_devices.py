@@ -207,6 +207,6 @@ def test_warmup_takes_a_device(monkeypatch, capsys):
 def test_streams_of_the_cpu_read_the_weights_themselves():
     model = seed(device="cpu")
     stream = model.stream()
-    assert repr(stream) == "<Stream of 1 x 2 to 1 numbers a step, on the CPU>"
+    assert repr(stream) == "<Stream (1, 2) -> (1, 1), 2 layers that compute>"
     model.set_weights([np.zeros_like(one) for one in model.get_weights()])
     assert stream.step([1.0, 2.0])[0, 0] == 0.0

@@ -57,7 +57,7 @@ def as_input(
     Parameters
     ----------
     x : array_like or Source
-        (M, T, F), or (M, F) for a flat model.
+        (M, T, F), or (M, F) for a flat model. A last axis of 1 may be left out, or be one too many.
     shape : tuple
         The sample the model was built for: (steps or None, features) or (features,).
     layer : str
@@ -73,7 +73,10 @@ def as_input(
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
-    check_rank(found, len(shape), layer, shape)
+    if len(found) != len(shape) + 1:
+        array = array if given else _with_axes(array, shape)
+        found = found if given else array.shape
+        check_rank(found, len(shape), layer, shape)
     if shape[-1] is not None and found[-1] != shape[-1]:
         raise ValueError(
             f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."
@@ -93,6 +96,16 @@ def as_input(
     if index_limit is not None:
         check_indices(name, _on_host(converted, ops), index_limit, "indices", ops.dtype)
     return Rows(converted if len(shape) == 2 else _one_step(converted))
+
+
+def _with_axes(array: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `array` without a last axis of 1 too many, or with one that is missing, as Keras."""
+    axes, rank = array.ndim, len(shape)
+    if axes == rank + 2 and array.shape[-1] == 1:
+        return array[..., 0]
+    if axes == rank and shape[-1] == 1 and (rank == 1 or shape[0] in (None, array.shape[-1])):
+        return array[..., None]
+    return array
 
 
 def check_rank(
@@ -190,7 +203,7 @@ def as_target(
         kind = " of class indices" if loss.sparse else ""
         raise ValueError(
             f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
-            f"expected {name}{kind} of shape {wanted}."
+            f"expected {name}{kind} of shape {wanted}.{_hint(full, wanted, output, loss)}"
         )
     ignored = getattr(loss, "ignore_class", None)
     if given:
@@ -208,6 +221,20 @@ def as_target(
     elif loss.unit_range:
         check_range(name, host, 0.0, 1.0)
     return Rows(converted if steps is not None else _one_step(converted))
+
+
+def _hint(
+    shape: tuple[int, ...], wanted: tuple[int, ...], output: tuple[int, ...], loss: Any
+) -> str:
+    """Return what may have been meant by targets of a shape that does not fit."""
+    if loss.sparse and shape == (*wanted[:-1], output[-1]):
+        return " One-hot rows are for categorical_crossentropy."
+    lacks_classes = shape in (wanted[:-1], (*wanted[:-1], 1))
+    if lacks_classes and "Categorical" in type(loss).__name__:
+        return " Class indices are for sparse_categorical_crossentropy."
+    if len(shape) == 3 and len(output) == 1 and shape[-1] == wanted[-1]:
+        return " The outputs have no steps: return_sequences=True in the last LSTM gives them."
+    return ""
 
 
 def as_weight(
@@ -262,7 +289,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
             value = array[place]
             index = ", ".join(str(int(i)) for i in place)
             reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
+            hint = " Fill such values in, or leave their rows out." if np.isnan(value) else ""
             raise ValueError(
-                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}."
+                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}.{hint}"
             )
     return converted

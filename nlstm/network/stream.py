@@ -79,6 +79,13 @@ class Stream:
         sizes = [(layer.outputs, layer.units) for layer in self._layers if layer.kind == "lstm"]
         self._states = self._views(sizes, batch_size, self._lanes)
 
+    def __repr__(self) -> str:
+        shapes = f"{self._shape} -> {self.output.shape}"
+        text = f"<Stream {shapes}, {len(self._layers)} layers that compute"
+        if self.copied_from is not None:
+            text += f", on the CPU with a copy of the weights that lay on {self.copied_from}"
+        return f"{text}>"
+
     def _table(self, home: ParameterBuffer) -> Any:
         """Return the kernel's table of layers, whose weights lie in `home`, and its sizes."""
 
@@ -129,13 +136,6 @@ class Stream:
                 start += rows * padded
             views.append(tuple(found))
         return views
-
-    def __repr__(self) -> str:
-        shape, made = self._shape, self.output.shape[1]
-        text = f"<Stream of {shape[0]} x {shape[1]} to {made} numbers a step, on the CPU"
-        if self.copied_from is not None:
-            text += f", with a copy of the weights that lay on {self.copied_from}"
-        return f"{text}>"
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; the weights come with the layers."""

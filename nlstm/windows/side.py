@@ -59,6 +59,9 @@ class Side:
         self.dtype = panel.flat.dtype
         self.ndim = 3
 
+    def __repr__(self) -> str:
+        return f"<Side {self.shape} {self.dtype}>"
+
     def part(self, rows: slice) -> "Side":
         """Return some windows, as views."""
         return self._with(self._starts[rows], self._offsets, rows)

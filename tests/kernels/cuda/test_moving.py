@@ -114,7 +114,7 @@ def test_a_stream_has_a_copy_on_the_cpu_and_says_so():
     model = seed("cuda")
     expected = model.predict(X[:1], verbose=0)
     stream = model.stream()
-    assert "on the CPU, with a copy of the weights that lay on cuda" in repr(stream)
+    assert "on the CPU with a copy of the weights that lay on cuda" in repr(stream)
     for t in range(4):
         found = stream.step(X[0, t])
     np.testing.assert_allclose(found, expected, rtol=1e-5)
