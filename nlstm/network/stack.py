@@ -1,16 +1,11 @@
 """A stack of layers and models, each fed by the one before; its input may not be known yet."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.names import FreeNames
-from nlstm.arguments.numbers import as_numbers
-from nlstm.data.arrays import check_rank
-from nlstm.data.gpu_arrays import lies_on_gpu
-from nlstm.data.sources import is_pair, is_source
 from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import (
@@ -21,7 +16,7 @@ from nlstm.network.design import (
     rename,
     taken,
 )
-from nlstm.network.members import InputNotKnown, apply, input_of, inside, settle
+from nlstm.network.members import InputNotKnown, apply, input_of, inside, samples_of, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Shape, Symbol
@@ -291,7 +286,7 @@ class Stack:
         if graph is not None:
             return self._made(graph)
         self._check_layers()
-        sample, whole = self._samples_of(x)
+        sample, whole = samples_of(x, self.layers, self.input_names[0])
         try:
             return self._made(self._chain_for(sample, keep=False))
         except ValueError as error:
@@ -346,21 +341,3 @@ class Stack:
         """Return the graph that the layers form for inputs of shape `sample`."""
         begin = input_of(sample)
         return Graph([begin], [self._chained(begin, keep)])
-
-    def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
-        """Return the shape of one sample of `x`, for any number of steps and for that of `x`."""
-        if is_pair(x):
-            x = x.x
-        if isinstance(x, dict) and len(x) == 1:
-            x = next(iter(x.values()))
-        label, layers = self.input_names[0], self.layers
-        found = x.shape if is_source(x) or lies_on_gpu(x) else as_numbers("x", x).shape
-        before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
-        if any(layer.needs_sequence for layer in before):
-            check_rank(found, 2, label)
-        elif len(found) not in (2, 3):
-            check_rank(found, 1, label)
-        if len(found) == 3:
-            return (None, found[2]), (found[1], found[2])
-        flat = (found[1] if layers[0].index_limit is None else None,)
-        return flat, (found[1],)
