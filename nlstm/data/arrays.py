@@ -69,7 +69,11 @@ def as_input(
         `x` holds indices from 0 to below it.
     """
     given = is_source(x)
-    array: Any = x if given else _numbers(name, x, ops)
+    on_gpu = type(x) is not np.ndarray and lies_on_gpu(x)
+    if on_gpu:
+        array: Any = taken_in_place(name, x, ops)
+    else:
+        array = x if given else as_numbers(name, x)
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
@@ -92,7 +96,10 @@ def as_input(
         if index_limit is not None:
             check_source(name, array, ops, index_limit, "indices")
         return array
-    converted = _convert(name, array, ops.dtype, own=index_limit is not None)
+    if on_gpu:
+        converted = array
+    else:
+        converted = _convert(name, array, ops.dtype, own=index_limit is not None)
     if index_limit is not None:
         check_indices(name, _on_host(converted, ops), index_limit, "indices", ops.dtype)
     return Rows(converted if len(shape) == 2 else _one_step(converted))
@@ -100,11 +107,11 @@ def as_input(
 
 def _with_axes(array: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
     """Return `array` without a last axis of 1 too many, or with one that is missing, as Keras."""
-    axes, rank = array.ndim, len(shape)
+    axes, rank = len(array.shape), len(shape)
     if axes == rank + 2 and array.shape[-1] == 1:
-        return array[..., 0]
+        return array.reshape(array.shape[:-1])
     if axes == rank and shape[-1] == 1 and (rank == 1 or shape[0] in (None, array.shape[-1])):
-        return array[..., None]
+        return array.reshape((*array.shape, 1))
     return array
 
 
@@ -213,7 +220,9 @@ def as_target(
             for first, values in parts_of(array, ops):
                 check_range(name, values, 0.0, 1.0, True, first)
         return array
-    converted = _convert(name, array.reshape(full), ops.dtype, own=loss.sparse)
+    converted = array.reshape(full)
+    if isinstance(array, np.ndarray):
+        converted = _convert(name, converted, ops.dtype, own=loss.sparse)
     host = _on_host(converted, ops) if loss.sparse or loss.unit_range else converted
     if loss.sparse:
         labels = host if ignored is None else np.where(host == ignored, 0, host)
@@ -271,11 +280,8 @@ def _one_step(array: Any) -> Any:
 def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -> np.ndarray:
     """Return a C-contiguous array of `dtype` whose values are all finite.
 
-    With `own` it is a copy, so that indices stay as they were checked. What lies on a GPU was
-    looked at when it was taken.
+    With `own` it is a copy, so that indices stay as they were checked.
     """
-    if not isinstance(array, np.ndarray):
-        return array
     if array.dtype is dtype and array.flags.c_contiguous and not own:
         converted = array
     else:

@@ -59,19 +59,17 @@ class Rows:
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""
-        if self._there is None and is_gpu(ops.device):
-            self._look_for_room(ops)
-        if self._far:
-            return [ops.host(_gather, (index,), (out,), self.array, index, out)]
         if self._there is None:
+            if is_gpu(ops.device) and not self._has_room(ops):
+                return [ops.host(_gather, (index,), (out,), self.array, index, out)]
             self._there = ops.to_device(self.array)
         return [(ops.gather_steps, (self._there, index, out))]
 
-    def _look_for_room(self, ops: Operations) -> None:
-        """Leave the array where it is if the device has no room for it; say so, once."""
+    def _has_room(self, ops: Operations) -> bool:
+        """Whether the device has room for the array, which is decided once; say it if not."""
         size = self.array.nbytes
         if self._far or ops.has_room(size):
-            return
+            return not self._far
         self._far = True
         warnings.warn(
             f"An array of shape {self.shape}, {size / 2**30:.1f} GiB, does not fit in what is free "
@@ -79,6 +77,7 @@ class Rows:
             RuntimeWarning,
             stacklevel=2,
         )
+        return False
 
 
 def _gather(array: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:

@@ -41,6 +41,9 @@ class Steps:
         By which rows are put in another order inside their batch.
     """
 
+    _order: Cell | None = None  # a GPU's: how many rows were taken, and all in order
+    _taken = 0
+
     def __init__(
         self,
         step_of: StepOf,
@@ -52,8 +55,6 @@ class Steps:
         self._step_of, self._network, self._bench, self.data = step_of, network, bench, data
         self._gate = gate
         self.lengths = _lengths_of(network, data)
-        self._order: Cell | None = None  # a GPU's: how many rows were taken, and all in order
-        self._taken = 0
         self._ready: dict[int, tuple[Step, Ready]] = {}
         self._generation = -1
 
@@ -79,8 +80,10 @@ class Steps:
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            order = () if self._order is None else (self._order.device,)
-            program = step.program(self._network.ops, self.data, *order)
+            if self._order is None:
+                program = step.program(self._network.ops, self.data)
+            else:
+                program = step.program(self._network.ops, self.data, self._order.device)
             run = program if self._gate is None else partial(self._gate, program)
             ready = self._ready[rows] = step, run
         return ready
