@@ -22,6 +22,7 @@ __all__ = [
     "Array",
     "Call",
     "Cell",
+    "GpuOperations",
     "Layout",
     "Operations",
     "default_device",
@@ -119,23 +120,6 @@ class Operations(Protocol):
     def cell(self, dtype: Any, size: int) -> Cell:
         """Return a new cell."""
 
-    # On a GPU alone: see `nlstm.kernels.devices.is_gpu`. None of it is asked of others.
-
-    def has_room(self, size: int) -> bool:
-        """Whether data of `size` bytes fit beside what is there."""
-
-    def resident(self, host: np.ndarray) -> Any:
-        """Return an array like `host`: for as long as one is there, the same one."""
-
-    def adopt(self, value: Any) -> Any:
-        """Return the memory of another library's array on the GPU as an array."""
-
-    def all_finite(self, array: Any) -> bool:
-        """Whether no number is NaN or infinite."""
-
-    def next_rows(self, order: Any, index: Any) -> None:
-        """Index = the next rows of order[1:]; order[0] counts those that were taken."""
-
     # What may be bound, or called. Overwritten (=): the first argument, or `out`.
 
     def fill(self, array: Any, value: Any) -> None:
@@ -232,6 +216,25 @@ class Operations(Protocol):
 
     def row_vector(self, features: int) -> Layout:
         """Return the layout of (features,), as what scales each feature."""
+
+
+class GpuOperations(Operations, Protocol):
+    """What a GPU has besides, and is asked of no other: see `nlstm.kernels.devices.is_gpu`."""
+
+    def has_room(self, size: int) -> bool:
+        """Whether data of `size` bytes fit beside what is there."""
+
+    def resident(self, host: np.ndarray) -> Any:
+        """Return an array like `host`: for as long as one is there, the same one."""
+
+    def adopt(self, value: Any) -> Any:
+        """Return the memory of another library's array on the GPU as an array."""
+
+    def all_finite(self, array: Any) -> bool:
+        """Whether no number is NaN or infinite."""
+
+    def next_rows(self, order: Any, index: Any) -> None:
+        """Index = the next rows of order[1:]; order[0] counts those that were taken."""
 
 
 @contextmanager

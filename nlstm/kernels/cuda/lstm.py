@@ -54,7 +54,7 @@ class Scratch(NamedTuple):
         return room[: mask.size].reshape(mask.shape)
 
 
-def first(room, shape):
+def front(room, shape):
     """Return the first numbers of a flat array as one of a shape."""
     return room[: math.prod(shape)].reshape(shape)
 
@@ -142,7 +142,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
         if inline or keep:
             z = gates if keep else nothing(dtype, 3)
         else:
-            z = first(scratch, (size, N, GATES * H))
+            z = front(scratch, (size, N, GATES * H))
         if by_gate:
             lstm_plain.project_by_gate(z.size, x[first:last], W, b, z)
         elif not inline:
@@ -265,7 +265,7 @@ def _gradients(x, W, h, gates, room, to):
     dW, dU, db, dx = to
     (T, N, width), F, H = gates.shape, W.shape[1], h.shape[2]
     dz, M = gates.reshape(T * N, width), F + H + 1
-    parts = first(room, (part_count(T, N, F, H), M, width))
+    parts = front(room, (part_count(T, N, F, H), M, width))
     products.multiply_transposed(x.reshape(T * N, F), h[:T].reshape(T * N, H), dz, parts)
     sums = (one.reshape(-1) for one in (dW, dU, db))
     _sum_gradients(M * width, parts.reshape(-1, M * width), *sums)
