@@ -34,6 +34,13 @@ def pytest_configure(config):
         device.choose()
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.leave_out(items)
+
+
 @pytest.fixture
 def threads():
     """Give the numbers of threads to compare, two at least, and set the number back afterwards."""

@@ -74,7 +74,7 @@ def _forward(names, dtype):
     gate, _ = activations.activation(names[1], dtype)
 
     def cell(at, t, tx, px, ph, factors, a_x, a_h, b, h, c, z, masked, mask):
-        N, H = h.shape[1], h.shape[2]
+        H = h.shape[2]
         n, u = at // H, at % H
         if masked and mask[tx, n] == 0:
             h[t + 1, n, u], c[t + 1, n, u] = h[t, n, u], c[t, n, u]
@@ -105,7 +105,7 @@ def _backward(names, dtype):
     zero = np.dtype(dtype).type(0)
 
     def output(at, t, tx, dy, dy_step, z, c, factors, a_c, b_c, dh, of_c, masked, mask):
-        N, H = c.shape[1], c.shape[2]
+        H = c.shape[2]
         n, u = at // H, at % H
         slope = dh[n, u]
         if dy_step >= 0:
@@ -121,7 +121,7 @@ def _backward(names, dtype):
             dh[n, u] = zero
 
     def cell(at, t, tx, z, c, factors, a_c, of_c, means, dc, masked, mask):
-        N, H = c.shape[1], c.shape[2]
+        H = c.shape[2]
         n, u = at // H, at % H
         if masked and mask[tx, n] == 0:
             for q in range(4):
