@@ -33,6 +33,7 @@ LEFT_OUT = {
     "test_an_autoencoder": LARGE,
     "test_branches_with_a_shared_layer": LARGE,
     "test_masks_change_from_step_to_step": LARGE,
+    "test_fit_goes_on_bit_for_bit": LARGE,
 }
 
 
