@@ -171,7 +171,7 @@ def _plain_recurrence(kind, U, peephole, z, h, c, mask, h_mask, zoneout):
     p, mask, h_mask = given
     run = lstm_plain.step_forward(kind, dtype)
     for t in range(T):
-        run(N * H, t, U, p, z, h, c, mask, h_mask, *draws, *rates)
+        run(N * H, t, U, p, z, h, c, mask, h_mask, draws, rates)
 
 
 def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
@@ -301,7 +301,7 @@ def _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout):
     run = lstm_plain.step_backward(kind, dtype)
     for t in range(T - 1, -1, -1):
         dy_step = t if dy.shape[0] == T else (0 if t == T - 1 else -1)
-        run(N * H, t, p, gates, c, dy, dy_step, dh, dc, mask, *draws)
+        run(N * H, t, p, gates, c, dy, dy_step, dh, dc, mask, draws)
         lstm_plain.through_states(N * H, t, U, gates, dh, kind.dropped, h_mask)
 
 

@@ -43,15 +43,16 @@ def project_by_gate(at, x, W, b, z):
 
 @cache
 def step_forward(kind, dtype):
-    """Compile a step: (cell, t, U, p, z, h, c, mask, h_mask, seed, counter, stream, draws...)."""
+    """Compile a step: (cell, t, U, p, z, h, c, mask, h_mask, draws, rates)."""
     act, _ = activations.activation(kind.activation, dtype)
     gate, _ = activations.activation(kind.recurrent_activation, dtype)
     bits_of, (lower, upper) = draw(dtype), halves(dtype)
     masked, dropped, peephole = kind.masked, kind.dropped, kind.peephole
     zoned, training = kind.zoned, kind.training
 
-    def step(at, t, U, p, z, h, c, mask, h_mask, seed, counter, stream, c_below, h_below, c_rate,
-             h_rate):  # fmt: skip
+    def step(at, t, U, p, z, h, c, mask, h_mask, draws, rates):
+        seed, counter, stream, c_below, h_below = draws
+        c_rate, h_rate = rates
         N, H = h.shape[1], h.shape[2]
         n, u = at // H, at % H
         if masked and mask[t, n] == 0:
@@ -110,7 +111,8 @@ def step_backward(kind, dtype):
     masked, peephole, zoned = kind.masked, kind.peephole, kind.zoned
     zero = np.dtype(dtype).type(0)
 
-    def step(at, t, p, z, c, dy, dy_step, dh, dc, mask, seed, counter, stream, c_below, h_below):
+    def step(at, t, p, z, c, dy, dy_step, dh, dc, mask, draws):
+        seed, counter, stream, c_below, h_below = draws
         N, H = c.shape[1], c.shape[2]
         n, u = at // H, at % H
         slope = dh[n, u]
