@@ -28,7 +28,8 @@ test-opaque: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)
 
 # CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
-CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files
+CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
+	training.py run.py masked_loss.py several_outputs.py) tests/models/test_frozen.py tests/models/test_functional.py
 
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)

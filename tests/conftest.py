@@ -54,6 +54,13 @@ def inside_of_arrays():
     assert found is None, found
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.leave_out(items)
+
+
 @pytest.fixture
 def threads():
     """Give the numbers of threads to compare, two at least, and set the number back afterwards."""

@@ -18,6 +18,7 @@ from tests.kernels.cuda import models, operations, recurrent
 
 PROCESSORS, SHARED_BYTES = 132, {(9, 0): 227 * 1024, (8, 0): 163 * 1024}
 # Of the H100's and A100's; shapes at which the LSTM takes each of its forms.
+FEWEST_UNITS = 16  # small models ask for kernels of their own
 PLAIN = ["four", "dropped", "peephole", "zoneout", "silu", "everything"]
 LSTM_SHAPES = [
     dict(N=32, T=3, F=10, H=50),
@@ -50,8 +51,12 @@ def recorded(capability):
     for make, options in models.MODELS:
         models.fitted("cuda", make, **options)
     named: dict = {}
-    for (identity_, _, _), given in found.items():
-        named.setdefault(identity_[0], []).append((identity_[0], *given))
+    for (identity_, _, _), (kernel, signature) in found.items():
+        sizes = sizes_of(kernel.function)
+        if sizes.get("H", FEWEST_UNITS) < FEWEST_UNITS:
+            continue
+        name = " ".join([identity_[0], *(f"{key}={size}" for key, size in sizes.items())])
+        named.setdefault(name, []).append((name, kernel, signature))
     return {
         f"{name} {number}": given
         for name, group in named.items()
@@ -78,6 +83,13 @@ def identity(function):
     if name.startswith("each."):
         name = next((one[0] for one in cells if isinstance(one, tuple)), name)
     return name, function.__code__, tuple(cells)
+
+
+def sizes_of(function):
+    """Return the sizes that an LSTM's kernel is compiled for."""
+    names = function.__code__.co_freevars
+    cells = dict(zip(names, function.__closure__ or ()))
+    return {name: cells[name].cell_contents for name in ("H", "rows") if name in cells}
 
 
 def pretend_device(capability, record):

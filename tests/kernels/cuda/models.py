@@ -114,6 +114,7 @@ MODELS = [
     (other_layers, {}),
 ]
 LSTM_OPTIONS = [
+    {"layer_norm": True, "dropout": 0.3},
     {"recurrent_dropout": 0.4},
     {"recurrent_dropout": 0.4, "dropout": 0.3, "go_backwards": True},
     {"peephole": True},

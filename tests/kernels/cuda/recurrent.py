@@ -144,9 +144,59 @@ def rnn(s: Side, N=5, T=3, F=3, H=6, activation="tanh", mask=False, h_mask=False
     return found | ({"dx": s.host(dx, F)} if wanted else {})
 
 
+NORMALISED_OPTIONS = {
+    "": {},
+    "masked reversed": {"mask": True, "reverse": True},
+    "dropout": {"x_mask": True},
+    "last": {"last_only": True, "wanted": False, "activation": "relu"},
+    "prediction": {"training": False, "mask": True},
+}
+
+
+def normalised(s: Side, N=5, T=3, F=3, H=6, activation="tanh", mask=False, x_mask=False,
+               reverse=False, last_only=False, wanted=True, training=True):  # fmt: skip
+    """Run an LSTM with layer normalisation forward, and backward in training."""
+    ops, dtype = s.ops, s.dtype
+    matrix, vector, units = ops.gate_matrix(H), ops.gate_vector(H), ops.unit_vector(H)
+    forward, backward = ops.lstm_normalised(activation, "sigmoid")
+    W, U = s.packed(matrix, s.normal(F, 4 * H)), s.packed(matrix, s.normal(H, 4 * H))
+    weights = ops.Weights(W, U, s.packed(vector, s.normal(4 * H)))
+    layouts = vector, vector, units, units
+    gains = [s.packed(one, s.normal((4 if one is vector else 1) * H)) for one in layouts]
+    x, coins = s.exact(s.normal(T, N, F)), s.exact(s.rng.integers(0, 2, (T, N)), np.uint8)
+    dropped = s.exact(2.0 * s.rng.integers(0, 2, (N, F)), dtype), s.scratch((T, N, F))
+    masks = ops.Masks(coins if mask else None, *(dropped if x_mask else ()))
+    h, c = s.out(T + 1, N, H), s.out(T + 1, N, H)
+    ops.copy(h[0], s.drawn(N, H))
+    ops.copy(c[0], s.drawn(N, H))
+    gates = s.scratch(ops.lstm_gates_shape(T, N, H, dtype)) if training else None
+    work = ops.NormalisedWork(h, c, gates, s.scratch(ops.normalised_factors_shape(T, N)))
+    scratch = s.scratch(ops.normalised_scratch_size(T, N, F, H, dtype))
+    forward(x, weights, ops.Gains(*gains), work, scratch, reverse, masks)
+    found = {"h": s.host(h, H), "c": s.host(c, H)}
+    if not training:
+        return found
+    dy, dh, dc = s.drawn(1 if last_only else T, N, H), s.drawn(N, H), s.drawn(N, H)
+    dW, dU, db = (s.like(one) for one in weights[:3])
+    dgains, dx = [s.like(one) for one in gains], s.out(T, N, F) if wanted else None
+    gradients = ops.Gradients(dy, dh, dc, dW, dU, db, dx)
+    seen = dropped[1] if x_mask else x
+    backward(seen, weights, ops.Gains(*gains), work, gradients, ops.Gains(*dgains), scratch,
+             reverse, masks)  # fmt: skip
+    found |= {"dh": s.host(dh, H), "dc": s.host(dc, H), "db": s.unpacked(vector, db)}
+    found |= {"dW": s.unpacked(matrix, dW), "dU": s.unpacked(matrix, dU)}
+    for k, (layout, one) in enumerate(zip(layouts, dgains)):
+        found[f"gain {k}"] = s.unpacked(layout, one)
+    return found | ({"dx": s.host(dx, F)} if wanted else {})
+
+
 CASES = {f"lstm {name}".strip(): partial(lstm, **one) for name, one in OPTIONS.items()}
 CASES |= {
     f"lstm prediction {name}".strip(): partial(lstm, **OPTIONS[name], training=False)
     for name in ("", "wide", "masked", "reversed", "peephole", "many units")
 }
 CASES |= {f"rnn {name}".strip(): partial(rnn, **one) for name, one in RNN_OPTIONS.items()}
+CASES |= {
+    f"normalised {name}".strip(): partial(normalised, **one)
+    for name, one in NORMALISED_OPTIONS.items()
+}

@@ -10,8 +10,6 @@ from nlstm.kernels import cpu, cuda, operations
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
 STREAM = "one step at a time is the processor's"
-WORD = "CUDA's `Words` has it"
-NORMALISED = "not built yet"
 ABSENT = {
     "pack_columns": LAYOUTS,
     "unpack_columns": LAYOUTS,
@@ -24,9 +22,6 @@ ABSENT = {
     "set_num_threads": MACHINE,
     "stream_step": STREAM,
     "stream_table": STREAM,
-    "lstm_normalised": NORMALISED,
-    "normalised_factors_shape": NORMALISED,
-    "normalised_scratch_size": NORMALISED,
 }
 # Factories: what they are asked for to show the kernels that they give.
 FACTORIES = {
@@ -34,6 +29,7 @@ FACTORIES = {
     "dense": ("tanh",),
     "loss": ("mean_squared_error",),
     "lstm": ("tanh", "sigmoid"),
+    "lstm_normalised": ("tanh", "sigmoid"),
     "rnn": ("tanh",),
     "row_activation": ("softmax",),
     "statistic": ("moments",),
