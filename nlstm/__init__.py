@@ -20,6 +20,7 @@ from nlstm import windows as windows
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
 from nlstm.compilation import warmup as warmup
+from nlstm.files.doors import Door, offer
 from nlstm.kernels.devices import device as device
 from nlstm.kernels.devices import get_device as get_device
 from nlstm.kernels.devices import set_device as set_device
@@ -27,6 +28,14 @@ from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
 
+
+def _keras_files() -> Door:
+    from nlstm.interop import keras
+
+    return keras
+
+
+offer("keras", _keras_files)  # loaded when such a file comes
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

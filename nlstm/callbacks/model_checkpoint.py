@@ -10,7 +10,7 @@ from nlstm.arguments.former import TakesFormerNames, warn_former
 from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.batches import Epochs, EveryBatches, checked_save_freq
 from nlstm.callbacks.monitor import Monitor
-from nlstm.files.endings import check_ending
+from nlstm.files.doors import check_ending
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Logs
 from nlstm.training.output import say
@@ -42,8 +42,8 @@ class ModelCheckpoint(Monitor, metaclass=TakesFormerNames):
 
     Notes
     -----
-    Each file is written whole or not at all. Folders are made. What is written is nlstm's format,
-    so that the endings of Keras's formats are refused.
+    Each file is written whole or not at all. Folders are made. The ending chooses the format, as in
+    `save` and `save_weights`.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ModelCheckpoint(Monitor, metaclass=TakesFormerNames):
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath, self.verbose = checked_path("filepath", filepath), verbose
-        check_ending("filepath", self.filepath)
+        check_ending("filepath", self.filepath, "weights" if save_weights_only else "model")
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         period = checked_save_freq(save_freq)
         self.save_freq = "epoch" if isinstance(period, Epochs) else period

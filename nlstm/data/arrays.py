@@ -29,7 +29,8 @@ def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
         missing = [name for name in names if name not in value]
         if missing:
             raise ValueError(
-                f"{what} is a dict of {', '.join(map(repr, value))}; expected {missing[0]!r} in it."
+                f"{what} is a dict of {', '.join(map(repr, value)) or 'nothing'}; expected "
+                f"{missing[0]!r} in it."
             )
         return [value[name] for name in names]
     if len(names) == 1:
@@ -286,7 +287,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
         converted = array
     else:
         with np.errstate(over="ignore"):
-            converted = np.array(array, dtype, order="C", ndmin=1, copy=own or None)
+            make = np.array if own else np.asarray  # copy=None is not NumPy 1's
+            converted = np.atleast_1d(make(array, dtype, order="C"))
     flat = converted.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         finite = np.isfinite(flat[start : start + CHUNK])

@@ -3,6 +3,7 @@
 from typing import Any
 
 from nlstm.layers import arithmetic as _arithmetic  # noqa: F401  (what symbols do by operators)
+from nlstm.layers import mask_passing as _mask_passing  # noqa: F401  (known to files)
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax

@@ -12,14 +12,17 @@ from nlstm.arguments.checks import (
     checked_integer,
     checked_layer_name,
     checked_name,
+    checked_path,
     checked_size,
 )
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.sharing import writing
 from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
+from nlstm.files.doors import door_by_content, door_by_name
 from nlstm.files.model_file import save_model
 from nlstm.kernels.devices import HOST, checked_device, is_gpu
 from nlstm.layers import Layer
@@ -122,6 +125,8 @@ class Model(Configured):
     >>> model = Model(x, {"mean": Dense(1)(h), "spread": Dense(1)(h)})
     >>> model.compile(optimizer="adam", loss="mse")
     """
+
+    keeps_identity = True
 
     def __init__(
         self,
@@ -254,8 +259,11 @@ class Model(Configured):
         """
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
-        names = self.input_names
-        values = named("inputs", inputs, names) if isinstance(inputs, dict) else inputs
+        names, given = self.input_names, inputs
+        if self.design.graph is not None and not isinstance(inputs, Symbol):
+            network = self.design.network("This")
+            given = network.flat_inputs("inputs", inputs) if network.nested[0] else inputs
+        values = named("inputs", given, names) if isinstance(given, dict) else given
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)
@@ -489,13 +497,36 @@ class Model(Configured):
         self.binder.weights.set(weights)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all."""
-        path = checked_target(filepath, overwrite)
+        """Write the weights to one file, whole or not at all.
+
+        A safetensors file; or, where the name ends in ".weights.h5", ".h5" or ".hdf5", Keras's.
+        """
+        path = checked_target(filepath, overwrite, "weights")
         weights = self.binder.weights
+        door = door_by_name(path)
+        if door is not None:
+            door.save_weights(self, path)
+            return
         write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read weights that `save_weights` wrote.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Read weights that `save_weights` wrote, or some version of Keras.
+
+        Parameters
+        ----------
+        filepath : path
+            Weights alone, or a whole model's file. Keras's are known by their content, and take
+            h5py (``pip install nlstm[keras]``).
+        skip_mismatch : bool, default False
+            For files of Keras: layers that do not fit keep their weights, with a warning.
+        by_name : bool, default False
+            For files of Keras: find layers by their names, and leave the others as they are,
+            instead of going by their order.
 
         Raises
         ------
@@ -504,8 +535,16 @@ class Model(Configured):
         ValueError
             The file is broken, foreign, newer, or for another model; nothing was changed.
         """
-        weights = self.binder.weights
-        found = read_weights(filepath, weights.shapes)
+        weights, path = self.binder.weights, checked_path("filepath", filepath)
+        door = door_by_content(path)
+        if door is not None:
+            door.load_weights(self, path, by_name, skip_mismatch)
+            return
+        if by_name or skip_mismatch:
+            raise ValueError(
+                "by_name and skip_mismatch are for files of Keras's; this one fits, or does not."
+            )
+        found = read_weights(path, weights.shapes)
         weights.set([found[name] for name in weights.named])
 
     def count_params(self) -> int:
@@ -608,6 +647,9 @@ class Model(Configured):
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
+        return writing(self._config)
+
+    def _config(self) -> dict[str, Any]:
         network = self.design.network("get_config")
         inputs, outputs = network.input_names, network.output_names
         forms = packed(network.input_form, inputs), packed(network.form, outputs)
@@ -622,7 +664,7 @@ class Model(Configured):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return a new model for a config as `get_config` gives it."""
-        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        layers = deserialize(config["layers"], custom_objects)
         inputs, outputs = graph_of_config(config, layers)
         made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
         if isinstance(made.design, Wiring):

@@ -75,7 +75,7 @@ ARGUMENTS = {
     },
     "layers.TimeDistributed.layer": "a layer for (batch, features), or a model of one input and "
     "one output; a `Reshape` in the model gives each step axes of its own",
-    "Model.save.filepath": "endings of other libraries' formats are an error that says so",
+    "Model.save.filepath": "its ending chooses the format: docs/interop.md",
     "layers.Dropout.noise_shape": "`SpatialDropout1D` is the form that sequences use",
     "layers.Layer.autocast": "a model computes in one dtype",
     "layers.Layer.activity_regularizer": "of the layers that have weights",
@@ -92,13 +92,12 @@ ARGUMENTS = {
     "metrics.sparse_top_k_categorical_accuracy.from_sorted_ids": "predictions are scores",
     "initializers.*.*put_axes": "for the kernels of convolutions",
     "callbacks.CallbackList.*": "made by `fit`; users pass a list",
-    "Model.save.zipped": "nlstm writes one file of its own format",
+    "Model.save.zipped": "the ending of the name chooses the format: docs/interop.md",
     "Model.save_weights.max_shard_size": "nlstm writes one file",
-    "Model.load_weights.skip_mismatch": "a file that does not fit is an error",
     "Model.summary.positions": "without effect: columns are as wide as they must be",
     "Model.summary.expand_nested": "for models inside a Sequential; a Model's always are",
     "activations.*.*": "at Keras's default; a name chooses the function",
-    "models.*.zipped": "nlstm writes one file of its own format",
+    "models.*.zipped": "the ending of the name chooses the format: docs/interop.md",
 }
 
 SATURATED = (
