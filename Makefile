@@ -11,7 +11,7 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop
 
-.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim drills parity package docs lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim test-ptx gpu-check-dry drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -27,9 +27,29 @@ OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers 
 test-opaque: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)
 
-# The CUDA kernels in Numba's simulator, which needs no GPU.
+# CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
+CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
+	training.py run.py masked_loss.py several_outputs.py) tests/models/test_frozen.py tests/models/test_functional.py
+
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(CUDASIM) $(ARGS)
+
+# Every CUDA kernel compiled for two kinds of GPU, without one: 150 MB of compilers, in an environment of their own.
+PYTHON_PTX := .venv-ptx
+PTX_PACKAGES := numba-cuda==0.30.4 nvidia-nvvm==13.0.* nvidia-cuda-nvrtc==13.0.* nvidia-cuda-nvcc==13.0.* nvidia-nvjitlink==13.0.*
+
+test-ptx: $(PYTHON_PTX)/installed
+	NLSTM_PTX_TESTS=1 $(PYTHON_PTX)/bin/python -m pytest tests/kernels/cuda/test_ptx.py $(ARGS)
+
+$(PYTHON_PTX)/installed: pyproject.toml
+	$(PYTHON) -m venv $(PYTHON_PTX)
+	$(PYTHON_PTX)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' $(PTX_PACKAGES)
+	@touch '$@'
+
+# What the first minutes on a GPU would run, at tiny sizes in the simulator.
+gpu-check-dry: $(VENV)/installed-test,plot
+	out=$$(mktemp -d) && NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m benchmarks.gpu_check --dry --out "$$out"; status=$$?; rm -rf "$$out"; exit $$status
 
 # With kernels that look whether each place they read or write is inside its array; slowly at first,
 # as all of them are compiled for it.
@@ -108,5 +128,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) $(PYTHON_FLOORS) .arm .bounds .fuzz build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
+	rm -rf $(VENV) $(PYTHON_FLOORS) $(PYTHON_PTX) .arm .bounds .fuzz build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -18,7 +18,7 @@ LSTMs that train fast on a CPU.
   info       show versions, processor, threads and cache
   run        run a script that imports Keras, with nlstm in its place:
              python -m nlstm run SCRIPT [its arguments]
-  warmup     compile the kernels now
+  warmup     compile the kernels now; warmup --device cuda, those of a GPU
 
   --help     show this
   --version  show the version"""
@@ -70,13 +70,20 @@ def _do(command: str, options: Sequence[str]) -> None:
         demo(options)
     elif options in (["-h"], ["--help"]):
         print(HELP)
+    elif command == "warmup":
+        _warm_up(options)
     elif options:
         _fail(f"{command} takes no options; got {' '.join(options)}")
-    elif command == "info":
-        _print_info()
     else:
-        from nlstm import warmup
+        _print_info()
 
+
+def _warm_up(options: Sequence[str]) -> None:
+    from nlstm import device, get_device, warmup
+
+    if options and (options[0] != "--device" or len(options) != 2):
+        _fail(f"warmup takes --device cpu, cuda or cuda:1 alone; got {' '.join(options)}")
+    with device(options[1] if options else get_device()):
         warmup()
 
 
@@ -110,9 +117,27 @@ def _print_info() -> None:
         "threads": machine["threads"],
         "threading layer": machine["threading_layer"],
         "cache folder": machine["cache_folder"],
+        **_gpus(),
     }
     for name, value in lines.items():
         say(f"{name:<16} {value}")
+
+
+def _gpus() -> dict[str, str]:
+    """Return the GPUs where the package is there that computes on them."""
+    from nlstm.kernels import gpus
+
+    if not gpus.has_package():
+        return {}
+    found = gpus.found()
+    lines = {"numba-cuda": _version("numba-cuda")}
+    if isinstance(found, str) or not found:
+        return lines | {"GPU": gpus.missing() or "none"}
+    return lines | {
+        f"GPU {number}": f"{one.name}, {one.size / 2**30:.0f} GiB, "
+        f"compute capability {'.'.join(map(str, one.capability))}"
+        for number, one in enumerate(found)
+    }
 
 
 def _version(package: str) -> str:

@@ -21,8 +21,8 @@ import pytest  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption(
         "--device",
-        choices=["opaque"],
-        help="where models compute; opaque: see tests/opaque/device.py",
+        choices=["opaque", "cuda"],
+        help="where models compute; opaque: see tests/opaque/device.py; cuda: tests/simulated.py",
     )
 
 
@@ -30,6 +30,10 @@ BOUNDS = os.environ.get("NUMBA_BOUNDSCHECK") == "1"  # `make test-bounds`
 
 
 def pytest_configure(config):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.choose()
     if BOUNDS:
         from tests.bounds import checks
 
@@ -48,6 +52,13 @@ def inside_of_arrays():
     yield
     found = checks.taken()
     assert found is None, found
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.leave_out(items)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "benchmarks"
 ASV = FOLDER / "asv"
 # Which folders of benchmarks a folder imports beside itself.
-ACROSS = {"asv": {"machine"}, "peers": {"machine"}, "machine": set()}
+ACROSS = {"asv": {"machine"}, "peers": {"machine"}, "gpu": {"machine"}, "machine": set()}
 BENCHMARK = re.compile(r"^( {4})?def (time|timeraw|mem|peakmem|track)_\w+\(", re.MULTILINE)
 
 

@@ -103,3 +103,25 @@ class LayerTimes(ABC):
 
     def time_backward(self, *parameters):
         run_all(self.backward)
+
+
+class OnCuda:
+    """Where models and kernels compute on a GPU; without one a benchmark is skipped, and says so.
+
+    Times are the wall's, to the end of what was queued.
+    """
+
+    timeout = 300
+
+    def begin(self):
+        """Let what is made from now on compute on CUDA; `synchronize` waits for it."""
+        try:
+            from nlstm.kernels.cuda.launch import SIMULATED, cuda, synchronize
+        except ImportError as error:
+            raise NotImplementedError(f"no CUDA: {error}") from error
+        if SIMULATED or not cuda.is_available():
+            raise NotImplementedError("no CUDA: no GPU, or its driver or numba-cuda is missing")
+        from nlstm.kernels.operations import DEFAULT
+
+        DEFAULT[0] = "cuda"
+        self.synchronize = synchronize

@@ -5,6 +5,7 @@
     python benchmarks/compare.py --peers none --threads 1     # nlstm alone, on one thread
     python benchmarks/compare.py --startup                    # import and first-step times instead
     python benchmarks/compare.py --stream                     # one time step at a time instead
+    python benchmarks/compare.py --device cuda                # on a GPU; PyTorch in TF32 too
     python benchmarks/compare.py --peer-python ../peers/bin/python --json table.json
 
 Every library runs in a process of its own (`contenders.py` says how each is driven). For one shape
@@ -33,10 +34,9 @@ from pathlib import Path
 from benchmarks import markdown
 from benchmarks.grid import GRID
 from benchmarks.peers import startup, stream
-from benchmarks.peers.processes import TITLES, report, thread_environment
+from benchmarks.peers.processes import PEERS, TITLES, report, thread_environment
 
 ROOT = Path(__file__).resolve().parents[2]
-PEERS = [name for name in TITLES if name != "nlstm"]
 
 
 class NotInstalled(Exception):
@@ -46,7 +46,7 @@ class NotInstalled(Exception):
 class Process:
     """A contender at the other end of two pipes."""
 
-    def __init__(self, name: str, shape: str, threads: int, python: str):
+    def __init__(self, name: str, shape: str, threads: int, python: str, device: str):
         self.name = name
         self.log = tempfile.TemporaryFile("w+", encoding="utf-8")
         command = [
@@ -57,11 +57,13 @@ class Process:
             shape,
             "--threads",
             str(threads),
+            "--device",
+            device,
         ]
         self.child = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=thread_environment(threads),
+            env=thread_environment(threads, device),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -116,7 +118,7 @@ def compare_shape(shape, options) -> dict:
             python = sys.executable if name == "nlstm" else options.peer_python
             report(f"{shape.name}: starting {TITLES[name]}")
             try:
-                process = Process(name, shape.name, options.threads, python)
+                process = Process(name, shape.name, options.threads, python, options.device)
             except (NotInstalled, RuntimeError) as error:
                 if name == "nlstm":
                     raise
@@ -139,7 +141,7 @@ def compare_shape(shape, options) -> dict:
     return results
 
 
-def result_table(results: dict, peers: list[str], peak_gflops: float) -> str:
+def result_table(results: dict, peers: list[str], peak_gflops: float | None) -> str:
     """Make the one table: a row per shape, and the geometric mean of the ratios."""
     header = ["shape N,T,F,H,layers", "step ms: nlstm", *(TITLES[peer] for peer in peers)]
     ratio_names = (["x best"] if peers else []) + (["x PyTorch"] if "torch" in peers else [])
@@ -161,7 +163,8 @@ def result_table(results: dict, peers: list[str], peak_gflops: float) -> str:
             row += [f"{ratio[column]:.2f}" if column in ratio else "-" for column in ratio_names]
             if what == "train":
                 gflops = GRID[name].step_flops / ms["nlstm"] / 1e6
-                row += [f"{gflops:.0f}", f"{100 * gflops / peak_gflops:.0f}"]
+                share = f"{100 * gflops / peak_gflops:.0f}" if peak_gflops else "-"
+                row += [f"{gflops:.0f}", share]
         table.append(row)
     if peers and len(results) > 1:
         blank = [""] * len(peers)
@@ -189,6 +192,15 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
+def gpu_name() -> str:
+    """Name the GPU and its driver as the system does."""
+    query = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    try:
+        return subprocess.run(query, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return "no GPU"
+
+
 def notes(results: dict, about: dict) -> str:
     """Say below the table where, when and with what it was measured, and what did not run."""
     peak = ", ".join(f"{gflops:.0f} GFLOP/s on {n}" for n, gflops in about["peak_gflops"].items())
@@ -203,7 +215,7 @@ def notes(results: dict, about: dict) -> str:
     threads = f"{about['threads']} thread{'s' * (about['threads'] > 1)}"
     lines = [
         f"{about['date']}, {about['cpu']} ({about['isa']}), {threads}, float32; "
-        f"median of {about['rounds']} rounds; FMA peak {peak}.",
+        f"median of {about['rounds']} rounds; {'FMA peak ' + peak if peak else about['gpu']}.",
         "Python " + ", ".join([about["python"], *(f"{k} {v}" for k, v in versions.items())]) + ".",
     ]
     unsteady = [
@@ -229,7 +241,8 @@ def text_of(measured: dict) -> str:
     elif about["kind"] == "stream":
         body, found = stream.stream_table(results), results
     else:
-        body = result_table(results, about["peers"], about["peak_gflops"][str(about["threads"])])
+        peak = about["peak_gflops"].get(str(about["threads"]))
+        body = result_table(results, about["peers"], peak)
         found = results
     return f"{body}\n\n{notes(found, about)}"
 
@@ -254,7 +267,9 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shapes", type=names(GRID), default=list(GRID), help=", ".join(GRID))
-    parser.add_argument("--peers", type=names(PEERS), default=PEERS, help=", ".join(PEERS))
+    known = [name for name in TITLES if name != "nlstm"]
+    parser.add_argument("--peers", type=names(known), help=", ".join(known))
+    parser.add_argument("--device", choices=PEERS, default="cpu", help="where all of them compute")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="about, per measurement")
     parser.add_argument("--threads", type=int, default=2)
@@ -264,6 +279,8 @@ def main():
     parser.add_argument("--stream", action="store_true", help="measure single steps instead")
     parser.add_argument("--steps", type=int, default=stream.STEPS, help="of --stream")
     options = parser.parse_args()
+    if options.peers is None:
+        options.peers = PEERS[options.device]
     peaks = [measure_peak(options.threads)]
     about = {
         "kind": "startup" if options.startup else "stream" if options.stream else "training",
@@ -274,6 +291,7 @@ def main():
         "threads": options.threads,
         "rounds": options.rounds,
         "peers": options.peers,
+        "gpu": gpu_name() if options.device == "cuda" else None,
     }
     if options.startup:
         about["versions"] = startup.versions(options)
@@ -288,6 +306,8 @@ def main():
     # The best of all: the clock moves, and a peak is what can be reached.
     gflops = [peak["gflops"] for peak in peaks]
     about["peak_gflops"] = {threads: max(one[threads] for one in gflops) for threads in gflops[0]}
+    if options.device == "cuda":  # the processor's says nothing of a GPU
+        about["peak_gflops"] = {}
     measured = {"about": about, "results": results}
     print(text_of(measured))
     if options.json:

@@ -26,11 +26,13 @@ from benchmarks.peers.processes import TITLES, stay_on_cores, versions_of
 class Nlstm:
     """nlstm by its public door."""
 
-    def __init__(self, shape: Shape, threads: int):
+    def __init__(self, shape: Shape, threads: int, device: str):
         import nlstm
         from benchmarks.machine.models import compiled_model
+        from nlstm.kernels.operations import DEFAULT
 
         nlstm.set_num_threads(threads)
+        DEFAULT[0] = device
         self.how = {"train": "fit", "predict": "predict"}
         self.versions = versions_of("nlstm", "numba", "numpy")
         self.shape = shape
@@ -55,18 +57,20 @@ class Torch:
 
     how = {"train": "loop, fused Adam", "predict": "inference_mode"}
 
-    def __init__(self, shape: Shape, threads: int):
+    def __init__(self, shape: Shape, threads: int, device: str, tf32: bool):
         import torch
 
         torch.set_num_threads(threads)
         torch.manual_seed(0)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
+        self.wait = torch.cuda.synchronize if device == "cuda" else lambda: None
         self.torch, self.shape = torch, shape
         self.versions = {"torch": torch.__version__}
-        self.lstm = torch.nn.LSTM(shape.F, shape.H, shape.layers, batch_first=True)
-        self.head = torch.nn.Linear(shape.H, 1)
+        self.lstm = torch.nn.LSTM(shape.F, shape.H, shape.layers, batch_first=True).to(device)
+        self.head = torch.nn.Linear(shape.H, 1).to(device)
         parameters = [*self.lstm.parameters(), *self.head.parameters()]
         self.optimizer = torch.optim.Adam(parameters, lr=0.001, fused=True)
-        x, y = (torch.from_numpy(array) for array in shape.data())
+        x, y = (torch.from_numpy(array).to(device) for array in shape.data())
         if shape.every_step:
             y = y[:, None, :].expand(-1, shape.T, -1)
         self.batches = list(zip(x.split(shape.N), y.split(shape.N), strict=True))
@@ -83,6 +87,7 @@ class Torch:
                 self.optimizer.zero_grad(set_to_none=True)
                 self.torch.nn.functional.mse_loss(self.forward(x), y).backward()
                 self.optimizer.step()
+        self.wait()
         return epochs * len(self.batches)
 
     def predict(self, calls):
@@ -90,6 +95,7 @@ class Torch:
         with self.torch.inference_mode():
             for _ in range(calls):
                 self.forward(x)
+        self.wait()
         return calls
 
 
@@ -190,12 +196,12 @@ class Keras:
         return run
 
 
-def build(name: str, shape: Shape, threads: int):
+def build(name: str, shape: Shape, threads: int, device: str):
     """Make the contender of this name, its data in memory, compiled and warm."""
     if name == "nlstm":
-        return Nlstm(shape, threads)
-    if name == "torch":
-        return Torch(shape, threads)
+        return Nlstm(shape, threads, device)
+    if name.startswith("torch"):
+        return Torch(shape, threads, device, name.endswith("tf32"))
     return Keras(shape, threads, name.removeprefix("keras-"))
 
 
@@ -217,6 +223,7 @@ def main():
     parser.add_argument("name", choices=TITLES)
     parser.add_argument("shape", choices=GRID)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
     stay_on_cores(options.threads)
     # Libraries chat on stdout; the answers go to a copy of it, the chat to stderr.
@@ -227,7 +234,7 @@ def main():
         print(json.dumps(fields), file=answers, flush=True)
 
     try:
-        contender = build(options.name, GRID[options.shape], options.threads)
+        contender = build(options.name, GRID[options.shape], options.threads, options.device)
     except ModuleNotFoundError as error:
         if options.name == "nlstm":
             raise

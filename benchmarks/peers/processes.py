@@ -6,12 +6,19 @@ import sys
 TITLES = {
     "nlstm": "nlstm",
     "torch": "PyTorch",
+    "torch-tf32": "PyTorch, TF32",
     "keras-jax": "Keras on JAX",
     "keras-tensorflow": "Keras on TensorFlow",
 }
+# What each device compares: float32 with products in fewer bits is a GPU's, and TensorFlow here the
+# CPU's alone.
+PEERS = {
+    "cpu": ["torch", "keras-jax", "keras-tensorflow"],
+    "cuda": ["torch", "torch-tf32", "keras-jax"],
+}
 
 
-def thread_environment(threads: int) -> dict[str, str]:
+def thread_environment(threads: int, device: str = "cpu") -> dict[str, str]:
     """Copy the environment, with the number of threads in every word that some library reads."""
     return os.environ | {
         "OMP_NUM_THREADS": str(threads),
@@ -19,7 +26,7 @@ def thread_environment(threads: int) -> dict[str, str]:
         "OPENBLAS_NUM_THREADS": str(threads),
         "NUMBA_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "JAX_PLATFORMS": "cpu",
+        "JAX_PLATFORMS": device,
         "PYTHONUNBUFFERED": "1",
     }
 

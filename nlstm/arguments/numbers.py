@@ -67,6 +67,11 @@ def as_array(name: str, values: Any) -> np.ndarray:
             raise ValueError(
                 f"{name} is no array: its rows are of unlike length ({why})."
             ) from None
+        if getattr(values, "__cuda_array_interface__", None) is not None:
+            raise TypeError(
+                f"{name} lies on a GPU and is needed on the host: give {name}.cpu() of torch, or "
+                f"{name}.get() of CuPy."
+            ) from None
         raise TypeError(
             f"{name} must be an array of numbers; {type(values).__name__} gives none: {error}"
         ) from None

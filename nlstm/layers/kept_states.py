@@ -63,6 +63,10 @@ class KeptStates:
                     raise ValueError("states must be finite; they hold NaN or infinity.")
         self._rows, self._given = None, states or None
 
+    def leave(self) -> None:
+        """Keep the states on the host: the layer goes to another device."""
+        self.__setstate__(self.__getstate__())
+
     def bind_begin(self, plan: Plan, level: int, *first: Array) -> None:
         """Append the copy of a level's states into slot 0, arrays (rows, S)."""
         self._ops = plan.ops

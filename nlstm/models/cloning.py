@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 from nlstm.arguments.config import deserialize, loads
+from nlstm.kernels.devices import device
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 
@@ -35,7 +36,8 @@ def clone_model(model: Kind, clone_function: Callable[[Layer], Layer] | None = N
         layer = layers.get(entry["config"]["name"])
         if layer is not None:
             entry["made"] = copy(layer)
-    made = type(model).from_config(config)
+    with device(model.device):
+        made = type(model).from_config(config)
     if model.compiled:
         given, optimizer = dict(model.training.given), model.optimizer
         if optimizer is not None:

@@ -1,5 +1,6 @@
 """Models: what users compile, fit and ask, over a network, its weights and its training."""
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
@@ -23,6 +24,7 @@ from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
 from nlstm.files.doors import door_by_content, door_by_name
 from nlstm.files.model_file import save_model
+from nlstm.kernels.devices import HOST, checked_device, is_gpu
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.metrics import Metric
@@ -35,6 +37,7 @@ from nlstm.models.former import (
     predict_proba,
     reset_states,
 )
+from nlstm.models.moving import move
 from nlstm.network import summary
 from nlstm.network.asked_shape import asked_shape
 from nlstm.network.binder import Binder
@@ -94,6 +97,9 @@ class Model(Configured):
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default that of the inputs and layers, else float32.
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
+        Where it computes; by default what `nlstm.device` or `nlstm.set_device` chose, else the CPU.
+        Files and configs hold no device: what one has written any other reads.
 
     Notes
     -----
@@ -123,16 +129,23 @@ class Model(Configured):
     keeps_identity = True
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        device: str | None = None,
     ) -> None:
-        self._begin("functional", name, dtype)
-        self.design: Design = Wiring(inputs, outputs, dtype)
+        self._begin("functional", name, dtype, device)
+        self.design: Design = Wiring(inputs, outputs, dtype, device)
 
-    def _begin(self, default: str, name: Any, dtype: Any) -> None:
+    def _begin(self, default: str, name: Any, dtype: Any, device: str | None) -> None:
         """Set up what every model has."""
         self.name, self.named_by_user = checked_layer_name(name) or default, name is not None
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
+        if device is not None:
+            checked_device(device)
         self._binder: Binder | None = None
         self._building = turn()  # one thread makes weights
         self.training = Training(SeedStream())
@@ -186,7 +199,7 @@ class Model(Configured):
                 binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
             elif binder.network is not network or binder.weights.moved:
                 weights = Weights(network, former=binder.weights)
-                binder = Binder(network, weights, binder.counter)
+                binder = Binder(network, weights, binder.counter_on(network.ops))
             self._binder = binder
             return binder
 
@@ -205,6 +218,27 @@ class Model(Configured):
     def dtype(self) -> np.dtype:
         """The dtype of weights and computation."""
         return self.design.dtype or np.dtype(np.float32)
+
+    @property
+    def device(self) -> str:
+        """Where the model computes: "cpu", "cuda", "cuda:1", ..."""
+        return self.design.device
+
+    def to(self, device: str) -> Self:
+        """Go to another device, and return the model.
+
+        Weights, the optimizer's state, the states of stateful layers and the counter of dropout go
+        along, so that training goes on with the same numbers, within rounding. Layers that other
+        models share go too; those models have to follow before they are used. Weights that were
+        asked for before (`layer.kernel`) have to be asked for again.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda", "cuda:1", ..., "auto"}
+        """
+        with self._building:
+            move(self, checked_device(device))
+        return self
 
     def _build_if_known(self) -> None:
         if self.design.graph is not None:
@@ -590,7 +624,8 @@ class Model(Configured):
         Returns
         -------
         Stream
-            It reads the model's weights as they are at each step.
+            It reads the model's weights as they are at each step. Streams run on the CPU: that of a
+            model on a GPU has a copy of the weights, as they are now, and its repr says so.
 
         Raises
         ------
@@ -600,6 +635,10 @@ class Model(Configured):
         """
         network = self.design.network("stream")
         size = checked_size("batch_size", batch_size)
+        if is_gpu(network.device):
+            found = copy.deepcopy(self).to(HOST).stream(size)
+            found.copied_from = network.device
+            return found
         return open_stream(self.name, network, self.binder.weights, size)
 
     save = save_model

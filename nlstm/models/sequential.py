@@ -29,6 +29,8 @@ class Sequential(Model):
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default the layers' own, else float32.
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
+        Where it computes; see `Model`.
 
     Examples
     --------
@@ -38,12 +40,16 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Any] | None = None, name: str | None = None, dtype: Any = None
+        self,
+        layers: Iterable[Any] | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        device: str | None = None,
     ) -> None:
         if layers is not None and (isinstance(layers, str | bytes) or not np.iterable(layers)):
             raise TypeError(f"layers must be a list of layers; got {layers!r}.")
-        self._begin("sequential", name, dtype)
-        self._stack = self.design = Stack(self.name, dtype)
+        self._begin("sequential", name, dtype, device)
+        self._stack = self.design = Stack(self.name, dtype, device)
         for layer in () if layers is None else layers:
             self.add(layer)
 

@@ -134,6 +134,16 @@ class Binder:
         """Refuse: plans hold views, which a copy would not have."""
         raise TypeError("A Binder cannot be copied or pickled: copy the model.")
 
+    def counter_on(self, ops: Operations) -> Cell:
+        """Return the counter as a network has it that goes on from here, maybe elsewhere."""
+        if ops is self.network.ops:
+            return self.counter
+        self.counter.pull()
+        counter = ops.cell(np.int64, 1)
+        counter.host[:] = self.counter.host
+        counter.push()
+        return counter
+
     def turn(self, alone: bool = False) -> Any:
         """Return what a with statement holds around the one of a bench.
 

@@ -44,9 +44,12 @@ class Design(Protocol):
     ----------
     dtype : dtype or None
         None as long as nobody chose one: then it is float32, or that of a model around it.
+    device : str
+        Where it computes.
     """
 
     dtype: np.dtype | None
+    device: str
 
     @property
     def layers(self) -> list[Layer]:
@@ -73,6 +76,9 @@ class Design(Protocol):
 
     def settle(self, dtype: np.dtype | None) -> None:
         """Take the dtype of the model around, if there is none yet."""
+
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on, models inside too; weights are moved by others."""
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""

@@ -1,14 +1,20 @@
 """What a stack asks of its members, layers and models."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.numbers import as_numbers
+from nlstm.data.arrays import check_rank
+from nlstm.data.gpu_arrays import lies_on_gpu
+from nlstm.data.sources import is_pair, is_source
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Nested
 from nlstm.plan.symbols import Shape, Symbol, node_of
 
-__all__ = ["InputNotKnown", "apply", "input_of", "inside", "settle"]
+__all__ = ["InputNotKnown", "apply", "input_of", "inside", "samples_of", "settle"]
 
 
 def settle(member: Layer | Nested, dtype: np.dtype | None) -> None:
@@ -46,3 +52,24 @@ def input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
 
 class InputNotKnown(ValueError, AttributeError):
     """What is not known before the input is: `hasattr` finds it missing, as in Keras."""
+
+
+def samples_of(x: Any, layers: Sequence[Layer], label: str) -> tuple[Shape, Shape]:
+    """Return the shape of one sample of `x`, for any number of steps and for that of `x`.
+
+    `layers` are those of the stack that it is for, `label` the input's name for errors.
+    """
+    if is_pair(x):
+        x = x.x
+    if isinstance(x, dict) and len(x) == 1:
+        x = next(iter(x.values()))
+    found = x.shape if is_source(x) or lies_on_gpu(x) else as_numbers("x", x).shape
+    before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
+    if any(layer.needs_sequence for layer in before):
+        check_rank(found, 2, label)
+    elif len(found) not in (2, 3):
+        check_rank(found, 1, label)
+    if len(found) == 3:
+        return (None, found[2]), (found[1], found[2])
+    flat = (found[1] if layers[0].index_limit is None else None,)
+    return flat, (found[1],)

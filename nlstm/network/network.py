@@ -1,7 +1,7 @@
 """A network: a graph of layers under the names by which users and files know its parts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from nlstm import kernels
 from nlstm.arguments.checks import checked_numpy_dtype
 from nlstm.arguments.structures import is_nested, matched, packed
+from nlstm.kernels import default_device
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph
@@ -37,6 +38,8 @@ class Network:
         Of weights and computation.
     input_form : Any
         As `form`, of the inputs; None for one of a stack.
+    device : str
+        Where it computes.
     """
 
     graph: Graph
@@ -46,11 +49,12 @@ class Network:
     labels: tuple[tuple[str, Layer], ...]
     dtype: np.dtype
     input_form: Any = None
+    device: str = field(default_factory=default_device)
 
     @cached_property
     def ops(self) -> Operations:
         """The kernels, loaded when first needed."""
-        return kernels.load(None, self.dtype)
+        return kernels.load(self.device, self.dtype)
 
     @property
     def layers(self) -> list[Layer]:

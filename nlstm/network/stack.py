@@ -1,15 +1,12 @@
 """A stack of layers and models, each fed by the one before; its input may not be known yet."""
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.names import FreeNames
-from nlstm.arguments.numbers import as_numbers
-from nlstm.data.arrays import check_rank
-from nlstm.data.sources import is_pair, is_source
+from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import (
     Nested,
@@ -19,7 +16,7 @@ from nlstm.network.design import (
     rename,
     taken,
 )
-from nlstm.network.members import InputNotKnown, apply, input_of, inside, settle
+from nlstm.network.members import InputNotKnown, apply, input_of, inside, samples_of, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Shape, Symbol
@@ -35,6 +32,8 @@ class Stack:
     name : str
         The model's, for errors.
     dtype : {"float32", "float64"}, optional
+    device : str, optional
+        Where it computes; by default `default_device()`.
 
     Attributes
     ----------
@@ -44,8 +43,9 @@ class Stack:
         None as long as nothing is known of the input.
     """
 
-    def __init__(self, name: str, dtype: Any) -> None:
+    def __init__(self, name: str, dtype: Any, device: str | None = None) -> None:
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
+        self.device = default_device() if device is None else checked_device(device)
         self.members: list[Layer | Nested] = []
         self.input: Symbol | None = None
         self._end: Symbol | None = None  # what the last member gives
@@ -68,6 +68,7 @@ class Stack:
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         vars(self).update(state)
+        self.device = checked_device(state["device"]) if "device" in state else default_device()
         for layer in self.layers:
             layer.taken = True
 
@@ -134,6 +135,13 @@ class Stack:
         for member in self.members:
             settle(member, self.dtype)
 
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on, models inside too; weights are moved by others."""
+        self.device = device
+        for member in self.members:
+            if not isinstance(member, Layer):
+                member.design.place(device)
+
     # Adding
 
     def add(self, member: Layer | Nested) -> None:
@@ -186,7 +194,12 @@ class Stack:
                     f"The layer {member.name!r} already belongs to a model; make a new one."
                 )
         else:
-            graph = member.design.graph
+            graph, device = member.design.graph, member.design.device
+            if device != self.device:
+                raise ValueError(
+                    f"{member.name} computes on {device}, but {self._name} on {self.device}: "
+                    f"{member.name}.to({self.device!r}) moves it."
+                )
             if not coming and (self.members or self.input is not None):
                 raise ValueError(f"The model {member.name!r} has no layers.")
             if graph is not None and (len(graph.inputs), len(graph.outputs)) != (1, 1):
@@ -275,7 +288,7 @@ class Stack:
         if graph is not None:
             return self._made(graph)
         self._check_layers()
-        sample, whole = self._samples_of(x)
+        sample, whole = samples_of(x, self.layers, self.input_names[0])
         try:
             return self._made(self._chain_for(sample, keep=False))
         except ValueError as error:
@@ -309,7 +322,7 @@ class Stack:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
-        found, state = self._network, (graph, self.dtype, Renamings.count)
+        found, state = self._network, (graph, self.dtype, self.device, Renamings.count)
         if found is not None and state == self._made_for:
             return found
         dtype, labels = self.dtype or np.dtype(np.float32), tuple(self.labelled())
@@ -317,10 +330,11 @@ class Stack:
             found is None
             or found.graph is not graph
             or found.dtype != dtype
+            or found.device != self.device
             or found.labels != labels
         ):
             names = self.input_names, self.output_names
-            found = Network(graph, graph.outputs[0], *names, labels, dtype)
+            found = Network(graph, graph.outputs[0], *names, labels, dtype, device=self.device)
         if graph is self.graph:
             self._network, self._made_for = found, state
         return found
@@ -329,21 +343,3 @@ class Stack:
         """Return the graph that the layers form for inputs of shape `sample`."""
         begin = input_of(sample)
         return Graph([begin], [self._chained(begin, keep)])
-
-    def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
-        """Return the shape of one sample of `x`, for any number of steps and for that of `x`."""
-        if is_pair(x):
-            x = x.x
-        if isinstance(x, dict) and len(x) == 1:
-            x = next(iter(x.values()))
-        label, layers = self.input_names[0], self.layers
-        found = x.shape if is_source(x) else as_numbers("x", x).shape
-        before = itertools.takewhile(lambda layer: not layer.makes_sequence, layers)
-        if any(layer.needs_sequence for layer in before):
-            check_rank(found, 2, label)
-        elif len(found) not in (2, 3):
-            check_rank(found, 1, label)
-        if len(found) == 3:
-            return (None, found[2]), (found[1], found[2])
-        flat = (found[1] if layers[0].index_limit is None else None,)
-        return flat, (found[1],)

@@ -7,6 +7,7 @@ import numpy as np
 
 from nlstm.arguments.names import FreeNames
 from nlstm.arguments.structures import is_nested, leaves, packed
+from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
@@ -23,6 +24,8 @@ class Wiring:
     ----------
     inputs, outputs : Symbol, or nested lists, tuples and dicts of Symbol
     dtype : {"float32", "float64"}, optional
+    device : str, optional
+        Where it computes; by default `default_device()`.
 
     Raises
     ------
@@ -30,7 +33,8 @@ class Wiring:
         See `Model`; nothing was changed.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, dtype: Any) -> None:
+    def __init__(self, inputs: Any, outputs: Any, dtype: Any, device: str | None = None) -> None:
+        self.device = default_device() if device is None else checked_device(device)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         given = _symbols("inputs", inputs), _symbols("outputs", outputs)
         self.graph = Graph(*given)
@@ -59,7 +63,7 @@ class Wiring:
         dtype = self.dtype or np.dtype(np.float32)
         names = self.input_names, self.output_names
         labels = tuple(self.labelled())
-        return Network(self.graph, self._form, *names, labels, dtype, self._input_form)
+        return Network(self.graph, self._form, *names, labels, dtype, self._input_form, self.device)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; a graph that begins inside another is cut off."""
@@ -69,11 +73,18 @@ class Wiring:
             graph = Graph(inputs, graph.call_on(inputs, keep=False))
         forms = [packed(one, range(len(leaves(one)))) for one in (self._form, self._input_form)]
         names = self.input_names, self.output_names
-        return {"graph": graph, "forms": forms, "names": names, "dtype": self.dtype}
+        return {
+            "graph": graph,
+            "forms": forms,
+            "names": names,
+            "dtype": self.dtype,
+            "device": self.device,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         self.graph, self.dtype = state["graph"], state["dtype"]
+        self.device = checked_device(state["device"]) if "device" in state else default_device()
         form, input_form = state["forms"]
         self._form = packed(form, self.graph.outputs)
         self._input_form = packed(input_form, self.graph.inputs)
@@ -100,6 +111,11 @@ class Wiring:
             for layer in self.layers:  # for other models that take it
                 layer.dtype = dtype
             self._network = self._made()
+
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on; weights are moved by others."""
+        self.device = device
+        self._network = self._made()
 
     def network(self, action: str) -> Network:
         """Return the network."""

@@ -62,7 +62,8 @@ class Run:
         if self.binder.weights.moved:
             raise RuntimeError(
                 "The model's weights have gone elsewhere while it was running: a callback has "
-                "added a layer to it, or to a model that shares its layers."
+                "added a layer to it, or to a model that shares its layers, or moved one of them "
+                "to another device."
             )
         training = self.hooks.training
         if training is not None and training is not self.training and training.aims:

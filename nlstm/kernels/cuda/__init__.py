@@ -28,6 +28,9 @@ from nlstm.kernels.cuda.lstm import lstm as lstm
 from nlstm.kernels.cuda.lstm import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cuda.lstm import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cuda.lstm import lstm_scratch_size as lstm_scratch_size
+from nlstm.kernels.cuda.normalised import lstm_normalised as lstm_normalised
+from nlstm.kernels.cuda.normalised import normalised_factors_shape as normalised_factors_shape
+from nlstm.kernels.cuda.normalised import normalised_scratch_size as normalised_scratch_size
 from nlstm.kernels.cuda.pointwise import activation as activation
 from nlstm.kernels.cuda.pointwise import row_activation as row_activation
 from nlstm.kernels.cuda.projection import project_recurrence as project_recurrence

@@ -140,16 +140,23 @@ def gelu(real):
 
 
 def gelu_tanh(real):
-    half, one, three = real(0.5), real(1), real(3)
-    scale, cubic = real(math.sqrt(2.0 / math.pi)), real(0.044715)
+    one, three = real(1), real(3)
+    scale, cubic = real(2.0 * math.sqrt(2.0 / math.pi)), real(0.044715)
+
+    def double(z):
+        return scale * (z + cubic * z * z * z)
+
+    def share(u):
+        return one / (one + math.exp(-u))  # as 1 + tanh cancels far below 0
+
+    double, share = device_function(double), device_function(share)
 
     def forward(z):
-        return half * z * (one + math.tanh(scale * (z + cubic * z * z * z)))
+        return z * share(double(z))
 
     def derivative(z):
-        w = math.tanh(scale * (z + cubic * z * z * z))
-        slope = scale * (one + three * cubic * z * z)
-        return half * (one + w) + half * z * (one - w * w) * slope
+        w = share(double(z))
+        return w + z * w * share(-double(z)) * scale * (one + three * cubic * z * z)
 
     return forward, derivative
 

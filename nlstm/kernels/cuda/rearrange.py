@@ -1,5 +1,8 @@
 """Values moved, merged and pooled; see the CPU's pages `rearrange`, `merging`, `pooling`."""
 
+import numpy as np
+
+from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.launch import device_function
 from nlstm.kernels.shared import merging
@@ -151,16 +154,16 @@ def _average_back(at, masked, mask, dy, dx):
 
 def average_steps(x, mask, features, y):
     """Write the mean over the steps that count."""
-    _average(y.size, x, mask is not None, _mask(mask, x), y)
+    _average(y.size, x, mask is not None, _mask(mask), y)
 
 
 def average_steps_backward(mask, dy, features, dx):
     """Compute dx of `average_steps`."""
-    _average_back(dx.size, mask is not None, _mask(mask, dx), dy, dx)
+    _average_back(dx.size, mask is not None, _mask(mask), dy, dx)
 
 
-def _mask(mask, like):
-    return like.reshape(-1, like.shape[2]) if mask is None else mask
+def _mask(mask):
+    return nothing(np.dtype(np.uint8), 2) if mask is None else mask
 
 
 @each

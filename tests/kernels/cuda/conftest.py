@@ -4,9 +4,16 @@ The PTX tests want numba-cuda and a compiler instead: NLSTM_PTX_TESTS=1.
 """
 
 import os
+from pathlib import Path
 
-collect_ignore = []
-if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-    collect_ignore += ["test_lstm.py", "test_models.py", "test_products.py", "test_stack.py"]
-if os.environ.get("NLSTM_PTX_TESTS") != "1":
-    collect_ignore += ["test_ptx.py"]
+SIMULATED = os.environ.get("NUMBA_ENABLE_CUDASIM") == "1"
+_compiled = os.environ.get("NLSTM_PTX_TESTS") == "1"
+collect_ignore = [
+    path.name
+    for path in Path(__file__).parent.glob("test_*.py")
+    if not (_compiled if path.name == "test_ptx.py" else SIMULATED)
+]
+if SIMULATED:
+    from tests import simulated
+
+    simulated.hasten()

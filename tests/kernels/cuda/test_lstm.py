@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.gpu_check import lstm_errors
+from tests.kernels.cuda.forms import lstm_errors
 
 TOLERANCES = {"float32": 2e-6, "float64": 1e-13}
 

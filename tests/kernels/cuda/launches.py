@@ -1,0 +1,153 @@
+"""What operations and models would launch on a GPU, where there is none: kernels and signatures.
+
+A launch is written down instead of run, and memory is none at all, so nothing here needs a driver.
+numba-cuda, nvvm and ptxas then compile what was written down.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+
+from nlstm.kernels.cuda import arrays, launch
+from tests.kernels.cuda import models, operations, recurrent
+
+PROCESSORS, SHARED_BYTES = 132, {(9, 0): 227 * 1024, (8, 0): 163 * 1024}
+# Of the H100's and A100's; shapes at which the LSTM takes each of its forms.
+FEWEST_UNITS = 16  # small models ask for kernels of their own
+PLAIN = ["four", "dropped", "peephole", "zoneout", "silu", "everything"]
+LSTM_SHAPES = [
+    dict(N=32, T=3, F=10, H=50),
+    dict(N=300, T=2, F=1, H=25),
+    dict(N=600, T=2, F=20, H=64),
+    dict(N=600, T=2, F=7, H=128, mask=True, last_only=True),
+    dict(N=64, T=2, F=40, H=200, last_only=True),
+    dict(N=64, T=2, F=40, H=200, mask=True),
+]
+
+
+def recorded(capability):
+    """Return what all cases launch by label: name, `Kernel`, signature."""
+    found: dict = {}
+
+    def record(kernel, grid, *arguments):
+        signature = tuple(map(type_of, arguments))
+        key = identity(kernel.function), kernel.threads, str(signature)
+        found.setdefault(key, (kernel, signature))
+
+    pretend_device(capability, record)
+    for dtype in ("float32", "float64"):
+        for name in operations.CASES:
+            if is_new(name, dtype):
+                operations.results("cuda", name, dtype)
+        for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::3]:
+            side = operations.Side("cuda", dtype)
+            recurrent.lstm(side, **shape)
+            recurrent.lstm(side, **shape | {"training": False})
+    for make, options in models.MODELS:
+        models.fitted("cuda", make, **options)
+    named: dict = {}
+    for (identity_, _, _), (kernel, signature) in found.items():
+        sizes = sizes_of(kernel.function)
+        if sizes.get("H", FEWEST_UNITS) < FEWEST_UNITS:
+            continue
+        name = " ".join([identity_[0], *(f"{key}={size}" for key, size in sizes.items())])
+        named.setdefault(name, []).append((name, kernel, signature))
+    return {
+        f"{name} {number}": given
+        for name, group in named.items()
+        for number, given in enumerate(group)
+    }
+
+
+def is_new(name, dtype):
+    """Whether a case launches what others do not: a kernel of an LSTM takes seconds to compile."""
+    words = set(name.split())
+    if "lstm" in words:
+        plain = PLAIN if dtype == "float32" else PLAIN[-1:]
+        return "prediction" not in words and not words.isdisjoint(plain)
+    return dtype == "float32" or "activation" not in words or "gelu" in words
+
+
+def identity(function):
+    """Return a function's name and what it closes over: equal where the compiled code is."""
+    cells = []
+    for cell in function.__closure__ or ():
+        one = getattr(cell.cell_contents, "py_func", cell.cell_contents)
+        cells.append(identity(one) if isinstance(one, types.FunctionType) else str(one))
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__.partition('.')[0]}"
+    if name.startswith("each."):
+        name = next((one[0] for one in cells if isinstance(one, tuple)), name)
+    return name, function.__code__, tuple(cells)
+
+
+def sizes_of(function):
+    """Return the sizes that an LSTM's kernel is compiled for."""
+    names = function.__code__.co_freevars
+    cells = dict(zip(names, function.__closure__ or ()))
+    return {name: cells[name].cell_contents for name in ("H", "rows") if name in cells}
+
+
+def pretend_device(capability, record):
+    """Put `record` in the place of launches, and nothing in the place of memory."""
+    from numba import cuda
+    from numba.cuda import compiler, dispatcher
+
+    device = types.SimpleNamespace(
+        compute_capability=capability,
+        MULTIPROCESSOR_COUNT=PROCESSORS,
+        MAX_SHARED_MEMORY_PER_BLOCK_OPTIN=SHARED_BYTES[capability],
+    )
+    for module in (cuda, compiler, dispatcher):
+        module.get_current_device = lambda: device
+    launch.processors.cache_clear()
+    launch.shared_memory.cache_clear()
+    launch.Kernel.__call__ = record
+    launch.Graph._record = launch.Graph.replay = lambda graph: None
+    arrays.DeviceArray.write = lambda array, host: None
+    arrays.DeviceArray.to_host = lambda array: np.zeros(array.shape, array.dtype)
+
+
+def type_of(argument):
+    """Return what the compiler calls an argument's type."""
+    from numba.cuda import types as kinds
+
+    if isinstance(argument, tuple):
+        return kinds.BaseTuple.from_types(tuple(map(type_of, argument)))
+    if isinstance(argument, arrays.DeviceArray):
+        return kinds.Array(getattr(kinds, argument.dtype.name), len(argument.shape), "C")
+    if isinstance(argument, bool | np.bool_):
+        return kinds.boolean
+    if isinstance(argument, np.generic):
+        return getattr(kinds, argument.dtype.name)
+    return kinds.int64 if isinstance(argument, int) else kinds.float64
+
+
+def compiled(kernel, signature, capability):
+    """Return a kernel's PTX."""
+    from numba import cuda
+
+    ptx, _ = cuda.compile(
+        kernel.function, signature, device=False, cc=capability, output="ptx", abi="numba"
+    )
+    return ptx.decode() if isinstance(ptx, bytes) else ptx
+
+
+def assembled(ptx, capability, max_registers, folder):
+    """Return registers and spilled bytes as ptxas reports them."""
+    ptxas = next(
+        (str(p) for entry in sys.path for p in Path(entry).glob("nvidia/cu13/bin/ptxas")), None
+    ) or shutil.which("ptxas")
+    source = folder / "kernel.ptx"
+    source.write_text(ptx)
+    report = subprocess.run(
+        [ptxas, "-v", f"-arch=sm_{capability[0]}{capability[1]}", f"-maxrregcount={max_registers}",
+         "-o", str(folder / "kernel.cubin"), str(source)],
+        capture_output=True, text=True, check=True,
+    ).stderr  # fmt: skip
+    registers = int(re.search(r"Used (\d+) registers", report)[1])
+    return registers, sum(int(n) for n in re.findall(r"(\d+) bytes spill", report))
