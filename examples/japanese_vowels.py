@@ -125,7 +125,9 @@ def draw(counts, folder):
         if count:
             color = "white" if count > counts.max() / 2 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color)
-    axes.set(title="Japanese vowels, test part", xlabel="speaker heard", ylabel="speaker")
+    axes.set(
+        title="Japanese vowels, test part: utterances", xlabel="speaker heard", ylabel="speaker"
+    )
     axes.set(xticks=range(SPEAKERS), yticks=range(SPEAKERS))
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / "japanese_vowels.png", dpi=120)

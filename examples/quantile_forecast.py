@@ -35,6 +35,7 @@ from nlstm.windows import StandardScaler, Windows, backtest
 QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 WEATHER, SEASON, HIGHEST = [0, 1, 2, 3], [4, 5], 1
 HORIZON = 7
+BANDS = ("lightsteelblue", "cornflowerblue", "royalblue")  # from the widest to the narrowest
 VALIDATION_START = np.datetime64("2014-07-01")
 TEST_START = np.datetime64("2015-01-01")
 
@@ -173,7 +174,7 @@ def draw(dates, found, usual, folder):
     except ImportError:
         print("Picture: none, for it needs matplotlib: pip install nlstm[plot]")
         return
-    figure = Figure(figsize=(10, 8), layout="constrained")
+    figure = Figure(figsize=(8, 7), layout="constrained")
     year, share = figure.subplots(2, 1, height_ratios=(2, 1))
     ahead = 1  # forecasts made two days before
     days = dates[found.origins + ahead]
@@ -181,18 +182,17 @@ def draw(dates, found, usual, folder):
     for low in range(len(QUANTILES) // 2):
         high = len(QUANTILES) - 1 - low
         label = f"{QUANTILES[low]:.0%} to {QUANTILES[high]:.0%}"
-        year.fill_between(
-            days, forecast[:, low], forecast[:, high], color="C0", alpha=0.25, label=label, lw=0
-        )
-    year.plot(days, forecast[:, len(QUANTILES) // 2], color="C0", label="median")
+        band = forecast[:, low], forecast[:, high]
+        year.fill_between(days, *band, color=BANDS[low], label=label, lw=0)
+    year.plot(days, forecast[:, len(QUANTILES) // 2], color="darkblue", lw=1, label="median")
     year.plot(days, found.actuals[:, ahead, 0], ".", color="black", markersize=3, label="truth")
     year.set(title="Highest temperature in Seattle, two days ahead", ylabel="degrees Celsius")
-    year.legend(ncols=5)
-    share.plot([0, 1], [0, 1], color="0.7")
+    year.legend(ncols=3)
+    share.plot([0, 1], [0, 1], color="0.7", label="ideal")
     for name, one in (("LSTM", found), ("climatology", usual)):
         coverage = one.coverage()
         share.plot(list(coverage), list(coverage.values()), "o-", label=name)
-    share.set(title="Coverage", xlabel="nominal", ylabel="actual")
+    share.set(title="Coverage", xlabel="quantile", ylabel="share of days at or below it")
     share.legend()
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / "quantile_forecast.png", dpi=120)

@@ -45,12 +45,15 @@ def main(argv=None):
     seconds = time.perf_counter() - start
     print(f"Trained in {seconds:.1f} s.\n")
     bits = model.evaluate(*pairs(codes[cut:], len(letters)), verbose=0) / math.log(2)
+    frequency = bits_by_frequency(codes[:cut], codes[cut:], len(letters))
     print("Bits that a character of unseen text costs:")
     print(f"  {math.log2(len(letters)):.2f}  guessing")
-    print(
-        f"  {bits_by_frequency(codes[:cut], codes[cut:], len(letters)):.2f}  by how often it occurs"
-    )
-    print(f"  {bits:.2f}  the LSTM\n")
+    print(f"  {frequency:.2f}  by how often it occurs")
+    print(f"  {bits:.2f}  the LSTM")
+    if bits >= frequency:
+        epochs = f"{arguments.epochs} epoch{'s' * (arguments.epochs != 1)}"
+        print(f"So short a training ({epochs} of {len(codes):,} characters) learns no more yet.")
+    print()
 
     stream = model.stream()
     random = np.random.default_rng(arguments.seed)

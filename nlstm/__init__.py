@@ -20,6 +20,9 @@ from nlstm import windows as windows
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
 from nlstm.compilation import warmup as warmup
+from nlstm.kernels.devices import device as device
+from nlstm.kernels.devices import get_device as get_device
+from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
@@ -34,6 +37,8 @@ __all__ = [
     "callbacks",
     "constraints",
     "datasets",
+    "device",
+    "get_device",
     "get_num_threads",
     "initializers",
     "layers",
@@ -43,6 +48,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "saving",
+    "set_device",
     "set_num_threads",
     "set_random_seed",
     "utils",
@@ -78,11 +84,11 @@ def set_num_threads(threads: int) -> None:
     """
     from nlstm import kernels
 
-    kernels.load().set_num_threads(threads)
+    kernels.load(kernels.HOST).set_num_threads(threads)
 
 
 def get_num_threads() -> int:
     """Return how many threads the kernels use at most."""
     from nlstm import kernels
 
-    return kernels.load().get_num_threads()
+    return kernels.load(kernels.HOST).get_num_threads()

@@ -1,6 +1,7 @@
 """A forecast of real weather from end to end: windows, split, training, test, files."""
 
 import argparse
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,10 +71,9 @@ def demo(argv: Sequence[str] | None = None) -> None:
     forecasts = {"the LSTM": forecast, **_naive_forecasts(task)}
     _print_errors({name: np.abs(values - truth).mean() for name, values in forecasts.items()})
     sequences = arguments.epochs * len(task.training.x)
-    print(
-        f"\nSpeed: {sequences / training_seconds:,.0f} sequences/s in training, validation "
-        f"included; {len(forecast) / predict_seconds:,.0f} sequences/s in predict."
-    )
+    print("\nSequences per second:")
+    print(f"  {'in training, validation included':<40} {sequences / training_seconds:,.0f}")
+    print(f"  {'in predict':<40} {len(forecast) / predict_seconds:,.0f}\n")
     _write_files(Path(arguments.folder), model, history, task.test.days, truth, forecast)
 
 
@@ -169,8 +169,13 @@ def _verdict(errors: dict[str, float]) -> str:
     beaten = [f"{1 - own / error:.0%} below {name}" for name, error in others if own < error]
     not_beaten = [name for name, error in others if not own < error]  # NaN beats nothing
     if not not_beaten:
-        return f"The LSTM wins: its error is {', '.join(beaten)}."
-    return f"The LSTM does not win: it is no better than {', nor than '.join(not_beaten)}."
+        return _wrapped(f"The LSTM wins: its error is {', '.join(beaten)}.")
+    others_are = ", nor than ".join(not_beaten)
+    return _wrapped(f"The LSTM does not win: it is no better than {others_are}.")
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 80, subsequent_indent="  ")
 
 
 def _write_files(
@@ -191,7 +196,7 @@ def _write_files(
         print("Picture: none, for it needs matplotlib: pip install nlstm[plot]")
         return
     picture = folder / "seattle_weather.png"
-    figure = Figure(figsize=(10, 8), layout="constrained")
+    figure = Figure(figsize=(8, 7), layout="constrained")
     _draw(figure, history, days, truth, forecast)
     figure.savefig(picture, dpi=120)
     say(f"Picture: {picture}")
@@ -209,6 +214,8 @@ def _draw(
     losses.plot(epochs, history["loss"], label="training")
     losses.plot(epochs, history["val_loss"], label="validation")
     losses.set(title="Loss", xlabel="epoch", ylabel="mean squared error, scaled", yscale="log")
+    losses.yaxis.set_major_formatter("{x:g}")
+    losses.yaxis.set_minor_formatter("{x:.1g}")
     losses.legend()
     year.plot(days, truth, color="0.6", linewidth=3, label="truth")
     year.plot(days, forecast, color="C3", linewidth=1, label="forecast a day ahead")

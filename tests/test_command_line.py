@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import nlstm
 from nlstm.__main__ import main
 
 
@@ -36,8 +37,9 @@ def test_module_runs_as_a_process():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: command"),
-        (["train"], "invalid choice: 'train'"),
+        ([], "usage: python -m nlstm COMMAND"),
+        (["train"], "no command 'train'; there are demo, info, run, warmup"),
+        (["--fast"], "no command '--fast'; there are demo"),
         (["info", "--fast"], "info takes no options; got --fast"),
         (["demo", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
     ],
@@ -46,6 +48,49 @@ def test_wrong_arguments_are_named(arguments, message, capsys):
     with pytest.raises(SystemExit, match="^2$"):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["--fast"], ["info", "--fast"], ["run"]])
+def test_a_wrong_word_takes_one_line(arguments, capsys):
+    with pytest.raises(SystemExit, match="^2$"):
+        main(arguments)
+    found = capsys.readouterr()
+    assert not found.out and found.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "start"),
+    [
+        (["--help"], "usage: python -m nlstm"),
+        (["-h"], "usage: python -m nlstm"),
+        (["info", "--help"], "usage: python -m nlstm"),
+        (["run", "--help"], "usage: python -m nlstm"),
+        (["--version"], f"nlstm {nlstm.__version__}\n"),
+    ],
+)
+def test_help_and_version(arguments, start, capsys):
+    main(arguments)
+    found = capsys.readouterr()
+    assert found.out.startswith(start) and not found.err
+    assert max(map(len, found.out.splitlines())) <= 80
+
+
+def test_nobody_reads_on():
+    command = [sys.executable, "-u", "-m", "nlstm", "info"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 1 and said == b""
+
+
+def test_ctrl_c_is_no_fault_of_ours(monkeypatch, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nlstm.demo.demo", interrupted)
+    with pytest.raises(SystemExit, match="^130$"):
+        main(["demo"])
+    assert capsys.readouterr().err == "\nInterrupted.\n"
 
 
 def test_demo_help_lists_its_options(capsys):

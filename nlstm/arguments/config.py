@@ -17,6 +17,7 @@ import numpy as np
 from nlstm.arguments.copies import found_again, plain_arguments, plain_state
 from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.shown import as_call
 
 __all__ = [
     "Configured",
@@ -69,6 +70,7 @@ class Configured(metaclass=TakesFormerNames):
     """
 
     only_to_begin_with: frozenset[str] = frozenset()  # arguments that configs give as None
+    also_shown: Mapping[str, Any] = {}  # attributes that `repr` has where they are not these
     _arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -100,6 +102,10 @@ class Configured(metaclass=TakesFormerNames):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         vars(self).update(found_again(state))
+
+    def __repr__(self) -> str:
+        """Return the call that makes such an object."""
+        return as_call(self, *self._arguments, self.also_shown)
 
     def __copy__(self) -> Self:
         """Return a copy that shares nothing, as deepcopy does."""

@@ -1,12 +1,12 @@
 """Names that arguments had in Keras 1 and 2: looked up only where such a name comes."""
 
+import difflib
 import inspect
-import sys
-import warnings
 from abc import ABCMeta
 from collections.abc import Mapping
-from types import FrameType
 from typing import Any
+
+from nlstm.arguments.warned import warn_user
 
 __all__ = ["TakesFormerNames", "check_without_effect", "former_name", "taken_for", "warn_former"]
 
@@ -35,28 +35,20 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "W_constraint": "embeddings_constraint",
         "input_length": None,
     },
+    "Model": {"input": "inputs", "output": "outputs"},
     "Dropout": {"p": "rate"},
     "SpatialDropout1D": {"p": "rate"},
     "GaussianNoise": {"sigma": "stddev"},
+    "ReduceLROnPlateau": {"epsilon": "min_delta"},
 }
-OTHERS = {"decay"}  # what a class's `former_arguments` turns into something else
-INNER = ("nlstm", "importlib")
-UNCOUNTED = ("importlib._bootstrap", "importlib._bootstrap_external")
+OTHERS = {"decay", "period"}  # what a class's `former_arguments` turns into something else
+UNEXPECTED = " got an unexpected keyword argument "
 FORMER = frozenset(OTHERS.union(*RENAMED.values()))
 
 
 def warn_former(text: str) -> None:
-    """Give one DeprecationWarning, at the first line outside nlstm and the import system."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
-    while frame is not None and (module := _module_of(frame)).partition(".")[0] in INNER:
-        # `warn` itself leaves out the import system's own frames as it counts.
-        frame, level = frame.f_back, level + (module not in UNCOUNTED)
-    warnings.warn(text, DeprecationWarning, stacklevel=level)
-
-
-def _module_of(frame: FrameType) -> str:
-    return frame.f_globals.get("__name__", "")
+    """Give a DeprecationWarning at the user's line."""
+    warn_user(text, DeprecationWarning)
 
 
 def former_name(of: str, name: str, new: str) -> property:
@@ -89,7 +81,23 @@ class TakesFormerNames(ABCMeta):
             change = getattr(cls, "former_arguments", None)
             if change is not None:
                 args, kwargs = change(args, kwargs)
-        return super().__call__(*args, **kwargs)
+        try:
+            return super().__call__(*args, **kwargs)
+        except TypeError as error:
+            _suggest(cls, error)
+            raise
+
+
+def _suggest(cls: type, error: TypeError) -> None:
+    """Name what is near in the error for an argument that the constructor does not take."""
+    start, found, name = str(error).partition(UNEXPECTED)
+    if not found or not start.endswith("__init__()"):
+        return
+    makers = [vars(one)["__init__"] for one in cls.__mro__ if "__init__" in vars(one)]
+    known = {name for one in makers[:-1] for name in inspect.signature(one).parameters}
+    near = difflib.get_close_matches(name.strip("'"), known - {"self"}, n=1)
+    if near:
+        error.args = (f"{error}; did you mean {near[0]!r}?",)
 
 
 def renamed(cls: type, given: Mapping[str, Any]) -> dict[str, Any]:

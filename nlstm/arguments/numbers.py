@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_array", "as_numbers", "first_not_finite", "holds_masks", "is_arraylike"]
+from nlstm.arguments.shown import short
+
+__all__ = ["as_array", "as_numbers", "first_not_finite", "holds_masks", "is_arraylike", "listed"]
 
 REAL = "fiub"
 PLAIN = frozenset((float, int, bool))
@@ -31,9 +33,16 @@ def as_numbers(name: str, values: Any) -> np.ndarray:
         return array
     array = _of_columns(name, given, array)
     if array.dtype.kind not in REAL:
-        came = f"dtype {array.dtype}" if array.ndim else type(given).__name__
+        came = _kind_of(array) if array.ndim else type(given).__name__
         raise TypeError(f"{name} must hold real numbers; got {came}.")
     return array
+
+
+def _kind_of(array: np.ndarray) -> str:
+    """Return what an array holds that is no number: its dtype, and the first text there is."""
+    texts = (one for one in array.flat if isinstance(one, str | bytes))
+    found = next(texts, None) if array.dtype.kind in "OUS" else None
+    return f"dtype {array.dtype}" + ("" if found is None else f", with {short(found)} in it")
 
 
 def as_array(name: str, values: Any) -> np.ndarray:
@@ -46,12 +55,29 @@ def as_array(name: str, values: Any) -> np.ndarray:
         return np.asarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         if isinstance(values, list | tuple):
+            unlike = "inhomogeneous" in str(error)
+            why = "nlstm.utils.pad_sequences fills them up" if unlike else error
             raise ValueError(
-                f"{name} is no array: its rows are of unlike length ({error})."
+                f"{name} is no array: its rows are of unlike length ({why})."
+            ) from None
+        if getattr(values, "__cuda_array_interface__", None) is not None:
+            raise TypeError(
+                f"{name} lies on a GPU and is needed on the host: give {name}.cpu() of torch, or "
+                f"{name}.get() of CuPy."
             ) from None
         raise TypeError(
             f"{name} must be an array of numbers; {type(values).__name__} gives none: {error}"
         ) from None
+
+
+def listed(name: str, values: Any) -> list[Any]:
+    """Return a sequence of arrays as a list."""
+    try:
+        if not isinstance(values, NOT_ARRAYS):
+            return list(values)
+    except TypeError:  # it is no sequence
+        pass
+    raise TypeError(f"{name} must be a list of arrays; got {type(values).__name__}.")
 
 
 def is_arraylike(value: Any) -> bool:

@@ -27,7 +27,7 @@ def set_random_seed(seed: int) -> None:
 
     Notes
     -----
-    As ``keras.utils.set_random_seed``, this seeds Python's `random` and NumPy's global generator
+    As ``keras.utils.set_random_seed``, this seeds Python's ``random`` and NumPy's global generator
     too. Layers and models made in the same order afterwards get the same numbers, at any number
     of threads.
 

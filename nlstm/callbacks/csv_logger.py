@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlstm.arguments.checks import checked_path
+from nlstm.files.whole_file import naming
 from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["CSVLogger"]
@@ -25,7 +26,7 @@ class CSVLogger(Callback):
     Notes
     -----
     The columns are "epoch", then the logs of the first epoch in the order of their names; where it
-    has no validation, each has a "val_" column too, which says NA until there is.
+    has no validation, each has a ``val_`` column too, which says NA until there is.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class CSVLogger(Callback):
             if not any(key.startswith("val_") for key in self.keys):
                 self.keys += [f"val_{key}" for key in self.keys]
         row = [epoch, *(_as_text(logs.get(key, "NA")) for key in self.keys)]
-        with open(self.filename, "a", encoding="utf-8", newline="") as file:
+        with naming(self.filename), open(self.filename, "a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, delimiter=self.sep)
             if first and self.append_header:
                 writer.writerow(["epoch", *self.keys])
@@ -63,13 +64,13 @@ class CSVLogger(Callback):
 
     def get_state(self) -> dict[str, Any]:
         """Return the columns and what the file says."""
-        with open(self.filename, encoding="utf-8", newline="") as file:
+        with naming(self.filename), open(self.filename, encoding="utf-8", newline="") as file:
             return {"keys": self.keys, "text": file.read()}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Put them back: lines of epochs that are run again go."""
         self.keys = state["keys"]
-        with open(self.filename, "w", encoding="utf-8", newline="") as file:
+        with naming(self.filename), open(self.filename, "w", encoding="utf-8", newline="") as file:
             file.write(state["text"])
 
 

@@ -1,11 +1,11 @@
 """Stopping when training no longer helps."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.monitor import Monitor
 from nlstm.training.hooks import Logs
 
@@ -65,8 +65,9 @@ class EarlyStopping(Monitor):
         current = (logs or {}).get(self.monitor)
         if current is None:
             known = ", ".join(logs or {})
-            warnings.warn(
-                f"EarlyStopping watches {self.monitor!r}, which is not among {known}.", stacklevel=2
+            warn_user(
+                f"EarlyStopping watches {self.monitor!r}, which is not among {known}.",
+                UserWarning,
             )
             return
         if epoch < self.start_from_epoch:

@@ -1,11 +1,12 @@
 """Changing the learning rate between epochs."""
 
 import inspect
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from nlstm.arguments.checks import checked_number, is_number
+from nlstm.arguments.former import TakesFormerNames
+from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.monitor import Monitor
 from nlstm.training.hooks import Callback, Logs
 
@@ -60,7 +61,7 @@ def _takes_two(function: Callable[..., Any]) -> bool:
     return True
 
 
-class ReduceLROnPlateau(Monitor):
+class ReduceLROnPlateau(Monitor, metaclass=TakesFormerNames):
     """Reduce the learning rate when a number has not become better for some epochs.
 
     Parameters
@@ -119,10 +120,10 @@ class ReduceLROnPlateau(Monitor):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(
+            warn_user(
                 f"ReduceLROnPlateau watches {self.monitor!r}, which is not among "
                 f"{', '.join(logs)}.",
-                stacklevel=2,
+                UserWarning,
             )
             return
         if self.in_cooldown():

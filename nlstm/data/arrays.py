@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers
+from nlstm.data.gpu_arrays import lies_on_gpu, taken_in_place
 from nlstm.data.labels import check_indices, check_range, check_source
 from nlstm.data.sources import Rows, Source, is_source, parts_of
 from nlstm.kernels.operations import Operations
@@ -56,7 +57,7 @@ def as_input(
     Parameters
     ----------
     x : array_like or Source
-        (M, T, F), or (M, F) for a flat model.
+        (M, T, F), or (M, F) for a flat model. A last axis of 1 may be left out, or be one too many.
     shape : tuple
         The sample the model was built for: (steps or None, features) or (features,).
     layer : str
@@ -68,11 +69,18 @@ def as_input(
         `x` holds indices from 0 to below it.
     """
     given = is_source(x)
-    array: Any = x if given else as_numbers(name, x)
+    on_gpu = type(x) is not np.ndarray and lies_on_gpu(x)
+    if on_gpu:
+        array: Any = taken_in_place(name, x, ops)
+    else:
+        array = x if given else as_numbers(name, x)
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
-    check_rank(found, len(shape), layer, shape)
+    if len(found) != len(shape) + 1:
+        array = array if given else _with_axes(array, shape)
+        found = found if given else array.shape
+        check_rank(found, len(shape), layer, shape)
     if shape[-1] is not None and found[-1] != shape[-1]:
         raise ValueError(
             f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."
@@ -88,10 +96,23 @@ def as_input(
         if index_limit is not None:
             check_source(name, array, ops, index_limit, "indices")
         return array
-    converted = _convert(name, array, ops.dtype, own=index_limit is not None)
+    if on_gpu:
+        converted = array
+    else:
+        converted = _convert(name, array, ops.dtype, own=index_limit is not None)
     if index_limit is not None:
-        check_indices(name, converted, index_limit, "indices", ops.dtype)
-    return Rows(converted if len(shape) == 2 else converted[:, None, :])
+        check_indices(name, _on_host(converted, ops), index_limit, "indices", ops.dtype)
+    return Rows(converted if len(shape) == 2 else _one_step(converted))
+
+
+def _with_axes(array: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `array` without a last axis of 1 too many, or with one that is missing, as Keras."""
+    axes, rank = len(array.shape), len(shape)
+    if axes == rank + 2 and array.shape[-1] == 1:
+        return array.reshape(array.shape[:-1])
+    if axes == rank and shape[-1] == 1 and (rank == 1 or shape[0] in (None, array.shape[-1])):
+        return array.reshape((*array.shape, 1))
+    return array
 
 
 def check_rank(
@@ -171,7 +192,7 @@ def as_target(
     given = is_source(y)
     if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
         y = y.flattened()
-    array: Any = y if given else as_numbers(name, y)
+    array: Any = y if given else _numbers(name, y, ops)
     shape = array.shape
     if not shape or shape[0] != rows:
         came = f"has {shape[0]}" if shape else "is a single number"
@@ -189,7 +210,7 @@ def as_target(
         kind = " of class indices" if loss.sparse else ""
         raise ValueError(
             f"{name} of shape {shape} does not fit outputs of shape {(rows, *output)}; "
-            f"expected {name}{kind} of shape {wanted}."
+            f"expected {name}{kind} of shape {wanted}.{_hint(full, wanted, output, loss)}"
         )
     ignored = getattr(loss, "ignore_class", None)
     if given:
@@ -199,13 +220,30 @@ def as_target(
             for first, values in parts_of(array, ops):
                 check_range(name, values, 0.0, 1.0, True, first)
         return array
-    converted = _convert(name, array.reshape(full), ops.dtype, own=loss.sparse)
+    converted = array.reshape(full)
+    if isinstance(array, np.ndarray):
+        converted = _convert(name, converted, ops.dtype, own=loss.sparse)
+    host = _on_host(converted, ops) if loss.sparse or loss.unit_range else converted
     if loss.sparse:
-        labels = converted if ignored is None else np.where(converted == ignored, 0, converted)
+        labels = host if ignored is None else np.where(host == ignored, 0, host)
         check_indices(name, labels, output[-1], "class indices", ops.dtype)
     elif loss.unit_range:
-        check_range(name, converted, 0.0, 1.0)
-    return Rows(converted if steps is not None else converted[:, None, :])
+        check_range(name, host, 0.0, 1.0)
+    return Rows(converted if steps is not None else _one_step(converted))
+
+
+def _hint(
+    shape: tuple[int, ...], wanted: tuple[int, ...], output: tuple[int, ...], loss: Any
+) -> str:
+    """Return what may have been meant by targets of a shape that does not fit."""
+    if loss.sparse and shape == (*wanted[:-1], output[-1]):
+        return " One-hot rows are for categorical_crossentropy."
+    lacks_classes = shape in (wanted[:-1], (*wanted[:-1], 1))
+    if lacks_classes and "Categorical" in type(loss).__name__:
+        return " Class indices are for sparse_categorical_crossentropy."
+    if len(shape) == 3 and len(output) == 1 and shape[-1] == wanted[-1]:
+        return " The outputs have no steps: return_sequences=True in the last LSTM gives them."
+    return ""
 
 
 def as_weight(
@@ -220,6 +258,23 @@ def as_weight(
         expected = f"{(rows,)}" + ("" if steps is None else f" or {(rows, steps)}")
         raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
     return Rows(_convert(name, array, dtype).reshape(rows, -1, 1))
+
+
+def _numbers(name: str, values: Any, ops: Operations) -> Any:
+    """Return an array of real numbers, on the host or where it lies on the GPU."""
+    if type(values) is not np.ndarray and lies_on_gpu(values):
+        return taken_in_place(name, values, ops)
+    return as_numbers(name, values)
+
+
+def _on_host(array: Any, ops: Operations) -> np.ndarray:
+    """Return the numbers of an array."""
+    return array if isinstance(array, np.ndarray) else ops.to_host(array)
+
+
+def _one_step(array: Any) -> Any:
+    """Return flat values as sequences of one step."""
+    return array.reshape(array.shape[0], 1, array.shape[-1])
 
 
 def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -> np.ndarray:
@@ -240,7 +295,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
             value = array[place]
             index = ", ".join(str(int(i)) for i in place)
             reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
+            hint = " Fill such values in, or leave their rows out." if np.isnan(value) else ""
             raise ValueError(
-                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}."
+                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}.{hint}"
             )
     return converted

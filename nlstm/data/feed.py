@@ -1,12 +1,12 @@
 """Data that come batch by batch: generators, iterators, lists of batches, Keras's PyDataset."""
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.numbers import is_arraylike
+from nlstm.arguments.warned import warn_user
 from nlstm.data.sources import is_pair, is_source
 
 __all__ = ["Feed", "is_batches", "number_of_batches", "pass_over", "unpacked"]
@@ -165,8 +165,6 @@ class Feed:
     def _warn(self, step: int, steps: int) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(
-                f"The data ran out after {step} of {steps} steps of this epoch, which ends there.",
-                RuntimeWarning,
-                stacklevel=4,
+            warn_user(
+                f"The data ran out after {step} of {steps} steps of this epoch, which ends there."
             )

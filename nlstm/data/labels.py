@@ -12,6 +12,10 @@ from nlstm.kernels.operations import Operations
 
 __all__ = ["check_indices", "check_range", "check_source", "class_weights"]
 
+HINTS = {
+    "class indices": " The model has {} outputs, one for each class.",
+    "indices": " The table has {} rows, its input_dim.",
+}
 LARGEST_LABEL = {4: 2**24, 8: 2**53}  # integers up to it are exact in floats of so many bytes
 
 
@@ -21,7 +25,8 @@ def check_indices(
     """Raise unless `labels`, of rows from `first` on, are whole numbers from 0 to below `limit`."""
     if limit > LARGEST_LABEL[dtype.itemsize]:
         raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
-    check_range(name, labels, 0, limit - 1, kind == "indices" or labels.ndim == 3, first)
+    hint = HINTS.get(kind, "").format(limit)
+    check_range(name, labels, 0, limit - 1, kind == "indices" or labels.ndim == 3, first, hint)
     broken = labels != np.floor(labels)
     if broken.any():
         row = first + int(np.argwhere(broken)[0, 0])
@@ -29,14 +34,21 @@ def check_indices(
 
 
 def check_range(
-    name: str, values: np.ndarray, low: float, high: float, steps: bool = False, first: int = 0
+    name: str,
+    values: np.ndarray,
+    low: float,
+    high: float,
+    steps: bool = False,
+    first: int = 0,
+    hint: str = "",
 ) -> None:
     """Raise unless `values`, of rows from `first` on, lie in `low` to `high`."""
     outside = (values < low) | (values > high)
     if outside.any():
         place = tuple(np.argwhere(outside)[0])
         where = f"row {first + int(place[0])}" + (f", step {int(place[1])}," if steps else "")
-        raise ValueError(f"{name} must lie in {low:g} to {high:g}; {where} has {values[place]:g}.")
+        found = f"{where} has {values[place]:g}.{hint}"
+        raise ValueError(f"{name} must lie in {low:g} to {high:g}; {found}")
 
 
 def check_source(
@@ -72,6 +84,8 @@ def class_weights(
         array = array if len(output) == 2 else array.reshape(len(array), -1)
     else:
         array = as_numbers("y", y)
+    if not array.size:
+        raise ValueError(f"y is empty: its shape is {array.shape}.")
     lacks_features = width == 1 and array.ndim == len(output)
     if array.ndim > 1 and not lacks_features:
         array = array[..., 0] if array.shape[-1] == 1 else array.argmax(axis=-1)
@@ -89,7 +103,8 @@ def _by_class(weights: Any) -> dict[int, float]:
         )
     found = {}
     for label, weight in weights.items():
-        if not isinstance(label, int | float | np.number | np.bool_) or label != int(label):
+        known = isinstance(label, int | float | np.integer | np.floating | np.bool_)
+        if not known or not np.isfinite(label) or label != int(label):
             raise TypeError(f"class_weight must be a dict of class to weight; got key {label!r}.")
         if not is_number(weight) or not np.isfinite(weight):
             raise TypeError(f"class_weight[{label}] must be a finite number; got {weight!r}.")

@@ -13,12 +13,14 @@ side, can be the targets of a flat output. An object with sources ``x`` and ``y`
 training set.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "parts_of", "split"]
@@ -41,14 +43,15 @@ class Source(Protocol):
 
 
 class Rows:
-    """An array (M, T, F) as a source of one model; its device gets it once."""
+    """An array (M, T, F) as a source of one model; its device gets it once, or has it already."""
 
-    __slots__ = ("_there", "array", "shape")
+    __slots__ = ("_far", "_there", "array", "shape")
 
-    def __init__(self, array: np.ndarray) -> None:
+    def __init__(self, array: Any) -> None:
         self.array = array
         self.shape = array.shape
-        self._there: Array | None = None
+        self._there: Any = None if isinstance(array, np.ndarray) else array
+        self._far = False  # whether the device has no room for it
 
     def part(self, rows: slice) -> "Rows":
         """Return some rows, as a view."""
@@ -57,8 +60,28 @@ class Rows:
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""
         if self._there is None:
+            if is_gpu(ops.device) and not self._has_room(ops):
+                return [ops.host(_gather, (index,), (out,), self.array, index, out)]
             self._there = ops.to_device(self.array)
         return [(ops.gather_steps, (self._there, index, out))]
+
+    def _has_room(self, ops: Operations) -> bool:
+        """Whether the device has room for the array, which is decided once; say it if not."""
+        size = self.array.nbytes
+        if self._far or ops.has_room(size):
+            return not self._far
+        self._far = True
+        warnings.warn(
+            f"An array of shape {self.shape}, {size / 2**30:.1f} GiB, does not fit in what is free "
+            f"of the memory of {ops.device}: its batches are gathered on the host, one by one.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return False
+
+
+def _gather(array: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
+    np.copyto(out, array[index].swapaxes(0, 1))
 
 
 def is_source(value: Any) -> bool:

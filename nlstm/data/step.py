@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nlstm.data.sources import Data
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Cell, Operations
 from nlstm.plan.plan import Call, Tensor
 
@@ -39,6 +40,7 @@ class Step:
     calls: list[Call]
     beforehand: list[Call] = field(default_factory=list)
     update: list[Call] = field(default_factory=list)
+    _recorded: Callable[[], None] | None = None
 
     @property
     def rows(self) -> int:
@@ -50,9 +52,20 @@ class Step:
         self.index.host[:] = rows
         self.index.push()
 
-    def program(self, ops: Operations, data: Data) -> Callable[[], None]:
-        """Return what runs the step on the rows of `data` that were chosen by `take`."""
+    def program(
+        self, ops: Operations, data: Data, order: Array | None = None
+    ) -> Callable[[], None]:
+        """Return what runs the step on the rows of `data` that were chosen by `take`.
+
+        `order` : for a GPU, from which a step takes its rows by itself (see `next_rows`).
+        """
         gathering = self.gathering(ops, data)
+        if order is not None:
+            gathering.insert(0, (ops.next_rows, (order, self.index.device)))
+        elif is_gpu(ops.device):  # these data go; what was recorded of the step stays with it
+            if self._recorded is None:
+                self._recorded = ops.program(self.calls, whole=self.update)
+            return ops.program(self.beforehand, gathering, [(self._recorded, ())])
         return ops.program(self.beforehand, gathering, self.calls, whole=self.update)
 
     def gathering(self, ops: Operations, data: Data) -> list[Call]:

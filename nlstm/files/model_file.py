@@ -77,14 +77,19 @@ def save_model(
     path = checked_target(filepath, overwrite)
     _check_options(options)
     binder = model.binder
-    weights = {name: one.get() for name, one in binder.weights.named.items()}
+    # Of one step, also while another thread trains the model.
+    config, arrays = binder.weights.exclusive(_parts_of, model, binder)
+    write_arrays(path, MODEL, arrays, {"config": dumps(config)})
+
+
+def _parts_of(model: Storable, binder: Binder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     numbers, arrays = state_of(binder, model.training)
     config = {
         "model": serialize(model),
         "compile": model.training.get_config(),
         "training": numbers,
     }
-    write_arrays(path, MODEL, weights | arrays, {"config": dumps(config)})
+    return config, arrays | {name: one.get() for name, one in binder.weights.named.items()}
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 The content goes to a temporary file beside the target, which then takes the target's name. A writer
 holds a lock on its temporary file: one that nobody holds was left by a process that was killed, and
-the next writer of the same target removes it.
+the next writer of the same target removes it. Where there are no such locks, its age says so.
 """
 
 import contextlib
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -20,9 +21,11 @@ try:
 except ImportError:  # Windows, where a file that is open cannot be removed
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["left_behind", "remove_if_free", "write_whole"]
+__all__ = ["left_behind", "naming", "remove_if_free", "write_whole"]
 
 TRIES, SECONDS = 20, 0.05  # for a target that another process of Windows has open
+ABANDONED = 3600.0  # seconds after which a temporary file has no writer, where locks do not say it
+NAME_BYTES = 255 - len(f"..{uuid.UUID(int=0).hex}.partial")  # so long names may be, and no longer
 RIGHTS = 0o777  # set-user-ID and the like are not handed on
 
 
@@ -38,13 +41,20 @@ def write_whole(path: str, content: bytes) -> None:
     OSError
         It cannot be written; the error names `path`. Nothing is left.
     """
-    target = _target(path)
-    try:
+    with naming(path):
+        target = _target(path)
         for old in left_behind(target):
             remove_if_free(old)
         _write(target, content)
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Have the OSErrors of a with statement name `path`: those of reads and writes name nothing."""
+    try:
+        yield
     except OSError as error:
-        if error.errno is None:
+        if error.errno is None or error.filename == path:
             raise
         raise OSError(error.errno, error.strerror, path) from error
 
@@ -67,7 +77,7 @@ def _target(path: str) -> str:
 def _write(target: str, content: bytes) -> None:
     folder, name = os.path.split(target)
     while True:
-        temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.partial")
+        temporary = os.path.join(folder, f".{_mark(name)}.{uuid.uuid4().hex}.partial")
         try:
             with open(temporary, "xb", opener=_opener(target)) as file:
                 if not _lock(file.fileno()):
@@ -86,6 +96,14 @@ def _write(target: str, content: bytes) -> None:
             raise
         _flush_folder(folder)
         return
+
+
+def _mark(name: str) -> str:
+    """Return what temporary files of a name are known by: the name, unless it is too long."""
+    content = os.fsencode(name)
+    if len(content) <= NAME_BYTES:
+        return name
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def _opener(target: str) -> Any:
@@ -155,7 +173,7 @@ def _replace_when_closed(temporary: str, target: str) -> None:
 def left_behind(path: str) -> Iterator[str]:
     """Give the temporary files of `path`, of writers that were killed or are at work."""
     folder, name = os.path.split(os.fspath(path))
-    wanted = re.compile(rf"\.{re.escape(name)}\.[0-9a-f]{{32}}\.partial")
+    wanted = re.compile(rf"\.{re.escape(_mark(name))}\.[0-9a-f]{{32}}\.partial")
     with (
         contextlib.suppress(FileNotFoundError, PermissionError),
         os.scandir(folder or ".") as found,
@@ -180,7 +198,8 @@ def remove_if_free(path: str) -> None:
     """Remove a temporary file of ours whose writer is no more."""
     with contextlib.suppress(OSError):  # it is gone, or is not ours, or somebody has it open
         if fcntl is None:
-            os.unlink(path)
+            if time.time() - os.stat(path).st_mtime > ABANDONED:
+                os.unlink(path)
             return
         if os.lstat(path).st_uid != os.geteuid():
             return

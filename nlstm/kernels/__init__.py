@@ -84,7 +84,8 @@ What travels together goes as one argument, a named tuple or any other in the sa
   and nothing changed, where its input is not finite
 """
 
-from nlstm.kernels.operations import default_device as default_device
+from nlstm.kernels.devices import HOST as HOST
+from nlstm.kernels.devices import default_device as default_device
 from nlstm.kernels.operations import load as load
 
 
@@ -93,4 +94,4 @@ def describe() -> dict[str, str | int]:
 
     Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
     """
-    return load().describe()
+    return load(HOST).describe()

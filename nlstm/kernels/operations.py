@@ -13,7 +13,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from nlstm.kernels.devices import DEFAULT, DEVICES, checked_device, default_device, kind_and_number
+
 __all__ = [
+    "DEFAULT",
     "DEVICES",
     "Absent",
     "Array",
@@ -25,10 +28,6 @@ __all__ = [
     "load",
     "named",
 ]
-
-# By name, the module that has the kernels and `Words`, the class that makes their `Operations`.
-DEVICES = {"cpu": "nlstm.kernels.cpu", "cuda": "nlstm.kernels.cuda"}
-DEFAULT = ["cpu"]  # the one place that names it
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
 
@@ -119,6 +118,23 @@ class Operations(Protocol):
 
     def cell(self, dtype: Any, size: int) -> Cell:
         """Return a new cell."""
+
+    # On a GPU alone: see `nlstm.kernels.devices.is_gpu`. None of it is asked of others.
+
+    def has_room(self, size: int) -> bool:
+        """Whether data of `size` bytes fit beside what is there."""
+
+    def resident(self, host: np.ndarray) -> Any:
+        """Return an array like `host`: for as long as one is there, the same one."""
+
+    def adopt(self, value: Any) -> Any:
+        """Return the memory of another library's array on the GPU as an array."""
+
+    def all_finite(self, array: Any) -> bool:
+        """Whether no number is NaN or infinite."""
+
+    def next_rows(self, order: Any, index: Any) -> None:
+        """Index = the next rows of order[1:]; order[0] counts those that were taken."""
 
     # What may be bound, or called. Overwritten (=): the first argument, or `out`.
 
@@ -225,13 +241,8 @@ def named(name: str, ops: Operations) -> Iterator[None]:
         yield
     except Absent as error:
         raise NotImplementedError(
-            f'{name}: {error} is not on {ops.device} yet; device="cpu" has it.'
+            f'{name}: {error} is not on {kind_and_number(ops.device)[0]} yet; device="cpu" has it.'
         ) from None
-
-
-def default_device() -> str:
-    """Return the device that computes where nobody names one."""
-    return DEFAULT[0]
 
 
 def load(device: str | None = None, dtype: Any = "float32") -> Operations:
@@ -247,13 +258,14 @@ def load(device: str | None = None, dtype: Any = "float32") -> Operations:
     ------
     ValueError
         Unknown device.
+    RuntimeError
+        It is a GPU, and there is none to compute on.
     """
-    device = default_device() if device is None else device
-    if device not in DEVICES:
-        raise ValueError(f"device must be one of {', '.join(DEVICES)}; got {device!r}.")
+    device = default_device() if device is None else checked_device(device)
     return _loaded(device, np.dtype(dtype).name)
 
 
 @cache
 def _loaded(device: str, dtype: str) -> Operations:
-    return importlib.import_module(DEVICES[device]).Words(device, np.dtype(dtype))
+    module = importlib.import_module(DEVICES[kind_and_number(device)[0]])
+    return module.Words(device, np.dtype(dtype))

@@ -1,5 +1,7 @@
 """The layers of a model."""
 
+from typing import Any
+
 from nlstm.layers import arithmetic as _arithmetic  # noqa: F401  (what symbols do by operators)
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
@@ -86,3 +88,14 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "merge":  # of Keras 1
+        from nlstm.arguments.former import warn_former
+        from nlstm.layers.former import merge
+
+        warn_former("merge is now add, multiply, average, maximum or concatenate, by its mode.")
+        globals()[name] = merge  # an import asks twice
+        return merge
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

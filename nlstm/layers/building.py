@@ -9,15 +9,26 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from nlstm import kernels
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import checked_weight
 from nlstm.arguments.copies import found_again
-from nlstm.kernels.operations import Operations
+from nlstm.kernels.operations import Operations, named
 from nlstm.plan.parameters import Parameter, ParameterBuffer
-from nlstm.plan.symbols import Node
+from nlstm.plan.symbols import Node, shapes_of
 
-__all__ = ["Building", "rebuild", "remembering", "state_of"]
+__all__ = [
+    "Building",
+    "build_again",
+    "build_node",
+    "rebuild",
+    "recipe_of",
+    "remembering",
+    "state_of",
+]
 
+Recipe = tuple[tuple[Any, ...], dict[str, int]]
 ABSENT = object()
 STAY_BEHIND = frozenset({"nodes", "taken", "parameters", "building"})
 
@@ -92,7 +103,8 @@ def state_of(layer: Buildable) -> dict[str, Any]:
     homes = [parameter.home for parameter in layer.parameters]
     values = None if None in homes else [parameter.get() for parameter in layer.parameters]
     places = {home.place for home in homes if home is not None}
-    state["building"] = (building.given, aliases, values, places)
+    device = next((home.ops.device for home in homes if home is not None), None)
+    state["building"] = (building.given, aliases, values, places, device)
     return state
 
 
@@ -103,14 +115,87 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
     layer.nodes, layer.taken, layer.parameters, layer.building = [], False, [], None
     if building is None:
         return
-    given, aliases, values, places = building
-    ops = kernels.load(None, given[-1])
+    given, aliases, values, places, *device = building  # pickles of former days name none
+    ops = kernels.load(device[0] if device else None, given[-1])
     for part in layer.parts.values():
         part.unbuild()  # it was copied with its weights, which come with this layer's
     layer.build(ops, *given)
     if values is not None:
         for parameter, value in zip(layer.parameters, values, strict=True):
-            check_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
+            checked_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
         ParameterBuffer(layer.parameters, ops, values, places)
     for name, number in aliases.items():
         setattr(layer, name, layer.parameters[number])
+
+
+def recipe_of(layer: Buildable) -> Recipe | None:
+    """Return what `build_again` needs; None for a layer that makes nothing."""
+    if layer.building is None:
+        return None
+    own = {id(parameter): number for number, parameter in enumerate(layer.parameters)}
+    aliases = {name: own[id(one)] for name, one in vars(layer).items() if id(one) in own}
+    return layer.building.given, aliases
+
+
+def build_again(layer: Buildable, ops: Operations, recipe: Recipe | None) -> None:
+    """Build a layer in the same way on another device; its weights lie nowhere yet."""
+    if recipe is None:
+        return
+    given, aliases = recipe
+    _take_back(layer)
+    layer.build(ops, *given)
+    for name, number in aliases.items():
+        vars(layer)[name] = layer.parameters[number]
+
+
+def _take_back(layer: Any) -> None:
+    """Give a layer and those in it the attributes that they had before they were built."""
+    for part in layer.parts.values():
+        _take_back(part)
+    for name, before in () if layer.building is None else layer.building.before.items():
+        if before is ABSENT:
+            vars(layer).pop(name, None)
+        else:
+            vars(layer)[name] = before
+    layer.unbuild()
+
+
+def build_node(node: Node, ops: Operations, dtype: np.dtype) -> None:
+    """Make the weights of a call's layer; raise where it has others, for other inputs."""
+    layer = node.layer
+    shapes = [symbol.sample for symbol in node.inputs]
+    if not layer.built:
+        _check_unchanged(node)
+        with named(layer.name, ops):
+            layer.build(ops, *shapes, dtype)
+        return
+    for parameter in layer.parameters:
+        if parameter.home is None:
+            continue
+        if parameter.home.value.dtype != dtype:
+            raise ValueError(
+                f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
+            )
+        there = parameter.home.ops.device
+        if there != ops.device:
+            raise ValueError(
+                f"{layer.name} lies on {there}, but the model is on {ops.device}: layers that "
+                "models share are on one device. model.to(device) moves a model with its layers."
+            )
+    takes_features = layer.parameters and layer.index_limit is None  # not so many indices
+    built = layer.built_shape or (None,)
+    if takes_features and built[-1] != shapes[0][-1]:
+        raise ValueError(
+            f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
+        )
+
+
+def _check_unchanged(node: Node) -> None:
+    """Raise if a layer would give other shapes than when it was called."""
+    made = shapes_of(node.layer, [symbol.sample for symbol in node.inputs])
+    if made != [symbol.sample for symbol in node.outputs]:
+        raise ValueError(
+            f"{node.layer.name} was changed after it was called: it gave "
+            f"{[symbol.shape for symbol in node.outputs]} and now gives "
+            f"{[(None, *shape) for shape in made]}. Make a new layer."
+        )

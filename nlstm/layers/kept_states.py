@@ -55,6 +55,10 @@ class KeptStates:
         self._rows = None
         self._given = None if states is None else [np.array(state) for state in states]
 
+    def leave(self) -> None:
+        """Keep the states on the host: the layer goes to another device."""
+        self.__setstate__(self.__getstate__())
+
     def bind_begin(self, plan: Plan, level: int, *first: Array) -> None:
         """Append the copy of a level's states into slot 0, arrays (rows, S)."""
         self._ops = plan.ops

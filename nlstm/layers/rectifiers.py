@@ -1,10 +1,10 @@
 """Activations that leave what is above 0 as it is, as layers with numbers of their own."""
 
 import math
-import warnings
 from typing import Any
 
 from nlstm.arguments.checks import checked_number
+from nlstm.arguments.warned import warn_user
 from nlstm.layers.activation import Activation
 
 __all__ = ["ELU", "LeakyReLU", "ReLU"]
@@ -70,9 +70,7 @@ class LeakyReLU(Activation):
         dtype: Any = None,
     ) -> None:
         if alpha is not None:
-            warnings.warn(
-                "alpha is Keras 2's name of negative_slope.", DeprecationWarning, stacklevel=3
-            )
+            warn_user("alpha is Keras 2's name of negative_slope.", DeprecationWarning)
             negative_slope = checked_number("alpha", alpha, 0)
         self.negative_slope = checked_number("negative_slope", negative_slope, 0)
         super().__init__("linear", name=name, input_shape=input_shape, dtype=dtype)

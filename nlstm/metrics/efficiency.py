@@ -1,11 +1,11 @@
 """Metrics from moments: how much of the targets' spread the predictions explain."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.checks import checked_choice, checked_integer, checked_name
+from nlstm.arguments.warned import warn_user
 from nlstm.kernels.operations import Operations
 from nlstm.metrics.metric import Function, KernelMetric
 
@@ -24,6 +24,10 @@ class _Moments(KernelMetric):
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.statistic("moments")
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(i, i + 1), [*range(7 * i, 7 * i + 7), -1]) for i in range(features)]
 
 
 class R2Score(_Moments):
@@ -73,11 +77,9 @@ class R2Score(_Moments):
         if not self.num_regressors:
             return score
         if rest <= 0:
-            warnings.warn(
+            warn_user(
                 f"R2Score: {self.num_regressors} regressors are too many for {elements:g} "
-                "elements; the score is not adjusted.",
-                RuntimeWarning,
-                stacklevel=4,
+                "elements; the score is not adjusted."
             )
             return score
         return 1.0 - (1.0 - score) * (elements - 1.0) / rest

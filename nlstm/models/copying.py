@@ -4,12 +4,12 @@ Layers, losses, metrics, callbacks and whatever was set on the model go as they 
 arrays in Keras's shapes; the optimizer with its moments. What was bound to memory stays behind.
 """
 
-from threading import RLock
 from typing import Any, Protocol
 
 from nlstm.arguments.copies import found_again, plain_state
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
+from nlstm.plan.turns import turn
 from nlstm.training.training import Training
 
 __all__ = ["rebuild", "state_of"]
@@ -46,7 +46,7 @@ def rebuild(model: Copied, state: dict[str, Any]) -> None:
     """Make a model of what `state_of` gave."""
     made = state.pop("_binder")
     vars(model).update(found_again(state))
-    model._binder, model._building = None, RLock()
+    model._binder, model._building = None, turn()
     if made is None:
         return
     steps, trained = made

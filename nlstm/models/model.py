@@ -1,19 +1,27 @@
 """Models: what users compile, fit and ask, over a network, its weights and its training."""
 
+import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
-from threading import RLock
 from typing import Any, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import (
+    checked_flag,
+    checked_integer,
+    checked_layer_name,
+    checked_name,
+    checked_size,
+)
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
-from nlstm.arguments.overrides import check_overrides
+from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
 from nlstm.files.model_file import save_model
+from nlstm.kernels.devices import HOST, checked_device, is_gpu
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.metrics import Metric
@@ -26,22 +34,26 @@ from nlstm.models.former import (
     predict_proba,
     reset_states,
 )
+from nlstm.models.moving import move
 from nlstm.network import summary
+from nlstm.network.asked_shape import asked_shape
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
 from nlstm.network.network import Network, checked_dtype
 from nlstm.network.stream import Stream, open_stream
+from nlstm.network.summary import Row
 from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.symbols import Shape, Symbol, flat_symbols
+from nlstm.plan.turns import turn
 from nlstm.training.evaluate import evaluate, test_on_batch
 from nlstm.training.fit import fit, train_on_batch
 from nlstm.training.goal import Goal
 from nlstm.training.history import History
-from nlstm.training.output import printable, shows
+from nlstm.training.output import printable, shows, width
 from nlstm.training.predict import predict, predict_on_batch
 from nlstm.training.training import Training
 
@@ -49,7 +61,21 @@ __all__ = ["Model"]
 
 
 KERAS_METHODS = dict.fromkeys(
-    ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    (
+        "call",
+        "train_step",
+        "test_step",
+        "predict_step",
+        "compute_loss",
+        "compute_metrics",
+        "make_train_function",
+        "make_test_function",
+        "make_predict_function",
+        "get_metrics_result",
+        "reset_metrics",
+        "compute_mask",
+        "compute_output_spec",
+    ),
     "nlstm runs compiled steps of its layers. Connect layers in Model(inputs, outputs); own "
     "losses, metrics and callbacks, or train_on_batch in a loop, change training.",
 )
@@ -60,13 +86,17 @@ class Model(Configured):
 
     Parameters
     ----------
-    inputs : Symbol, or list or dict of Symbol
+    inputs : Symbol, or list, tuple or dict of Symbol
         What `Input` returned. Any other symbol will do too: what comes before it is left out.
-    outputs : Symbol, or list or dict of Symbol
-        What layers returned. `predict` answers, and `fit` takes its targets, in the same form.
+    outputs : Symbol, or list, tuple or dict of Symbol
+        What layers returned. `predict` answers, and `fit` takes its targets, in the same form,
+        nested if it is; a list of one is that one.
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default that of the inputs and layers, else float32.
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
+        Where it computes; by default what `nlstm.device` or `nlstm.set_device` chose, else the CPU.
+        Files and configs hold no device: what one has written any other reads.
 
     Notes
     -----
@@ -94,18 +124,25 @@ class Model(Configured):
     """
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
+        self,
+        inputs: Any,
+        outputs: Any,
+        name: str | None = None,
+        dtype: Any = None,
+        device: str | None = None,
     ) -> None:
-        self._begin(name or "functional", name is not None, dtype)
-        self.design: Design = Wiring(inputs, outputs, dtype)
+        self._begin("functional", name, dtype, device)
+        self.design: Design = Wiring(inputs, outputs, dtype, device)
 
-    def _begin(self, name: str, named_by_user: bool, dtype: Any) -> None:
+    def _begin(self, default: str, name: Any, dtype: Any, device: str | None) -> None:
         """Set up what every model has."""
+        self.name, self.named_by_user = checked_layer_name(name) or default, name is not None
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
+        if device is not None:
+            checked_device(device)
         self._binder: Binder | None = None
-        self._building = RLock()  # one thread makes weights
-        self.name, self.named_by_user = name, named_by_user
+        self._building = turn()  # one thread makes weights
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
@@ -115,6 +152,11 @@ class Model(Configured):
         check_overrides(cls, KERAS_METHODS, ())
         return super().__new__(cls, *args, **kwargs)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in KERAS_METHODS:
+            check_attribute(self, name, KERAS_METHODS)
+        super().__setattr__(name, value)
+
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold."""
         return copying.state_of(self)
@@ -122,6 +164,15 @@ class Model(Configured):
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         copying.rebuild(self, state)
+
+    def __repr__(self) -> str:
+        design = self.design
+        count = f"{len(design.layers)} layer{'s' * (len(design.layers) != 1)}"
+        start = f"<{type(self).__name__} {self.name!r}, {count}"
+        if design.graph is None:
+            return f"{start}, for any input>"
+        weights = f", {self.count_params():,} weights" if self.built else ""
+        return f"{start}{weights}, {self.input_shape} -> {self.output_shape}>"
 
     # What it is made of
 
@@ -143,7 +194,7 @@ class Model(Configured):
                 binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
             elif binder.network is not network or binder.weights.moved:
                 weights = Weights(network, former=binder.weights)
-                binder = Binder(network, weights, binder.counter)
+                binder = Binder(network, weights, binder.counter_on(network.ops))
             self._binder = binder
             return binder
 
@@ -162,6 +213,27 @@ class Model(Configured):
     def dtype(self) -> np.dtype:
         """The dtype of weights and computation."""
         return self.design.dtype or np.dtype(np.float32)
+
+    @property
+    def device(self) -> str:
+        """Where the model computes: "cpu", "cuda", "cuda:1", ..."""
+        return self.design.device
+
+    def to(self, device: str) -> Self:
+        """Go to another device, and return the model.
+
+        Weights, the optimizer's state, the states of stateful layers and the counter of dropout go
+        along, so that training goes on with the same numbers, within rounding. Layers that other
+        models share go too; those models have to follow before they are used. Weights that were
+        asked for before (`layer.kernel`) have to be asked for again.
+
+        Parameters
+        ----------
+        device : {"cpu", "cuda", "cuda:1", ..., "auto"}
+        """
+        with self._building:
+            move(self, checked_device(device))
+        return self
 
     def _build_if_known(self) -> None:
         if self.design.graph is not None:
@@ -192,20 +264,41 @@ class Model(Configured):
             graph = self.binder_for(symbols[0].sample).network.graph
         if len(symbols) != len(graph.inputs):
             raise ValueError(f"{self.name} has {len(graph.inputs)} inputs; got {len(symbols)}.")
-        return self.design.network("This").as_outputs(graph.call_on(symbols))
+        return self.design.network("This").as_symbols(graph.call_on(symbols))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, or of all outputs in their form, with the batch axis.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, or list or dict of them
+            With the batch axis: (None, steps, features).
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no shape, or none of the model's inputs.
+        """
+        return asked_shape(self.design, input_shape)
 
     # Layers
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, built if the input's shape is known; those of `Input` too."""
+        """The layers, built if the input's shape is known; those of `Input` too.
+
+        Operators on symbols, such as ``a + b``, are not among them, as in Keras.
+        """
         self._build_if_known()
-        return list(self.design.network("layers").graph.layers)
+        found = self.design.network("layers").graph.layers
+        return [one for one in found if not one.is_operator]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
         if index is not None:
-            return self.layers[index]
+            count = len(self.layers)
+            return self.layers[checked_integer("index", index, -count, count - 1)]
+        checked_name(name)
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -236,13 +329,15 @@ class Model(Configured):
 
     @property
     def input(self) -> Any:
-        """The input's symbol, or a list of them."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+        """The input's symbol, or several in the form that the model was given."""
+        network = self.design.network("input")
+        return packed(network.input_form, network.graph.inputs)
 
     @property
     def output(self) -> Any:
-        """The output's symbol, or a list of them."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+        """The output's symbol, or several in the form that the model was given."""
+        network = self.design.network("output")
+        return network.as_symbols(network.graph.outputs)
 
     @property
     def input_shape(self) -> Any:
@@ -292,7 +387,9 @@ class Model(Configured):
         ValueError, TypeError
             A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
         """
-        aims = loss, loss_weights, metrics, weighted_metrics
+        aims: Any = loss, loss_weights, metrics, weighted_metrics
+        if self.design.graph is not None and (network := self.design.network("compile")).nested[1]:
+            aims = tuple(spread(network.form, one) for one in aims)
         self.training = self.training.compiled(
             self.output_names, self.design.layers, optimizer, *aims
         )
@@ -307,6 +404,11 @@ class Model(Configured):
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`, as JSON can hold them; None before it."""
         return self.training.get_config()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has chosen how the model is trained."""
+        return self.training.is_chosen
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -348,8 +450,9 @@ class Model(Configured):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        flag = checked_flag("trainable", value)
         for layer in self.design.layers:
-            layer.trainable = bool(value)
+            layer.trainable = flag
 
     @property
     def weights(self) -> list[Parameter]:
@@ -388,8 +491,8 @@ class Model(Configured):
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the weights to a safetensors file, whole or not at all."""
         path = checked_target(filepath, overwrite)
-        named = self.binder.weights.named
-        write_weights(path, {name: one.get() for name, one in named.items()})
+        weights = self.binder.weights
+        write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
     def load_weights(self, filepath: str | os.PathLike[str]) -> None:
         """Read weights that `save_weights` wrote.
@@ -415,21 +518,51 @@ class Model(Configured):
 
     # Looking at it
 
-    def summary(self, print_fn: Callable[[str], Any] = print) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
         """Print the layers with the shapes they give and their numbers of weights.
 
         And what each is connected to, where the layers do not form a chain. Where standard output
-        cannot show lines of boxes, they are made of +, - and |.
+        cannot show lines of boxes, they are made of ``+``, ``-`` and ``|``.
+
+        Parameters
+        ----------
+        line_length : int, optional
+            Columns of the table at most, as far as its headings fit; by default those of the
+            terminal, or what it takes.
+        positions
+            For old code; without effect.
+        print_fn : callable, optional
+            Gets each line in the place of standard output.
+        expand_nested : bool, default False
+            Show the layers of models inside a Sequential; those inside a Model always are.
+        show_trainable : bool, default False
+            Show which layers training changes.
+        layer_range : (str, str), optional
+            Patterns of the names of the first and the last layer to show.
         """
         self._build_if_known()
+        columns = None if line_length is None else checked_size("line_length", line_length)
+        if columns is None and print_fn is None:
+            columns = width()
         frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)
         sizes = self.dtype.itemsize, self.bytes_per_step()
-        for line in summary.summary_lines(self.name, self._summary_rows(), *sizes, frozen):
-            if print_fn is print:
-                line = printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN))
-            print_fn(line)
+        counts = summary.counted(self._summary_rows(False), frozen, *sizes)
+        rows = summary.chosen(self._summary_rows(expand_nested), layer_range)
+        for line in summary.summary_lines(self.name, rows, counts, columns, show_trainable):
+            if print_fn is None or print_fn is print:
+                print(printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN)))
+            else:
+                print_fn(line)
 
-    def _summary_rows(self) -> list[list[Any]]:
+    def _summary_rows(self, expand: bool) -> list[Row]:
         return summary.graph_rows(self.design.network("summary").graph, self.design.layers)
 
     def bytes_per_step(self) -> int | None:
@@ -452,7 +585,8 @@ class Model(Configured):
         Returns
         -------
         Stream
-            It reads the model's weights as they are at each step.
+            It reads the model's weights as they are at each step. Streams run on the CPU: that of a
+            model on a GPU has a copy of the weights, as they are now, and its repr says so.
 
         Raises
         ------
@@ -462,6 +596,10 @@ class Model(Configured):
         """
         network = self.design.network("stream")
         size = checked_size("batch_size", batch_size)
+        if is_gpu(network.device):
+            found = copy.deepcopy(self).to(HOST).stream(size)
+            found.copied_from = network.device
+            return found
         return open_stream(self.name, network, self.binder.weights, size)
 
     save = save_model
@@ -471,7 +609,8 @@ class Model(Configured):
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
         network = self.design.network("get_config")
-        forms = list(network.input_names), network.as_outputs(network.output_names)
+        inputs, outputs = network.input_names, network.output_names
+        forms = packed(network.input_form, inputs), packed(network.form, outputs)
         return {
             "name": self.name,
             "dtype": None if self.design.dtype is None else self.design.dtype.name,
@@ -485,7 +624,10 @@ class Model(Configured):
         """Return a new model for a config as `get_config` gives it."""
         layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
         inputs, outputs = graph_of_config(config, layers)
-        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        if isinstance(made.design, Wiring):
+            made.design.expect(config.get("input_form", list(inputs)))
+        return made
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON, which `model_from_json` reads."""

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from nlstm.arguments.checks import checked_shape
+import numpy as np
+
+from nlstm.arguments.checks import checked_batch_shape
 from nlstm.arguments.config import deserialize, serialize
+from nlstm.arguments.shown import short
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
+from nlstm.network.summary import Row
 from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
@@ -24,6 +28,8 @@ class Sequential(Model):
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default the layers' own, else float32.
+    device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
+        Where it computes; see `Model`.
 
     Examples
     --------
@@ -33,11 +39,17 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Any] | None = None, name: str | None = None, dtype: Any = None
+        self,
+        layers: Iterable[Any] | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+        device: str | None = None,
     ) -> None:
-        self._begin(name or "sequential", name is not None, dtype)
-        self._stack = self.design = Stack(self.name, dtype)
-        for layer in layers or ():
+        if layers is not None and (isinstance(layers, str | bytes) or not np.iterable(layers)):
+            raise TypeError(f"layers must be a list of layers; got {layers!r}.")
+        self._begin("sequential", name, dtype, device)
+        self._stack = self.design = Stack(self.name, dtype, device)
+        for layer in () if layers is None else layers:
             self.add(layer)
 
     def add(self, layer: Layer | Model | Symbol) -> None:
@@ -52,7 +64,7 @@ class Sequential(Model):
         if isinstance(layer, Symbol) and isinstance(layer.node.layer, InputLayer):
             layer = layer.node.layer
         if not isinstance(layer, Layer | Model):
-            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {layer!r}.")
+            raise TypeError(f"add expects a layer of nlstm.layers or a model; got {_shown(layer)}.")
         self._stack.add(layer)
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()
@@ -82,8 +94,8 @@ class Sequential(Model):
         self._build_if_known()
         return list(self._stack.members)
 
-    def _summary_rows(self) -> list[list[Any]]:
-        return summary.member_rows(self._stack.members)
+    def _summary_rows(self, expand: bool) -> list[Row]:
+        return summary.member_rows(self._stack.members, expand)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
@@ -116,10 +128,18 @@ class Sequential(Model):
             the first layer said.
         """
         if input_shape is not None:
-            shape = checked_shape("input_shape", tuple(input_shape)[1:])
+            shape = checked_batch_shape("input_shape", input_shape)[1:]
             known = self._stack.input
             if known is not None and known.sample != shape:
                 raise ValueError(f"The model is for inputs {known.sample}; got {shape}.")
             self.binder_for(shape)
         self.design.network("build")
         self.binder_for()
+
+
+def _shown(given: Any) -> str:
+    """Return what came in the place of a layer, and from where."""
+    if isinstance(given, type):
+        return f"the class {given.__name__}: {given.__name__}(...) makes one"
+    place = type(given).__module__.partition(".")[0]
+    return short(given) if place == "builtins" else f"{short(given)} of {place}"

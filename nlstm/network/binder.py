@@ -1,9 +1,9 @@
 """From a network and its weights to the calls of a step: plans, losses, optimizer."""
 
+import contextlib
 import os
 import weakref
 from collections.abc import Sequence
-from threading import RLock
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Node
+from nlstm.plan.turns import turn
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
 
@@ -92,22 +93,21 @@ class Bench:
 
 
 class Loan:
-    """A bench that goes back to those that are free; with a lock for one thread at a time."""
+    """A bench that goes back to those that are free."""
 
-    __slots__ = ("_bench", "_free", "_lock")
+    __slots__ = ("_bench", "_free")
 
-    def __init__(self, bench: Bench, free: list[Bench], lock: Any) -> None:
-        self._bench, self._free, self._lock = bench, free, lock
+    def __init__(self, bench: Bench, free: list[Bench]) -> None:
+        self._bench, self._free = bench, free
 
     def __enter__(self) -> Bench:
-        if self._lock is not None:
-            self._lock.acquire()
         return self._bench
 
     def __exit__(self, *error: object) -> None:
         self._free.append(self._bench)
-        if self._lock is not None:
-            self._lock.release()
+
+
+NOT_IN_TURN = contextlib.nullcontext()
 
 
 class Binder:
@@ -123,35 +123,49 @@ class Binder:
 
     def __init__(self, network: Network, weights: Weights, counter: Cell) -> None:
         self.network, self.weights, self.counter = network, weights, counter
-        self._benches: list[Bench] = []
         self._free: list[Bench] = []  # a call takes one and gives it back
+        # All; one that an interrupt keeps from coming back is kept by nobody.
+        self._benches: weakref.WeakSet[Bench] = weakref.WeakSet()
         self._updates: tuple[Trained, list[Call]] | None = None
-        self._binding = RLock()  # layers, weights and optimizer are bound by one thread at a time
+        self._binding = turn()  # layers, weights and optimizer are bound by one thread at a time
         _binders.add(self)
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         """Refuse: plans hold views, which a copy would not have."""
         raise TypeError("A Binder cannot be copied or pickled: copy the model.")
 
-    def bench(self, training: Trained, alone: bool = False) -> "Loan":
-        """Lend a bench for as long as a with statement lasts; several write different memory.
+    def counter_on(self, ops: Operations) -> Cell:
+        """Return the counter as a network has it that goes on from here, maybe elsewhere."""
+        if ops is self.network.ops:
+            return self.counter
+        self.counter.pull()
+        counter = ops.cell(np.int64, 1)
+        counter.host[:] = self.counter.host
+        counter.push()
+        return counter
 
-        What keeps something from batch to batch outside it, such as a stateful layer, has to be
-        used by one thread at a time: so it is for a network of such layers, and if `alone`.
+    def turn(self, alone: bool = False) -> Any:
+        """Return what a with statement holds around the one of a bench.
+
+        What keeps something from batch to batch outside its bench, such as a stateful layer, has to
+        be used by one thread at a time: so it is for a network of such layers, and if `alone`. It
+        is a lock itself: no interrupt falls between its closing and the with statement.
         """
+        return self.weights.in_turn if alone or self.network.stateful else NOT_IN_TURN
+
+    def bench(self, training: Trained) -> "Loan":
+        """Lend a bench for as long as a with statement lasts; several write different memory."""
         self.network.ops.enter()
         try:
             bench = self._free.pop()
         except IndexError:
             bench = self._new_bench()
         bench.serve(training)
-        return Loan(
-            bench, self._free, self.weights.in_turn if alone or self.network.stateful else None
-        )
+        return Loan(bench, self._free)
 
     def _new_bench(self) -> Bench:
         bench = Bench(self._plan_cache())
-        self._benches.append(bench)
+        self._benches.add(bench)
         return bench
 
     def _plan_cache(self) -> PlanCache:
@@ -159,7 +173,7 @@ class Binder:
 
     def forget(self) -> None:
         """Forget all plans: bound calls hold what has changed, such as the keys of seeds."""
-        for bench in self._benches:
+        for bench in list(self._benches):
             bench.plans.clear()
 
     def step(
@@ -257,6 +271,8 @@ class Binder:
             inputs.append(Tensor(value, features, len(symbol.sample) == 2, mask=mask))
         plan.scored = goal is not None
         activations, fused = self._fusions(plan.training, goal)
+        for limit, given in zip(graph.limits, inputs, strict=True):
+            given.limit = limit  # which was looked at in the data
         outputs = graph.bind(plan, inputs, fused)
         targets: list[Any] = []
         weights: list[Any] = []
@@ -297,7 +313,7 @@ def _after_fork() -> None:
     """Forget what was bound for threads that stayed in the parent, and what they were using."""
     for binder in _binders:
         binder.forget()
-        binder._updates, binder._binding = None, RLock()
+        binder._updates = None
 
 
 if hasattr(os, "register_at_fork"):

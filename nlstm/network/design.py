@@ -22,7 +22,10 @@ __all__ = [
 
 
 class Renamings:
-    """How many layers have got another name in this process: networks know them by the old one."""
+    """How many layers have come, gone or got another name in this process.
+
+    Networks know them as they were.
+    """
 
     count = 0
 
@@ -41,9 +44,12 @@ class Design(Protocol):
     ----------
     dtype : dtype or None
         None as long as nobody chose one: then it is float32, or that of a model around it.
+    device : str
+        Where it computes.
     """
 
     dtype: np.dtype | None
+    device: str
 
     @property
     def layers(self) -> list[Layer]:
@@ -52,6 +58,10 @@ class Design(Protocol):
     @property
     def graph(self) -> Graph | None:
         """The graph; None as long as nothing is known of the input."""
+
+    @property
+    def sample(self) -> Shape | None:
+        """Shape of one sample of the first input; None as long as nothing is known of it."""
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -66,6 +76,9 @@ class Design(Protocol):
 
     def settle(self, dtype: np.dtype | None) -> None:
         """Take the dtype of the model around, if there is none yet."""
+
+    def place(self, device: str) -> None:
+        """Compute elsewhere from now on, models inside too; weights are moved by others."""
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""

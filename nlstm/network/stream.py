@@ -38,6 +38,9 @@ class Stream:
     output : ndarray, shape (batch_size, features)
         What the last step returned.
 
+    copied_from : str or None
+        The device of the model whose weights it has a copy of; None where it reads the model's own.
+
     Notes
     -----
     A copy goes on from the same state with equal outputs, on weights of its own: those of the
@@ -49,6 +52,8 @@ class Stream:
     >>> for x_t in live:                                         # doctest: +SKIP
     ...     y = stream.step(x_t)
     """
+
+    copied_from: str | None = None
 
     def __init__(
         self,
@@ -73,6 +78,13 @@ class Stream:
         self._read_from(home, table)
         sizes = [(layer.outputs, layer.units) for layer in self._layers if layer.kind == "lstm"]
         self._states = self._views(sizes, batch_size, self._lanes)
+
+    def __repr__(self) -> str:
+        shapes = f"{self._shape} -> {self.output.shape}"
+        text = f"<Stream {shapes}, {len(self._layers)} layers that compute"
+        if self.copied_from is not None:
+            text += f", on the CPU with a copy of the weights that lay on {self.copied_from}"
+        return f"{text}>"
 
     def _table(self, home: ParameterBuffer) -> Any:
         """Return the kernel's table of layers, whose weights lie in `home`, and its sizes."""
@@ -128,6 +140,7 @@ class Stream:
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; the weights come with the layers."""
         given = {"layers": self._layers, "batch_size": self._batch_size}
+        given["copied_from"] = self.copied_from
         return given | {"state": self.state, "output": self.output.copy()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -136,7 +149,7 @@ class Stream:
         weights = [one for layer in layers for one in layer.parameters]
         home = ParameterBuffer.housed(weights, weights[0].ops)[0]
         Stream.__init__(self, home.ops, home, layers, state["batch_size"])
-        self.state = state["state"]
+        self.state, self.copied_from = state["state"], state.get("copied_from")
         self.output[...] = state["output"]
 
     def __copy__(self) -> Self:

@@ -12,7 +12,7 @@ from nlstm.optimizers.sparing import Sparing
 from nlstm.optimizers.state import Waiting
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
-__all__ = ["is_of", "state_of", "trains"]
+__all__ = ["is_of", "leave", "state_of", "trains"]
 
 STAY_BEHIND = frozenset({"state", "_average", "_sums", "_buffer"})
 
@@ -43,6 +43,11 @@ def state_of(optimizer: Copied) -> dict[str, Any]:
         sparing = Sparing(optimizer._sparing.numbers(optimizer._buffer))
         kept |= {"_waiting": optimizer.variables(), "_sparing": sparing}
     return kept
+
+
+def leave(optimizer: Copied) -> None:
+    """Let an optimizer wait, with its moments on the host, for its weights on another device."""
+    vars(optimizer).update(state_of(optimizer))
 
 
 def is_of(buffer: ParameterBuffer, weights: Iterable[Parameter]) -> bool:

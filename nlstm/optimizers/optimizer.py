@@ -16,7 +16,7 @@ from nlstm.optimizers.rate import Rate
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.sparing import Sparing
-from nlstm.optimizers.state import Variables, Waiting, check_fit
+from nlstm.optimizers.state import Variables, Waiting, check_fit, checked_variables
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Optimizer"]
@@ -281,25 +281,31 @@ class Optimizer(Configured):
 
     def show_average(self, shown: bool = True) -> None:
         """Exchange weights and averages, unless they lie as wanted; nothing before a step."""
-        if shown == self.average_shown or not self._has_average():
-            return
+        if shown != self.average_shown and self._has_average():
+            self._exchange([(setattr, (self, "average_shown", shown))])
+
+    def _exchange(self, last: list[Call]) -> None:
+        """Exchange weights and averages and run what comes last, all of it or nothing."""
         assert self._buffer is not None
-        self._buffer.fetch()
         ops, value = self._buffer.ops, self._buffer.value
         kept = ops.empty(value.size)
-        ops.copy(kept, value)
-        ops.copy(value, self._average)
-        ops.copy(self._average, kept)
-        self._buffer.publish()
-        self.average_shown = shown
+        exchange = [(kept, value), (value, self._average), (self._average, kept)]
+        copies = [*self._buffer.fetching, *exchange, *self._buffer.publishing]
+        ops.program(whole=[*((ops.copy, pair) for pair in copies), *last])()
 
     def finalize(self) -> None:
         """Put the averages in the weights' place, as `fit` does at its end; nothing without EMA."""
         if self._has_average():
             assert self._buffer is not None
-            self.show_average()
-            self._buffer.ops.copy(self._average, self._buffer.value)
-            self.average_shown = False
+            ops = self._buffer.ops
+            end: list[Call] = [
+                (ops.copy, (self._average, self._buffer.value)),
+                (setattr, (self, "average_shown", False)),
+            ]
+            if self.average_shown:
+                ops.program(whole=end)()
+            else:
+                self._exchange(end)
 
     def _has_average(self) -> bool:
         return self.use_ema and self._buffer is not None and bool(self._batches())
@@ -310,7 +316,8 @@ class Optimizer(Configured):
     def variables(self) -> Variables:
         """Copies of all that a file must hold for training to go on bit for bit: a list.
 
-        Called, it gives a dict of arrays by name: see `set_variables`.
+        Called, it gives a dict of arrays by name: see `set_variables`. Where a schedule gives the
+        learning rate, the dict alone has it.
 
         "iterations" (int64; batches) and "learning_rate" (float64) have no axes; the moments are
         "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
@@ -328,7 +335,7 @@ class Optimizer(Configured):
             for slot, flat in self._flat_state().items():
                 for number, part in enumerate(self._buffer.split(flat)):
                     found[f"{slot}/{number}"] = part
-        return Variables(found)
+        return Variables(found, None if self._schedule is None else "learning_rate")
 
     def set_variables(self, variables: Mapping[str, np.ndarray]) -> None:
         """Go on from what `variables` returned; before a model is built it waits for it.
@@ -338,8 +345,9 @@ class Optimizer(Configured):
         ValueError
             Names or shapes are not this optimizer's; nothing was changed.
         """
+        variables = checked_variables(variables)
         if self._buffer is None:
-            self._waiting = {name: np.array(value) for name, value in variables.items()}
+            self._waiting = variables
             self._steps.host[0] = int(variables.get("iterations", 0))
             if self._schedule is None and "learning_rate" in variables:
                 self._write_rate(float(variables["learning_rate"]))

@@ -145,8 +145,6 @@ class Graph:
         `fused` are the calls whose activation the loss takes over.
         """
         values = dict(zip(self.inputs, inputs, strict=True))
-        for limit, given in zip(self.limits, inputs, strict=True):
-            given.limit = limit
         fused = set(fused)
         for node in self.nodes:
             plan.fused = node.layer if node in fused else None

@@ -6,14 +6,14 @@ Users' arrays are packed and unpacked on the host, whatever the device.
 import copy
 import math
 from collections.abc import Callable, Iterable, Sequence
-from threading import RLock
 from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import checked_weight
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
+from nlstm.plan.turns import turn
 
 __all__ = ["Parameter", "ParameterBuffer", "aligned_size"]
 
@@ -57,6 +57,10 @@ class Parameter:
     owner : (Layer, int) or None
         The layer that was built with it, and its number there: a copy comes with the layer's copy.
     """
+
+    def __repr__(self) -> str:
+        holder = "" if self.owner is None else f"{self.owner[0].name}/"
+        return f"<Parameter {holder}{self.name} {self.shape}>"
 
     def __init__(
         self,
@@ -110,17 +114,18 @@ class Parameter:
 
     def initial_value(self) -> np.ndarray:
         """Return what the initializer gives."""
-        value = np.asarray(self._initial_value())
-        check_weight(f"The initial value of {self.name}", self.shape, value)
-        return value
+        return checked_weight(
+            f"The initial value of {self.name}", self.shape, self._initial_value()
+        )
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
         self._initial_value = lambda: value
 
     def get(self) -> np.ndarray:
-        """Return a copy in Keras's shape."""
-        assert self.home is not None
+        """Return a copy in Keras's shape; before it lies anywhere, of the initial value."""
+        if self.home is None:
+            return np.array(self.initial_value())
         return self.home.gate.shared(lambda: self.unpack(self.ops.to_host(self.packed)))
 
     def numpy(self) -> np.ndarray:
@@ -134,10 +139,15 @@ class Parameter:
         """Return a copy of the gradient in Keras's shape."""
         return self.unpack(self.ops.to_host(self.gradient))
 
-    def set(self, value: np.ndarray) -> None:
+    def set(self, value: Any) -> None:
         """Overwrite with an array of Keras's shape."""
         assert self.home is not None
-        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(value))
+        array = self.checked(value)
+        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(array))
+
+    def checked(self, value: Any, owner: str = "") -> np.ndarray:
+        """Return what may be set: an array of real numbers of the shape."""
+        return checked_weight(owner + self.name, self.shape, value, self.packed.dtype)
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
@@ -168,8 +178,8 @@ class Parameter:
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        value = np.asarray(self.constraint(self.unpack(packed)))
-        check_weight(f"What the constraint makes of {self.name}", self.shape, value)
+        made = self.constraint(self.unpack(packed))
+        value = checked_weight(f"What the constraint makes of {self.name}", self.shape, made)
         packed[...] = self.pack(value)
 
 
@@ -225,7 +235,7 @@ class ParameterBuffer:
         sizes = [aligned_size(math.prod(shape), dtype) for shape in shapes]
         self.value, self.gradient = ops.zeros(sum(sizes)), ops.zeros(sum(sizes))
         self.moved = False
-        self.gate, self.in_turn = Gate(), RLock()
+        self.gate, self.in_turn = Gate(), turn()
         self._outside: list[tuple[Array, Array]] = []  # of a mirror: theirs, its own
         self._windows: list[tuple[slice, tuple[int, ...]]] = []
         start = 0
@@ -294,15 +304,15 @@ class ParameterBuffer:
             mirror._outside.append((outside.packed, own.packed))
         return mirror, pulled, pushed
 
-    def fetch(self) -> None:
-        """Copy the values in from the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(own, outside)
+    @property
+    def fetching(self) -> list[tuple[Array, Array]]:
+        """What is copied in, (to, from), from the parameters that a mirror is of."""
+        return [(own, outside) for outside, own in self._outside]
 
-    def publish(self) -> None:
-        """Copy the values out to the parameters that a mirror is of."""
-        for outside, own in self._outside:
-            self.ops.copy(outside, own)
+    @property
+    def publishing(self) -> list[tuple[Array, Array]]:
+        """What is copied out, (to, from), to the parameters that a mirror is of."""
+        return list(self._outside)
 
     def get(self) -> list[np.ndarray]:
         """Return copies in Keras's shapes and order."""

@@ -63,7 +63,9 @@ def check_batches(y: Any, weight: Any, lengths: Any, share: float = 0.0) -> None
         if value is not None:
             raise ValueError(f"{name} must be None where x gives batches.")
     if share:
-        raise ValueError("validation_split needs arrays, but x gives batches.")
+        raise ValueError(
+            "validation_split needs arrays, but x gives batches. Give validation_data instead."
+        )
 
 
 def check_rest(network: Network, total: int, rows: int, steps: int | None = None) -> None:

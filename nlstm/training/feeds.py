@@ -10,6 +10,8 @@ from nlstm.data.feed import Feed, number_of_batches, pass_over
 from nlstm.data.row_order import dealt
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
+from nlstm.kernels.devices import is_gpu
+from nlstm.kernels.operations import Cell
 from nlstm.network.binder import Bench
 from nlstm.network.network import Network
 
@@ -38,6 +40,9 @@ class Steps:
     lengths : ndarray or None
         By which rows are put in another order inside their batch.
     """
+
+    _order: Cell | None = None  # a GPU's: how many rows were taken, and all in order
+    _taken = 0
 
     def __init__(
         self,
@@ -75,10 +80,45 @@ class Steps:
             if self._generation != self._bench.plans.generation:
                 self._ready.clear()  # those were bound to memory that has moved
                 self._generation = self._bench.plans.generation
-            program = step.program(self._network.ops, self.data)
+            if self._order is None:
+                program = step.program(self._network.ops, self.data)
+            else:
+                program = step.program(self._network.ops, self.data, self._order.device)
             run = program if self._gate is None else partial(self._gate, program)
             ready = self._ready[rows] = step, run
         return ready
+
+    def follow_orders(self) -> bool:
+        """Let steps take their rows by themselves from an order, where they run on a GPU."""
+        ops = self._network.ops
+        if is_gpu(ops.device):
+            self._order = ops.cell(np.int64, 1 + self.data.rows)
+        return self._order is not None
+
+    def begin(self, index: np.ndarray, rows: int) -> Iterator[slice]:
+        """Upload an order of all rows, and give the places of its batches for `next`."""
+        assert self._order is not None
+        parts = [slice(start, start + rows) for start in range(0, index.size, rows)]
+        found, lengths = self._order.host, self.lengths
+        for part in parts:
+            batch = index[part]
+            found[1:][part] = batch if lengths is None else batch[dealt(lengths[batch])]
+        self._go_to(0)
+        return iter(parts)
+
+    def next(self, part: slice) -> Ready:
+        """Return what runs the step on the rows in a part of the order."""
+        rows = min(part.stop, self.data.rows) - part.start
+        run = self.bound(rows)[1]
+        if part.start != self._taken:  # those before were taken in an earlier process
+            self._go_to(part.start)
+        self._taken += rows
+        return run
+
+    def _go_to(self, start: int) -> None:
+        assert self._order is not None
+        self._order.host[0] = self._taken = start
+        self._order.push()
 
 
 def array_feed(
@@ -87,15 +127,17 @@ def array_feed(
     """Return the batches of arrays: cut from the rows, by `order` anew at each pass."""
     total = steps_of.data.rows
     rows = min(rows, total)
+    queued = steps_of.follow_orders()
 
-    def begin() -> Iterator[np.ndarray]:
+    def begin() -> Iterator[Any]:
         steps_of.bound(rows)  # what cannot be bound draws no order
         index = np.arange(total) if order is None else order(total)
-        for start in range(0, total, rows):
-            yield index[start : start + rows]
+        if queued:
+            return steps_of.begin(index, rows)
+        return (index[start : start + rows] for start in range(0, total, rows))
 
     feed = Feed(begin, -(-total // rows), steps)
-    feed.make = steps_of
+    feed.make = steps_of.next if queued else steps_of
     return feed
 
 

@@ -1,12 +1,12 @@
 """Training a model: fit, and one batch at a time."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.former import check_without_effect, taken_for
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data, split
 from nlstm.network.binder import Binder
@@ -140,13 +140,15 @@ def fit(
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
     held_steps = checked_batches("validation_steps", validation_steps)
     verbose = checked_verbose(verbose)
+    if not (isinstance(shuffle, str) and shuffle == "batch"):  # Keras 2's, for files of arrays
+        shuffle = checked_flag("shuffle", shuffle)
     is_due = checked_frequency(validation_freq)
     share, design, training = checked_share(validation_split), self.design, self.training
     data: Data | None = None
     held: Data | None = None
     if is_batches(x):
         check_batches(y, sample_weight, lengths, share)
-    training.check_compiled("fit")
+    training.check_compiled("fit", trains=True)
     if not is_batches(x):
         network = design.network_for(x)
         reader = Reader(network, training.aims)
@@ -190,7 +192,7 @@ def fit(
     updates = _has_weights_to_train(binder, training)
     if not updates:
         shuffled = None
-    with binder.bench(training, training.in_numpy) as bench:
+    with binder.turn(training.in_numpy), binder.bench(training) as bench:
         run = Run(binder, bench, training, hooks)
         if data is None:
             feed.make = run.reading(updates, class_weight)
@@ -222,7 +224,8 @@ def train_on_batch(
 
     The figures are this batch's alone.
     """
-    self.training.check_compiled("train_on_batch")
+    return_dict = checked_flag("return_dict", return_dict)
+    self.training.check_compiled("train_on_batch", trains=True)
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
     binder = self.binder_for(*data.samples)
@@ -235,5 +238,5 @@ def _has_weights_to_train(binder: Binder, training: Training) -> bool:
     """Whether a step changes anything; warn where it only evaluates, as Keras does then."""
     if binder.weights.trained(training.frozen):
         return True
-    warnings.warn("The model has no weights to train: it is evaluated.", UserWarning, stacklevel=3)
+    warn_user("The model has no weights to train: it is evaluated.", UserWarning)
     return False

@@ -24,6 +24,11 @@ class History(Callback):
         self.history: dict[str, list[float]] = EpochLogs()
         self.epoch: list[int] = []
 
+    def __repr__(self) -> str:
+        epochs = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
+        last = [f"{name}: {values[-1]:.4g}" for name, values in self.history.items() if values]
+        return f"<History of {', '.join([epochs, *last])}>"
+
     def on_train_begin(self, logs: Logs = None) -> None:
         """Start the list of epochs; as in Keras, an object used again keeps its `history`."""
         self.epoch = []

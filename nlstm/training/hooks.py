@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Protocol, Self
 
 from nlstm.arguments.copies import found_again, plain_state
+from nlstm.arguments.shown import by_attributes
 
 __all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
 
@@ -62,6 +63,9 @@ class Callback:
     def __copy__(self) -> Self:
         return copy.deepcopy(self, {id(self.model): self.model})
 
+    def __repr__(self) -> str:
+        return by_attributes(self)
+
     def set_model(self, model: Watched) -> None:
         """Tell the callback its model."""
         self.model = model
@@ -93,7 +97,7 @@ class Callback:
         """Run before epoch `epoch`, counted from 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Run after epoch `epoch`, with loss, metrics and their "val_" forms."""
+        """Run after epoch `epoch`, with loss, metrics and their ``val_`` forms."""
 
     def on_batch_begin(self, batch: int, logs: Logs = None) -> None:
         """Old name of `on_train_batch_begin`."""
@@ -228,7 +232,10 @@ def _taken(callback: Any) -> Callback:
     if isinstance(callback, Callback):
         return callback
     if isinstance(callback, type):
-        raise TypeError(f"callbacks must be objects; got the class {callback.__name__}.")
+        raise TypeError(
+            f"callbacks must be objects; got the class {callback.__name__}. "
+            f"{callback.__name__}(...) makes one."
+        )
     if not any(callable(getattr(callback, name, None)) for name in HOOKS):
         raise TypeError(
             f"callbacks must be nlstm.callbacks.Callback objects, or have hooks such as "

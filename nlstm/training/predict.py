@@ -1,13 +1,13 @@
 """What a model gives for data: predict."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -93,7 +93,7 @@ def predict(
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         if hooks is None:  # from beginning to end with the same weights
             found = binder.weights.shared(_together, binder, bench, data, rows, progress)
         else:
@@ -110,9 +110,7 @@ def _first_batches(data: Data, rows: int, steps: int) -> Data:
     """Return the rows of `steps` batches; warn where there are fewer."""
     there = math.ceil(data.rows / rows)
     if steps > there:
-        warnings.warn(
-            f"The data ran out after {there} of {steps} steps.", RuntimeWarning, stacklevel=3
-        )
+        warn_user(f"The data ran out after {there} of {steps} steps.")
     return data.part(slice(steps * rows)) if steps < there else data
 
 
@@ -201,16 +199,16 @@ def _predict(
 
 
 def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: CallbackList) -> Any:
-    network = self.design.network("predict")
-    reader, binder = Reader(network), self.binder_of(network)
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
+    network = _network_for_batches(self, feed)
+    reader, binder = Reader(network), self.binder_of(network)
     feed.make = lambda batch: reader.inputs(unpacked(batch)[0])
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
     parts: list[list[np.ndarray]] = []
     hooks.begin_mode("predict")
     hooks.call("on_predict_begin", {})
-    with binder.bench(self.training) as bench:
+    with binder.turn(), binder.bench(self.training) as bench:
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})
@@ -226,6 +224,17 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     outputs = zip(names, zip(*parts, strict=True), strict=True)
     joined = [_joined(*one) for one in outputs]
     return network.as_outputs(joined)
+
+
+def _network_for_batches(self: Trainable, feed: Feed) -> Network:
+    """Return the network, which the first batch may decide."""
+    if self.design.graph is not None:
+        return self.design.network("predict")
+    first = feed.peek()
+    if first is None:
+        raise ValueError("The data to predict for gave no batch.")
+    x = unpacked(first)[0]
+    return self.binder_for(*Reader(self.design.network_for(x)).inputs(x).samples).network
 
 
 def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:

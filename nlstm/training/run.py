@@ -1,12 +1,12 @@
 """One call of fit, evaluate or train_on_batch while it runs."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
@@ -62,7 +62,8 @@ class Run:
         if self.binder.weights.moved:
             raise RuntimeError(
                 "The model's weights have gone elsewhere while it was running: a callback has "
-                "added a layer to it, or to a model that shares its layers."
+                "added a layer to it, or to a model that shares its layers, or moved one of them "
+                "to another device."
             )
         training = self.hooks.training
         if training is not None and training is not self.training and training.aims:
@@ -122,11 +123,9 @@ class Run:
             if broken
             else "all weights are still finite"
         )
-        warnings.warn(
+        warn_user(
             f"The loss became {loss}{where}; {weights}. "
-            "A smaller learning rate or data of smaller values may help.",
-            RuntimeWarning,
-            stacklevel=4,
+            "A smaller learning rate or data of smaller values may help."
         )
 
     # Epochs
@@ -206,7 +205,7 @@ class Run:
         cls, binder: Binder, training: Training, data: Data, updates: bool
     ) -> dict[str, float]:
         """Run all rows of `data` as one batch; return its own loss and metrics."""
-        with binder.bench(training, training.in_numpy) as bench:
+        with binder.turn(training.in_numpy), binder.bench(training) as bench:
             return cls(binder, bench, training, NO_HOOKS)._batch(data, updates)
 
     def _batch(self, data: Data, updates: bool) -> dict[str, float]:
@@ -247,11 +246,9 @@ class Run:
 def _warn_of_no_batches(epoch: int) -> None:
     if epoch == 0:
         raise ValueError("x gave no batch.")
-    warnings.warn(
+    warn_user(
         f"The data ran out before epoch {epoch + 1}: training stops. A generator can be gone "
-        "through once; steps_per_epoch cuts it into epochs.",
-        RuntimeWarning,
-        stacklevel=4,
+        "through once; steps_per_epoch cuts it into epochs."
     )
 
 
@@ -259,10 +256,8 @@ def _with_batches(validation: Feed, epoch: int) -> Feed | None:
     """Return what to validate with; None, with a warning, where a generator is at its end."""
     if epoch == 0 or not validation.once or validation.peek() is not None:
         return validation
-    warnings.warn(
+    warn_user(
         f"validation_data gave no batch for epoch {epoch + 1}: training goes on without. A "
-        "generator can be gone through once; validation_steps cuts it into epochs.",
-        RuntimeWarning,
-        stacklevel=4,
+        "generator can be gone through once; validation_steps cuts it into epochs."
     )
     return None

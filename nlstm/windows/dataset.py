@@ -99,7 +99,7 @@ def timeseries_dataset_from_array(
         goals = goals[start:end]
         count = min(count, goals.shape[0])
     starts = np.arange(0, max(count, 0), stride)
-    span = np.arange(0, length * rate, rate)
+    span = np.arange(0, length * rate if starts.size else 0, rate)
     return TimeseriesDataset(series, goals, starts, span, batch_size, shuffle, seed)
 
 
@@ -132,6 +132,11 @@ class TimeseriesDataset:
         self.batch_size = batch_size
         self._most: int | None = None  # batches of a pass
         self._random = np.random.default_rng(seed) if shuffle else None
+
+    def __repr__(self) -> str:
+        targets = "" if self._targets is None else f", targets {self._targets.shape[1:]}"
+        sample = (self._span.size, *self._series.shape[1:])
+        return f"<TimeseriesDataset: {len(self):,} batches, windows {sample}{targets}>"
 
     def __copy__(self) -> Self:
         """Return one on the same series, with an order of its own."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.data.gpu_arrays import resident
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.windows.series import Panel
 
@@ -58,6 +59,9 @@ class Side:
         self.dtype = panel.flat.dtype
         self.ndim = 3
 
+    def __repr__(self) -> str:
+        return f"<Side {self.shape} {self.dtype}>"
+
     def part(self, rows: slice) -> "Side":
         """Return some windows, as views."""
         return self._with(self._starts[rows], self._offsets, rows)
@@ -91,11 +95,11 @@ class Side:
             raise ValueError(
                 f"series holds {self._panel.largest:g}, which {out.dtype.name} cannot hold."
             )
-        flat, starts = ops.to_device(self._panel.flat), ops.to_device(self._starts)
-        places = ops.to_device(self._offsets)
+        flat, starts = resident(self._panel.flat, ops), resident(self._starts, ops)
+        places = resident(self._offsets, ops)
         calls: list[Call] = [(ops.gather_windows, (flat, starts, index, places, out))]
         if self._scaling is not None:
-            kind, offsets = self._scaling.kind, ops.to_device(self._scaling.offsets)
+            kind, offsets = self._scaling.kind, resident(self._scaling.offsets, ops)
             shape = (1, index.size, offsets.shape[1])
             shift = ops.zeros(shape)
             scale = ops.zeros(shape) if kind == "standard" else None
@@ -110,7 +114,7 @@ class Side:
             assert self._group is not None
             static, group = (
                 ops.to_device(self._static.astype(out.dtype)),
-                ops.to_device(self._group),
+                resident(self._group, ops),
             )
             calls.append((ops.repeat_static, (static, group, index, first, out)))
         return calls

@@ -172,6 +172,29 @@ def test_errors_name_the_file(model, tmp_path):
     assert error.value.filename == str(tmp_path / "absent" / "m")
 
 
+@POSIX
+def test_a_folder_that_has_gone_from_under_the_process(model, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for call in (model.save, load_model):
+        with pytest.raises(FileNotFoundError) as error:
+            call("m")
+        assert error.value.filename == "m"
+
+
+@pytest.mark.parametrize("letter", ["m", "\N{GREEK SMALL LETTER MU}"])
+def test_names_as_long_as_they_may_be(model, tmp_path, letter):
+    name = letter * (255 // len(letter.encode()))
+    model.save(tmp_path / name)
+    assert names(tmp_path) == [name]
+    left = tmp_path / f".{whole_file._mark(name)}.{'0a' * 16}.partial"
+    left.touch()
+    model.save(tmp_path / name)
+    assert names(tmp_path) == [name]
+    load_model(tmp_path / name)
+
+
 # What killed writers leave
 
 
@@ -236,11 +259,15 @@ def test_without_locks_and_modes_as_on_windows(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", busy)
     monkeypatch.setattr(os, "open", no_folders)
-    path = tmp_path / "m"
+    path, left = tmp_path / "m", tmp_path / f".m.{'0a' * 16}.partial"
     path.touch()
-    (tmp_path / f".m.{'0a' * 16}.partial").touch()
+    left.touch()
     model.save(path)
-    assert len(refused) == 3 and names(tmp_path) == ["m"]
+    assert len(refused) == 3
+    assert left.exists()  # its writer may be waiting for the target
+    os.utime(left, (0, 0))
+    model.save(path)
+    assert names(tmp_path) == ["m"]
     monkeypatch.setattr(
         os, "replace", lambda *paths: (_ for _ in ()).throw(PermissionError("used"))
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from nlstm.files import arrays_file
 from nlstm.layers import LSTM, Dense, Dropout
 from nlstm.models import Sequential
 
@@ -65,6 +66,19 @@ def test_broken_files_change_nothing(tmp_path):
     refused(model, path, "is not a whole safetensors file")
     with pytest.raises(FileNotFoundError):
         model.load_weights(tmp_path / "absent")
+
+
+def test_a_file_that_is_cut_while_it_is_read_changes_nothing(tmp_path, monkeypatch):
+    model, path = Sequential([Dense(100, input_shape=(100,))]), tmp_path / "w"
+    model.save_weights(path)  # more than a file's buffer
+    check = arrays_file._check_kind
+
+    def cut_and_check(*arguments):
+        os.truncate(path, 100)
+        check(*arguments)
+
+    monkeypatch.setattr(arrays_file, "_check_kind", cut_and_check)
+    refused(model, path, "is not a whole safetensors file")
 
 
 def test_foreign_files_change_nothing(tmp_path):

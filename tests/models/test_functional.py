@@ -303,7 +303,10 @@ def test_indices_are_checked():
     model = Model(x, layer(x))
     model.predict([[0, 1, 3]])
     for indices, text in [
-        ([[0, 4, 1]], "x must lie in 0 to 3; row 0, step 1, has 4."),
+        (
+            [[0, 4, 1]],
+            "x must lie in 0 to 3; row 0, step 1, has 4. The table has 4 rows, its input_dim.",
+        ),
         ([[0, 1, 2], [0, 0.5, 1]], "x must hold indices, which are whole numbers; row 1 does not."),
     ]:
         with says(ValueError, text):

@@ -60,7 +60,7 @@ def test_parts_by_name():
     assert next(iter(nested.binder.weights.named)) == "encoder/lstm/kernel"
     assert len(nested.weights) == len(nested.binder.weights.named) == 12
     lines = []
-    nested.summary(lines.append)
+    nested.summary(print_fn=lines.append)
     table = "\n".join(lines)
     assert "│ encoder (Sequential)      │ (None, 4)    │     272 │" in table
     assert nested.count_params() == 272 + 10 + 3 + 2
@@ -147,7 +147,8 @@ def two_outputs():
             ValueError,
             "sequential is float32, but the model is float64",
         ),
-        (lambda: Sequential([Sequential(name="none")]), ValueError, "'none' has no layers"),
+        (lambda: Sequential([Sequential(name="none")]).predict(X), ValueError, "has no layers"),
+        (lambda: Sequential([Dense(1), Sequential(name="none")]), ValueError, "'none' has no lay"),
         (lambda: Sequential([two_outputs()]), ValueError, "'two' has 1 and 2"),
         (
             lambda: Sequential([encoder(), encoder()]),

@@ -31,7 +31,7 @@ def test_boxes_are_plain_where_they_cannot_be_shown(encoding, monkeypatch):
 def test_what_prints_itself_gets_the_lines_as_they_are(monkeypatch):
     lines = []
     model = Sequential([Input((4,)), Dense(2)])
-    told("ascii", monkeypatch, lambda: model.summary(lines.append))
+    told("ascii", monkeypatch, lambda: model.summary(print_fn=lines.append))
     assert lines[1].startswith("┏")
 
 

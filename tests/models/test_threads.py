@@ -1,6 +1,7 @@
 """One model in several threads, and in forked processes."""
 
 import multiprocessing
+import sys
 import threading
 import warnings
 
@@ -11,6 +12,7 @@ import nlstm
 from nlstm.layers import LSTM, Dense
 from nlstm.metrics import Metric
 from nlstm.models import Sequential
+from tests.training.test_interrupts import InterruptAt, in_finalizers
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 20, 3)).astype(np.float32), RNG.random((64, 1)).astype(np.float32)
@@ -135,6 +137,34 @@ def test_stateful_models_are_used_in_turn():
             assert model.predict(X, batch_size=8, verbose=0).shape == (64, 1)
 
     together(predict, predict)
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+@in_finalizers
+def test_an_interrupt_at_any_moment_lets_other_threads_in(stateful):
+    """And takes no memory: a bench that does not come back is kept by nobody."""
+    nlstm.set_random_seed(1)
+    layers = [LSTM(4, stateful=stateful), Dense(1)]
+    model = Sequential([nlstm.Input(batch_shape=(8, 20, 3)), *layers])
+
+    def predict():
+        return model.predict(X[:8], batch_size=8, verbose=0)
+
+    predict()
+    moment, before = 0, sys.gettrace()
+    interrupt = InterruptAt(0)
+    while interrupt.left <= 0:
+        moment += 1
+        interrupt = InterruptAt(moment)
+        sys.settrace(interrupt)
+        try:
+            predict()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        together(predict)
+    assert moment > 50 and len(model.binder._benches) < 4
 
 
 def in_child(job):

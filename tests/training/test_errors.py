@@ -98,7 +98,8 @@ def test_unlike_lengths():
 @pytest.mark.parametrize("shape", [(10, 2), (10, 5, 1), (10, 5), (10, 1, 1, 1)])
 def test_targets_that_do_not_fit(shape):
     text = f"y of shape {shape} does not fit outputs of shape (10, 1); expected y of shape (10, 1)."
-    with says(ValueError, text):
+    steps = " The outputs have no steps: return_sequences=True in the last LSTM gives them."
+    with says(ValueError, text + (steps if len(shape) == 3 else "")):
         built().fit(X, np.ones(shape), verbose=0)
 
 
@@ -114,11 +115,14 @@ def test_targets_that_do_not_fit_sequences(shape):
         model.fit(X, np.ones(shape), verbose=0)
 
 
+CLASSES = "The model has 3 outputs, one for each class."
+
+
 @pytest.mark.parametrize(
     "labels, text",
     [
-        ([0, 1, 3] + [0] * 7, "y must lie in 0 to 2; row 2 has 3."),
-        ([0, -1] + [0] * 8, "y must lie in 0 to 2; row 1 has -1."),
+        ([0, 1, 3] + [0] * 7, f"y must lie in 0 to 2; row 2 has 3. {CLASSES}"),
+        ([0, -1] + [0] * 8, f"y must lie in 0 to 2; row 1 has -1. {CLASSES}"),
         ([0.5] + [0] * 9, "y must hold class indices, which are whole numbers; row 0 does not."),
     ],
 )
@@ -135,7 +139,8 @@ def test_one_hot_targets_for_a_sparse_loss():
     model.compile("adam", "sparse_categorical_crossentropy")
     text = (
         "y of shape (10, 3) does not fit outputs of shape (10, 3); "
-        "expected y of class indices of shape (10, 1)."
+        "expected y of class indices of shape (10, 1). "
+        "One-hot rows are for categorical_crossentropy."
     )
     with says(ValueError, text):
         model.fit(X, np.ones((10, 3)), verbose=0)
@@ -156,7 +161,14 @@ def test_sample_weight_of_another_shape():
 # Values
 
 
-@pytest.mark.parametrize("value, word", [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+@pytest.mark.parametrize(
+    "value, word",
+    [
+        (np.nan, "nan. Fill such values in, or leave their rows out"),
+        (np.inf, "inf"),
+        (-np.inf, "-inf"),
+    ],
+)
 def test_values_that_are_not_finite(value, word):
     x, y = X.copy(), Y.copy()
     x[7, 2, 1] = value
@@ -177,7 +189,7 @@ def test_values_too_large_for_float32():
 @pytest.mark.parametrize(
     "x, text",
     [
-        ([["a"]], "x must hold real numbers; got dtype <U1."),
+        ([["a"]], "x must hold real numbers; got dtype <U1, with 'a' in it."),
         (np.ones((1, 5, 3), complex), "x must hold real numbers; got dtype complex128."),
         (np.full((1, 5, 3), None), "x must hold real numbers; got dtype object."),
         (iter([{1}]), "x must be an array of numbers; got set."),

@@ -419,8 +419,9 @@ def test_a_terminal_sees_a_bar_an_epoch(first_seconds, monkeypatch, capsys):
     monkeypatch.setattr(progress, "SECONDS_PER_UPDATE", 0.0)
     model_of().fit(X, Y, epochs=1, batch_size=5, verbose=1)
     out = capsys.readouterr().out
-    last = out.splitlines()[-1]
-    assert last.startswith("Epoch 1/1: 100%") and "10/10" in last and "loss: " in last
+    last = out.rstrip("\n").replace("\r", "\n").splitlines()[-1]
+    assert last.startswith("Epoch 1/1 - 10 steps - ") and " - loss: " in last
+    assert ("9/10 ━" in out) == (first_seconds == 0.0)
 
 
 def test_a_bar_is_closed_by_an_interrupt(monkeypatch, capsys):
@@ -429,10 +430,10 @@ def test_a_bar_is_closed_by_an_interrupt(monkeypatch, capsys):
     monkeypatch.setattr(progress, "is_live", lambda: True)
     monkeypatch.setattr(progress, "FIRST_SECONDS", 0.0)
     closed = []
-    monkeypatch.setattr(progress.Progress, "close", lambda self: closed.append(1))
+    monkeypatch.setattr(progress.Progress, "_close", lambda self, leave: closed.append(leave))
     with pytest.raises(KeyboardInterrupt):
         model_of().fit(X, Y, epochs=3, verbose=1, callbacks=[interrupt_at(1)])
-    assert len(closed) == 2  # the end of epoch 1, and the interrupt
+    assert closed == [False, True]  # the end of epoch 1, and the interrupt
     capsys.readouterr()
 
 

@@ -18,6 +18,8 @@ from nlstm.models import Sequential
 from nlstm.optimizers import SGD, Adam
 
 needs_timer = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="has no timer")
+# An interrupt may fall into the finalizer of a weak reference, where Python can only report it.
+in_finalizers = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 PACKAGE = str(Path(nlstm.__file__).parent)
 RNG = np.random.default_rng(0)
 X, Y = RNG.random((64, 4, 3)), RNG.random((64, 2))
@@ -116,7 +118,7 @@ class InterruptAt:
         return self
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a finalizer
+@in_finalizers
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_moment_of_a_step(kind):
     """A step is interrupted at its first moment, its second, ... until it runs to its end."""
@@ -142,13 +144,44 @@ def test_every_moment_of_a_step(kind):
     assert moment > 50
 
 
+@in_finalizers
+def test_every_moment_of_an_exchange_of_averages():
+    model = compiled(averages)
+    for _ in range(3):
+        model.train_on_batch(X[:8], Y[:8])
+    optimizer, before = model.optimizer, sys.gettrace()
+
+    def sides():
+        weights = [one.tobytes() for one in model.get_weights()]
+        mean = [one.tobytes() for name, one in optimizer.variables().items() if "average" in name]
+        return (mean, weights) if optimizer.average_shown else (weights, mean)
+
+    expected = sides()
+    assert expected[0] != expected[1]
+    for moment in range(1, 1000):
+        interrupt = InterruptAt(moment)
+        sys.settrace(interrupt)
+        try:
+            optimizer.show_average(not optimizer.average_shown)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        assert sides() == expected, moment
+        if interrupt.left > 0:
+            break
+    assert moment > 10
+
+
 @needs_timer
+@in_finalizers
 @pytest.mark.skipif(DEFAULT[0] == "opaque", reason="its kernels are Python, and can be interrupted")
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_and_optimizer_are_of_one_step(kind):
     model = compiled(kind)
     whole, initial = set(), model.get_weights()
     fit(model, 40, LambdaCallback(on_train_batch_end=lambda batch, logs: whole.add(state(model))))
+    whole.add(state(model))  # with its averages in the weights' place
     model = compiled(kind)
     fit(model, 1)  # kernels are compiled, the optimizer has its moments
     alarm, moments = Alarm(), 0

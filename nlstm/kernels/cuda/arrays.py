@@ -4,12 +4,14 @@ Slicing, reshaping and viewing make no call of the driver, and a placeholder wit
 sized before anything is allocated. `.raw` is what kernels take.
 """
 
+import ctypes
 import functools
 import math
+import weakref
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize
+from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize, turn
 
 ALIGNMENT = 256
 
@@ -21,15 +23,37 @@ class Block:
         self.size = max(int(size), ALIGNMENT)
         self._zeroed = zeroed
         self._bytes = None
+        self.owner = None  # of memory that is somebody else's
 
     @property
     def bytes(self):
         """The memory."""
         if self._bytes is None:
-            self._bytes = cuda.device_array(self.size, np.uint8)
-            if self._zeroed:
-                clear(self._bytes)
+            with turn:
+                stream()
+                made = cuda.device_array(self.size, np.uint8)
+                if self._zeroed:
+                    clear(made)
+                self._bytes = made
+                Taken.count(self)
         return self._bytes
+
+
+class Taken:
+    """How many bytes of the device's memory blocks have now, and had at most."""
+
+    now = most = 0
+
+    @classmethod
+    def count(cls, block: Block) -> None:
+        """Count a block for as long as it is there."""
+        cls.now += block.size
+        cls.most = max(cls.most, cls.now)
+        weakref.finalize(block, cls._give_back, block.size).atexit = False
+
+    @classmethod
+    def _give_back(cls, size: int) -> None:
+        cls.now -= size
 
 
 def clear(memory) -> None:
@@ -131,16 +155,18 @@ class DeviceArray:
         host = np.ascontiguousarray(np.broadcast_to(np.asarray(host, self.dtype), self.shape))
         if SIMULATED:
             np.copyto(self.raw._ary, host)
-        else:
-            self.raw.copy_to_device(host, stream=stream())
-            synchronize()
+        elif self.size:
+            with turn:
+                self.raw.copy_to_device(host, stream=stream())
+                synchronize()
 
     def to_host(self) -> np.ndarray:
         """Return a copy as a NumPy array."""
         if SIMULATED:
             return np.array(self.raw._ary)
-        host = self.raw.copy_to_host(stream=stream())
-        synchronize()
+        with turn:
+            host = self.raw.copy_to_host(stream=stream())
+            synchronize()
         return host
 
 
@@ -162,6 +188,27 @@ def to_device(host, dtype=None) -> DeviceArray:
 def zeros(shape, dtype=np.float32) -> DeviceArray:
     """Return an array of zeros."""
     return empty(shape, dtype, zeroed=True)
+
+
+def adopted(value) -> DeviceArray:
+    """Return the memory of somebody else's array, (see `nlstm.data.gpu_arrays`) as one of ours.
+
+    What was queued for it elsewhere is waited for.
+    """
+    interface = value.__cuda_array_interface__
+    array = DeviceArray(interface["shape"], np.dtype(interface["typestr"]))
+    array.block = Block(array.nbytes)
+    array.block.owner = value
+    if SIMULATED:
+        pointer = ctypes.cast(interface["data"][0], ctypes.POINTER(ctypes.c_uint8))
+        host = np.ctypeslib.as_array(pointer, (array.nbytes,))
+        array.block._bytes = type(cuda.device_array(1, np.uint8))(host)
+    else:
+        with turn:
+            stream()
+            cuda.synchronize()
+            array.block._bytes = cuda.as_cuda_array(value).reshape(array.size).view(np.uint8)
+    return array
 
 
 @functools.cache

@@ -5,7 +5,17 @@ import numpy as np
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.each import each
 
-__all__ = ["add", "copy", "either", "fill", "join", "multiply_rows", "reverse_steps", "scale"]
+__all__ = [
+    "add",
+    "copy",
+    "either",
+    "fill",
+    "join",
+    "multiply_rows",
+    "reverse_steps",
+    "scale",
+    "turn_round",
+]
 
 
 @each
@@ -49,6 +59,19 @@ def _either_number(at, out, number, mask, width):
 def _reverse_steps(at, x, out, size):
     steps = x.shape[0] // size
     out[at] = x[(steps - 1 - at // size) * size + at % size]
+
+
+@each
+def _turn_round(at, x, size):
+    steps = x.shape[0] // size
+    other = (steps - 1 - at // size) * size + at % size
+    x[at], x[other] = x[other], x[at]
+
+
+@each
+def _mark_not_finite(at, x, found):
+    if x[at] - x[at] != 0:
+        found[0] = 1
 
 
 @each
@@ -100,6 +123,17 @@ def either(out, source, mask):
 def reverse_steps(x, out):
     """Out = the steps of x, (T, ...), from the last to the first."""
     _reverse_steps(out.size, flat(x), flat(out), np.int64(x.size // x.shape[0]))
+
+
+def turn_round(x):
+    """Turn the steps of x, (T, ...), round where they lie."""
+    size = x.size // x.shape[0]
+    _turn_round(x.shape[0] // 2 * size, flat(x), np.int64(size))
+
+
+def mark_not_finite(x, found):
+    """Write 1 to `found`, (1,), if a number of x is NaN or infinite."""
+    _mark_not_finite(x.size, flat(x), found)
 
 
 def multiply_rows(x, mask, out):

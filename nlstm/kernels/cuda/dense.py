@@ -19,6 +19,7 @@ __all__ = ["dense", "dense_scratch_size"]
 THREADS = 4 if SIMULATED else 128
 COLUMNS, LANES = (2, 2) if SIMULATED else (32, 16)
 FEW = 4  # columns
+MANY_ROWS = 1 << 62
 
 
 def part_count(R, K, outputs):
@@ -135,8 +136,8 @@ def few_backward(dtype, biased=True, wanted=True):
 
 
 def dense_scratch_size(F, O, dtype):  # noqa: E741, the field's letter
-    """Return how many numbers of scratch memory both kernels need."""
-    return 0 if O <= FEW else products.BLOCKS_WANTED * products.FOUR**2 * 4 + (F + 1) * O
+    """Return how many numbers of scratch memory both kernels need, for any number of rows."""
+    return 0 if O <= FEW else products.part_count(F + 1, O, MANY_ROWS) * (F + 1) * O
 
 
 def dense_forward(activation, x, W, b, y, scratch, features):

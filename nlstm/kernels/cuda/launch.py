@@ -6,6 +6,8 @@ one stream and replays them with one call of the driver.
 
 import functools
 import math
+import threading
+import weakref
 
 import numpy as np
 
@@ -19,15 +21,39 @@ SIMULATED = bool(config.ENABLE_CUDASIM)
 REGISTERS = 65536
 STATIC_SHARED_BYTES = 48 * 1024
 
+turn = threading.RLock()  # one thread at a time queues work: a recording holds nobody else's
+_here = threading.local()  # whether this thread has the device's context
 _shared_stream = None
+_number = None  # of the GPU that this process computes on
+
+
+def use(number: int) -> None:
+    """Compute on a GPU from now on: a process uses one."""
+    global _number
+    if _number not in (None, number):
+        raise RuntimeError(
+            f"nlstm computes on one GPU a process, and GPU {_number} is in use; got cuda:{number}."
+        )
+    _number = number
 
 
 def stream():
     """Return the one stream that all work is queued on."""
     global _shared_stream
+    if not SIMULATED and not hasattr(_here, "ready"):
+        cuda.select_device(_number or 0)
+        _here.ready = True
     if _shared_stream is None:
         _shared_stream = cuda.stream()
     return _shared_stream
+
+
+def free_memory() -> int:
+    """Return how many bytes of the device's memory nobody has."""
+    if SIMULATED:
+        return 1 << 36
+    stream()
+    return cuda.current_context().get_memory_info().free
 
 
 def synchronize() -> None:
@@ -38,6 +64,7 @@ def synchronize() -> None:
 @functools.cache
 def processors() -> int:
     """Return how many multiprocessors the device has."""
+    stream()
     return 2 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
 
 
@@ -46,6 +73,7 @@ def shared_memory() -> int:
     """Return how much shared memory a block may have."""
     if SIMULATED:
         return 227 * 1024
+    stream()
     return cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
 
@@ -98,9 +126,12 @@ class Kernel:
         """Queue one launch of `grid` blocks; the first call compiles."""
         arguments = raw(arguments)
         kind = kind_of(arguments)
-        if kind not in self._ready:
-            self._ready[kind] = self._compile(arguments)
-        self._ready[kind][grid, self.threads, stream(), self.shared_bytes](*arguments)
+        with turn:
+            ready = self._ready.get(kind)
+            if ready is None:
+                ready = self._ready[kind] = self._compile(arguments)
+            if not Preparing.on:
+                ready[grid, self.threads, stream(), self.shared_bytes](*arguments)
 
     def _compile(self, arguments):
         if SIMULATED:
@@ -113,10 +144,29 @@ class Kernel:
         return ready
 
 
+class Preparing:
+    """Whether kernels are only compiled, and not launched."""
+
+    on = False
+
+
+def prepare(calls) -> None:
+    """Compile what calls, which queue kernels and do nothing else, will launch."""
+    with turn:
+        Preparing.on = True
+        try:
+            for function, arguments in calls:
+                function(*arguments)
+        finally:
+            Preparing.on = False
+
+
 def raw(argument):
     """Return arrays as the compiler's package has them."""
     if isinstance(argument, tuple):
         return tuple(map(raw, argument))
+    if isinstance(argument, np.ndarray):  # would be copied at each launch, and break a recording
+        raise TypeError(f"a host array of shape {argument.shape} among a kernel's arguments")
     return getattr(argument, "raw", argument)
 
 
@@ -155,7 +205,9 @@ class Graph:
         self.calls = list(calls)
         self.nodes = len(self.calls)
         if not SIMULATED:
-            self._record()
+            with turn, cuda.defer_cleanup():
+                _destroy_dead()
+                self._record()
 
     def _record(self):
         from cuda.bindings import driver
@@ -174,6 +226,9 @@ class Graph:
         self._graph = graph
         error, self._ready = driver.cuGraphInstantiate(graph, 0)
         _check(error)
+        # Not at once: Python may collect it while another is recorded, or while it still runs.
+        gone = weakref.finalize(self, _dead.append, (self._ready, graph))
+        gone.atexit = False
 
     def replay(self) -> None:
         """Queue all recorded launches."""
@@ -181,7 +236,24 @@ class Graph:
             for function, *arguments in self.calls:
                 function(*arguments)
         else:
-            _check(self._driver.cuGraphLaunch(self._ready, self._stream)[0])
+            with turn:
+                if not hasattr(_here, "ready"):
+                    stream()
+                _check(self._driver.cuGraphLaunch(self._ready, self._stream)[0])
+
+
+_dead: list[tuple] = []  # what graphs that are no more have left
+
+
+def _destroy_dead():
+    if _dead:
+        from cuda.bindings import driver
+
+        synchronize()
+        while _dead:
+            ready, graph = _dead.pop()
+            _check(driver.cuGraphExecDestroy(ready)[0])
+            _check(driver.cuGraphDestroy(graph)[0])
 
 
 def _check(error):

@@ -1,8 +1,9 @@
 """The LSTM on the device: the contract's two kernels, in whichever of three forms serves.
 
-Steps are in the order of computation throughout: inputs and masks of a reversed layer are turned
-round in scratch first. Inputs of many features are projected before the recurrence, z = x W + b,
-into the gates' place in training, else a few steps at a time in scratch.
+Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
+they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
+are projected before the recurrence, z = x W + b, into the gates' place in training, else a few
+steps at a time in scratch.
 """
 
 import functools
@@ -13,7 +14,7 @@ import numpy as np
 
 from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
 from nlstm.kernels.cuda.arrays import nothing
-from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps
+from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.launch import processors, shared_memory
 from nlstm.kernels.cuda.random import WORD
@@ -22,7 +23,7 @@ from nlstm.kernels.cuda.zoneout import thresholds
 __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
 GATES, PEEPHOLES = 4, 3
-CHUNK = 1 << 22  # numbers of projected inputs that prediction holds at a time
+CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
 
 
 def lstm_gates_shape(T, N, H, dtype):
@@ -38,30 +39,45 @@ def lstm_masked_size(N, H, dtype):
 class Scratch(NamedTuple):
     """How scratch is cut: numbers of each part."""
 
-    parts: int
-    z: int
-    x: int
-    dx: int
+    parts: int  # of the gradients, in training
+    z: int  # of prediction, in the same place
     mask: int
 
-    def part(self, name, scratch, shape):
-        """Return one part as an array."""
-        place = self._fields.index(name)
-        start = sum(self[:place])
-        return scratch[start : start + math.prod(shape)].reshape(shape)
+    @property
+    def size(self):
+        """All numbers."""
+        return max(self.parts, self.z) + self.mask
+
+    def mask_like(self, scratch, mask):
+        """Return room for a mask."""
+        room = scratch[self.size - self.mask : self.size].view(np.uint8)
+        return room[: mask.size].reshape(mask.shape)
+
+
+def leading(room, shape):
+    """Return the first numbers of a flat array as one of a shape."""
+    return room[: math.prod(shape)].reshape(shape)
+
+
+def part_count(T, N, F, H):
+    """Return in how many parts gradients are summed: no more than have room in the states c."""
+    M = F + H + 1
+    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (GATES * M)))
 
 
 def scratch_of(T, N, F, H, dtype):
     """Return the cuts of scratch."""
-    parts = products.part_count(F + H + 1, GATES * H, T * N) * (F + H + 1) * GATES * H
+    parts = part_count(T, N, F, H) * (F + H + 1) * GATES * H
+    if parts <= (T + 1) * N * H:
+        parts = 0  # they lie in the states c, which nobody reads any more
     z = N * GATES * H * (1 if is_inline(F, H, dtype) else chunk_steps(T, N, H))
     mask = -(-T * N // np.dtype(dtype).itemsize)
-    return Scratch(parts, z, T * N * F, T * N * F, mask)
+    return Scratch(parts, z, mask)
 
 
 def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory both kernels need."""
-    return sum(scratch_of(T, N, F, H, dtype))
+    return scratch_of(T, N, F, H, dtype).size
 
 
 def chunk_steps(T, N, H):
@@ -80,21 +96,13 @@ def is_inline(F, H, dtype):
     return F <= lstm_whole.MOST_INLINE_FEATURES and is_whole(F, H, dtype)
 
 
-def _in_order(x, mask, scratch, cuts, reverse):
-    """Return inputs, if any, and mask in the order of computation."""
-    if not reverse:
-        return x, mask
-    if x is not None:
-        turned = cuts.part("x", scratch, x.shape)
-        reverse_steps(x, turned)
-        x = turned
-    if mask is not None:
-        start = sum(cuts[:-1])
-        room = scratch[start : start + cuts.mask].view(np.uint8)
-        turned_mask = room[: mask.size].reshape(mask.shape)
-        reverse_steps(mask, turned_mask)
-        mask = turned_mask
-    return x, mask
+def _in_order(mask, scratch, cuts, reverse):
+    """Return the mask, if any, in the order of computation."""
+    if not reverse or mask is None:
+        return mask
+    turned = cuts.mask_like(scratch, mask)
+    reverse_steps(mask, turned)
+    return turned
 
 
 def _kind(names, masks, peephole, zoneout, training):
@@ -118,8 +126,10 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     mask, x_mask, xm, _, _ = masks
     (T, N, F), H, dtype = x.shape, U.shape[2], x.dtype
     cuts = scratch_of(T, N, F, H, dtype)
-    x, mask = _in_order(x, mask, scratch, cuts, reverse)
-    by_gate = x_mask is not None and len(x_mask.shape) == 3
+    mask = _in_order(mask, scratch, cuts, reverse)
+    by_gate, given = x_mask is not None and len(x_mask.shape) == 3, x
+    if reverse:
+        turn_round(x)
     if x_mask is not None:
         (mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
         x = xm
@@ -132,7 +142,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
         if inline or keep:
             z = gates if keep else nothing(dtype, 3)
         else:
-            z = cuts.part("z", scratch, (size, N, GATES * H))
+            z = leading(scratch, (size, N, GATES * H))
         if by_gate:
             lstm_plain.project_by_gate(z.size, x[first:last], W, b, z)
         elif not inline:
@@ -146,6 +156,8 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
             _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep)
         else:
             _plain_recurrence(kind, U, peephole, z, *states, shown, masks[3], zoneout)
+    if reverse:
+        turn_round(given)
 
 
 def _recurrence(names, x, weights, z, h, c, mask, inline, keep):
@@ -215,7 +227,7 @@ def _sum_gradients(at, parts, dW, dU, db):
 
 def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
                   masks, zoneout=None):  # fmt: skip
-    """Compute all gradients of `lstm_forward`; see the CPU's."""
+    """Compute all gradients of `lstm_forward`; see the CPU's. The states c are lost."""
     names = activation, recurrent_activation
     W, U, _, peephole = weights
     h, c, gates = work
@@ -223,8 +235,7 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     mask, x_mask, _, h_mask, _ = masks
     (T, N, _), F, H = gates.shape, W.shape[1], U.shape[2]
     cuts = scratch_of(T, N, F, H, gates.dtype)
-    turned, mask = _in_order(None if x_mask is not None else x, mask, scratch, cuts, reverse)
-    x = x if x_mask is not None else turned
+    mask = _in_order(mask, scratch, cuts, reverse)
     kind = _kind(names, masks, peephole, zoneout, True)
     if kind is None:
         _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask)
@@ -232,25 +243,29 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
         _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
     if dp is not None:
         lstm_plain.peephole_gradient(PEEPHOLES * H, gates, c, dp)
-    own = dx if dx is None or not reverse else cuts.part("dx", scratch, dx.shape)
+    turned = reverse and x_mask is None  # masked inputs were left in the order of computation
+    if turned:
+        turn_round(x)
     by_gate = x_mask is not None and len(x_mask.shape) == 3
     if by_gate or h_mask is not None:
-        _gradients_by_gate(x, W, h, gates, x_mask, h_mask, by_gate, (dW, dU, db, own))
+        _gradients_by_gate(x, W, h, gates, x_mask, h_mask, by_gate, (dW, dU, db, dx))
     else:
-        _gradients(x, W, h, gates, scratch, cuts, (dW, dU, db, own))
+        _gradients(x, W, h, gates, scratch if cuts.parts else c.reshape(-1), (dW, dU, db, dx))
+    if turned:
+        turn_round(x)
     if dx is None:
         return
     if x_mask is not None and not by_gate:
-        multiply_rows(own, x_mask, own)
+        multiply_rows(dx, x_mask, dx)
     if reverse:
-        reverse_steps(own, dx)
+        turn_round(dx)
 
 
-def _gradients(x, W, h, gates, scratch, cuts, to):
+def _gradients(x, W, h, gates, room, to):
     dW, dU, db, dx = to
     (T, N, width), F, H = gates.shape, W.shape[1], h.shape[2]
     dz, M = gates.reshape(T * N, width), F + H + 1
-    parts = cuts.part("parts", scratch, (cuts.parts // (M * width), M, width))
+    parts = leading(room, (part_count(T, N, F, H), M, width))
     products.multiply_transposed(x.reshape(T * N, F), h[:T].reshape(T * N, H), dz, parts)
     sums = (one.reshape(-1) for one in (dW, dU, db))
     _sum_gradients(M * width, parts.reshape(-1, M * width), *sums)

@@ -43,7 +43,7 @@ def project_by_gate(at, x, W, b, z):
 
 @cache
 def step_forward(kind, dtype):
-    """Compile a step: (cell, t, U, p, z, h, c, mask, h_mask, draws, rates)."""
+    """Compile a step; draws are those of `zoneout`, rates what states keep outside training."""
     act, _ = activations.activation(kind.activation, dtype)
     gate, _ = activations.activation(kind.recurrent_activation, dtype)
     bits_of, (lower, upper) = draw(dtype), halves(dtype)
@@ -51,8 +51,6 @@ def step_forward(kind, dtype):
     zoned, training = kind.zoned, kind.training
 
     def step(at, t, U, p, z, h, c, mask, h_mask, draws, rates):
-        seed, counter, stream, c_below, h_below = draws
-        c_rate, h_rate = rates
         N, H = h.shape[1], h.shape[2]
         n, u = at // H, at % H
         if masked and mask[t, n] == 0:
@@ -81,11 +79,12 @@ def step_forward(kind, dtype):
             keeps_c, keeps_h = False, False
             if zoned:
                 if training:
-                    bits = bits_of(row_key(seed, counter[0], stream, t * N + n), u)
-                    keeps_c, keeps_h = lower(bits) < c_below, upper(bits) < h_below
+                    key = row_key(draws[0], draws[1][0], draws[2], t * N + n)
+                    bits = bits_of(key, u)
+                    keeps_c, keeps_h = lower(bits) < draws[3], upper(bits) < draws[4]
                     c_new = c_old if keeps_c else new
                 else:
-                    c_new = c_rate * (c_old - new) + new
+                    c_new = rates[0] * (c_old - new) + new
             if peephole:
                 z_o += p[0, u, 2] * c_new
             h_new = gate(z_o) * squashed
@@ -93,7 +92,7 @@ def step_forward(kind, dtype):
                 if training:
                     h_new = h_old if keeps_h else h_new
                 else:
-                    h_new = h_rate * (h_old - h_new) + h_new
+                    h_new = rates[1] * (h_old - h_new) + h_new
             c[t + 1, n, u], h[t + 1, n, u] = c_new, h_new
             if training:
                 z[t, n, u * 4], z[t, n, u * 4 + 1] = z_i, z_f
@@ -112,7 +111,6 @@ def step_backward(kind, dtype):
     zero = np.dtype(dtype).type(0)
 
     def step(at, t, p, z, c, dy, dy_step, dh, dc, mask, draws):
-        seed, counter, stream, c_below, h_below = draws
         N, H = c.shape[1], c.shape[2]
         n, u = at // H, at % H
         slope = dh[n, u]
@@ -130,8 +128,8 @@ def step_backward(kind, dtype):
             new = f * c_old + i * g
             keeps_c, keeps_h = False, False
             if zoned:
-                bits = bits_of(row_key(seed, counter[0], stream, t * N + n), u)
-                keeps_c, keeps_h = lower(bits) < c_below, upper(bits) < h_below
+                bits = bits_of(row_key(draws[0], draws[1][0], draws[2], t * N + n), u)
+                keeps_c, keeps_h = lower(bits) < draws[3], upper(bits) < draws[4]
             if keeps_h:
                 past_h, slope = slope, zero
             squashed = act(new)

@@ -1,11 +1,39 @@
 """Batches in and out, and masks of steps."""
 
+from functools import cache
+
 from nlstm.kernels.cuda.each import each
+from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
 
 __all__ = [
-    "gather_steps", "keep_steps", "mask_from_lengths", "mask_from_values", "scatter_steps",
+    "gather_steps", "keep_steps", "mask_from_lengths", "mask_from_values", "next_rows",
+    "scatter_steps",
     "value_mask", "weights_from_mask", "zero_masked_steps",
 ]  # fmt: skip
+
+
+THREADS = 4 if SIMULATED else 128
+
+
+@cache
+def _next():
+    """Compile the next rows of an order; its grid is one block."""
+    threads = THREADS
+
+    def kernel(order, index):
+        first = order[0]
+        for n in range(cuda.threadIdx.x, index.shape[0], threads):
+            index[n] = order[1 + first + n]
+        cuda.syncthreads()
+        if cuda.threadIdx.x == 0:
+            order[0] = first + index.shape[0]
+
+    return Kernel(kernel, threads)
+
+
+def next_rows(order, index):
+    """Fill `index` with the next rows of order[1:]; order[0] says how many were taken."""
+    _next()(1, order, index)
 
 
 @each

@@ -1,53 +1,22 @@
-"""The device's words, and programs: a step is recorded once as graphs, and replayed."""
+"""The device's words."""
 
 import sys
+import weakref
 
 import numpy as np
 
 from nlstm.kernels import operations
-from nlstm.kernels.cuda import arrays, basics, layouts
+from nlstm.kernels.cuda import arrays, basics, launch, layouts, sequences
 from nlstm.kernels.cuda.arrays import DeviceArray
-from nlstm.kernels.cuda.launch import SIMULATED, Graph
+from nlstm.kernels.cuda.cells import Cell
+from nlstm.kernels.cuda.programs import Branch, Program, Queued
+from nlstm.kernels.devices import kind_and_number
 from nlstm.kernels.shared import bundles
 
-__all__ = ["Cell", "Words"]
+__all__ = ["Words"]
 
-
-class Queued:
-    """A function that queues work on the device, and does nothing else."""
-
-    __slots__ = ("function",)
-
-    def __init__(self, function):
-        self.function = function
-
-    def __call__(self, *arguments):
-        return queued(self.function(*arguments))
-
-
-def queued(found):
-    """Return what a kernel, or a factory of kernels, gave, with functions as `Queued`."""
-    if isinstance(found, tuple):
-        return tuple(queued(one) for one in found)
-    return Queued(found) if callable(found) else found
-
-
-class Cell:
-    """Two copies."""
-
-    def __init__(self, dtype, size):
-        self.host = np.zeros(size, dtype)
-        self.device = arrays.zeros(size, dtype)
-
-    def push(self):
-        """Bring the host's copy to the device."""
-        if self.host.size:
-            self.device.write(self.host)
-
-    def pull(self):
-        """Bring the device's copy to the host."""
-        if self.host.size:
-            self.host[...] = self.device.to_host()
+SUBSTANTIAL = 1 << 20  # bytes: what is taken at once, so that free memory is what is left
+SPARE = 1 << 28  # bytes that data leave to what is still to come
 
 
 class Words:
@@ -58,6 +27,8 @@ class Words:
     Masks, Zoneout = bundles.Masks, bundles.Zoneout
 
     def __init__(self, device, dtype):
+        self._resident = weakref.WeakValueDictionary()  # by the host's arrays, which they keep
+        launch.use(kind_and_number(device)[1])
         self.device = device
         self.dtype = self.compute_dtype = dtype
 
@@ -78,13 +49,23 @@ class Words:
     # Memory
 
     def zeros(self, shape, dtype=None):
-        return arrays.zeros(shape, dtype or self.dtype)
+        made = arrays.zeros(shape, dtype or self.dtype)
+        if made.nbytes > SUBSTANTIAL:
+            made.block.bytes  # noqa: B018, which takes it
+        return made
 
     def empty(self, shape, dtype=None):
         return arrays.empty(shape, dtype or self.dtype)
 
     def to_device(self, host):
         return arrays.to_device(np.ascontiguousarray(host))
+
+    def resident(self, host):
+        array = self._resident.get(id(host))
+        if array is None:
+            array = self._resident[id(host)] = self.to_device(host)
+            array.block.owner = host  # whose id is nobody else's for so long
+        return array
 
     def to_host(self, array):
         return array.to_host()
@@ -93,11 +74,23 @@ class Words:
         array.write(host)
 
     cell = Cell
+    adopt = staticmethod(arrays.adopted)
+
+    def all_finite(self, array):
+        """Whether no number is NaN or infinite."""
+        found = arrays.zeros(1, np.int64)
+        basics.mark_not_finite(array, found)
+        return not found.to_host()[0]
+
+    def has_room(self, size):
+        """Whether data of `size` bytes fit beside what is there."""
+        return size + SPARE < launch.free_memory()
 
     # Calls
 
     fill, copy, add = Queued(basics.fill), Queued(basics.copy), Queued(basics.add)
     scale, join = Queued(basics.scale), Queued(basics.join)
+    next_rows = Queued(sequences.next_rows)
 
     def either(self, out, source, mask):
         return Queued(basics.either), (out, source, mask)
@@ -128,15 +121,10 @@ class Words:
         return call, ()
 
     def branch(self, choose, *ways):
-        prepared = [self.program(way) for way in ways]
-
-        def run_one():
-            prepared[choose()]()
-
-        return run_one, ()
+        return Branch(choose, ways), ()
 
     def program(self, *parts, whole=()):
-        return Program([call for part in (*parts, whole) for call in part])
+        return Program([call for part in parts for call in part], whole)
 
     def update(self, rule, size):
         return getattr(self, rule)
@@ -160,42 +148,3 @@ class Words:
     unit_vector = staticmethod(layouts.unit_vector)
     row_matrix = staticmethod(layouts.row_matrix)
     row_vector = staticmethod(layouts.row_vector)
-
-
-class Program:
-    """Calls in order: those that only queue work become graphs, at the second run.
-
-    The first run compiles what has to be, which cannot be recorded.
-    """
-
-    def __init__(self, calls):
-        self._calls = calls
-        self._runs = 0
-        self._pieces = []
-
-    def __call__(self):
-        """Run all calls."""
-        if self._runs == 1 and not SIMULATED:
-            self._pieces = list(_recorded(self._calls))
-        if self._pieces:
-            for piece in self._pieces:
-                piece()
-        else:
-            for function, arguments in self._calls:
-                function(*arguments)
-        self._runs += 1
-
-
-def _recorded(calls):
-    """Give what runs the calls: graphs, and between them calls of the host."""
-    queued = []
-    for function, arguments in calls:
-        if isinstance(function, Queued):
-            queued.append((function, *arguments))
-            continue
-        if queued:
-            yield Graph(queued).replay
-            queued = []
-        yield lambda function=function, arguments=arguments: function(*arguments)
-    if queued:
-        yield Graph(queued).replay

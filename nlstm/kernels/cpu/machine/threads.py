@@ -9,11 +9,13 @@ processors is smaller than that.
 import functools
 import math
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock as compiler_lock
 from numba.np.ufunc import parallel
 
 __all__ = ["enter", "get_num_threads", "leave", "set_num_threads"]
@@ -71,7 +73,7 @@ def enter(crowd: int = 1) -> int:
     before = _numbas_own()
     threads = _number(before) if crowd == 1 else max(1, _number(before) // crowd)
     if threads != before:
-        numba.set_num_threads(threads)
+        leave(threads)
     return before
 
 
@@ -84,28 +86,53 @@ def _numbas_own() -> int:
 
 def leave(threads: int) -> None:
     """Go back to the number that `enter` returned."""
-    numba.set_num_threads(threads)
+    if getattr(parallel, "_is_initialized", False):
+        parallel._set_num_threads(threads)  # without Numba's lock
+    else:
+        numba.set_num_threads(threads)
 
 
 forms: list[list[Any]] = []  # of kernels: serial, parallel
 
 
+def _numbas_locks() -> list[Any]:
+    """Return what a thread holds while it compiles, or starts Numba's threads, in that order."""
+    found = compiler_lock, getattr(parallel, "_backend_init_thread_lock", None)
+    return [lock for lock in found if lock is not None]
+
+
+def _before_fork() -> None:
+    """Wait for other threads inside Numba: a child would wait for them for ever."""
+    for lock in _numbas_locks():
+        lock.acquire()
+
+
+def _let_go() -> None:
+    for lock in reversed(_numbas_locks()):
+        lock.release()
+
+
 def _after_fork() -> None:
     """Work on one thread: a fork has no other, and OpenMP ends a process that asks for them."""
+    _let_go()
+    if getattr(parallel, "_is_initialized", False):
+        # In its place Numba has a semaphore of all processes: one that is killed inside, or begins
+        # while a thread of its parent is inside, leaves it closed to all.
+        parallel._backend_init_process_lock = threading.RLock()
     _Choice.forked = True
     for one in forms:
         one[1] = one[0]
-    numba.set_num_threads(1)
+    leave(1)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_before_fork, after_in_parent=_let_go, after_in_child=_after_fork)
 
 
 @functools.cache
 def default_limit() -> int:
     """Return the processors a container grants, rounded up; a number chosen by hand wins."""
-    if "NUMBA_NUM_THREADS" in os.environ:
+    if os.environ.get("NUMBA_NUM_THREADS", "").strip().isdecimal():  # Numba leaves out others
         return numba.config.NUMBA_NUM_THREADS
     share = max(1.0, min(float(numba.config.NUMBA_NUM_THREADS), cgroup_share(CGROUP)))
     return math.ceil(share)
@@ -118,7 +145,8 @@ def cgroup_share(folder: Path, process: Path = Path("/proc/self/cgroup")) -> flo
     its group's files lie at the top.
     """
     try:
-        lines = process.read_text().splitlines()
+        # Names of groups are bytes, whatever the code page.
+        lines = process.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         lines = []
     groups = dict(line.split(":", 2)[1:] for line in lines)  # the name is empty in version 2
@@ -137,10 +165,10 @@ def share(folder: Path) -> float:
     """Return the share of processors that one control group grants."""
     try:
         if (folder / "cpu.max").exists():  # version 2: "quota period", "max" for no limit
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
         else:
-            quota = (folder / "cpu.cfs_quota_us").read_text()
-            period = (folder / "cpu.cfs_period_us").read_text()
+            quota = (folder / "cpu.cfs_quota_us").read_text("ascii")
+            period = (folder / "cpu.cfs_period_us").read_text("ascii")
     except OSError:
         return math.inf
     if quota == "max" or int(quota) <= 0:
