@@ -44,6 +44,13 @@ def pytest_configure(config):
         device.choose()
 
 
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--device") == "cuda":
+        from tests import simulated
+
+        simulated.leave_out(items)
+
+
 @pytest.fixture(autouse=BOUNDS)
 def inside_of_arrays():
     """Fail a test whose kernels have left an array."""
@@ -52,13 +59,6 @@ def inside_of_arrays():
     yield
     found = checks.taken()
     assert found is None, found
-
-
-def pytest_collection_modifyitems(config, items):
-    if config.getoption("--device") == "cuda":
-        from tests import simulated
-
-        simulated.leave_out(items)
 
 
 @pytest.fixture
