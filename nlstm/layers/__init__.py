@@ -17,6 +17,7 @@ from nlstm.layers.functions import minimum as minimum
 from nlstm.layers.functions import multiply as multiply
 from nlstm.layers.functions import subtract as subtract
 from nlstm.layers.gaussian_noise import GaussianNoise as GaussianNoise
+from nlstm.layers.gru import GRU as GRU
 from nlstm.layers.input import Input as Input
 from nlstm.layers.input import InputLayer as InputLayer
 from nlstm.layers.layer import Layer as Layer
@@ -54,6 +55,7 @@ __all__ = [
     "ELU",
     "Embedding",
     "Flatten",
+    "GRU",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAvgPool1D",
