@@ -308,12 +308,12 @@ class Layer(Configured, metaclass=LayerType):
     @property
     def trainable_weights(self) -> list[Parameter]:
         """The weights that training changes."""
-        return self.weights if self.trainable else []
+        return [one for one in self.parameters if one.trainable and self.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
         """The weights that training leaves alone."""
-        return [] if self.trainable else self.weights
+        return [one for one in self.parameters if not (one.trainable and self.trainable)]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's shapes and order."""

@@ -67,9 +67,10 @@ class Weights:
         return False
 
     def trained(self, frozen: Sequence[Layer]) -> dict[str, Parameter]:
-        """Return the weights but those of `frozen` layers, by name."""
+        """Return the weights but those of `frozen` layers, and averages, by name."""
         labels = self.network.labels
-        return _by_name((label, one) for label, one in labels if one not in frozen)
+        found = _by_name((label, one) for label, one in labels if one not in frozen)
+        return {name: one for name, one in found.items() if one.trainable}
 
     def buffer(self, frozen: Sequence[Layer]) -> tuple[ParameterBuffer, list[Call], list[Call]]:
         """Return the weights that are trained in one flat array, and what moves them in and out.
@@ -78,8 +79,9 @@ class Weights:
         then the calls fetch weights and gradients before a step, and give weights back after it.
         """
         own = list(self.trained(frozen).values())
-        if len(self.homes) == 1 and list(self.homes[0].parameters) == own:
-            return self.homes[0], [], []
+        for home in self.homes:
+            if list(home.parameters) == own:
+                return home, [], []
         if self._mirror is None or tuple(frozen) != self._frozen:
             self._frozen = tuple(frozen)
             self._mirror = ParameterBuffer.mirror(own, self.network.ops)
@@ -202,6 +204,9 @@ def _housed(
     parameters: list[Parameter], ops: Operations, former: Weights | None
 ) -> list[ParameterBuffer]:
     """Give new weights a buffer; those of layers that other models built stay in theirs."""
-    if former is not None and all(one.home in (None, former.homes[0]) for one in parameters):
-        return [ParameterBuffer(parameters, ops)]
+    own = [] if former is None else former.homes
+    kinds = [home.parameters[0].trainable for home in own if home.parameters]
+    one_of_each = len(set(kinds)) == len(kinds)
+    if own and one_of_each and all(one.home in (None, *own) for one in parameters):
+        return ParameterBuffer.apart(parameters, ops) or [ParameterBuffer([], ops)]
     return ParameterBuffer.housed(parameters, ops)

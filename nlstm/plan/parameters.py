@@ -43,6 +43,8 @@ class Parameter:
         Adds a penalty on the values to the loss.
     constraint : callable, optional
         Gives the values, in Keras's shape, that replace those after each update.
+    trainable : bool
+        False for what the layer itself changes, such as moving averages: it has no gradient.
 
     Attributes
     ----------
@@ -71,8 +73,10 @@ class Parameter:
         unpack: Callable[[np.ndarray], np.ndarray],
         regularizer: Any = None,
         constraint: Callable[[np.ndarray], Any] | None = None,
+        trainable: bool = True,
     ) -> None:
         self.name = name
+        self.trainable = trainable
         self.shape = shape
         self.size = math.prod(shape)
         self.packed: Array
@@ -275,9 +279,20 @@ class ParameterBuffer:
             near = {one.home for one in parameters if one.home and places & one.home.former}
             moved = fresh.union(*(home.parameters for home in near))
             together = [one for one in parameters if one in moved]
-            cls([*together, *(moved - set(together))], ops, places=places)
+            cls.apart([*together, *(moved - set(together))], ops, places)
         homes = {id(one.home): one.home for one in parameters if one.home is not None}
         return list(homes.values()) or [cls([], ops)]
+
+    @classmethod
+    def apart(
+        cls, parameters: Sequence[Parameter], ops: Operations, places: Iterable[Place] = ()
+    ) -> "list[ParameterBuffer]":
+        """Return new buffers: of weights that an optimizer changes, and of all others.
+
+        So it finds its own in one flat array.
+        """
+        kinds = ([one for one in parameters if one.trainable is kind] for kind in (True, False))
+        return [cls(kind, ops, places=places) for kind in kinds if kind]
 
     @classmethod
     def mirror(

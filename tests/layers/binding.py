@@ -105,6 +105,8 @@ class Bound:
                 self.ops.write(x.value, value)
                 np.testing.assert_allclose(found, seen(x, wanted), rtol=tolerance, atol=tolerance)
         for parameter, found in zip(self.layer.parameters, dweights):
+            if not parameter.trainable:
+                continue
             value = parameter.get()
 
             def moved(change, parameter=parameter, value=value):

@@ -61,13 +61,13 @@ class Ours:
         self.model.build()
         self.dtype = np.dtype(dtype)
         layers = in_order(self.model.layers, by_name)
-        self.parameters = [one for layer in layers for one in layer.parameters]
+        self.parameters = [one for layer in layers for one in layer.trainable_weights]
 
     def take(self, weights):
         """Set the weights, in the order of `parameters`."""
         found = {id(one): weight for one, weight in zip(self.parameters, weights, strict=True)}
         order = [one for layer in self.model.layers for one in layer.parameters]
-        self.model.set_weights([found[id(one)] for one in order])
+        self.model.set_weights([found.get(id(one), one.get()) for one in order])
 
     def start(self, arrays):
         """Bind for `arrays`, and run forward; return the outputs."""
