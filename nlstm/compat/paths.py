@@ -145,8 +145,7 @@ REASONS = {
         _DOWNLOADS,
     ),
     **dict.fromkeys(
-        ("Conv1D", "Conv1DTranspose", "Convolution1D", "MaxPooling1D", "MaxPool1D", "UpSampling1D",
-         "AveragePooling1D", "ConvLSTM1D"),
+        ("Conv1DTranspose", "ConvLSTM1D", "SeparableConv1D"),
         _CONVOLUTION,
     ),
     **dict.fromkeys(
@@ -156,10 +155,9 @@ REASONS = {
     ),
     **dict.fromkeys(("ops", "function", "GradientTape", "Variable", "matmul", "math"), _TENSORS),
     "Attention": "attention is another kind of network",
-    "GRU": "take LSTM",
     "Lambda": "nlstm does not differentiate Python code: do it in NumPy before or after the model",
     "MultiHeadAttention": "attention is another kind of network",
-    "RNN": "a cell in a loop of Python would be slow: take LSTM or SimpleRNN",
+    "RNN": "a cell in a loop of Python would be slow: take LSTM, GRU or SimpleRNN",
     "TensorBoard": "take CSVLogger",
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",

@@ -13,7 +13,7 @@ __all__ = ["Cropping1D", "Permute", "UpSampling1D", "ZeroPadding1D"]
 
 
 def bind_shift(plan: Plan, x: Tensor, steps: int, before: int) -> Tensor:
-    """Append what puts `before` steps of zeros before `x`; `steps` come out. Below 0 it takes away."""
+    """Append what puts `before` steps of zeros before `x`, or takes as many away; `steps` stay."""
     ops = plan.ops
     value = plan.array((steps, x.rows, ops.padded(x.features, plan.dtype)))
     y = plan.tensor(value, x.features, True, gradient=x.gradient is not None)

@@ -55,6 +55,7 @@ def model_of(layer, mask=False, optimizer="adamw"):
     y = layer(Masking()(start) if mask else start)
     model = Model(start, Dense(1)(LSTM(4)(y)))
     model.compile(optimizer, "mse")
+    model.build()
     return model
 
 
@@ -92,11 +93,10 @@ def test_frozen_it_predicts_while_it_trains():
     layer.trainable = False
     model = model_of(layer)
     before = layer.get_weights()
-    plain = Model(model.inputs, model.outputs)
     loss = model.train_on_batch(X, Y)
     for one, other in zip(before, layer.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    assert np.isfinite(loss) and plain is not None
+    assert np.isfinite(loss)
     layer.trainable = True
     model.train_on_batch(X, Y)  # compile has not looked again
     np.testing.assert_array_equal(layer.get_weights()[2], before[2])

@@ -80,8 +80,8 @@ def test_the_largest_of_equal_values_and_of_nan():
             [
                 "conv.taps.gather_parallel",
                 "conv.taps.scatter_parallel",
-                "dense.dense.dense_forward_parallel",
-                "dense.dense.dense_backward_parallel",
+                "dense.dense.forward_parallel",
+                "dense.dense.backward_parallel",
             ],
         ),
         (
@@ -131,11 +131,11 @@ def test_errors():
         Conv1D(4, 2, groups=2).output_shape((5, 3))
     with pytest.raises(ValueError, match="conv1d sees 5 steps at once; 4 are too few"):
         Conv1D(4, 3, dilation_rate=2).output_shape((4, 3))
-    with pytest.raises(ValueError, match="padding must be one of"):
+    with pytest.raises(ValueError, match="Unknown padding 'causal'"):
         MaxPooling1D(2, padding="causal")
     with pytest.raises(ValueError, match="kernel_size must be a positive integer"):
         Conv1D(3, (2, 2))
-    with pytest.raises(ValueError, match="data_format must be one of"):
+    with pytest.raises(ValueError, match="Unknown data_format"):
         Conv1D(3, 2, data_format="channels_first")
     with pytest.raises(ValueError, match="conv1d expects sequences"):
         Conv1D(3, 2).output_shape((3,))

@@ -8,14 +8,18 @@ import pytest
 
 import nlstm
 from nlstm.layers import (
+    GRU,
     LSTM,
+    BatchNormalization,
     Bidirectional,
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
     Input,
     LayerNormalization,
     LeakyReLU,
+    PReLU,
     SimpleRNN,
     TimeDistributed,
 )
@@ -29,6 +33,11 @@ LAYERS = {
     "normalised": lambda: LSTM(3, layer_norm=True, return_sequences=True),
     "projection": lambda: LSTM(3, proj_size=2, return_sequences=True),
     "SimpleRNN": lambda: SimpleRNN(3, use_bias=False, return_sequences=True),
+    "GRU": lambda: GRU(3, return_sequences=True),
+    "GRU before": lambda: GRU(3, reset_after=False, use_bias=False, return_sequences=True),
+    "Conv1D": lambda: Conv1D(6, 2, groups=2),
+    "BatchNormalization": lambda: BatchNormalization(scale=False),
+    "PReLU": lambda: PReLU(shared_axes=[1]),
     "Bidirectional": lambda: Bidirectional(LSTM(3, return_sequences=True, use_bias=False)),
     "TimeDistributed": lambda: TimeDistributed(Dense(3)),
     "Dense": lambda: Dense(3, use_bias=False),

@@ -200,9 +200,20 @@ def drop(cell, masks):
 
     def taken(gates):
         mask = torch.tensor(next(masks))
-        return list(mask.chunk(4)) if gates else mask
+        parts = list(mask.chunk(gates)) if gates else mask
+        if after and gates:  # nlstm's parts of the candidate, by inputs and by states
+            first = next(drawn) == "inputs"
+            parts = [*parts[:2], parts[2 if first else 3]]
+        return parts
 
-    gates = hasattr(cell, "unit_forget_bias") and cell.recurrent_dropout > 0
+    after = getattr(cell, "reset_after", False)
+    kinds = ["inputs"] * (cell.dropout > 0) + ["states"] * (cell.recurrent_dropout > 0)
+    drawn = iter(kinds)
+    gates = 0
+    if cell.recurrent_dropout > 0 and hasattr(cell, "unit_forget_bias"):
+        gates = 4
+    elif cell.recurrent_dropout > 0 and hasattr(cell, "reset_after"):
+        gates = 4 if after else 3
     if cell.dropout:
         inputs = taken(gates)
         cell.get_dropout_mask = lambda x: inputs
