@@ -43,7 +43,7 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
-* with ``work.c`` None the same are a GRU whose reset gate comes after the product;
+* without c in `work` the same are a GRU whose reset gate comes after the product;
   ``gru_bias(bias, b)``, ``gru_gradients(dW, dU, db, dbias)``
 * ``gru_before(activation, recurrent_activation) -> forward, backward``: a GRU whose reset gate
   comes before the product: forward(x, weights, h, a, s, reverse, masks),

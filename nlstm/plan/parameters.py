@@ -284,13 +284,8 @@ class ParameterBuffer:
         return list(homes.values()) or [cls([], ops)]
 
     @classmethod
-    def apart(
-        cls, parameters: Sequence[Parameter], ops: Operations, places: Iterable[Place] = ()
-    ) -> "list[ParameterBuffer]":
-        """Return new buffers: of weights that an optimizer changes, and of all others.
-
-        So it finds its own in one flat array.
-        """
+    def apart(cls, parameters: Sequence[Parameter], ops: Operations, places: Any = ()) -> list[Any]:
+        """Return new buffers, of weights that an optimizer changes and of others, if any."""
         kinds = ([one for one in parameters if one.trainable is kind] for kind in (True, False))
         return [cls(kind, ops, places=places) for kind in kinds if kind]
 

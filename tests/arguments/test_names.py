@@ -10,7 +10,8 @@ NAMES = {
     "layers": """
         Activation:activation Add:add Average:average AveragePooling1D:average_pooling1d
         BatchNormalization:batch_normalization Bidirectional:bidirectional
-        Concatenate:concatenate Conv1D:conv1d Cropping1D:cropping1d Dense:dense Dropout:dropout ELU:elu Embedding:embedding
+        Concatenate:concatenate Conv1D:conv1d Cropping1D:cropping1d Dense:dense
+        Dropout:dropout ELU:elu Embedding:embedding
         Flatten:flatten GRU:gru GaussianNoise:gaussian_noise
         GlobalAveragePooling1D:global_average_pooling1d GlobalMaxPooling1D:global_max_pooling1d
         Identity:identity InputLayer:input_layer LSTM:lstm Layer:layer

@@ -5,6 +5,7 @@ import pytest
 
 from nlstm import Input, Model, Sequential
 from nlstm.layers import GRU, Bidirectional, Dense
+from nlstm.models import load_model
 from tests.kernels.schedules import same_bits
 from tests.layers.binding import Bound
 from tests.reference.gru import gru_forward
@@ -99,7 +100,7 @@ def test_parts_that_are_zero_stay_so():
 RUNS = {
     True: (("lstm.forward.run_forward", "lstm.backward.run_backward"), (37, 30, 3, 20)),
     False: (
-        ("gru.before.before_forward_parallel", "gru.before.before_backward_parallel"),
+        ("gru.before.before_forward_parallel", "gru.before_backward.before_backward_parallel"),
         (37, 30, 9, 33),
     ),
 }
@@ -177,8 +178,6 @@ def test_in_models(tmp_path, after):
     bias = (2, 12) if after else (12,)
     assert shapes[:3] == [(3, 12), (4, 12), bias] and rows * 15 == np.prod(shapes[8])
     model.save(tmp_path / "model.nlstm")
-    from nlstm.models import load_model
-
     loaded = load_model(tmp_path / "model.nlstm")
     np.testing.assert_array_equal(loaded.predict(X, verbose=0), model.predict(X, verbose=0))
 

@@ -7,6 +7,7 @@ from tests.parity.pairs import compare
 from tests.parity.test_lstm import (
     BOTH_WAYS,
     RNN_FLAGS,
+    STATEFUL,
     arrays_for,
     bidirectional,
     compare_stateful,
@@ -51,7 +52,7 @@ def test_gru_with_mask_and_initial_state(parity, case):
 @given(cases(**FLAGS))
 def test_stateful_gru(parity, case):
     sizes, options, seed = case
-    network = gru(sizes, options | {"stateful": True})
+    network = gru(sizes, options | STATEFUL)
     compare_stateful(parity, "GRU, stateful", network, arrays_for(sizes, seed), seed)
 
 
@@ -64,7 +65,7 @@ def test_dropout_of_gru(parity, case):
 
 
 @examples(8)
-@given(cases(**FLAGS, activation=["relu"], recurrent_activation=["sigmoid", "gelu"]))
+@given(cases(**FLAGS, activation=["relu", "gelu"], recurrent_activation=["sigmoid", "tanh"]))
 def test_activations_of_gru(parity, case):
     sizes, options, seed = case
     compare(parity, "GRU, activations", gru(sizes, options), arrays_for(sizes, seed), seed=seed)

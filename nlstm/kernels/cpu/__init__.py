@@ -49,10 +49,12 @@ from nlstm.kernels.cpu.dense.embedding import embedding_backward as embedding_ba
 from nlstm.kernels.cpu.dense.embedding import embedding_forward as embedding_forward
 from nlstm.kernels.cpu.dense.embedding import pack_rows as pack_rows
 from nlstm.kernels.cpu.dense.embedding import unpack_rows as unpack_rows
-from nlstm.kernels.cpu.gru.before import gru_before as gru_before
-from nlstm.kernels.cpu.gru.before import gru_before_scratch_size as gru_before_scratch_size
+from nlstm.kernels.cpu.gru.before_backward import (
+    gru_before_scratch_size as gru_before_scratch_size,
+)
 from nlstm.kernels.cpu.gru.cell import gru_bias as gru_bias
 from nlstm.kernels.cpu.gru.cell import gru_gradients as gru_gradients
+from nlstm.kernels.cpu.gru.gru import gru_before as gru_before
 from nlstm.kernels.cpu.losses.choice import loss as loss
 from nlstm.kernels.cpu.losses.choice import statistic as statistic
 from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
