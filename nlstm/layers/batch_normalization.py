@@ -33,8 +33,10 @@ class BatchNormalization(Layer):
     beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer
         Names or initializers.
     beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint : optional
-    synchronized : bool
-        Only False: there is one machine.
+    renorm, synchronized : bool
+        Only False.
+    renorm_clipping, renorm_momentum
+        Without effect.
     name, input_shape, dtype, trainable
         See `Layer`.
 
@@ -67,6 +69,9 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        renorm: bool = False,
+        renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99,
         synchronized: bool = False,
         *,
         name: str | None = None,
@@ -89,9 +94,11 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
-        if checked_flag("synchronized", synchronized):
-            raise ValueError("synchronized must be False: there is one machine.")
-        self.synchronized = False
+        for flag, value in (("renorm", renorm), ("synchronized", synchronized)):
+            if checked_flag(flag, value):
+                raise ValueError(f"{flag} must be False: there is no kernel for it.")
+        self.renorm = self.synchronized = False
+        self.renorm_clipping, self.renorm_momentum = renorm_clipping, renorm_momentum
         super().__init__(name=name, input_shape=input_shape, dtype=dtype, trainable=trainable)
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -146,8 +153,8 @@ class BatchNormalization(Layer):
             mean, variance = moments[0], moments[1]
             momentum = dtype.type(self.momentum)
             for moving, latest in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                given = (moving.packed, latest, momentum, features)
-                plan.averages.append((ops.batch_average, given))
+                averaged = (moving.packed, latest, momentum, features)
+                plan.averages.append((ops.batch_average, averaged))
         gamma = self._ones if self.gamma is None else self.gamma.packed
         beta = self._zeros if self.beta is None else self.beta.packed
         epsilon = dtype.type(self.epsilon)

@@ -54,7 +54,7 @@ class ResetBefore:
             gradients = ops.Gradients(dy, dh, None, dW, dU, db, parts)
             given = (seen, weights, h, a, s, gradients, scratch, *options)
             calls: list[Call] = [(backward, given)]
-            if parts is not None:
+            if parts is not None and dx is not None:
                 calls += self._inputs_back(plan, x, x_masks, parts, dx)
             return calls
 

@@ -20,7 +20,7 @@ class PReLU(Layer):
 
     Parameters
     ----------
-    alpha_initializer : str or Initializer, default "zeros"
+    alpha_initializer : str or Initializer, default "Zeros"
     alpha_regularizer : str or Regularizer, optional
     alpha_constraint : str, Constraint or callable, optional
     shared_axes : list of int, optional
@@ -39,7 +39,7 @@ class PReLU(Layer):
 
     def __init__(
         self,
-        alpha_initializer: Any = "zeros",
+        alpha_initializer: Any = "Zeros",
         alpha_regularizer: Any = None,
         alpha_constraint: Any = None,
         shared_axes: Any = None,

@@ -1,4 +1,4 @@
-"""Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays.
+"""Parameters: packed for the kernels in flat buffers, seen by users as Keras's arrays.
 
 Users' arrays are packed and unpacked on the host, whatever the device.
 """
@@ -44,7 +44,7 @@ class Parameter:
     constraint : callable, optional
         Gives the values, in Keras's shape, that replace those after each update.
     trainable : bool
-        False for what the layer itself changes, such as moving averages: it has no gradient.
+        False for moving averages, which the layer changes: it has no gradient.
 
     Attributes
     ----------
@@ -75,8 +75,7 @@ class Parameter:
         constraint: Callable[[np.ndarray], Any] | None = None,
         trainable: bool = True,
     ) -> None:
-        self.name = name
-        self.trainable = trainable
+        self.name, self.trainable = name, trainable
         self.shape = shape
         self.size = math.prod(shape)
         self.packed: Array
@@ -190,7 +189,7 @@ class Place:
 
 
 class ParameterBuffer:
-    """All parameters of a model in one flat array, and their gradients in another.
+    """The parameters of a model in one flat array, and their gradients in another.
 
     Parameters
     ----------
@@ -286,7 +285,7 @@ class ParameterBuffer:
     @classmethod
     def apart(cls, parameters: Sequence[Parameter], ops: Operations, places: Any = ()) -> list[Any]:
         """Return new buffers, of weights that an optimizer changes and of others, if any."""
-        kinds = ([one for one in parameters if one.trainable is kind] for kind in (True, False))
+        kinds = ([p for p in parameters if p.trainable is kind] for kind in (True, False))
         return [cls(kind, ops, places=places) for kind in kinds if kind]
 
     @classmethod
