@@ -9,9 +9,9 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 	&& { echo $$python; break; }; done)
 
 PYTHON_FLOORS := .venv-floors
-FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py
+FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop
 
-.PHONY: demo test test-floors test-arm test-opaque test-cudasim drills parity docs lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -30,6 +30,25 @@ test-opaque: $(VENV)/installed-test,plot
 # The CUDA kernels in Numba's simulator, which needs no GPU.
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+
+# With kernels that look whether each place they read or write is inside its array; slowly at first,
+# as all of them are compiled for it.
+BOUNDS ?= tests/bounds tests/kernels tests/layers tests/models tests/training tests/network tests/losses tests/metrics \
+	tests/optimizers tests/windows tests/data tests/callbacks
+
+test-bounds: $(VENV)/installed-test,plot
+	NUMBA_BOUNDSCHECK=1 NUMBA_CACHE_DIR='$(CURDIR)/.bounds' PYTHONPATH='$(CURDIR)/tests/bounds/site' \
+		$(BIN)/python -m pytest $(BOUNDS) $(ARGS)
+
+# Models, data and arguments as they are drawn, in processes that may die: 5,000 draws, always the same.
+test-fuzz: $(VENV)/installed-test,plot
+	$(BIN)/python -m tests.fuzz --draws 5000 $(ARGS)
+
+# 100,000 others each day, also of what needs kernels of its own; goes on where it was stopped.
+FIRST ?= $(shell expr $$(date +%s) / 86400 '*' 100000)
+
+fuzz: $(VENV)/installed-test,plot
+	$(BIN)/python -m tests.fuzz --wide --first $(FIRST) --draws 100000 --state .fuzz/$(FIRST).json $(ARGS)
 
 # Kills, damaged files, full disks, interrupts, threads, forks and growth, done whole: minutes, and a
 # table of counts. They are among the tests in a small form.
@@ -54,6 +73,12 @@ PARITY ?= tests/parity tests/reference tests/compat
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
+
+# The files for a release, looked into and installed in an empty environment.
+package: $(VENV)/installed-package
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python tests/package.py dist
 
 # The pages of docs/ and the API: docs/_build/html/index.html. A warning, or a name that leads nowhere, is an error.
 docs: $(VENV)/installed-docs
@@ -83,5 +108,5 @@ $(BIN)/pip:
 	$(PYTHON) -m venv $(VENV)
 
 clean:
-	rm -rf $(VENV) $(PYTHON_FLOORS) .arm build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
+	rm -rf $(VENV) $(PYTHON_FLOORS) .arm .bounds .fuzz build dist docs/_build docs/api/generated .pytest_cache .hypothesis .mypy_cache .ruff_cache benchmarks/asv/.asv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

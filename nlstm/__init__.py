@@ -20,10 +20,19 @@ from nlstm import windows as windows
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
 from nlstm.compilation import warmup as warmup
+from nlstm.files.doors import Door, offer
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
 
+
+def _keras_files() -> Door:
+    from nlstm.interop import keras
+
+    return keras
+
+
+offer("keras", _keras_files)  # loaded when such a file comes
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

@@ -19,8 +19,8 @@ class Constraint(Configured):
     """The interface; any function of an array in Keras's shape will do as well."""
 
     def __call__(self, w: np.ndarray) -> np.ndarray:
-        """Return the weights in place of `w`."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(w).")
+        """Return the weights in place of `w`: here, as in Keras, `w` itself."""
+        return w
 
 
 def _checked_axis(axis: Any) -> Axis:

@@ -259,7 +259,8 @@ CLASSES: dict[str, type[Initializer]] = {
     "zero": Zeros,
     "zeros": Zeros,
 }
-REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, CLASSES)
+ALIASES = {"IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal}
+REGISTRY: Registry[Initializer] = Registry("initializer", Initializer, CLASSES, ALIASES)
 
 # Keras's names for them as functions
 constant = Constant
@@ -290,8 +291,31 @@ class _Function(Initializer):
         return np.asarray(self.function(shape, dtype="float64"), np.float64)
 
 
-def get(identifier: Any) -> Initializer:
+class _Values(Initializer):
+    """The values themselves, for weights of one shape."""
+
+    def __init__(self, values: Any) -> None:
+        self.values = checked_array("initializer", values)
+
+    def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+        if tuple(shape) != self.values.shape:
+            raise ValueError(
+                f"The initializer is an array of shape {self.values.shape}; the shape needed is "
+                f"{tuple(shape)}."
+            )
+        return np.array(self.values, np.float64)
+
+
+def of_weights(identifier: Any) -> Initializer:
+    """Return what `get` does; for None Keras's default of weights."""
+    found = get(identifier)
+    return GlorotUniform() if found is None else found
+
+
+def get(identifier: Any) -> Initializer | None:
     """Return the initializer for a name, an object, a class, or a function of (shape, dtype).
+
+    An array stands for itself, None for None.
 
     Raises
     ------
@@ -300,6 +324,10 @@ def get(identifier: Any) -> Initializer:
     TypeError
         `identifier` is nothing of these.
     """
+    if identifier is None:
+        return None
+    if hasattr(identifier, "__array__") and not isinstance(identifier, type):
+        return _Values(identifier)
     own = isinstance(identifier, Initializer) or (
         isinstance(identifier, type) and issubclass(identifier, Initializer)
     )

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Kernels and the seed script on an emulated ARM processor. Debian only: its packages are unpacked
+# Kernels and the seed script's numbers on an emulated ARM processor. Debian only: its packages are unpacked
 # into .arm and nothing is installed. Given arguments, runs Python with them instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -34,7 +34,6 @@ if [ $# -gt 0 ]; then
     emulated "$@"
 else
     emulated -m nlstm info
-    emulated -m pytest -q -p no:cacheprovider tests/kernels/test_tile.py tests/kernels/test_simd.py \
-        tests/kernels/test_dense.py tests/kernels/test_lstm.py
-    emulated examples/seed.py
+    emulated -m pytest -q -p no:cacheprovider tests/kernels/test_tile.py tests/kernels/test_assembly.py \
+        tests/kernels/test_simd.py tests/kernels/test_dense.py tests/models/test_seed_numbers.py
 fi

@@ -11,7 +11,10 @@ if _processors() == 1:  # a comparison of threads, and of slices of rows, needs 
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
     os.cpu_count = lambda: 2
 
-import numba  # noqa: E402, it reads the number of threads once
+# From Python 3.12 on, by this alone a profile has the kernels that were run (kernels/schedules.py).
+os.environ.setdefault("NUMBA_ENABLE_SYS_MONITORING", "1")
+
+import numba  # noqa: E402, it reads the environment once
 import pytest  # noqa: E402
 
 
@@ -23,11 +26,28 @@ def pytest_addoption(parser):
     )
 
 
+BOUNDS = os.environ.get("NUMBA_BOUNDSCHECK") == "1"  # `make test-bounds`
+
+
 def pytest_configure(config):
+    if BOUNDS:
+        from tests.bounds import checks
+
+        checks.begin()
     if config.getoption("--device") == "opaque":
         from tests.opaque import device
 
         device.choose()
+
+
+@pytest.fixture(autouse=BOUNDS)
+def inside_of_arrays():
+    """Fail a test whose kernels have left an array."""
+    from tests.bounds import checks
+
+    yield
+    found = checks.taken()
+    assert found is None, found
 
 
 @pytest.fixture

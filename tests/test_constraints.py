@@ -39,6 +39,7 @@ def test_they_hold_after_every_step():
 def test_names():
     assert isinstance(constraints.get("max_norm"), constraints.MaxNorm)
     assert constraints.get(None) is None
+    assert constraints.Constraint()(3.0) == 3.0  # as in Keras
 
 
 @pytest.mark.parametrize(

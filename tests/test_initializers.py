@@ -50,3 +50,29 @@ def test_a_users_initializer_as_keras_calls_it(kind, tmp_path):
     with pytest.raises(ValueError, match=f"give custom_objects={{'{kind.__name__}': ...}}"):
         load_model(tmp_path / "m.nlstm")
     load_model(tmp_path / "m.nlstm", custom_objects={kind.__name__: kind})
+
+
+def test_get():
+    assert initializers.get(None) is None
+    assert isinstance(initializers.get("OrthogonalInitializer"), initializers.Orthogonal)
+    assert isinstance(initializers.get("IdentityInitializer"), initializers.Identity)
+    values = np.arange(6.0, dtype="float32").reshape(2, 3)
+    made = initializers.get(values)
+    np.testing.assert_array_equal(made((2, 3), dtype="float32"), values)
+    assert made((2, 3)) is not values
+    np.testing.assert_array_equal(type(made).from_config(made.get_config())((2, 3)), values)
+    with pytest.raises(ValueError, match=r"of shape \(2, 3\); the shape needed is \(3, 2\)"):
+        made((3, 2))
+
+
+def test_an_array_or_none_in_a_layer():
+    """None is Keras's default of weights, for a bias too."""
+    values = np.arange(6.0).reshape(2, 3)
+    model = nlstm.Sequential([nlstm.Input((2,)), nlstm.layers.Dense(3, None, True, values, None)])
+    kernel, bias = model.get_weights()
+    np.testing.assert_array_equal(kernel, values.astype("float32"))
+    assert 0 < np.abs(bias).max() <= 1  # sqrt(6 / (3 + 3))
+    twin = nlstm.Sequential.from_config(model.get_config())
+    np.testing.assert_array_equal(twin.get_weights()[0], kernel)
+    with pytest.raises(ValueError, match="The initializer is an array of shape"):
+        nlstm.Sequential([nlstm.Input((4,)), nlstm.layers.Dense(3, None, True, values)]).build()

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.numbers import as_array, holds_masks
 
 __all__ = [
+    "WrongKind",
     "check_mapping",
-    "check_weight",
     "checked_array",
     "checked_batch_shape",
     "checked_choice",
     "checked_dtype",
     "checked_flag",
     "checked_integer",
+    "checked_layer_name",
     "checked_name",
     "checked_number",
     "checked_numbers",
@@ -28,11 +30,18 @@ __all__ = [
     "checked_seed",
     "checked_shape",
     "checked_size",
+    "checked_weight",
     "is_number",
 ]
 
 
+LARGEST_SIZE = 2**31 - 1
+INTEGERS = ("bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "int")
 FLOATS = ("float16", "bfloat16", "float32", "float64", "float", "double", "single", "half")
+
+
+class WrongKind(TypeError, ValueError):
+    """An argument of the wrong kind: a TypeError as in Python, a ValueError as in Keras."""
 
 
 def checked_integer(
@@ -41,7 +50,7 @@ def checked_integer(
     """Return a whole number of at least `least` and at most `most`; True and False are none."""
     number = _index(value)
     if number is None:
-        raise TypeError(f"{name} must be an integer; got {value!r}.")
+        raise WrongKind(f"{name} must be an integer; got {value!r}.")
     if (least is not None and number < least) or (most is not None and number > most):
         raise ValueError(f"{name} must {_limits(least, None, None, most)}; got {number}.")
     return number
@@ -51,7 +60,7 @@ def checked_flag(name: str, value: Any) -> bool:
     """Return True or False; 1 and 0 will do."""
     if isinstance(value, bool | np.bool_) or (is_number(value) and value in (0, 1)):
         return bool(value)
-    raise TypeError(f"{name} must be True or False; got {value!r}.")
+    raise WrongKind(f"{name} must be True or False; got {value!r}.")
 
 
 def checked_numpy_dtype(name: str, value: Any) -> np.dtype:
@@ -59,16 +68,19 @@ def checked_numpy_dtype(name: str, value: Any) -> np.dtype:
     try:
         return np.dtype(value)
     except (TypeError, ValueError):
-        raise TypeError(f'{name} must be a dtype such as "float32"; got {value!r}.') from None
+        raise WrongKind(f'{name} must be a dtype such as "float32"; got {value!r}.') from None
 
 
 def checked_size(name: str, value: Any) -> int:
     """Return a number of units, features or rows: a positive integer."""
     number = _index(value)
     if number is None:
-        raise TypeError(f"{name} must be a positive integer; got {value!r}.")
-    if number < 1:
-        raise ValueError(f"{name} must be a positive integer; got {number}.")
+        raise WrongKind(f"{name} must be a positive integer; got {value!r}.")
+    if not 1 <= number <= LARGEST_SIZE:
+        raise ValueError(
+            f"{name} must be a positive integer{'' if number < 1 else ' below 2**31'}; got "
+            f"{number if abs(number) < 1e20 else 'a huge one'}."
+        )
     return number
 
 
@@ -82,7 +94,7 @@ def _index(value: Any) -> int | None:
 def check_mapping(name: str, value: Any) -> None:
     """Raise unless `value` is a dict."""
     if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict; got {value!r}.")
+        raise WrongKind(f"{name} must be a dict; got {value!r}.")
 
 
 def is_number(value: Any) -> bool:
@@ -103,7 +115,7 @@ def checked_number(
     if getattr(value, "shape", None) == () and not isinstance(value, np.generic):
         value = np.asarray(value)[()]
     if not is_number(value):
-        raise TypeError(f"{name} must be a number; got {value!r}.")
+        raise WrongKind(f"{name} must be a number; got {value!r}.")
     inside = (
         _finite(value)
         and (at_least is None or value >= at_least)
@@ -140,7 +152,7 @@ def _shown(limit: float) -> str:
 def checked_numbers(name: str, values: Any) -> list[float]:
     """Return a sequence of finite numbers as a list of its own."""
     if isinstance(values, str | bytes | dict) or not np.iterable(values):
-        raise TypeError(f"{name} must be a sequence of numbers; got {values!r}.")
+        raise WrongKind(f"{name} must be a sequence of numbers; got {values!r}.")
     return [checked_number(f"{name}[{i}]", value) for i, value in enumerate(values)]
 
 
@@ -148,7 +160,7 @@ def checked_choice(name: str, value: Any, known: Sequence[str]) -> str:
     """Return one of the words that are known."""
     if not isinstance(value, str):
         words = ", ".join(map(repr, known))
-        raise TypeError(f"{name} must be one of {words}; got {value!r}.")
+        raise WrongKind(f"{name} must be one of {words}; got {value!r}.")
     if value not in known:
         raise unknown_name(name, value, known)
     return value
@@ -157,7 +169,14 @@ def checked_choice(name: str, value: Any, known: Sequence[str]) -> str:
 def checked_name(value: Any, name: str = "name") -> str | None:
     """Return what something is to be called; None leaves it to the default."""
     if value is not None and not isinstance(value, str):
-        raise TypeError(f"{name} must be a string; got {value!r}.")
+        raise WrongKind(f"{name} must be a string; got {value!r}.")
+    return value
+
+
+def checked_layer_name(value: Any) -> str | None:
+    """Return the name of a layer or model; "/" parts names in files."""
+    if not isinstance(value, str | None) or "/" in (value or ""):
+        raise WrongKind(f"name must be a string without '/'; got {value!r}.")
     return value
 
 
@@ -166,14 +185,15 @@ def checked_seed(name: str, value: Any) -> int | None:
     return None if value is None else checked_integer(name, value, 0)
 
 
-def checked_dtype(value: Any, name: str = "dtype") -> Any:
+def checked_dtype(value: Any, name: str = "dtype", integers: bool = False) -> Any:
     """Return a dtype of real numbers, by name or as an object, or a policy of them; or None."""
     shown = getattr(value, "name", value)
     if not isinstance(shown, str) and value is not None:
         shown = getattr(value, "__name__", None)
-    if value is not None and str(shown).removeprefix("mixed_") not in FLOATS:
+    known = (*FLOATS, *INTEGERS) if integers else FLOATS
+    if value is not None and str(shown).removeprefix("mixed_") not in known:
         kinds = "a name such as 'float32', or None"
-        raise (TypeError if shown is None else ValueError)(
+        raise (WrongKind if shown is None else ValueError)(
             f"{name} must be {kinds}; got {value!r}."
         )
     return value
@@ -186,7 +206,7 @@ def checked_array(name: str, values: Any) -> np.ndarray:
     except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}.")
+        raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
     if np.ma.is_masked(array):
         raise ValueError(f"{name} has masked elements: fill them in, or weigh them 0.")
     return np.asarray(array)
@@ -208,11 +228,17 @@ def checked_shape(name: str, value: Any, known: bool = True) -> tuple[int | None
             raise TypeError
         shape = tuple(None if n is None else operator.index(n) for n in value)
     except TypeError:
-        raise TypeError(
+        raise WrongKind(
             f"{name} must be a tuple such as (steps, features); got {value!r}."
         ) from None
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name} must be (steps, features), steps may be None, or (features,); got {shape}. "
+            "More axes go as features: TimeDistributed(model), with a Reshape that begins the "
+            "model, gives each step its axes."
+        )
     wrong = [n for n in shape if n is not None and n < 1]
-    if len(shape) not in (1, 2) or wrong or (known and len(shape) == 2 and shape[-1] is None):
+    if not shape or wrong or (known and len(shape) == 2 and shape[-1] is None):
         raise ValueError(
             f"{name} must be (steps, features), steps may be None, or (features,); got {shape}."
         )
@@ -222,23 +248,36 @@ def checked_shape(name: str, value: Any, known: bool = True) -> tuple[int | None
 def checked_batch_shape(name: str, value: Any) -> tuple[int | None, ...]:
     """Return a shape with the batch axis: (rows or None, steps or None, features) and the like."""
     if not isinstance(value, list | tuple) or not value:
-        raise TypeError(f"{name} must be a tuple such as (None, steps, features); got {value!r}.")
+        raise WrongKind(f"{name} must be a tuple such as (None, steps, features); got {value!r}.")
     rows = None if value[0] is None else checked_size(f"The batch size of {name}", value[0])
     return (rows, *checked_shape(name, value[1:], known=False))
 
 
-def check_weight(name: str, shape: tuple[int, ...], value: np.ndarray) -> None:
-    """Raise unless `value` is an array of real numbers of `shape`."""
-    if value.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers; got dtype {value.dtype}.")
-    if value.shape != shape:
-        raise ValueError(f"{name} has shape {shape}; got {value.shape}.")
+def checked_weight(
+    name: str, shape: tuple[int, ...], value: Any, dtype: np.dtype | None = None
+) -> np.ndarray:
+    """Return an array of real numbers of `shape`, none too large for `dtype`."""
+    array = as_array(name, value)
+    if holds_masks(value) and np.ma.is_masked(value):
+        raise ValueError(f"{name} is a masked array with masked elements.")
+    if array.dtype.kind not in "fiub":
+        raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {shape}; got {array.shape}.")
+    if dtype is None or array.dtype == dtype:
+        return array
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    lost = np.isinf(cast) & np.isfinite(array)
+    if lost.any():
+        raise ValueError(f"{name} is too large for {dtype}: {array[lost][0]} is in it.")
+    return cast
 
 
 def checked_path(name: str, value: Any, what: str = "file") -> str:
     """Return a path as a string; numbers are none, though `open` takes them."""
     if not isinstance(value, str | bytes | os.PathLike):
-        raise TypeError(f"{name} must be the path of a {what}; got {value!r}.")
+        raise WrongKind(f"{name} must be the path of a {what}; got {value!r}.")
     path = os.fsdecode(value)
     if not path or "\0" in path:
         raise ValueError(f"{name} must name a {what}; got {path!r}.")

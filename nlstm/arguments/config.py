@@ -28,6 +28,7 @@ __all__ = [
     "overridden",
     "own_module",
     "register",
+    "registered",
     "serialize",
 ]
 
@@ -360,6 +361,11 @@ def register(package: Any = "Custom", name: str | None = None) -> Any:
         return thing
 
     return decorate
+
+
+def registered(name: Any) -> Any:
+    """Return what `register` knows by "package>name", or None."""
+    return _registered.get(name) if isinstance(name, str) else None
 
 
 def _place(thing: Any) -> Iterable[str]:

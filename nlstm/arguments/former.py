@@ -35,11 +35,13 @@ RENAMED: dict[str, dict[str, str | None]] = {
         "W_constraint": "embeddings_constraint",
         "input_length": None,
     },
+    "Model": {"input": "inputs", "output": "outputs"},
     "Dropout": {"p": "rate"},
     "SpatialDropout1D": {"p": "rate"},
     "GaussianNoise": {"sigma": "stddev"},
+    "ReduceLROnPlateau": {"epsilon": "min_delta"},
 }
-OTHERS = {"decay"}  # what a class's `former_arguments` turns into something else
+OTHERS = {"decay", "period"}  # what a class's `former_arguments` turns into something else
 UNEXPECTED = " got an unexpected keyword argument "
 FORMER = frozenset(OTHERS.union(*RENAMED.values()))
 

@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["free_name", "snake_case", "unknown_name"]
+__all__ = ["FreeNames", "free_name", "snake_case", "unknown_name"]
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
@@ -34,8 +34,36 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
-def free_name(name: str, taken: set[str]) -> str:
-    """Return `name`, with a number if it is taken."""
-    if name not in taken:
-        return name
-    return next(f"{name}_{n}" for n in range(1, len(taken) + 1) if f"{name}_{n}" not in taken)
+class FreeNames:
+    """Gives names that are free, thousands of one kind too.
+
+    Parameters
+    ----------
+    taken : iterable of str
+    """
+
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self.taken = set(taken)
+        self._tried: dict[str, int] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.taken
+
+    def take(self, name: str) -> None:
+        """Let a name be free no more."""
+        self.taken.add(name)
+
+    def free(self, name: str) -> str:
+        """Return `name`, with a number if it is taken."""
+        if name not in self.taken:
+            return name
+        number = self._tried.get(name, 1)
+        while f"{name}_{number}" in self.taken:
+            number += 1
+        self._tried[name] = number
+        return f"{name}_{number}"
+
+
+def free_name(name: str, taken: Iterable[str]) -> str:
+    """Return `name`, with a number if it is among those that are taken."""
+    return FreeNames(taken).free(name)

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlstm.arguments.shown import short
 
-__all__ = ["as_array", "as_numbers", "first_not_finite", "holds_masks", "is_arraylike"]
+__all__ = ["as_array", "as_numbers", "first_not_finite", "holds_masks", "is_arraylike", "listed"]
 
 REAL = "fiub"
 PLAIN = frozenset((float, int, bool))
@@ -63,6 +63,16 @@ def as_array(name: str, values: Any) -> np.ndarray:
         raise TypeError(
             f"{name} must be an array of numbers; {type(values).__name__} gives none: {error}"
         ) from None
+
+
+def listed(name: str, values: Any) -> list[Any]:
+    """Return a sequence of arrays as a list."""
+    try:
+        if not isinstance(values, NOT_ARRAYS):
+            return list(values)
+    except TypeError:  # it is no sequence
+        pass
+    raise TypeError(f"{name} must be a list of arrays; got {type(values).__name__}.")
 
 
 def is_arraylike(value: Any) -> bool:

@@ -1,10 +1,11 @@
 """Methods that Keras calls and nlstm does not: who overrides one is told so."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nlstm.arguments.config import own_module
 
-__all__ = ["check_overrides"]
+__all__ = ["check_attribute", "check_overrides"]
 
 
 def check_overrides(cls: type, never_called: Mapping[str, str], instead: Sequence[str]) -> None:
@@ -25,3 +26,11 @@ def check_overrides(cls: type, never_called: Mapping[str, str], instead: Sequenc
         for name, words in never_called.items():
             if name in vars(one):
                 raise TypeError(f"{one.__name__}.{name} would never be called: {words}")
+
+
+def check_attribute(thing: Any, name: str, never_called: Mapping[str, str]) -> None:
+    """Raise a TypeError where a user sets a method of an object that would never be called."""
+    if own_module(type(thing)) is not None:
+        raise TypeError(
+            f"{type(thing).__name__}.{name} would never be called: {never_called[name]}"
+        )

@@ -12,7 +12,13 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_path
 from nlstm.callbacks.batches import EveryBatches, checked_save_freq
-from nlstm.files.arrays_file import BACKUP, check_arrays, read_arrays, write_arrays
+from nlstm.files.arrays_file import (
+    BACKUP,
+    ForeignFile,
+    check_arrays,
+    read_arrays,
+    write_arrays,
+)
 from nlstm.files.whole_file import left_behind, remove_if_free
 from nlstm.training.hooks import Callback, LastCallback
 from nlstm.training.state import restore_state, state_of
@@ -198,6 +204,8 @@ class BackupAndRestore(LastCallback):
                 continue
             try:
                 metadata, arrays = read_arrays(path, BACKUP)
+            except ForeignFile:
+                raise  # somebody's own file, which a backup would replace
             except ValueError:
                 if path == self._previous or not self._previous.exists():
                     raise

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nlstm.arguments.checks import checked_number, is_number
+from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.monitor import Monitor
 from nlstm.training.hooks import Callback, Logs
@@ -60,7 +61,7 @@ def _takes_two(function: Callable[..., Any]) -> bool:
     return True
 
 
-class ReduceLROnPlateau(Monitor):
+class ReduceLROnPlateau(Monitor, metaclass=TakesFormerNames):
     """Reduce the learning rate when a number has not become better for some epochs.
 
     Parameters

@@ -5,11 +5,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from nlstm.arguments.checks import checked_path
+from nlstm.arguments.checks import checked_integer, checked_path
+from nlstm.arguments.former import TakesFormerNames, warn_former
 from nlstm.arguments.warned import warn_user
-from nlstm.callbacks.batches import EveryBatches, checked_save_freq
+from nlstm.callbacks.batches import Epochs, EveryBatches, checked_save_freq
 from nlstm.callbacks.monitor import Monitor
-from nlstm.files.endings import check_ending
+from nlstm.files.doors import check_ending
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Logs
 from nlstm.training.output import say
@@ -17,7 +18,7 @@ from nlstm.training.output import say
 __all__ = ["ModelCheckpoint"]
 
 
-class ModelCheckpoint(Monitor):
+class ModelCheckpoint(Monitor, metaclass=TakesFormerNames):
     """Save the model, or its weights, after each epoch or some batches.
 
     Parameters
@@ -41,8 +42,8 @@ class ModelCheckpoint(Monitor):
 
     Notes
     -----
-    Each file is written whole or not at all. Folders are made. What is written is nlstm's format,
-    so that the endings of Keras's formats are refused.
+    Each file is written whole or not at all. Folders are made. The ending chooses the format, as in
+    `save` and `save_weights`.
     """
 
     def __init__(
@@ -58,13 +59,28 @@ class ModelCheckpoint(Monitor):
     ) -> None:
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath, self.verbose = checked_path("filepath", filepath), verbose
-        check_ending("filepath", self.filepath)
+        check_ending("filepath", self.filepath, "weights" if save_weights_only else "model")
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
-        self.save_freq = checked_save_freq(save_freq)
+        period = checked_save_freq(save_freq)
+        self.save_freq = "epoch" if isinstance(period, Epochs) else period
+        self._period = period.number if isinstance(period, Epochs) else 1
         self._due = EveryBatches(self.save_freq)
         self._epoch = 0
         if self.save_freq == "epoch":
             self.idle_hooks = (ModelCheckpoint.on_train_batch_end,)
+
+    @classmethod
+    def former_arguments(
+        cls, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Return arguments with `save_freq` in the place of `period`."""
+        if "period" not in kwargs:
+            return args, kwargs
+        others = {name: value for name, value in kwargs.items() if name != "period"}
+        if others.get("save_freq", "epoch") != "epoch" or len(args) > 6:
+            raise TypeError(f"{cls.__name__} takes save_freq or period, not both.")
+        warn_former(f"period of {cls.__name__} is a name of Keras 2; save_freq counts batches.")
+        return args, others | {"save_freq": Epochs(checked_integer("period", kwargs["period"], 1))}
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Remember the epoch."""
@@ -77,7 +93,7 @@ class ModelCheckpoint(Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Save, where epochs are counted."""
-        if self.save_freq == "epoch":
+        if self.save_freq == "epoch" and (epoch + 1) % self._period == 0:
             self._save(epoch, None, logs or {})
 
     def _save(self, epoch: int, batch: int | None, logs: dict[str, Any]) -> None:

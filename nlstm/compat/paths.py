@@ -108,6 +108,7 @@ NAMES = {
 FORMER_NAMES = {
     "layers": {
         "CuDNNLSTM": "nlstm.layers:LSTM",
+        "merge": "nlstm.layers.former:merge",
         "TimeDistributedDense": "nlstm.layers:Dense",
     },
     "models": {"Input": "nlstm.layers:Input", "Layer": "nlstm.layers:Layer"},
@@ -156,6 +157,7 @@ REASONS = {
     **dict.fromkeys(("ops", "function", "GradientTape", "Variable", "matmul", "math"), _TENSORS),
     "Attention": "attention is another kind of network",
     "Lambda": "nlstm does not differentiate Python code: do it in NumPy before or after the model",
+    "Merge": "take Model(inputs, outputs) with add, multiply, concatenate and the like",
     "MultiHeadAttention": "attention is another kind of network",
     "RNN": "a cell in a loop of Python would be slow: take LSTM, GRU or SimpleRNN",
     "TensorBoard": "take CSVLogger",

@@ -56,7 +56,7 @@ def as_input(
     Parameters
     ----------
     x : array_like or Source
-        (M, T, F), or (M, F) for a flat model.
+        (M, T, F), or (M, F) for a flat model. A last axis of 1 may be left out, or be one too many.
     shape : tuple
         The sample the model was built for: (steps or None, features) or (features,).
     layer : str
@@ -72,7 +72,10 @@ def as_input(
     found = array.shape
     if given and len(shape) == 1 and found[1] == 1:
         found = (found[0], found[2])
-    check_rank(found, len(shape), layer, shape)
+    if len(found) != len(shape) + 1:
+        array = array if given else _with_axes(array, shape)
+        found = found if given else array.shape
+        check_rank(found, len(shape), layer, shape)
     if shape[-1] is not None and found[-1] != shape[-1]:
         raise ValueError(
             f"{layer} expects {shape[-1]} features; {name} of shape {found} has {found[-1]}."
@@ -92,6 +95,16 @@ def as_input(
     if index_limit is not None:
         check_indices(name, converted, index_limit, "indices", ops.dtype)
     return Rows(converted if len(shape) == 2 else converted[:, None, :])
+
+
+def _with_axes(array: np.ndarray, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Return `array` without a last axis of 1 too many, or with one that is missing, as Keras."""
+    axes, rank = array.ndim, len(shape)
+    if axes == rank + 2 and array.shape[-1] == 1:
+        return array[..., 0]
+    if axes == rank and shape[-1] == 1 and (rank == 1 or shape[0] in (None, array.shape[-1])):
+        return array[..., None]
+    return array
 
 
 def check_rank(
@@ -245,7 +258,8 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
         converted = array
     else:
         with np.errstate(over="ignore"):
-            converted = np.array(array, dtype, order="C", ndmin=1, copy=own or None)
+            make = np.array if own else np.asarray  # copy=None is not NumPy 1's
+            converted = np.atleast_1d(make(array, dtype, order="C"))
     flat = converted.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         finite = np.isfinite(flat[start : start + CHUNK])

@@ -84,6 +84,8 @@ def class_weights(
         array = array if len(output) == 2 else array.reshape(len(array), -1)
     else:
         array = as_numbers("y", y)
+    if not array.size:
+        raise ValueError(f"y is empty: its shape is {array.shape}.")
     lacks_features = width == 1 and array.ndim == len(output)
     if array.ndim > 1 and not lacks_features:
         array = array[..., 0] if array.shape[-1] == 1 else array.argmax(axis=-1)
@@ -101,7 +103,8 @@ def _by_class(weights: Any) -> dict[int, float]:
         )
     found = {}
     for label, weight in weights.items():
-        if not isinstance(label, int | float | np.number | np.bool_) or label != int(label):
+        known = isinstance(label, int | float | np.integer | np.floating | np.bool_)
+        if not known or not np.isfinite(label) or label != int(label):
             raise TypeError(f"class_weight must be a dict of class to weight; got key {label!r}.")
         if not is_number(weight) or not np.isfinite(weight):
             raise TypeError(f"class_weight[{label}] must be a finite number; got {weight!r}.")

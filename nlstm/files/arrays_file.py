@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
-from nlstm.files.endings import check_ending, foreign_format
+from nlstm.files.doors import check_ending, library_of
 from nlstm.files.whole_file import naming, write_whole
 
 __all__ = [
+    "ForeignFile",
     "check_arrays",
+    "check_fits",
     "checked_target",
     "read_arrays",
     "read_weights",
@@ -52,18 +54,18 @@ def write_arrays(
     write_whole(os.fsdecode(path), content)
 
 
-def checked_target(path: Any, overwrite: bool) -> str:
-    """Return the path of a file to write, as users give it.
+def checked_target(path: Any, overwrite: bool, what: str) -> str:
+    """Return the path of a file to write, as users give it, for "model" or "weights".
 
     Raises
     ------
     TypeError, ValueError
-        It is no path, or its ending is that of another format.
+        It is no path, or its ending is one that Keras gives the other kind of file.
     FileExistsError
         A file is there that may not be replaced.
     """
     path = checked_path("filepath", path)
-    check_ending("filepath", path)
+    check_ending("filepath", path, what)
     if not overwrite and os.path.lexists(path):
         raise FileExistsError(f"{path} exists, and overwrite is False.")
     return path
@@ -91,9 +93,9 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     from safetensors.numpy import load
 
     path = checked_path("filepath", path)
-    foreign = foreign_format(path)  # or the usual OSError where it is missing or may not be read
-    if foreign:
-        raise ValueError(f"{path} is {foreign}, which nlstm does not read.")
+    library = library_of(path)  # or the usual OSError where it is missing or may not be read
+    if library is not None:
+        raise ForeignFile(f"{path} is a file of {library.title()}'s, or another HDF5 or zip file.")
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
         with naming(path), open(path, "rb") as file:
@@ -162,10 +164,14 @@ def check_arrays(
             f"{path} is for other layers: the model also has {missing}; the file also has {more}."
         )
     for name, shape in shapes.items():
-        value = found[name]
-        if value.shape != shape:
-            raise ValueError(
-                f"{path} has {name} of shape {value.shape}; the model's has shape {shape}."
-            )
-        if value.dtype.kind != "f":
-            raise ValueError(f"{path} has {name} of dtype {value.dtype}; expected floats.")
+        check_fits(path, name, found[name], shape)
+
+
+def check_fits(path: Any, name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Raise a ValueError unless an array, or what is known of it, holds floats of `shape`."""
+    if value.shape != shape:
+        raise ValueError(
+            f"{path} has {name} of shape {value.shape}; the model's has shape {shape}."
+        )
+    if value.dtype.kind != "f":
+        raise ValueError(f"{path} has {name} of dtype {value.dtype}; expected floats.")

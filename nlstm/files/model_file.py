@@ -9,6 +9,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_path
 from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.files.arrays_file import MODEL, check_arrays, checked_target, read_arrays, write_arrays
+from nlstm.files.doors import door_by_content, door_by_name
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.weights import build_layers
@@ -52,14 +53,15 @@ class Storable(Protocol):
 def save_model(
     model: Storable, filepath: str | os.PathLike[str], overwrite: bool = True, **options: Any
 ) -> None:
-    """Write a model to one safetensors file, whole or not at all.
+    """Write a model to one file, whole or not at all.
 
     Parameters
     ----------
     model : Sequential or Model
         With weights.
     filepath : path
-        By custom "<name>.nlstm"; the endings of Keras's formats are refused.
+        By custom "<name>.nlstm", a safetensors file. A name that ends in ".keras", ".h5" or ".hdf5"
+        is written as Keras 3 writes it, for Keras; it takes h5py (``pip install nlstm[keras]``).
     overwrite : bool, default True
         Whether a file that is there may be replaced. It keeps its mode; where it is a symbolic
         link, the file that it points to is replaced.
@@ -70,11 +72,18 @@ def save_model(
         An argument of a layer or of compile cannot be written, such as a lambda; the error names
         it, and nothing was written.
     ValueError
-        The ending is that of a format which nlstm does not write.
+        The ending is Keras's for weights alone; or it is for Keras, and something in the model is
+        not Keras's: the error names it.
     FileExistsError
         The file is there and `overwrite` is false.
     """
-    path = checked_target(filepath, overwrite)
+    path = checked_target(filepath, overwrite, "model")
+    door = door_by_name(path)
+    if door is not None:
+        optimizer = options.pop("include_optimizer", True)
+        _check_options({**options, "save_format": None})
+        door.save_model(model, path, bool(optimizer))
+        return
     _check_options(options)
     binder = model.binder
     # Of one step, also while another thread trains the model.
@@ -112,6 +121,8 @@ def load_model(
     Parameters
     ----------
     filepath : path
+        A file of nlstm's, or of any version of Keras: ".keras" and HDF5, known by their content
+        (docs/interop.md has what goes through). Those take h5py: ``pip install nlstm[keras]``.
     custom_objects : dict, optional
         Users' classes and functions by name; those of `nlstm.saving.register` need not be given.
     compile : bool, default True
@@ -124,9 +135,13 @@ def load_model(
     FileNotFoundError
         There is no such file.
     ValueError
-        The file is broken, foreign or newer, or needs a class that is not known.
+        The file is broken, foreign or newer, or needs a class that is not known. Of a file of
+        Keras's one error lists all layers and arguments that nlstm does not have.
     """
     path = checked_path("filepath", filepath)
+    door = door_by_content(path)
+    if door is not None:
+        return door.load_model(path, custom_objects, compile)
     metadata, arrays = read_arrays(path, MODEL)
     try:
         config = loads(metadata["config"])

@@ -2,7 +2,7 @@
 
 The content goes to a temporary file beside the target, which then takes the target's name. A writer
 holds a lock on its temporary file: one that nobody holds was left by a process that was killed, and
-the next writer of the same target removes it.
+the next writer of the same target removes it. Where there are no such locks, its age says so.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ except ImportError:  # Windows, where a file that is open cannot be removed
 __all__ = ["left_behind", "naming", "remove_if_free", "write_whole"]
 
 TRIES, SECONDS = 20, 0.05  # for a target that another process of Windows has open
+ABANDONED = 3600.0  # seconds after which a temporary file has no writer, where locks do not say it
 NAME_BYTES = 255 - len(f"..{uuid.UUID(int=0).hex}.partial")  # so long names may be, and no longer
 RIGHTS = 0o777  # set-user-ID and the like are not handed on
 
@@ -197,7 +198,8 @@ def remove_if_free(path: str) -> None:
     """Remove a temporary file of ours whose writer is no more."""
     with contextlib.suppress(OSError):  # it is gone, or is not ours, or somebody has it open
         if fcntl is None:
-            os.unlink(path)
+            if time.time() - os.stat(path).st_mtime > ABANDONED:
+                os.unlink(path)
             return
         if os.lstat(path).st_uid != os.geteuid():
             return

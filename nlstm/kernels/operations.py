@@ -6,19 +6,35 @@ Python writes nothing inside a step but ``cell.host``. `tests/opaque` holds the 
 """
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-__all__ = ["DEVICES", "Array", "Call", "Cell", "Layout", "Operations", "default_device", "load"]
+__all__ = [
+    "DEVICES",
+    "Absent",
+    "Array",
+    "Call",
+    "Cell",
+    "Layout",
+    "Operations",
+    "default_device",
+    "load",
+    "named",
+]
 
 # By name, the module that has the kernels and `Words`, the class that makes their `Operations`.
-DEVICES = {"cpu": "nlstm.kernels.cpu"}
+DEVICES = {"cpu": "nlstm.kernels.cpu", "cuda": "nlstm.kernels.cuda"}
 DEFAULT = ["cpu"]  # the one place that names it
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+class Absent(NotImplementedError):
+    """A device has no such operation yet; the text says what, as users call it."""
 
 
 class Array(Protocol):
@@ -212,6 +228,17 @@ class Operations(Protocol):
 
     def row_vector(self, features: int) -> Layout:
         """Return the layout of (features,), as what scales each feature."""
+
+
+@contextmanager
+def named(name: str, ops: Operations) -> Iterator[None]:
+    """Say who asked for what the device has not, and where it is to be had."""
+    try:
+        yield
+    except Absent as error:
+        raise NotImplementedError(
+            f'{name}: {error} is not on {ops.device} yet; device="cpu" has it.'
+        ) from None
 
 
 def default_device() -> str:

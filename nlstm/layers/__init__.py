@@ -1,6 +1,9 @@
 """The layers of a model."""
 
+from typing import Any
+
 from nlstm.layers import arithmetic as _arithmetic  # noqa: F401  (what symbols do by operators)
+from nlstm.layers import mask_passing as _mask_passing  # noqa: F401  (known to files)
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax
@@ -112,3 +115,14 @@ __all__ = [
     "multiply",
     "subtract",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "merge":  # of Keras 1
+        from nlstm.arguments.former import warn_former
+        from nlstm.layers.former import merge
+
+        warn_former("merge is now add, multiply, average, maximum or concatenate, by its mode.")
+        globals()[name] = merge  # an import asks twice
+        return merge
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

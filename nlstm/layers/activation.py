@@ -3,6 +3,7 @@
 from typing import Any
 
 from nlstm import activations
+from nlstm.arguments.checks import checked_integer
 from nlstm.layers.joins import binary, combined, merge
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.shapes import shown
@@ -143,7 +144,7 @@ class Softmax(Activation):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        if axis != -1:
+        if checked_integer("axis", axis) != -1:
             raise ValueError(f"axis must be -1, the features; got {axis!r}.")
         self.axis = axis
         super().__init__("softmax", name=name, input_shape=input_shape, dtype=dtype)

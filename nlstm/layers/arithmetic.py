@@ -28,6 +28,7 @@ class Arithmetic(Merge):
     """
 
     only_two = True
+    is_operator = True
 
     def __init__(self, kind: str, *, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
@@ -60,6 +61,8 @@ class Linear(Layer):
     name, dtype
         See `Layer`.
     """
+
+    is_operator = True
 
     def __init__(
         self, factor: float, offset: float, *, name: str | None = None, dtype: Any = None

@@ -85,11 +85,12 @@ class BatchNormalization(Layer):
         self.axis = axes[0]
         self.momentum = checked_number("momentum", momentum)
         self.epsilon = checked_number("epsilon", epsilon, 0)
-        self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.center = checked_flag("center", center)
+        self.scale = checked_flag("scale", scale)
+        self.beta_initializer = initializers.of_weights(beta_initializer)
+        self.gamma_initializer = initializers.of_weights(gamma_initializer)
+        self.moving_mean_initializer = initializers.of_weights(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.of_weights(moving_variance_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
@@ -140,7 +141,7 @@ class BatchNormalization(Layer):
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append the moments and the normalisation, back the same, and the averages' update."""
         ops, features, dtype = plan.ops, x.features, plan.dtype
-        of_batch = plan.training and not self._frozen_in(plan)
+        of_batch = plan.training and self not in plan.frozen
         value = plan.array((x.steps, x.rows, ops.padded(features, dtype)))
         y = plan.tensor(value, features, x.sequence, gradient=True)
         y.mask = x.mask
@@ -170,7 +171,3 @@ class BatchNormalization(Layer):
             back = (*given, epsilon, features, mask, of_batch, dy, work, *made, dx)
             plan.call_back(y, (ops.batch_norm_backward, back))
         return y
-
-    def _frozen_in(self, plan: Plan) -> bool:
-        """Whether training leaves this layer alone, or one that it is a part of."""
-        return any(one is self or self in getattr(one, "parts", {}).values() for one in plan.frozen)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import WrongKind, checked_weight
+from nlstm.arguments.numbers import as_array
 from nlstm.kernels.operations import Operations
 from nlstm.layers.joins import concatenate, merge
 from nlstm.layers.layer import Layer, Shape, check_unbuilt
@@ -64,8 +65,8 @@ class Bidirectional(Layer):
                 raise TypeError(
                     f"{argument} must be a recurrent layer, such as LSTM; got {value!r}."
                 )
-        if merge_mode not in MERGE_MODES:
-            raise ValueError(f"merge_mode must be one of {MERGE_MODES}; got {merge_mode!r}.")
+        if not isinstance(merge_mode, str | None) or merge_mode not in MERGE_MODES:
+            raise WrongKind(f"merge_mode must be one of {MERGE_MODES}; got {merge_mode!r}.")
         self.layer = layer
         self.merge_mode = merge_mode
         plain = layer.name.removeprefix("forward_")
@@ -76,19 +77,25 @@ class Bidirectional(Layer):
         else:
             self.backward_layer = backward_layer
         self._check_layers()
-        self._initial = None if weights is None else [np.asarray(weight) for weight in weights]
+        self._initial = None if weights is None else self._checked_weights(weights)
         self.stateful = getattr(layer, "stateful", False)
-        self.return_sequences = bool(self.forward_layer.return_sequences)
+        self.return_sequences = sequences = bool(self.forward_layer.return_sequences)
         self.return_state = getattr(layer, "return_state", False)
         for one in (self.forward_layer, self.backward_layer):
-            if hasattr(one, "zero_output_for_mask"):
-                one.zero_output_for_mask = self.return_sequences
+            if getattr(one, "zero_output_for_mask", sequences) != sequences:
+                one.zero_output_for_mask = sequences
         super().__init__(
             name=name,
             input_shape=input_shape,
-            dtype=dtype or layer.dtype,
+            dtype=layer.dtype if dtype is None else dtype,
             trainable=layer.trainable,
         )
+
+    @staticmethod
+    def _checked_weights(weights: Any) -> list[np.ndarray]:
+        if isinstance(weights, str | bytes | dict) or not np.iterable(weights):
+            raise WrongKind(f"weights must be a list of arrays; got {weights!r}.")
+        return [as_array("weights", weight) for weight in weights]
 
     def _check_layers(self) -> None:
         one, other = self.forward_layer, self.backward_layer
@@ -152,13 +159,15 @@ class Bidirectional(Layer):
             self._start_with(self._initial)
         super().build(ops, shape, dtype)
 
-    def _start_with(self, weights: list[np.ndarray]) -> None:
+    def _start_with(self, weights: list[Any]) -> None:
         if len(weights) != len(self.parameters):
             raise ValueError(f"{self.name} has {len(self.parameters)} weights; got {len(weights)}.")
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, weight)
-        for parameter, weight in zip(self.parameters, weights, strict=True):
-            parameter.start_with(weight)
+        arrays = [
+            checked_weight(f"{self.name}/{parameter.name}", parameter.shape, weight)
+            for parameter, weight in zip(self.parameters, weights, strict=True)
+        ]
+        for parameter, array in zip(self.parameters, arrays, strict=True):
+            parameter.start_with(array)
 
     def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
         """Return the symbols of a call: the input, then the states."""

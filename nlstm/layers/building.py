@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, NamedTuple, Protocol
 
-from nlstm import kernels
-from nlstm.arguments.checks import check_weight
-from nlstm.arguments.copies import found_again
-from nlstm.kernels.operations import Operations
-from nlstm.plan.parameters import Parameter, ParameterBuffer
-from nlstm.plan.symbols import Node
+import numpy as np
 
-__all__ = ["Building", "rebuild", "remembering", "state_of"]
+from nlstm import kernels
+from nlstm.arguments.checks import checked_weight
+from nlstm.arguments.copies import found_again
+from nlstm.kernels.operations import Operations, named
+from nlstm.plan.parameters import Parameter, ParameterBuffer
+from nlstm.plan.symbols import Node, shapes_of
+
+__all__ = ["Building", "build_node", "rebuild", "remembering", "state_of"]
 
 ABSENT = object()
 STAY_BEHIND = frozenset({"nodes", "taken", "parameters", "building"})
@@ -110,7 +112,40 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
     layer.build(ops, *given)
     if values is not None:
         for parameter, value in zip(layer.parameters, values, strict=True):
-            check_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
+            checked_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
         ParameterBuffer(layer.parameters, ops, values, places)
     for name, number in aliases.items():
         setattr(layer, name, layer.parameters[number])
+
+
+def build_node(node: Node, ops: Operations, dtype: np.dtype) -> None:
+    """Make the weights of a call's layer; raise where it has others, for other inputs."""
+    layer = node.layer
+    shapes = [symbol.sample for symbol in node.inputs]
+    if not layer.built:
+        _check_unchanged(node)
+        with named(layer.name, ops):
+            layer.build(ops, *shapes, dtype)
+        return
+    for parameter in layer.parameters:
+        if parameter.home is not None and parameter.home.value.dtype != dtype:
+            raise ValueError(
+                f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
+            )
+    takes_features = layer.parameters and layer.index_limit is None  # not so many indices
+    built = layer.built_shape or (None,)
+    if takes_features and built[-1] != shapes[0][-1]:
+        raise ValueError(
+            f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
+        )
+
+
+def _check_unchanged(node: Node) -> None:
+    """Raise if a layer would give other shapes than when it was called."""
+    made = shapes_of(node.layer, [symbol.sample for symbol in node.inputs])
+    if made != [symbol.sample for symbol in node.outputs]:
+        raise ValueError(
+            f"{node.layer.name} was changed after it was called: it gave "
+            f"{[symbol.shape for symbol in node.outputs]} and now gives "
+            f"{[(None, *shape) for shape in made]}. Make a new layer."
+        )

@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_choice, checked_size
+from nlstm.arguments.checks import checked_choice, checked_flag, checked_size
 from nlstm.kernels.operations import Array, Layout, Operations
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import checked_sequence
+from nlstm.layers.shapes import check_data_format, checked_sequence
 from nlstm.layers.views import as_rows
-from nlstm.layers.windowed import checked_channels_last, checked_one, counted_windows
+from nlstm.layers.windowed import checked_one, counted_windows
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor
 
@@ -82,7 +82,8 @@ class Conv1D(Layer):
         self.kernel_size = checked_one("kernel_size", kernel_size)
         self.strides = checked_one("strides", strides)
         self.padding = checked_choice("padding", padding, PADDINGS)
-        self.data_format = checked_channels_last(data_format)
+        check_data_format(data_format)
+        self.data_format = "channels_last"
         self.dilation_rate = checked_one("dilation_rate", dilation_rate)
         self.groups = checked_size("groups", groups)
         if self.strides[0] > 1 and self.dilation_rate[0] > 1:
@@ -90,9 +91,9 @@ class Conv1D(Layer):
         if self.filters % self.groups:
             raise ValueError(f"groups must divide filters, {self.filters}; got {self.groups}.")
         self.activation: str = activations.get(activation, layer="Conv1D")
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import checked_flag, checked_size
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
 from nlstm.layers.views import as_rows
@@ -62,9 +62,9 @@ class Dense(Layer):
     ) -> None:
         self.units = checked_size("units", units)
         self.activation = activations.get(activation, layer="Dense")
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -1,11 +1,12 @@
 """The embedding layer: a vector for each index."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
-from nlstm.arguments.checks import check_weight, checked_size
+from nlstm.arguments.checks import checked_flag, checked_size, checked_weight
 from nlstm.arguments.former import warn_former
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
@@ -62,10 +63,10 @@ class Embedding(Layer):
     ) -> None:
         self.input_dim = self.index_limit = checked_size("input_dim", input_dim)
         self.output_dim = checked_size("output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_initializer = initializers.of_weights(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
-        self.mask_zero = bool(mask_zero)
+        self.mask_zero = checked_flag("mask_zero", mask_zero)
         if input_length is not None:
             warn_former("input_length is a name of Keras 2, without effect: leave it out.")
         self._initial = None if weights is None else self._checked_weights(weights)
@@ -73,9 +74,34 @@ class Embedding(Layer):
 
     def _checked_weights(self, weights: Any) -> np.ndarray:
         listed = isinstance(weights, list) and len(weights) == 1
-        array = np.asarray(weights[0] if listed else weights)
-        check_weight("weights", (self.input_dim, self.output_dim), array)
-        return array
+        value = weights[0] if listed else weights
+        return checked_weight("weights", (self.input_dim, self.output_dim), value)
+
+    @property
+    def weights(self) -> list[Parameter]:
+        """The weights; before they are built, what `weights` has given."""
+        if self.built or self._initial is None:
+            return super().weights
+        given = self._initial
+        return [Parameter("embeddings", given.shape, lambda: given, np.asarray, np.asarray)]
+
+    @property
+    def embeddings(self) -> Parameter:
+        """The table."""
+        if not self.weights:
+            raise AttributeError(f"{self.name} has no embeddings before it is built.")
+        return self.weights[0]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Return copies of the weights."""
+        return [parameter.get() for parameter in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Overwrite the weights; before they are built, say what to start with."""
+        if self.built or self._initial is None or len(weights) != 1:
+            super().set_weights(weights)
+        else:
+            self._initial = self._checked_weights(list(weights))
 
     def output_shape(self, shape: Shape) -> Shape:
         """Return (steps, output_dim); a `shape` with features is an error."""
@@ -100,7 +126,7 @@ class Embedding(Layer):
                 return self._initial
             return self.embeddings_initializer(table, generator=self.seeds.generator(0))
 
-        self.embeddings = Parameter(
+        embeddings = Parameter(
             "embeddings",
             table,
             initial,
@@ -108,7 +134,7 @@ class Embedding(Layer):
             self.embeddings_regularizer,
             self.embeddings_constraint,
         )
-        self.parameters = [self.embeddings]
+        self.parameters = [embeddings]
         super().build(ops, shape, dtype)
 
     def _check_indices(self, x: np.ndarray, steps: int) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_rate, checked_size
+from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
 from nlstm.kernels.operations import Layout, Operations
 from nlstm.layers.gru_after import ResetAfter
 from nlstm.layers.gru_before import ResetBefore
@@ -117,10 +117,10 @@ class GRU(Layer):
         self.recurrent_activation: str = activations.get(
             recurrent_activation, ACTIVATIONS, "GRU's gates"
         )
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.recurrent_initializer = initializers.of_weights(recurrent_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
@@ -131,13 +131,13 @@ class GRU(Layer):
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         self.seed = seed
-        self.return_sequences = bool(return_sequences)
-        self.return_state = bool(return_state)
-        self.go_backwards = bool(go_backwards)
-        self.stateful = bool(stateful)
+        self.return_sequences = checked_flag("return_sequences", return_sequences)
+        self.return_state = checked_flag("return_state", return_state)
+        self.go_backwards = checked_flag("go_backwards", go_backwards)
+        self.stateful = checked_flag("stateful", stateful)
         self.unroll, self.use_cudnn, self.implementation = unroll, use_cudnn, implementation
-        self.reset_after = bool(reset_after)
-        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.reset_after = checked_flag("reset_after", reset_after)
+        self.zero_output_for_mask = checked_flag("zero_output_for_mask", zero_output_for_mask)
         self.kept_states = KeptStates(self, self.units)
         super().__init__(
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed

@@ -2,9 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
-from nlstm.arguments.checks import checked_shape, checked_size
+from nlstm.arguments.checks import (
+    checked_batch_shape,
+    checked_numpy_dtype,
+    checked_shape,
+    checked_size,
+)
 from nlstm.layers.layer import Layer, Shape
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Node, Symbol
@@ -32,7 +35,7 @@ class InputLayer(Layer):
         *,
         name: str | None = None,
     ) -> None:
-        whole = dtype is not None and np.dtype(dtype).kind in "iub"
+        whole = dtype is not None and checked_numpy_dtype("dtype", dtype).kind in "iub"
         # It draws nothing, so it takes no stream of random numbers from the others.
         checked_shape("input_shape", shape)
         super().__init__(name=name, input_shape=shape, dtype=None if whole else dtype, seed=0)
@@ -89,7 +92,7 @@ def Input(  # noqa: N802  (Keras's name)
     if batch_shape is not None:
         if shape is not None or batch_size is not None:
             raise ValueError("Input takes batch_shape, or shape and batch_size, not both.")
-        batch_size, *rest = batch_shape
+        batch_size, *rest = checked_batch_shape("batch_shape", batch_shape)
         shape = tuple(rest)
     if shape is None:
         raise ValueError("Input needs a shape, such as (steps, features).")

@@ -1,27 +1,30 @@
 """The interface of a layer: shapes, parameters, and calls bound into a plan."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 
 from nlstm.arguments.checks import (
-    check_weight,
+    WrongKind,
     checked_batch_shape,
     checked_flag,
     checked_integer,
+    checked_layer_name,
     checked_numpy_dtype,
     checked_shape,
 )
 from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.names import snake_case
-from nlstm.arguments.overrides import check_overrides
+from nlstm.arguments.numbers import listed
+from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
 from nlstm.kernels.operations import Operations
 from nlstm.layers.building import Building, rebuild, remembering, state_of
 from nlstm.layers.layer_type import LayerType
+from nlstm.layers.streamed_layer import StreamedLayer as StreamedLayer
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan
 from nlstm.plan.symbols import Node, Shape, Symbol, connect, flat_symbols, shapes_of
@@ -35,32 +38,6 @@ KERAS_METHODS = dict.fromkeys(
     "nlstm runs a layer's output_shape, build and bind, and derives nothing by itself. Write "
     "these (docs/design.md says how), or combine layers in a Model.",
 )
-
-
-class StreamedLayer(NamedTuple):
-    """A layer as `Stream` runs it: weights that are missing are None."""
-
-    kind: str  # "lstm" or "dense"
-    features: int
-    units: int
-    kernel: Parameter
-    recurrent_kernel: Parameter | None
-    bias: Parameter | None
-    activation: str
-    gate_activation: str = "linear"
-    peephole: Parameter | None = None
-    zoneout: tuple[float, float] = (0.0, 0.0)  # of c and h
-    projection: Parameter | None = None
-
-    @property
-    def parameters(self) -> list[Parameter]:
-        """The weights."""
-        return [one for one in self if isinstance(one, Parameter)]
-
-    @property
-    def outputs(self) -> int:
-        """Features that come out."""
-        return self.units if self.projection is None else self.projection.shape[1]
 
 
 @cache
@@ -105,6 +82,8 @@ class Layer(Configured, metaclass=LayerType):
         Whether a call may have the mask behind the input, without its name.
     makes_sequence : bool
         Whether the output may have steps where the input has none.
+    is_operator : bool
+        Whether it comes from an operator on symbols: models do not list it, as in Keras.
     input_batch_size : int or None
         Rows of every batch, for the first layer of a model: see `Input`.
     taken : bool
@@ -125,6 +104,7 @@ class Layer(Configured, metaclass=LayerType):
     needs_sequence = False
     index_limit: int | None = None
     makes_sequence = False
+    is_operator = False
     mask_second = False
     input_batch_size: int | None = None
     also_shown = {"name": None, "trainable": True}
@@ -140,6 +120,10 @@ class Layer(Configured, metaclass=LayerType):
             raise AttributeError(
                 f"{self.name} is in use, so that its {name} cannot change: make a new layer."
             )
+        if name in KERAS_METHODS:
+            check_attribute(self, name, KERAS_METHODS)
+        if name == "trainable":
+            value = checked_flag("trainable", value)
         super().__setattr__(name, value)
 
     def __init__(
@@ -151,16 +135,16 @@ class Layer(Configured, metaclass=LayerType):
         seed: int | None = None,
         trainable: bool = True,
     ) -> None:
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be a string; got {name!r}.")
-        self.name = name or snake_case(type(self).__name__)
+        self.name = checked_layer_name(name) or snake_case(type(self).__name__)
         self.named_by_user = name is not None
         self.input_shape = (
             None if input_shape is None else checked_shape("input_shape", input_shape, known=False)
         )
         self.dtype = None if dtype is None else checked_numpy_dtype("dtype", dtype)
         self.seeds = SeedStream(None if seed is None else checked_integer("seed", seed))
-        self.trainable = checked_flag("trainable", trainable)
+        if not isinstance(trainable, bool | np.bool_):
+            raise WrongKind(f"trainable must be True or False; got {trainable!r}.")
+        self.trainable = trainable
         self.taken = False
         self.nodes: list[Node] = []
         self.parameters: list[Parameter] = []
@@ -205,6 +189,15 @@ class Layer(Configured, metaclass=LayerType):
     def parts(self) -> "dict[str, Layer]":
         """The layers that this one holds, by the names of its arguments."""
         return {}
+
+    @property
+    def inside(self) -> "list[Layer]":
+        """The layers in this one, and those in them."""
+        return [one for part in self.parts.values() for one in (part, *part.inside)]
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Give each weight with its name below the layer's."""
+        return ((parameter.name, parameter) for parameter in self.parameters)
 
     def __call__(self, *inputs: Any, mask: Any = None, training: None = None, **others: Any) -> Any:
         """Put the layer behind what other layers return.
@@ -308,12 +301,15 @@ class Layer(Configured, metaclass=LayerType):
     @property
     def trainable_weights(self) -> list[Parameter]:
         """The weights that training changes."""
-        return [one for one in self.parameters if one.trainable and self.trainable]
+        frozen = {id(one) for one in self.non_trainable_weights}
+        return [one for one in self.weights if id(one) not in frozen]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
         """The weights that training leaves alone."""
-        return [one for one in self.parameters if not (one.trainable and self.trainable)]
+        frozen = [one for one in (self, *self.inside) if not one.trainable]
+        found = {id(parameter) for one in frozen for parameter in one.parameters}
+        return [one for one in self.weights if id(one) in found or not one.trainable]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's shapes and order."""
@@ -321,14 +317,14 @@ class Layer(Configured, metaclass=LayerType):
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Overwrite the weights with arrays as `get_weights` returns them."""
-        arrays = [np.asarray(weight) for weight in weights]
-        if len(arrays) != len(self.parameters):
+        given = listed("weights", weights)
+        if len(given) != len(self.parameters):
             raise ValueError(
-                f"{self.name} has {len(self.parameters)} weights; got {len(arrays)}."
+                f"{self.name} has {len(self.parameters)} weights; got {len(given)}."
                 + ("" if self.built else " It gets them when its model is built.")
             )
-        for parameter, array in zip(self.parameters, arrays, strict=True):
-            check_weight(f"{self.name}/{parameter.name}", parameter.shape, array)
+        pairs = zip(self.parameters, given, strict=True)
+        arrays = [parameter.checked(one, f"{self.name}/") for parameter, one in pairs]
         for parameter, array in zip(self.parameters, arrays, strict=True):
             parameter.set(array)
 

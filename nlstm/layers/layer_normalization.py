@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import shown
@@ -60,13 +61,15 @@ class LayerNormalization(Layer):
         trainable: bool = True,
     ) -> None:
         axes = list(axis) if isinstance(axis, list | tuple) else [axis]
+        axes = [checked_integer("axis", one) for one in axes]
         if len(axes) != 1 or axes[0] not in (-1, 1, 2):
             raise ValueError(f"axis must be -1, that of the features; got {axis!r}.")
         self.axis = axes[0]
-        self.epsilon = float(epsilon)
-        self.center, self.scale = bool(center), bool(scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.epsilon = checked_number("epsilon", epsilon, 0)
+        self.center = checked_flag("center", center)
+        self.scale = checked_flag("scale", scale)
+        self.beta_initializer = initializers.of_weights(beta_initializer)
+        self.gamma_initializer = initializers.of_weights(gamma_initializer)
         self.beta_regularizer = regularizers.get(beta_regularizer)
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)

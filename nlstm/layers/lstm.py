@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_rate, checked_size
+from nlstm.arguments.checks import checked_flag, checked_rate, checked_size, is_number
 from nlstm.kernels.operations import Operations
 from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape, StreamedLayer
@@ -143,11 +143,11 @@ class LSTM(Layer):
         self.recurrent_activation = activations.get(
             recurrent_activation, ACTIVATIONS, "LSTM's gates"
         )
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.unit_forget_bias = bool(unit_forget_bias)
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.recurrent_initializer = initializers.of_weights(recurrent_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
+        self.unit_forget_bias = checked_flag("unit_forget_bias", unit_forget_bias)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
@@ -157,17 +157,17 @@ class LSTM(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
-        self.return_sequences = bool(return_sequences)
-        self.return_state = bool(return_state)
-        self.go_backwards = bool(go_backwards)
-        self.stateful = bool(stateful)
+        self.return_sequences = checked_flag("return_sequences", return_sequences)
+        self.return_state = checked_flag("return_state", return_state)
+        self.go_backwards = checked_flag("go_backwards", go_backwards)
+        self.stateful = checked_flag("stateful", stateful)
         self.unroll, self.use_cudnn = unroll, use_cudnn
-        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.zero_output_for_mask = checked_flag("zero_output_for_mask", zero_output_for_mask)
         self.implementation = implementation
         if time_major:
             raise ValueError("time_major must be False: the batch is the first axis.")
         self.time_major = False
-        self.peephole = bool(peephole)
+        self.peephole = checked_flag("peephole", peephole)
         self.zoneout = _checked_pair("zoneout", zoneout)
         self.num_layers = checked_size("num_layers", num_layers)
         self.layer_norm = self._checked_norm(layer_norm)
@@ -178,16 +178,17 @@ class LSTM(Layer):
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
 
-    def _checked_norm(self, layer_norm: Any) -> bool:
+    def _checked_norm(self, given: Any) -> bool:
+        layer_norm = checked_flag("layer_norm", given)
         for other in ("peephole", "recurrent_dropout"):
             if layer_norm and getattr(self, other):
                 raise ValueError(f"layer_norm does not go with {other}.")
         if layer_norm and any(self.zoneout):
             raise ValueError("layer_norm does not go with zoneout.")
-        return bool(layer_norm)
+        return layer_norm
 
     def _checked_projection(self, proj_size: Any) -> int | None:
-        if proj_size is None or proj_size == 0:  # PyTorch's 0 is none
+        if proj_size is None or (is_number(proj_size) and proj_size == 0):  # PyTorch's 0 is none
             return None
         size = checked_size("proj_size", proj_size)
         if size >= self.units:

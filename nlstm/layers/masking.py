@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import is_number
+from nlstm.arguments.checks import checked_number
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.shapes import checked_sequence
 from nlstm.layers.views import shared
@@ -36,9 +36,7 @@ class Masking(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        if not is_number(mask_value):
-            raise TypeError(f"mask_value must be a number; got {mask_value!r}.")
-        self.mask_value = float(mask_value)
+        self.mask_value = checked_number("mask_value", mask_value)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:

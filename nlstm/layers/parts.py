@@ -30,6 +30,7 @@ class GetItem(Layer):
     """
 
     makes_sequence = True
+    is_operator = True
 
     def __init__(self, key: Any, *, name: str | None = None, dtype: Any = None) -> None:
         given = key if isinstance(key, tuple) else (key,)

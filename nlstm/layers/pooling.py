@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import checked_flag
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import checked_sequence
+from nlstm.layers.shapes import check_data_format, checked_sequence
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["GlobalAveragePooling1D", "GlobalMaxPooling1D"]
@@ -33,10 +34,9 @@ class GlobalPooling1D(Layer):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        if data_format not in (None, "channels_last"):
-            raise ValueError(f'data_format must be "channels_last"; got {data_format!r}.')
+        check_data_format(data_format)
         self.data_format = "channels_last"
-        self.keepdims = bool(keepdims)
+        self.keepdims = checked_flag("keepdims", keepdims)
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:

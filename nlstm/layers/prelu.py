@@ -49,7 +49,7 @@ class PReLU(Layer):
         dtype: Any = None,
         trainable: bool = True,
     ) -> None:
-        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_initializer = initializers.of_weights(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
         if shared_axes is not None:

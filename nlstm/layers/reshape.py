@@ -5,7 +5,7 @@ import operator
 from typing import Any
 
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import shown
+from nlstm.layers.shapes import check_data_format, shown
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Flatten", "Reshape"]
@@ -33,6 +33,8 @@ class Reshape(Layer):
         dtype: Any = None,
     ) -> None:
         try:
+            if isinstance(target_shape, str | bytes | dict | set):
+                raise TypeError
             self.target_shape = tuple(operator.index(n) for n in target_shape)
         except TypeError:
             raise TypeError(
@@ -106,7 +108,6 @@ class Flatten(Reshape):
         input_shape: tuple[int | None, ...] | None = None,
         dtype: Any = None,
     ) -> None:
-        if data_format not in (None, "channels_last"):
-            raise ValueError(f'data_format must be "channels_last"; got {data_format!r}.')
+        check_data_format(data_format)
         self.data_format = "channels_last"
         super().__init__((-1,), name=name, input_shape=input_shape, dtype=dtype)

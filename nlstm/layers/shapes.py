@@ -2,14 +2,21 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import WrongKind
 from nlstm.layers.layer import Shape
 
-__all__ = ["checked_flat", "checked_sequence", "shown"]
+__all__ = ["check_data_format", "checked_flat", "checked_sequence", "shown"]
 
 
 def shown(shape: Shape) -> str:
     """Return a shape as users write it, with None for the batch."""
     return str((None, *shape))
+
+
+def check_data_format(value: Any) -> None:
+    """Raise unless features are the last axis."""
+    if value is not None and not (isinstance(value, str) and value == "channels_last"):
+        raise WrongKind(f'data_format must be "channels_last"; got {value!r}.')
 
 
 def checked_sequence(layer: Any, shape: Shape) -> tuple[int | None, int]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
-from nlstm.arguments.checks import checked_rate, checked_size
+from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
 from nlstm.kernels.operations import Array, Operations
 from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape
@@ -99,10 +99,10 @@ class SimpleRNN(Layer):
     ) -> None:
         self.units = checked_size("units", units)
         self.activation: str = activations.get(activation, ACTIVATIONS, "SimpleRNN")
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.recurrent_initializer = initializers.of_weights(recurrent_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
         self.bias_regularizer = regularizers.get(bias_regularizer)
@@ -112,13 +112,13 @@ class SimpleRNN(Layer):
         self.bias_constraint = constraints.get(bias_constraint)
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
-        self.return_sequences = bool(return_sequences)
-        self.return_state = bool(return_state)
-        self.go_backwards = bool(go_backwards)
-        self.stateful = bool(stateful)
-        self.unroll = bool(unroll)
+        self.return_sequences = checked_flag("return_sequences", return_sequences)
+        self.return_state = checked_flag("return_state", return_state)
+        self.go_backwards = checked_flag("go_backwards", go_backwards)
+        self.stateful = checked_flag("stateful", stateful)
+        self.unroll = checked_flag("unroll", unroll)
         self.seed = seed
-        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self.zero_output_for_mask = checked_flag("zero_output_for_mask", zero_output_for_mask)
         self.kept_states = KeptStates(self, self.units)
         super().__init__(
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed

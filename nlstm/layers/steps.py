@@ -5,8 +5,8 @@ from typing import Any
 
 from nlstm.arguments.checks import checked_size
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import checked_sequence, shown
-from nlstm.layers.windowed import checked_channels_last, checked_pair
+from nlstm.layers.shapes import check_data_format, checked_sequence, shown
+from nlstm.layers.windowed import checked_pair
 from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["Cropping1D", "Permute", "UpSampling1D", "ZeroPadding1D"]
@@ -49,7 +49,8 @@ class ZeroPadding1D(Layer):
         dtype: Any = None,
     ) -> None:
         self.padding = checked_pair("padding", padding)
-        self.data_format = checked_channels_last(data_format)
+        check_data_format(data_format)
+        self.data_format = "channels_last"
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def output_shape(self, shape: Shape) -> Shape:

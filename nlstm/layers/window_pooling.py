@@ -4,8 +4,8 @@ from typing import Any
 
 from nlstm.arguments.checks import checked_choice
 from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.shapes import checked_sequence
-from nlstm.layers.windowed import checked_channels_last, checked_one, counted_windows
+from nlstm.layers.shapes import check_data_format, checked_sequence
+from nlstm.layers.windowed import checked_one, counted_windows
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["AveragePooling1D", "MaxPooling1D"]
@@ -43,7 +43,8 @@ class WindowPooling1D(Layer):
         self.pool_size = checked_one("pool_size", pool_size)
         self.strides = self.pool_size if strides is None else checked_one("strides", strides)
         self.padding = checked_choice("padding", padding, ["valid", "same"])
-        self.data_format = checked_channels_last(data_format)
+        check_data_format(data_format)
+        self.data_format = "channels_last"
         super().__init__(name=name, input_shape=input_shape, dtype=dtype)
 
     def _windows(self, steps: int | None) -> tuple[int | None, int]:

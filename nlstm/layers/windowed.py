@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_choice, checked_size
+from nlstm.arguments.checks import checked_size
 
-__all__ = ["checked_channels_last", "checked_one", "checked_pair", "counted_windows"]
+__all__ = ["checked_one", "checked_pair", "counted_windows"]
 
 
 def checked_one(name: str, value: Any) -> tuple[int]:
@@ -23,13 +23,6 @@ def checked_pair(name: str, value: Any) -> tuple[int, int]:
     if len(pair) != 2 or not whole or min(pair) < 0:
         raise ValueError(f"{name} must be an integer of at least 0, or two of them; got {value!r}.")
     return pair
-
-
-def checked_channels_last(value: Any) -> str:
-    """Return the one order of axes that there is."""
-    if value is not None:
-        checked_choice("data_format", value, ["channels_last"])
-    return "channels_last"
 
 
 def counted_windows(

@@ -91,8 +91,8 @@ __all__ = [
 ]
 
 
-def get(identifier: Any) -> Loss:
-    """Return the loss for a name, an object, a class or a function of this module.
+def get(identifier: Any) -> Loss | None:
+    """Return the loss for a name, an object, a class or a function of this module; None for None.
 
     Raises
     ------
@@ -101,6 +101,8 @@ def get(identifier: Any) -> Loss:
     TypeError
         `identifier` is nothing of these; for a function the error says how to give its gradient.
     """
+    if identifier is None:
+        return None
     if callable(identifier) and not isinstance(identifier, Loss | type):
         if isinstance(identifier, Hashable) and identifier in FUNCTIONS:
             return FUNCTIONS[identifier](name=identifier.__name__)

@@ -10,7 +10,16 @@ from nlstm.arguments.checks import checked_array
 from nlstm.kernels.operations import Array, Cell
 from nlstm.plan.plan import Plan
 
-__all__ = ["as_steps", "bound_apart", "by_row", "check_labels", "slopes"]
+__all__ = [
+    "along",
+    "as_steps",
+    "bound_apart",
+    "by_row",
+    "by_step",
+    "check_labels",
+    "check_trained_axis",
+    "slopes",
+]
 
 Bind = Callable[..., None]  # takes (plan, y, p, features, weight, total)
 
@@ -37,15 +46,37 @@ def as_steps(
     p, y = checked_array("y_pred", y_pred), checked_array("y_true", y_true)
     if not p.size or not p.ndim:
         raise ValueError(f"y_pred must have rows and features; got shape {p.shape}.")
-    p = _cast(p, np.dtype(np.float64 if p.dtype == np.float64 else np.float32))
+    double = p.dtype.kind == "f" and p.dtype.itemsize >= 8  # in any order of bytes
+    p = _cast(p, np.dtype(np.float64 if double else np.float32))
     columns = width(p.shape[-1])
     y = _like_prediction(_cast(y, p.dtype), p, columns)
     weight = None
     if sample_weight is not None:
         weight = _cast(checked_array("sample_weight", sample_weight), p.dtype)
-        weight = _by_step(_as_weight(weight, p), 1)
+        weight = by_step(_as_weight(weight, p), 1)
     rows = p[None] if p.ndim == 1 else p
-    return _by_step(y, columns), _by_step(rows, p.shape[-1]), weight, rows
+    return by_step(y, columns), by_step(rows, p.shape[-1]), weight, rows
+
+
+def along(axis: int, y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return y and p with `axis` of p moved to the end, that of y too where it has as many axes."""
+    p, y = checked_array("y_pred", y_pred), checked_array("y_true", y_true)
+    if not -p.ndim <= axis < p.ndim:
+        raise ValueError(
+            f"axis must lie in {-p.ndim} to {p.ndim - 1} for y_pred of shape {p.shape}; got {axis}."
+        )
+    if axis in (-1, p.ndim - 1):
+        return y, p
+    y = np.moveaxis(y, axis, -1) if y.ndim == p.ndim else y
+    return y, np.moveaxis(p, axis, -1)
+
+
+def check_trained_axis(owner: Any, sequence: bool) -> None:
+    """Raise where a loss or metric with kernels is not along the outputs' features."""
+    if not owner.in_numpy and owner.axis not in (-1, 2 if sequence else 1):
+        raise ValueError(
+            f"axis of {owner.name} must be -1 in training, the outputs' features; got {owner.axis}."
+        )
 
 
 def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -88,7 +119,7 @@ def _as_weight(weight: np.ndarray, p: np.ndarray) -> np.ndarray:
     return np.broadcast_to(weight, (wanted[0], *steps))[..., None]
 
 
-def _by_step(array: np.ndarray, columns: int) -> np.ndarray:
+def by_step(array: np.ndarray, columns: int) -> np.ndarray:
     """Return (rows, ..., columns) as (steps, rows, columns)."""
     return np.ascontiguousarray(array.reshape(len(array), -1, columns).swapaxes(0, 1))
 

@@ -3,9 +3,12 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.kernels.operations import Array
-from nlstm.losses.loss import Loss, last_axis
+from nlstm.losses.loss import Loss
+from nlstm.losses.reduction import MEANS
 from nlstm.plan.plan import Plan
 
 __all__ = [
@@ -25,12 +28,12 @@ class _Crossentropy(Loss):
         from_logits: bool,
         label_smoothing: float,
         axis: int,
-        reduction: str,
+        reduction: str | None,
         name: str | None,
         dtype: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.axis = last_axis(axis, type(self).__name__)
+        self.axis = checked_integer("axis", axis)
         self.from_logits = checked_flag("from_logits", from_logits)
         self.label_smoothing = checked_number("label_smoothing", label_smoothing, 0, at_most=1)
 
@@ -49,7 +52,7 @@ class BinaryCrossentropy(_Crossentropy):
     label_smoothing : float, default 0.0
         Moves targets so far towards 0.5: ``y * (1 - s) + s / 2``.
     axis : int, default -1
-        No other is supported.
+        Along which it is taken. Training is along the last one, the outputs' features.
     reduction, name, dtype
         See `Loss`.
 
@@ -67,7 +70,7 @@ class BinaryCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -105,7 +108,7 @@ class BinaryFocalCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -128,7 +131,7 @@ class CategoricalCrossentropy(_Crossentropy):
     label_smoothing : float, default 0.0
         Moves targets so far towards equal shares: ``y * (1 - s) + s / classes``.
     axis : int, default -1
-        No other is supported.
+        Along which it is taken. Training is along the last one, the outputs' features.
     reduction, name, dtype
         See `Loss`.
     """
@@ -141,7 +144,7 @@ class CategoricalCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -172,7 +175,7 @@ class CategoricalFocalCrossentropy(_Crossentropy):
         from_logits: bool = False,
         label_smoothing: float = 0.0,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -196,7 +199,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     reduction : str
         See `Loss`.
     axis : int, default -1
-        No other is supported.
+        Along which it is taken. Training is along the last one, the outputs' features.
     name, dtype
         See `Loss`.
     """
@@ -209,7 +212,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         self,
         from_logits: bool = False,
         ignore_class: int | None = None,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         axis: int = -1,
         name: str | None = None,
         dtype: Any = None,
@@ -226,6 +229,10 @@ class SparseCategoricalCrossentropy(_Crossentropy):
         ignored = math.nan if self.ignore_class is None else float(self.ignore_class)
         return (1.0, 0.0, ignored, 0.0)
 
+    def counted(self, y_true: np.ndarray) -> np.ndarray | None:
+        """Return where the class is not `ignore_class`; None where none is ignored."""
+        return None if self.ignore_class is None else y_true != self.ignore_class
+
     def bind(
         self,
         plan: Plan,
@@ -241,6 +248,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     ) -> None:
         """Append the loss, before it the weights of what is not of `ignore_class`."""
         reduction = reduction or self.reduction
+        assert reduction is not None
         # As in Keras: in a metric without weights ignored rows count, with a loss of 0.
         ignored = None if self.in_numpy else self.ignore_class
         if ignored is not None and (reduction != "metric" or weight is not None):
@@ -250,6 +258,3 @@ class SparseCategoricalCrossentropy(_Crossentropy):
             plan.call(plan.ops.class_weights, *given)
             weight = counts
         super().bind(plan, y, p, features, weight, dp, total, activation, sequence, reduction)
-
-
-MEANS = ("sum_over_batch_size", "mean")

@@ -42,7 +42,7 @@ class QuantileLoss(Loss):
     def __init__(
         self,
         quantiles: Sequence[float] = (0.1, 0.5, 0.9),
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = "quantile_loss",
         dtype: Any = None,
     ) -> None:
@@ -67,7 +67,7 @@ class _NLL(Loss):
     def __init__(
         self,
         epsilon: float = 1e-6,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
@@ -150,7 +150,7 @@ class NSELoss(Loss):
     def __init__(
         self,
         epsilon: float = 0.1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = "nse_loss",
         dtype: Any = None,
     ) -> None:

@@ -5,7 +5,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["in_numpy"]
+__all__ = ["WEIGHED", "in_numpy"]
+
+WEIGHED = "mean_with_sample_weight"
 
 
 class Written(Protocol):
@@ -29,19 +31,23 @@ def in_numpy(loss: Written, sequence: bool | None, reduction: str) -> Callable[.
         y_true = np.ascontiguousarray(np.broadcast_to(y, (steps, *y.shape[1:])).swapaxes(0, 1))
         if not (steps > 1 if sequence is None else sequence):
             y_pred, y_true = y_pred[:, 0], y_true[:, 0]
-        values = np.asarray(loss.call(y_true, y_pred), np.float64)
-        if values.shape != y_pred.shape[:-1]:
+        values, each = np.asarray(loss.call(y_true, y_pred), np.float64), 1
+        if values.shape == y_pred.shape:
+            values, each = values.sum(axis=-1), values.shape[-1]
+        elif values.shape != y_pred.shape[:-1]:
             raise ValueError(
-                f"{loss.name}: call must return values of shape {y_pred.shape[:-1]}; "
-                f"got {values.shape}."
+                f"{loss.name}: call must return values of shape {y_pred.shape[:-1]} or "
+                f"{y_pred.shape}; got {values.shape}."
             )
         weights = np.ones((rows, steps))
         if weight is not None:
             weights = np.broadcast_to(weight[:, :, 0].T, (rows, steps)).astype(np.float64)
         summed = float((weights * values.reshape(rows, -1)).sum())
-        share = _share(reduction, weights)
+        share = _share(
+            reduction, weights, 1 if weight is not None and reduction == WEIGHED else each
+        )
         if reduction == "metric":
-            total[0] += summed / steps
+            total[0] += summed / (steps * each)
             total[1] += weights.sum() / steps
         else:
             total[0] += summed * share * rows
@@ -60,10 +66,9 @@ def in_numpy(loss: Written, sequence: bool | None, reduction: str) -> Callable[.
     return function
 
 
-def _share(reduction: str, weights: np.ndarray) -> float:
+def _share(reduction: str, weights: np.ndarray, each: int) -> float:
+    """Return what the sum is multiplied by; `each` is the number of values with one weight."""
     if reduction == "sum":
         return 1.0
-    if reduction == "mean_with_sample_weight":
-        total = float(weights.sum())
-        return 1.0 / total if total else 0.0
-    return 1.0 / weights.size
+    total = float(weights.sum()) if reduction == WEIGHED else weights.size
+    return 1.0 / (total * each) if total else 0.0

@@ -4,15 +4,21 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_choice, checked_dtype, checked_integer, checked_name
+from nlstm.arguments.checks import (
+    checked_array,
+    checked_choice,
+    checked_dtype,
+    checked_name,
+)
 from nlstm.arguments.config import Configured, overridden
 from nlstm.arguments.names import snake_case
 from nlstm.kernels.operations import Array
-from nlstm.losses.apart import as_steps, bound_apart, by_row, check_labels, slopes
-from nlstm.losses.in_numpy import in_numpy
+from nlstm.losses.apart import along, as_steps, bound_apart, by_row, check_labels, slopes
+from nlstm.losses.in_numpy import WEIGHED, in_numpy
+from nlstm.losses.reduction import as_call_sees, reduced
 from nlstm.plan.plan import Plan
 
-__all__ = ["Loss", "PlainLoss", "last_axis"]
+__all__ = ["Loss", "PlainLoss"]
 
 REDUCTIONS = ("sum_over_batch_size", "mean", "sum", "mean_with_sample_weight")
 
@@ -26,9 +32,10 @@ class Loss(Configured):
     Parameters
     ----------
     name : str, optional
-    reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"}
+    reduction : {"sum_over_batch_size", "mean", "sum", "mean_with_sample_weight", None}
         How the losses of rows and steps, each times its weight, become one number. The first two
-        divide their sum by their number, the last by the sum of the weights.
+        divide their sum by their number, the fourth by the sum of the weights. None, or "none",
+        gives all of them: for a loss by itself, not for `compile`.
     dtype : optional
         Kept for Keras's sake; losses are computed in the model's dtype.
 
@@ -56,22 +63,32 @@ class Loss(Configured):
     sparse = False
     fused_activation: str | None = None
     from_logits = False
+    axis = -1
 
     def __init__(
-        self, name: str | None = None, reduction: str = "sum_over_batch_size", dtype: Any = None
+        self,
+        name: str | None = None,
+        reduction: str | None = "sum_over_batch_size",
+        dtype: Any = None,
     ) -> None:
-        if reduction is None or (isinstance(reduction, str) and reduction == "none"):
-            raise ValueError("reduction must make one number of a batch; got None.")
         self.name = checked_name(name) or self.kernel or snake_case(type(self).__name__)
-        self.reduction = checked_choice("reduction", reduction, REDUCTIONS)
-        self.dtype = checked_dtype(dtype)
+        whole = reduction is not None and not (isinstance(reduction, str) and reduction == "none")
+        self.reduction = checked_choice("reduction", reduction, REDUCTIONS) if whole else None
+        self.dtype = checked_dtype(dtype, integers=True)
 
     # What a user's own loss writes
 
     def call(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-        """Return the loss of each row, or of each row at each step: y_pred.shape[:-1]."""
+        """Return the loss of each row, or of each row at each step: y_pred.shape[:-1].
+
+        A loss of one's own may give that of each element too, in y_pred's shape.
+        """
         if self.kernel is None:
             raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred).")
+        return self._values(*along(self.axis, y_true, y_pred))
+
+    def _values(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
+        """Return what the kernel gives for each row, along the last axis."""
         y, p, _, _ = self.steps(y_true, y_pred)
 
         def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
@@ -81,17 +98,19 @@ class Loss(Configured):
 
     def gradient(self, y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         """Return the slopes of the values of `call` in y_pred, in y_pred's shape."""
-        if self.kernel is None or overridden(self, "call"):
+        own_call = overridden(self, "call") and not overridden(self, "gradient")
+        if self.kernel is None or own_call:
             raise NotImplementedError(
                 f"{type(self).__name__} must define gradient(y_true, y_pred), the slopes of call's "
                 "values in y_pred: nlstm does not differentiate Python code."
             )
+        axis, (y_true, y_pred) = self.axis, along(self.axis, y_true, y_pred)
         y, p, _, _ = self.steps(y_true, y_pred)
 
         def bind(plan: Plan, y: Array, p: Array, f: int, w: Any, dp: Array, total: Array) -> None:
             self._bind_kernel(plan, y, p, f, w, dp, total, None, "sum")
 
-        return slopes(bind, y, p).swapaxes(0, 1).reshape(np.shape(y_pred))
+        return np.moveaxis(slopes(bind, y, p).swapaxes(0, 1).reshape(y_pred.shape), -1, axis)
 
     # What training asks for
 
@@ -158,6 +177,7 @@ class Loss(Configured):
             By default the loss's own; "metric" makes the sums of a metric.
         """
         reduction = reduction or self.reduction
+        assert reduction is not None
         if self.in_numpy:
             function = in_numpy(self, sequence, reduction)
             given = y, p, features, weight, dp, total
@@ -187,6 +207,11 @@ class Loss(Configured):
                 f"{type(self).__name__} defines __call__, which training does not call: define "
                 "call(y_true, y_pred) and gradient(y_true, y_pred) instead."
             )
+        if self.reduction is None:
+            raise ValueError(
+                f"{type(self).__name__}(reduction=None) gives several numbers, and compile needs "
+                f"one: reduction is one of {', '.join(REDUCTIONS)}."
+            )
         if self.in_numpy and not overridden(self, "gradient"):
             self.gradient(np.zeros(0), np.zeros(0))
 
@@ -197,25 +222,62 @@ class Loss(Configured):
             check_labels(found[0], found[1].shape[2], getattr(self, "ignore_class", None))
         return found
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """Return the loss of `y_pred`, in float64 if it is float64, else in float32."""
-        y, p, weight, rows = self.steps(y_true, y_pred, sample_weight)
+    def counted(self, y_true: np.ndarray) -> np.ndarray | None:
+        """Return which values of `call` count at all; None where all do."""
+        return None
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """Return the loss of `y_pred`, in float64 if it is float64, else in float32.
+
+        Weights are one number, one a row, or one a row and step; where `call` gives one value for
+        each element, one for each of these too.
+        """
+        p, weight = checked_array("y_pred", y_pred), sample_weight
+        if weight is not None:
+            weight = checked_array("sample_weight", weight)
+        if self.in_numpy or self.reduction is None or p.ndim == 1:
+            return self._by_value(y_true, p, weight)
+        reduction = None
+        if weight is not None and weight.size == 1 and self._divides_by_weights:
+            reduction = "sum"  # as in Keras: over one weight, not over one a row
+            if not weight.any():
+                return 0.0
+            weight = None
+        y_true, y_pred = along(self.axis, y_true, p)
+        y, p, weight, rows = self.steps(y_true, y_pred, weight)
         sequence = rows.ndim > 2
 
         def bind(plan: Plan, y: Array, p: Array, features: int, weight: Any, total: Array) -> None:
-            self.bind(plan, y, p, features, weight, None, total, None, sequence)
+            self.bind(plan, y, p, features, weight, None, total, None, sequence, reduction)
 
         plan, _, sums = bound_apart(bind, y, p, weight, 2)
         plan.ops.program(plan.forward)()
         sums.pull()
         return float(sums.host[0] / sums.host[1])
 
+    @property
+    def _divides_by_weights(self) -> bool:
+        return self.reduction == WEIGHED and self.counted(np.zeros(1)) is None
 
-def last_axis(axis: Any, owner: str) -> int:
-    """Return -1, the one axis that losses are along."""
-    if checked_integer("axis", axis) != -1:
-        raise ValueError(f"{owner} is along the last axis, -1; got axis={axis}.")
-    return -1
+    def _by_value(self, y_true: Any, y_pred: np.ndarray, weight: np.ndarray | None) -> Any:
+        """Return the loss by way of `call`, for shapes and reductions that kernels have not."""
+        if not self.in_numpy:
+            y_true, y_pred = along(self.axis, y_true, y_pred)
+        y, p = as_call_sees(y_true, y_pred, self.target_features)
+        values = np.asarray(self.call(y, p) if self.in_numpy else self._values(y, p))
+        if values.dtype.kind != "f":
+            values = values.astype(p.dtype)
+        if values.shape not in (p.shape[:-1], p.shape, ()):
+            raise ValueError(
+                f"{self.name}: call must return values of shape {p.shape[:-1]} or {p.shape}; "
+                f"got {values.shape}."
+            )
+        if weight is not None and not values.ndim and weight.shape not in ((), (1,), p.shape):
+            raise ValueError(
+                f"sample_weight of shape {weight.shape} does not fit y_pred of shape {p.shape}."
+            )
+        counted = None if self.in_numpy else self.counted(y[..., 0])
+        return reduced(values, weight, counted, self.reduction)
 
 
 class PlainLoss(Loss):
@@ -225,7 +287,7 @@ class PlainLoss(Loss):
 
     def __init__(
         self,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_name, checked_number
-from nlstm.losses.loss import Loss, PlainLoss, last_axis
+from nlstm.arguments.checks import checked_integer, checked_name, checked_number
+from nlstm.losses.loss import Loss, PlainLoss
 
 __all__ = [
     "CategoricalHinge",
@@ -97,7 +97,7 @@ class Huber(Loss):
     def __init__(
         self,
         delta: float = 1.0,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = "huber_loss",
         dtype: Any = None,
     ) -> None:
@@ -115,7 +115,7 @@ class CosineSimilarity(Loss):
     Parameters
     ----------
     axis : int, default -1
-        No other is supported.
+        Along which it is taken. Training is along the last one, the outputs' features.
     reduction, name, dtype
         See `Loss`.
     """
@@ -125,12 +125,12 @@ class CosineSimilarity(Loss):
     def __init__(
         self,
         axis: int = -1,
-        reduction: str = "sum_over_batch_size",
+        reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__(name, reduction, dtype)
-        self.axis = last_axis(axis, "CosineSimilarity")
+        self.axis = checked_integer("axis", axis)
 
     def settings(self) -> tuple[float, ...]:
         """Return what the kernel reads."""

@@ -163,12 +163,34 @@ __all__ += [one.__name__ for one in LOSS_FUNCTIONS if one.__name__ != "cosine_si
 
 
 def check(identifier: Any) -> None:
-    """Raise what `get` would raise, before the output is known."""
+    """Raise what `beside` would raise, before the output is known."""
     _find(identifier, False, 1)
 
 
-def get(identifier: Any, loss: Loss, features: int) -> Metric:
-    """Return the metric for a name or an object.
+def get(identifier: Any) -> Metric | None:
+    """Return the metric for a name, an object, a class or a function; None for None.
+
+    Raises
+    ------
+    ValueError
+        The name is unknown.
+    TypeError
+        `identifier` is nothing of these.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str) and identifier not in ONLY_LOSSES:
+        return REGISTRY.get(identifier, "an nlstm.metrics.Metric")
+    return _find(identifier, False, 1)
+
+
+def reads_classes(identifier: Any) -> bool:
+    """Return whether a metric of `compile` always reads class indices."""
+    return bool(_find(identifier, False, 1).sparse)
+
+
+def beside(identifier: Any, loss: Loss, features: int) -> Metric:
+    """Return the metric for a name or an object, to be reported beside a loss.
 
     Parameters
     ----------

@@ -17,9 +17,10 @@ from nlstm.kernels.operations import Array, Operations
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 from nlstm.plan.plan import Plan
 
-__all__ = ["AUC", "Cuts", "Precision", "Recall", "check_class", "counts"]
+__all__ = ["AUC", "Cuts", "Precision", "Recall", "check_class", "check_class_axis", "counts"]
 
 EPSILON = 1e-7  # Keras's
+NO_PREDICTION = -1e10
 
 
 def counts(total: np.ndarray, thresholds: int, labels: int = 1) -> tuple[np.ndarray, ...]:
@@ -86,6 +87,14 @@ def check_class(class_id: int | None, features: int) -> None:
         raise ValueError(f"class_id must be below {features}, the features; got {class_id}.")
 
 
+def check_class_axis(class_id: int | None, y_pred: Any) -> None:
+    """Raise where predictions have no axis of classes."""
+    if class_id is not None and np.ndim(y_pred) < 2:
+        raise ValueError(
+            f"class_id={class_id} needs y_pred of (rows, classes); got shape {np.shape(y_pred)}."
+        )
+
+
 class _Share(KernelMetric):
     """True positives' share of what counts at one or several thresholds."""
 
@@ -100,7 +109,10 @@ class _Share(KernelMetric):
         dtype: Any = None,
     ) -> None:
         super().__init__(dtype, name)
-        self.thresholds, self._cuts = thresholds, Cuts(thresholds, 0.5 if top_k is None else -1e10)
+        self.thresholds, self._cuts = (
+            thresholds,
+            Cuts(thresholds, 0.5 if top_k is None else NO_PREDICTION),
+        )
         self.top_k = None if top_k is None else checked_integer("top_k", top_k, 1, 2**31)
         self.class_id = None if class_id is None else checked_integer("class_id", class_id, 0)
         self.by_element = top_k is None and class_id is None
@@ -116,6 +128,24 @@ class _Share(KernelMetric):
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return self._cuts.function(ops, self.top_k, self.class_id)
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        check_class_axis(self.class_id, y_pred)
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(None), slice(None))] if self.class_id is None else []
+
+    def chosen(self, p: np.ndarray) -> np.ndarray:
+        """Return predictions (steps, rows, features), of each row those left out very small."""
+        if self.top_k is None or self.top_k >= p.shape[2]:
+            return p
+        order = np.argsort(-p, axis=-1, kind="stable")[..., : self.top_k]
+        found = np.full_like(p, NO_PREDICTION)
+        np.put_along_axis(found, order, np.take_along_axis(p, order, -1), -1)
+        return found
 
     def value_of(self, total: np.ndarray) -> Any:
         """Return the share, or the shares."""
@@ -178,7 +208,7 @@ class AUC(KernelMetric):
     num_labels : int, optional
         With `multi_label`: the features; not needed.
     label_weights : sequence of float, optional
-        With `multi_label`: how much each feature's area counts.
+        With `multi_label`: how much each feature's area counts; else how much its elements do.
     from_logits : bool, default False
         Whether predictions are logits.
     """
@@ -203,37 +233,37 @@ class AUC(KernelMetric):
         self.multi_label = checked_flag("multi_label", multi_label)
         self.by_element = not self.multi_label
         if label_weights is not None:
-            if not multi_label:
-                raise ValueError("label_weights needs multi_label=True.")
             label_weights = checked_numbers("label_weights", label_weights)
         if num_labels is not None:
             num_labels = checked_integer("num_labels", num_labels, 1)
         self.num_labels, self.label_weights = num_labels, label_weights
+        self._by_label = self.multi_label or label_weights is not None
         self.from_logits = checked_flag("from_logits", from_logits)
-        self.thresholds = (
-            None if thresholds is None else sorted(checked_numbers("thresholds", thresholds))
-        )
-        if self.thresholds is None:
+        given = None if thresholds is None else sorted(checked_numbers("thresholds", thresholds))
+        if given is None:
             self.num_thresholds = checked_integer("num_thresholds", num_thresholds, 2, 1_000_000)
             inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
-        elif self.thresholds and not 0 <= self.thresholds[0] <= self.thresholds[-1] <= 1:
+        elif given and not 0 <= given[0] <= given[-1] <= 1:
             raise ValueError(f"thresholds must lie in 0 to 1; got {thresholds!r}.")
         else:
-            self.num_thresholds = len(self.thresholds) + 2
-            inner = self.thresholds
+            self.num_thresholds = len(given) + 2
+            inner = given
         even = np.arange(self.num_thresholds) / (self.num_thresholds - 1)
         self._even = bool(
             len(inner) > 0 and np.allclose([0.0, *inner, 1.0], even, rtol=0, atol=EPSILON)
         )
         self._thresholds = np.array([-EPSILON, *inner, 1.0 + EPSILON])
 
+    @property
+    def thresholds(self) -> list[float]:
+        """The curve's points, its ends among them."""
+        return list(self._thresholds.tolist())
+
     def check_features(self, features: int) -> None:
         """Raise where the labels are not so many."""
-        if not self.multi_label:
-            return
         weights = self.label_weights
         for name, count in (
-            ("num_labels", self.num_labels),
+            ("num_labels", self.num_labels if self.multi_label else None),
             ("label_weights", None if weights is None else len(weights)),
         ):
             if count not in (None, features):
@@ -241,11 +271,18 @@ class AUC(KernelMetric):
 
     def sums(self, features: int) -> int:
         """Return how many sums `function` adds to for outputs of so many features."""
-        return 2 * (self.num_thresholds + 1) * (features if self.multi_label else 1)
+        return 2 * (self.num_thresholds + 1) * (features if self._by_label else 1)
 
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
-        return ops.statistic("confusion", self._thresholds, self._even, -1, 0, self.multi_label)
+        return ops.statistic("confusion", self._thresholds, self._even, -1, 0, self._by_label)
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        if not self._by_label:
+            return [(slice(None), slice(None))]
+        one = self.sums(1)
+        return [(slice(i, i + 1), slice(i * one, i * one + one)) for i in range(features)]
 
     def bind(
         self,
@@ -269,6 +306,8 @@ class AUC(KernelMetric):
     def value_of(self, total: np.ndarray) -> float:
         """Return the area."""
         labels = total.size // (2 * (self.num_thresholds + 1))
+        if self._by_label and not self.multi_label:
+            total, labels = np.asarray(self.label_weights) @ total.reshape(labels, -1), 1
         areas = self._areas(*counts(total, self.num_thresholds, labels))
         if not self.multi_label:
             return float(areas)

@@ -33,6 +33,10 @@ class _Count(KernelMetric):
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return self._cuts.function(ops)
 
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(None), slice(None))]
+
     def value_of(self, total: np.ndarray) -> Any:
         """Return the count, or the counts."""
         return self._cuts.shown(self._cuts.counts(total)[self._which])

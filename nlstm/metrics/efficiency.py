@@ -25,6 +25,10 @@ class _Moments(KernelMetric):
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.statistic("moments")
 
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(i, i + 1), [*range(7 * i, 7 * i + 7), -1]) for i in range(features)]
+
 
 class R2Score(_Moments):
     """Coefficient of determination: 1 - squared errors / squared deviations from the mean.

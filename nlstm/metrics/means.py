@@ -10,7 +10,6 @@ from nlstm.arguments.checks import checked_integer, checked_name, checked_number
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses import Loss
 from nlstm.losses.apart import check_labels
-from nlstm.losses.loss import last_axis
 from nlstm.metrics.metric import Function, KernelMetric
 from nlstm.plan.plan import Plan
 
@@ -56,6 +55,9 @@ class LossMetric(KernelMetric):
             raise TypeError(f"loss must be an nlstm.losses.Loss; got {loss!r}.")
         super().__init__(dtype, checked_name(name) or loss.name)
         self.loss, self.sparse = loss, loss.sparse
+        self.axis = loss.axis
+        # Rows that are ignored have a weight, so that it is of rows.
+        self.is_mean = getattr(loss, "ignore_class", None) is None
 
     def check_targets(self, y: np.ndarray, features: int) -> None:
         """Raise where class indices in y, of `as_steps`, would be of no class."""
@@ -134,6 +136,7 @@ class _KernelMean(KernelMetric):
 
     kernel: str
     setting = 0.0
+    is_mean = True
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)
@@ -141,6 +144,10 @@ class _KernelMean(KernelMetric):
     def function(self, ops: Operations) -> Function:
         """Return function(y, p, features, weight, dp, total) for the kernels' arrays."""
         return ops.loss(self.kernel, (self.setting,), "metric")
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(None), slice(None))] if self.by_element else []
 
 
 class MeanSquaredError(_KernelMean):
@@ -224,7 +231,7 @@ class CosineSimilarity(_KernelMean):
     name : str, default "cosine_similarity"
     dtype : optional
     axis : int, default -1
-        No other is supported.
+        Along which it is taken. In training it is the last one, the outputs' features.
     """
 
     kernel = "cosine_similarity"
@@ -232,7 +239,7 @@ class CosineSimilarity(_KernelMean):
 
     def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1) -> None:
         super().__init__(name, dtype)
-        self.axis = last_axis(axis, "CosineSimilarity")
+        self.axis = checked_integer("axis", axis)
 
 
 class Accuracy(_KernelMean):

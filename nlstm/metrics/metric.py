@@ -9,7 +9,7 @@ from nlstm.arguments.checks import checked_array, checked_dtype, checked_name
 from nlstm.arguments.config import Configured, overridden
 from nlstm.arguments.names import snake_case
 from nlstm.kernels.operations import Array, Operations
-from nlstm.losses.apart import as_steps, bound_apart
+from nlstm.losses.apart import along, as_steps, bound_apart, by_step
 from nlstm.metrics.variable import Variable
 from nlstm.plan.plan import Plan
 
@@ -45,7 +45,7 @@ class Metric(Configured):
     size = 0
 
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
-        self.dtype = checked_dtype(dtype)
+        self.dtype = checked_dtype(dtype, integers=True)
         self.name = checked_name(name) or self.default_name or snake_case(type(self).__name__)
         self.variables: list[Variable] = []
 
@@ -83,11 +83,14 @@ class Metric(Configured):
         raise NotImplementedError(f"{type(self).__name__} must define result.")
 
     def reset_state(self) -> None:
-        """Start anew."""
-        if not getattr(self, "variables", ()):
+        """Start anew, with what metrics among the attributes have summed up too."""
+        inner = [one for one in vars(self).values() if isinstance(one, Metric)]
+        if not getattr(self, "variables", ()) and not inner:
             raise NotImplementedError(f"{type(self).__name__} must define reset_state.")
         for variable in self.variables:
             variable.assign(np.zeros(variable.shape))
+        for one in inner:
+            one.reset_state()
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """Take in one batch and return the result."""
@@ -123,7 +126,9 @@ class KernelMetric(Metric):
 
     sparse: bool | None = False
     features = 1
+    axis = -1
     by_element = False  # whether one axis alone is rows of one feature, not one row
+    is_mean = False  # of values by row; then one weight for a whole batch counts once
     _total: np.ndarray | None = None
 
     @property
@@ -169,14 +174,34 @@ class KernelMetric(Metric):
         return safe_ratio(total[0], total[1])
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Take in one batch of (rows, features) or (rows, steps, features)."""
-        y_pred = checked_array("y_pred", y_pred)
+        """Take in one batch of (rows, features) or (rows, steps, features).
+
+        Weights are one number, one a row, one a row and step, or, where `element_sums` says so, one
+        for each element.
+        """
+        y_pred, weight = checked_array("y_pred", y_pred), sample_weight
+        if self.axis != -1:
+            y_true, y_pred = along(self.axis, y_true, y_pred)
         if y_pred.ndim == 1 and self.by_element:  # one feature, left out
             y_pred = y_pred[:, None]
-        y, p, weight, _ = as_steps(y_true, y_pred, sample_weight, self.target_features)
-        features = y_pred.shape[-1]
+        if weight is not None:
+            weight = checked_array("sample_weight", weight)
+        features = y_pred.shape[-1] if y_pred.ndim else 1
+        parts = self.element_sums(features) if _is_by_element(weight, y_pred) else []
+        if parts:
+            elements, weight = weight, None
+        y, p, weight, _ = as_steps(y_true, y_pred, weight, self.target_features)
         self.check_features(features)
         self.check_targets(y, features)
+        self._make_sums(features)
+        if parts:
+            self._add_elements(y, p, np.broadcast_to(elements, y_pred.shape), parts)
+            return
+        if self.is_mean and weight is not None and np.ndim(sample_weight) == 0:
+            weight = weight / p.dtype.type(p.shape[1])
+        self._add(y, p, weight, slice(None))
+
+    def _make_sums(self, features: int) -> None:
         if self._total is None:
             self._total = np.zeros(self.sums(features))
         if self._total.size != self.sums(features):
@@ -184,12 +209,41 @@ class KernelMetric(Metric):
                 f"{self.name} has sums for y_pred of fewer or more than {features} features: "
                 "reset_state() starts anew."
             )
-        plan, _, sums = bound_apart(self.bind, y, p, weight, self._total.size)
-        sums.host[:] = self._total
+
+    def _add(self, y: np.ndarray, p: np.ndarray, weight: np.ndarray | None, place: Any) -> None:
+        """Add arrays as of `as_steps` to the sums at `place`."""
+        assert self._total is not None
+        found = self._total[place]
+        plan, _, sums = bound_apart(self.bind, y, p, weight, found.size)
+        sums.host[:] = found
         sums.push()
         plan.ops.program(plan.forward)()
         sums.pull()
-        self._total[:] = sums.host
+        self._total[place] = sums.host
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own.
+
+        An element is taken for a row of one feature. By default it can have none.
+        """
+        return []
+
+    def chosen(self, p: np.ndarray) -> np.ndarray:
+        """Return predictions (steps, rows, features) as elements show them."""
+        return p
+
+    def _add_elements(
+        self, y: np.ndarray, p: np.ndarray, weight: np.ndarray, parts: list[tuple[slice, Any]]
+    ) -> None:
+        y, p = np.broadcast_to(y, p.shape), self.chosen(p)
+        weight = by_step(weight.astype(p.dtype), p.shape[2])
+        if self.is_mean:
+            weight = weight / p.dtype.type(p.shape[0] * p.shape[2])
+        for columns, place in parts:
+            y_alone, p_alone, weight_alone = (
+                np.ascontiguousarray(one[..., columns]).reshape(1, -1, 1) for one in (y, p, weight)
+            )
+            self._add(y_alone, p_alone, weight_alone, place)
 
     def check_targets(self, y: np.ndarray, features: int) -> None:
         """Raise where class indices in y, of `as_steps`, would be of no class."""
@@ -198,11 +252,20 @@ class KernelMetric(Metric):
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
         if total is None:
             total = self._total
-        return 0.0 if total is None else self.value_of(total)
+        with np.errstate(invalid="ignore", over="ignore"):  # sums of infinite targets or weights
+            return 0.0 if total is None else self.value_of(total)
 
     def reset_state(self) -> None:
         """Start anew."""
         self._total = None
+
+
+def _is_by_element(weight: np.ndarray | None, p: np.ndarray) -> bool:
+    """Whether weights have the features' axis too, and their size there."""
+    if weight is None or weight.ndim != p.ndim or p.shape[-1] == 1:
+        return False
+    fits = zip(weight.shape, p.shape, strict=True)
+    return weight.shape[-1] == p.shape[-1] and all(n in (1, most) for n, most in fits)
 
 
 class InNumpy(Metric):

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_number
 from nlstm.kernels.operations import Operations
-from nlstm.metrics.confusion import check_class, counts
+from nlstm.metrics.confusion import check_class, check_class_axis, counts
 from nlstm.metrics.metric import Function, KernelMetric, safe_ratio
 
 __all__ = [
@@ -52,6 +52,15 @@ class _OperatingPoint(KernelMetric):
         only = -1 if self.class_id is None else self.class_id
         even = self.num_thresholds > 1
         return ops.statistic("confusion", self._thresholds, even, only, 0, False)
+
+    def element_sums(self, features: int) -> list[tuple[slice, Any]]:
+        """Return which features go into which sums where each element has a weight of its own."""
+        return [(slice(None), slice(None))] if self.class_id is None else []
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in one batch."""
+        check_class_axis(self.class_id, y_pred)
+        super().update_state(y_true, y_pred, sample_weight)
 
     def rates(self, tp: Any, fp: Any, fn: Any, tn: Any) -> tuple[Any, Any]:
         """Return the rate that counts and the one that must be large enough, by threshold."""

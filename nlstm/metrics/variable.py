@@ -29,8 +29,8 @@ class Variable(NDArrayOperatorsMixin):
         sizes = shape if isinstance(shape, tuple | list) else (shape,)
         self.shape = tuple(checked_integer("shape", size, 0) for size in sizes)
         self.name = checked_name(name) or "variable"
-        self.dtype = np.dtype(checked_dtype(dtype) or np.float64)
-        first = initializers.get("zeros" if initializer is None else initializer)
+        self.dtype = np.dtype(checked_dtype(dtype, integers=True) or np.float64)
+        first = initializers.of_weights("zeros" if initializer is None else initializer)
         self.value = np.asarray(first(self.shape), self.dtype)
 
     def assign(self, value: Any) -> "Variable":

@@ -1,6 +1,7 @@
 """Models made anew, from a config or from another model."""
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, TypeVar
 
 from nlstm.arguments.config import deserialize, loads
@@ -18,7 +19,7 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
 
 
 def clone_model(model: Kind, clone_function: Callable[[Layer], Layer] | None = None) -> Kind:
-    """Return a model like `model` with layers and weights of its own.
+    """Return a model like `model` with layers and weights of its own, compiled if that is.
 
     Parameters
     ----------
@@ -34,7 +35,13 @@ def clone_model(model: Kind, clone_function: Callable[[Layer], Layer] | None = N
         layer = layers.get(entry["config"]["name"])
         if layer is not None:
             entry["made"] = copy(layer)
-    return type(model).from_config(config)
+    made = type(model).from_config(config)
+    if model.compiled:
+        given, optimizer = dict(model.training.given), model.optimizer
+        if optimizer is not None:
+            given["optimizer"] = type(optimizer).from_config(optimizer.get_config())
+        made.compile(**{name: deepcopy(one) for name, one in given.items()})
+    return made
 
 
 def _copied(layer: Layer) -> Layer:

@@ -1,11 +1,11 @@
 """Methods that models had in Keras 1 and 2: each one says what it is today, and does it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect, taken_for, warn_former
-from nlstm.training.history import History
 
 __all__ = [
     "evaluate_generator",
@@ -21,59 +21,42 @@ QUEUE = (
 )  # fmt: skip
 
 
-def fit_generator(
-    self: Any,
-    generator: Any,
-    steps_per_epoch: int | None = None,
-    epochs: int = 1,
-    verbose: Any = 1,
-    callbacks: Any = None,
-    validation_data: Any = None,
-    validation_steps: int | None = None,
-    validation_freq: Any = 1,
-    class_weight: Any = None,
-    shuffle: bool = True,
-    initial_epoch: int = 0,
-    **former: Any,
-) -> History:
-    """Former name of `fit` for generators."""
-    warn_former("fit_generator is now fit, which takes generators too.")
-    epochs = taken_for("fit_generator", former, "nb_epoch", "epochs", epochs)
-    check_without_effect("fit_generator", former, *QUEUE)
-    return self.fit(
-        generator, epochs=epochs, verbose=verbose, callbacks=callbacks, shuffle=shuffle,
-        validation_data=validation_data, class_weight=class_weight, initial_epoch=initial_epoch,
-        steps_per_epoch=steps_per_epoch, validation_steps=validation_steps,
-        validation_freq=validation_freq,
-    )  # fmt: skip
+# What the methods for generators took, by place.
+QUEUES = ("max_queue_size", "workers", "use_multiprocessing")
+FIT = (
+    "steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data", "validation_steps",
+    "validation_freq", "class_weight", *QUEUES, "shuffle", "initial_epoch",
+)  # fmt: skip
+ASK = ("steps", "callbacks", *QUEUES, "verbose")
 
 
-def evaluate_generator(
-    self: Any,
-    generator: Any,
-    steps: int | None = None,
-    callbacks: Any = None,
-    verbose: Any = 0,
-    **former: Any,
-) -> Any:
-    """Former name of `evaluate` for generators."""
-    warn_former("evaluate_generator is now evaluate, which takes generators too.")
-    check_without_effect("evaluate_generator", former, *QUEUE)
-    return self.evaluate(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+def _for_generators(method: str, order: tuple[str, ...], **defaults: Any) -> Callable[..., Any]:
+    """Return the former method for generators, in whose place `method` is."""
+    name = f"{method}_generator"
+
+    def run(self: Any, generator: Any, *by_place: Any, **by_name: Any) -> Any:
+        warn_former(f"{name} is now {method}, which takes generators too.")
+        if len(by_place) > len(order):
+            raise TypeError(f"{name} takes {len(order)} arguments behind the generator at most.")
+        given = dict(zip(order, by_place, strict=False))
+        twice = sorted(given.keys() & by_name)
+        if twice:
+            raise TypeError(f"{name} got {twice[0]} twice.")
+        given |= by_name
+        if "epochs" in order and "nb_epoch" in given:
+            given["epochs"] = taken_for(name, given, "nb_epoch", "epochs", None)
+        known = {one: value for one, value in given.items() if one in order and one not in QUEUE}
+        check_without_effect(name, {one: given[one] for one in given if one not in known}, *QUEUE)
+        return getattr(self, method)(generator, **defaults | known)
+
+    run.__name__, run.__qualname__ = name, f"Model.{name}"
+    run.__doc__ = f"Former name of `{method}` for generators."
+    return run
 
 
-def predict_generator(
-    self: Any,
-    generator: Any,
-    steps: int | None = None,
-    callbacks: Any = None,
-    verbose: Any = 0,
-    **former: Any,
-) -> Any:
-    """Former name of `predict` for generators."""
-    warn_former("predict_generator is now predict, which takes generators too.")
-    check_without_effect("predict_generator", former, *QUEUE)
-    return self.predict(generator, steps=steps, callbacks=callbacks, verbose=verbose)
+fit_generator = _for_generators("fit", FIT)
+evaluate_generator = _for_generators("evaluate", ASK, verbose=0)
+predict_generator = _for_generators("predict", ASK, verbose=0)
 
 
 def predict_classes(self: Any, x: Any, batch_size: int | None = None, verbose: Any = 0) -> Any:

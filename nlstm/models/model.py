@@ -6,12 +6,21 @@ from typing import Any, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import (
+    checked_flag,
+    checked_integer,
+    checked_layer_name,
+    checked_name,
+    checked_path,
+    checked_size,
+)
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
-from nlstm.arguments.overrides import check_overrides
+from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
+from nlstm.files.doors import door_by_content, door_by_name
 from nlstm.files.model_file import save_model
 from nlstm.layers import Layer
 from nlstm.losses import Loss
@@ -26,6 +35,7 @@ from nlstm.models.former import (
     reset_states,
 )
 from nlstm.network import summary
+from nlstm.network.asked_shape import asked_shape
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
@@ -50,7 +60,21 @@ __all__ = ["Model"]
 
 
 KERAS_METHODS = dict.fromkeys(
-    ("call", "train_step", "test_step", "predict_step", "compute_loss", "compute_metrics"),
+    (
+        "call",
+        "train_step",
+        "test_step",
+        "predict_step",
+        "compute_loss",
+        "compute_metrics",
+        "make_train_function",
+        "make_test_function",
+        "make_predict_function",
+        "get_metrics_result",
+        "reset_metrics",
+        "compute_mask",
+        "compute_output_spec",
+    ),
     "nlstm runs compiled steps of its layers. Connect layers in Model(inputs, outputs); own "
     "losses, metrics and callbacks, or train_on_batch in a loop, change training.",
 )
@@ -61,10 +85,11 @@ class Model(Configured):
 
     Parameters
     ----------
-    inputs : Symbol, or list or dict of Symbol
+    inputs : Symbol, or list, tuple or dict of Symbol
         What `Input` returned. Any other symbol will do too: what comes before it is left out.
-    outputs : Symbol, or list or dict of Symbol
-        What layers returned. `predict` answers, and `fit` takes its targets, in the same form.
+    outputs : Symbol, or list, tuple or dict of Symbol
+        What layers returned. `predict` answers, and `fit` takes its targets, in the same form,
+        nested if it is; a list of one is that one.
     name : str, optional
     dtype : {"float32", "float64"}, optional
         Of weights and computation. By default that of the inputs and layers, else float32.
@@ -97,16 +122,16 @@ class Model(Configured):
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "functional", name is not None, dtype)
+        self._begin("functional", name, dtype)
         self.design: Design = Wiring(inputs, outputs, dtype)
 
-    def _begin(self, name: str, named_by_user: bool, dtype: Any) -> None:
+    def _begin(self, default: str, name: Any, dtype: Any) -> None:
         """Set up what every model has."""
+        self.name, self.named_by_user = checked_layer_name(name) or default, name is not None
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
         self._binder: Binder | None = None
         self._building = turn()  # one thread makes weights
-        self.name, self.named_by_user = name, named_by_user
         self.training = Training(SeedStream())
         self.history: History | None = None
         self.stop_training = self.stop_evaluating = self.stop_predicting = False
@@ -115,6 +140,11 @@ class Model(Configured):
         """Refuse methods that would never be called."""
         check_overrides(cls, KERAS_METHODS, ())
         return super().__new__(cls, *args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in KERAS_METHODS:
+            check_attribute(self, name, KERAS_METHODS)
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold."""
@@ -202,20 +232,41 @@ class Model(Configured):
             graph = self.binder_for(symbols[0].sample).network.graph
         if len(symbols) != len(graph.inputs):
             raise ValueError(f"{self.name} has {len(graph.inputs)} inputs; got {len(symbols)}.")
-        return self.design.network("This").as_outputs(graph.call_on(symbols))
+        return self.design.network("This").as_symbols(graph.call_on(symbols))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the output, or of all outputs in their form, with the batch axis.
+
+        Parameters
+        ----------
+        input_shape : tuple of int, or list or dict of them
+            With the batch axis: (None, steps, features).
+
+        Raises
+        ------
+        TypeError, ValueError
+            It is no shape, or none of the model's inputs.
+        """
+        return asked_shape(self.design, input_shape)
 
     # Layers
 
     @property
     def layers(self) -> list[Any]:
-        """The layers, built if the input's shape is known; those of `Input` too."""
+        """The layers, built if the input's shape is known; those of `Input` too.
+
+        Operators on symbols, such as ``a + b``, are not among them, as in Keras.
+        """
         self._build_if_known()
-        return list(self.design.network("layers").graph.layers)
+        found = self.design.network("layers").graph.layers
+        return [one for one in found if not one.is_operator]
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its index."""
         if index is not None:
-            return self.layers[index]
+            count = len(self.layers)
+            return self.layers[checked_integer("index", index, -count, count - 1)]
+        checked_name(name)
         for layer in self.layers:
             if layer.name == name:
                 return layer
@@ -246,13 +297,15 @@ class Model(Configured):
 
     @property
     def input(self) -> Any:
-        """The input's symbol, or a list of them."""
-        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+        """The input's symbol, or several in the form that the model was given."""
+        network = self.design.network("input")
+        return packed(network.input_form, network.graph.inputs)
 
     @property
     def output(self) -> Any:
-        """The output's symbol, or a list of them."""
-        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+        """The output's symbol, or several in the form that the model was given."""
+        network = self.design.network("output")
+        return network.as_symbols(network.graph.outputs)
 
     @property
     def input_shape(self) -> Any:
@@ -302,7 +355,9 @@ class Model(Configured):
         ValueError, TypeError
             A name is unknown (the error gives the near ones), or a thing of the wrong kind came.
         """
-        aims = loss, loss_weights, metrics, weighted_metrics
+        aims: Any = loss, loss_weights, metrics, weighted_metrics
+        if self.design.graph is not None and (network := self.design.network("compile")).nested[1]:
+            aims = tuple(spread(network.form, one) for one in aims)
         self.training = self.training.compiled(
             self.output_names, self.design.layers, optimizer, *aims
         )
@@ -317,6 +372,11 @@ class Model(Configured):
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`, as JSON can hold them; None before it."""
         return self.training.get_config()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether `compile` has chosen how the model is trained."""
+        return self.training.is_chosen
 
     @property
     def optimizer(self) -> Optimizer | None:
@@ -358,8 +418,9 @@ class Model(Configured):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        flag = checked_flag("trainable", value)
         for layer in self.design.layers:
-            layer.trainable = bool(value)
+            layer.trainable = flag
 
     @property
     def weights(self) -> list[Parameter]:
@@ -396,13 +457,36 @@ class Model(Configured):
         self.binder.weights.set(weights)
 
     def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights to a safetensors file, whole or not at all."""
-        path = checked_target(filepath, overwrite)
+        """Write the weights to one file, whole or not at all.
+
+        A safetensors file; or, where the name ends in ".weights.h5", ".h5" or ".hdf5", Keras's.
+        """
+        path = checked_target(filepath, overwrite, "weights")
         weights = self.binder.weights
+        door = door_by_name(path)
+        if door is not None:
+            door.save_weights(self, path)
+            return
         write_weights(path, dict(zip(weights.named, weights.get(), strict=True)))
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read weights that `save_weights` wrote.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Read weights that `save_weights` wrote, or some version of Keras.
+
+        Parameters
+        ----------
+        filepath : path
+            Weights alone, or a whole model's file. Keras's are known by their content, and take
+            h5py (``pip install nlstm[keras]``).
+        skip_mismatch : bool, default False
+            For files of Keras: layers that do not fit keep their weights, with a warning.
+        by_name : bool, default False
+            For files of Keras: find layers by their names, and leave the others as they are,
+            instead of going by their order.
 
         Raises
         ------
@@ -411,8 +495,16 @@ class Model(Configured):
         ValueError
             The file is broken, foreign, newer, or for another model; nothing was changed.
         """
-        weights = self.binder.weights
-        found = read_weights(filepath, weights.shapes)
+        weights, path = self.binder.weights, checked_path("filepath", filepath)
+        door = door_by_content(path)
+        if door is not None:
+            door.load_weights(self, path, by_name, skip_mismatch)
+            return
+        if by_name or skip_mismatch:
+            raise ValueError(
+                "by_name and skip_mismatch are for files of Keras's; this one fits, or does not."
+            )
+        found = read_weights(path, weights.shapes)
         weights.set([found[name] for name in weights.named])
 
     def count_params(self) -> int:
@@ -512,7 +604,8 @@ class Model(Configured):
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
         network = self.design.network("get_config")
-        forms = list(network.input_names), network.as_outputs(network.output_names)
+        inputs, outputs = network.input_names, network.output_names
+        forms = packed(network.input_form, inputs), packed(network.form, outputs)
         return {
             "name": self.name,
             "dtype": None if self.design.dtype is None else self.design.dtype.name,
@@ -526,7 +619,10 @@ class Model(Configured):
         """Return a new model for a config as `get_config` gives it."""
         layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
         inputs, outputs = graph_of_config(config, layers)
-        return cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        if isinstance(made.design, Wiring):
+            made.design.expect(config.get("input_form", list(inputs)))
+        return made
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the config as JSON, which `model_from_json` reads."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from nlstm.arguments.checks import checked_shape
+import numpy as np
+
+from nlstm.arguments.checks import checked_batch_shape
 from nlstm.arguments.config import deserialize, serialize
 from nlstm.arguments.shown import short
 from nlstm.layers import InputLayer, Layer
@@ -37,9 +39,11 @@ class Sequential(Model):
     def __init__(
         self, layers: Iterable[Any] | None = None, name: str | None = None, dtype: Any = None
     ) -> None:
-        self._begin(name or "sequential", name is not None, dtype)
+        if layers is not None and (isinstance(layers, str | bytes) or not np.iterable(layers)):
+            raise TypeError(f"layers must be a list of layers; got {layers!r}.")
+        self._begin("sequential", name, dtype)
         self._stack = self.design = Stack(self.name, dtype)
-        for layer in layers or ():
+        for layer in () if layers is None else layers:
             self.add(layer)
 
     def add(self, layer: Layer | Model | Symbol) -> None:
@@ -118,7 +122,7 @@ class Sequential(Model):
             the first layer said.
         """
         if input_shape is not None:
-            shape = checked_shape("input_shape", tuple(input_shape)[1:])
+            shape = checked_batch_shape("input_shape", input_shape)[1:]
             known = self._stack.input
             if known is not None and known.sample != shape:
                 raise ValueError(f"The model is for inputs {known.sample}; got {shape}.")

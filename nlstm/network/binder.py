@@ -261,6 +261,8 @@ class Binder:
             inputs.append(Tensor(value, features, len(symbol.sample) == 2, mask=mask))
         plan.scored, plan.frozen = goal is not None, tuple(frozen)
         activations, fused = self._fusions(plan.training, goal)
+        for limit, given in zip(graph.limits, inputs, strict=True):
+            given.limit = limit  # which was looked at in the data
         outputs = graph.bind(plan, inputs, fused)
         targets: list[Any] = []
         weights: list[Any] = []

@@ -22,7 +22,10 @@ __all__ = [
 
 
 class Renamings:
-    """How many layers have got another name in this process: networks know them by the old one."""
+    """How many layers have come, gone or got another name in this process.
+
+    Networks know them as they were.
+    """
 
     count = 0
 
@@ -52,6 +55,10 @@ class Design(Protocol):
     @property
     def graph(self) -> Graph | None:
         """The graph; None as long as nothing is known of the input."""
+
+    @property
+    def sample(self) -> Shape | None:
+        """Shape of one sample of the first input; None as long as nothing is known of it."""
 
     @property
     def input_names(self) -> tuple[str, ...]:

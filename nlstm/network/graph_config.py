@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlstm.arguments.config import serialize
+from nlstm.arguments.structures import leaves, packed
 from nlstm.layers import InputLayer
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Symbol, connect
@@ -14,15 +15,14 @@ from nlstm.plan.symbols import Symbol, connect
 __all__ = ["config_of_graph", "graph_of_config"]
 
 
-def config_of_graph(graph: Graph, input_names: Sequence[str], output_form: Any) -> dict[str, Any]:
+def config_of_graph(graph: Graph, input_form: Any, output_form: Any) -> dict[str, Any]:
     """Return the parts of a model's config that say what is connected.
 
     Parameters
     ----------
     graph : Graph
-    input_names : sequence of str
-    output_form : str, or list or dict of str
-        The outputs' names, in the form in which the model gives its outputs.
+    input_form, output_form : str, or nested lists, tuples and dicts of str
+        Names of inputs and outputs, in the form in which the model was given them.
     """
     entries: dict[Any, dict[str, Any]] = {}
     places: dict[Symbol, list[Any]] = {}
@@ -41,22 +41,22 @@ def config_of_graph(graph: Graph, input_names: Sequence[str], output_form: Any) 
             places[symbol] = [node.layer.name, len(calls), number]
         mask = None if node.mask is None else places[node.mask]
         calls.append({"inputs": [places[symbol] for symbol in node.inputs], "mask": mask})
-    outputs: Any = [places[symbol] for symbol in graph.outputs]
-    if isinstance(output_form, Mapping):
-        outputs = dict(zip(output_form, outputs, strict=True))
+    outputs = [places[symbol] for symbol in graph.outputs]
     return {
         "layers": list(entries.values()),
         "calls": [places[node.outputs[0]][:2] for node in graph.nodes],
         "input_layers": {
-            name: places[symbol] for name, symbol in zip(input_names, graph.inputs, strict=True)
+            name: places[symbol]
+            for name, symbol in zip(leaves(input_form), graph.inputs, strict=True)
         },
+        "input_form": input_form,
         "output_layers": outputs,
-        "single_output": isinstance(output_form, str),
+        "output_form": packed(output_form, range(len(outputs))),
     }
 
 
 def graph_of_config(config: Mapping[str, Any], layers: Sequence[Any]) -> tuple[Any, Any]:
-    """Return inputs and outputs as a model takes them, for a config and its layers, made anew."""
+    """Return inputs by name and outputs in their form, for a config and its layers, made anew."""
     by_name = {
         entry["config"]["name"]: (layer, entry["inbound_nodes"])
         for entry, layer in zip(config["layers"], layers, strict=True)
@@ -81,7 +81,9 @@ def graph_of_config(config: Mapping[str, Any], layers: Sequence[Any]) -> tuple[A
         made[name, call] = found if isinstance(found, tuple) else (found,)
     inputs = {name: symbol(place) for name, place in config["input_layers"].items()}
     places = config["output_layers"]
-    if isinstance(places, Mapping):
-        return inputs, {name: symbol(place) for name, place in places.items()}
-    outputs = [symbol(place) for place in places]
-    return inputs, outputs[0] if config["single_output"] else outputs
+    if "output_form" not in config:  # of earlier files
+        if isinstance(places, Mapping):
+            return inputs, {name: symbol(place) for name, place in places.items()}
+        outputs = [symbol(place) for place in places]
+        return inputs, outputs[0] if config["single_output"] else outputs
+    return inputs, packed(config["output_form"], [symbol(place) for place in places])

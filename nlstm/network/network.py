@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
+from nlstm.arguments.checks import checked_numpy_dtype
+from nlstm.arguments.structures import is_nested, packed
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph
@@ -26,13 +28,15 @@ class Network:
     ----------
     graph : Graph
     form : Any
-        One symbol, a list or a dict of them: the form in which outputs are given.
+        One symbol, or lists, tuples and dicts of them: the form in which outputs are given.
     input_names, output_names : tuple of str
         Keys of dicts of arrays, and what losses are called in logs.
     labels : tuple of (str, Layer)
         Each layer, but those of `Input`, with what it is called in files.
     dtype : dtype
         Of weights and computation.
+    input_form : Any
+        As `form`, of the inputs; None for one of a stack.
     """
 
     graph: Graph
@@ -41,6 +45,7 @@ class Network:
     output_names: tuple[str, ...]
     labels: tuple[tuple[str, Layer], ...]
     dtype: np.dtype
+    input_form: Any = None
 
     @cached_property
     def ops(self) -> Operations:
@@ -73,18 +78,35 @@ class Network:
         """The layers that go on from batch to batch."""
         return [layer for layer in self.layers if getattr(layer, "stateful", False)]
 
+    @cached_property
+    def keyed(self) -> bool:
+        """Whether inputs are expected by name."""
+        return isinstance(self.input_form, Mapping)
+
+    @cached_property
+    def nested(self) -> tuple[bool, bool]:
+        """Whether inputs, and outputs, are lists, tuples or dicts in others."""
+        return is_nested(self.input_form), is_nested(self.form)
+
     def as_outputs(self, values: Sequence[Any]) -> Any:
-        """Return one value for each output in the form in which the model gives them."""
+        """Return one value for each output in the form in which the model gives them.
+
+        As in Keras a list of one output is that output.
+        """
         if isinstance(self.form, Symbol):
             return values[0]
-        if isinstance(self.form, Mapping):
-            return dict(zip(self.form, values, strict=True))
-        return tuple(values) if isinstance(self.form, tuple) else list(values)
+        if len(values) == 1 and isinstance(self.form, list | tuple):
+            return values[0]
+        return packed(self.form, values)
+
+    def as_symbols(self, symbols: Sequence[Symbol]) -> Any:
+        """Return one symbol for each output in the form that the model was given."""
+        return packed(self.form, symbols)
 
 
 def checked_dtype(dtype: Any) -> np.dtype:
     """Return the dtype of a model, or raise an error that names those that there are."""
-    found = np.dtype(dtype)
+    found = checked_numpy_dtype("dtype", dtype)
     if found.name not in DTYPES:
         raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.")
     return found

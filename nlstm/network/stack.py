@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.names import free_name
+from nlstm.arguments.names import FreeNames
 from nlstm.arguments.numbers import as_numbers
 from nlstm.data.arrays import check_rank
 from nlstm.data.sources import is_pair, is_source
@@ -19,9 +19,10 @@ from nlstm.network.design import (
     rename,
     taken,
 )
+from nlstm.network.members import InputNotKnown, apply, input_of, inside, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
-from nlstm.plan.symbols import Shape, Symbol, node_of
+from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Stack"]
 
@@ -47,15 +48,22 @@ class Stack:
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         self.members: list[Layer | Nested] = []
         self.input: Symbol | None = None
-        self.graph: Graph | None = None
+        self._end: Symbol | None = None  # what the last member gives
+        self._graph: Graph | None = None
+        self._graphs: dict[Symbol, Graph] = {}
+        self._models: list[Nested] = []  # the members that are no layers
+        self._inner: list[Any] = []  # their graphs, as they were connected
+        self._seen = -1
+        self._names: tuple[int, FreeNames] | None = None
         self._name = name
         self._network: Network | None = None
         self._made_for: tuple[Any, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold."""
-        state = {"graph": self.graph, **vars(self)}  # first, since it is written flat
-        return state | {"_network": None, "_made_for": ()}
+        state = {"_graph": self.graph, **vars(self)}  # first, since it is written flat
+        kept_here = {"_graphs": {}, "_seen": -1, "_names": None, "_network": None, "_made_for": ()}
+        return state | kept_here
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
@@ -64,9 +72,42 @@ class Stack:
             layer.taken = True
 
     @property
+    def graph(self) -> Graph | None:
+        """The graph, as the members are now; made when it is asked for."""
+        if self._seen == Renamings.count:
+            return self._graph
+        seen, end = Renamings.count, self._end
+        if end is not None and self._inner_graphs() != self._inner:  # a model inside has changed
+            self._ends_with(end := self._chained(self.input, keep=False))
+        elif end is None and self._inner and self.input is not None and self.layers:
+            self._ends_with(end := self._chained(self.input, keep=True))  # they were empty
+        if end is not None and self._graph is None:
+            made = Graph([self.input], [end])  # type: ignore[list-item]
+            self._graph = self._graphs.setdefault(end, made)  # one for all threads
+        self._seen = seen
+        return self._graph
+
+    def _inner_graphs(self) -> list[Any]:
+        return [one.design.graph for one in self._models]
+
+    def _chained(self, begin: Any, keep: bool) -> Any:
+        for member in self.members:
+            begin = apply(member, begin, keep)
+        return begin
+
+    def _ends_with(self, end: Symbol | None) -> None:
+        self._end, self._graph, self._graphs, self._seen = end, None, {}, -1
+        self._inner = self._inner_graphs()
+
+    @property
+    def sample(self) -> Shape | None:
+        """Shape of one sample of the input."""
+        return None if self.input is None else self.input.sample
+
+    @property
     def layers(self) -> list[Layer]:
         """The layers, those of models inside too."""
-        return [layer for member in self.members for layer in _inside(member)]
+        return [layer for member in self.members for layer in inside(member)]
 
     def labelled(self) -> Iterator[tuple[str, Layer]]:
         """Give each layer with its name, after those of the models it lies in."""
@@ -90,11 +131,8 @@ class Stack:
         """Take the dtype of the model around, if there is none yet."""
         if self.dtype is None:
             self.dtype = dtype
-        for layer in self.layers:  # for other models that take it
-            layer.dtype = self.dtype
         for member in self.members:
-            if not isinstance(member, Layer):
-                member.design.settle(dtype)
+            settle(member, self.dtype)
 
     # Adding
 
@@ -106,19 +144,20 @@ class Stack:
         ValueError
             See `Sequential.add`; nothing was changed.
         """
-        inside = self._checked(member)
+        coming = self._checked(member)
         previous, name = member.name, self._free_name(member)
         begin = self._input_with(member)
-        before = self.graph.outputs[0] if self.graph else begin
-        connected = before is not None and not isinstance(member, InputLayer)
+        before = begin if self._end is None else self._end
+        connected = before is not None and bool(coming) and not isinstance(member, InputLayer)
         rename(member, name)  # errors tell it
         if connected:
             try:
-                _apply(member, before, keep=False)  # raises before anything else changes
+                apply(member, before, keep=False)  # raises before anything else changes
             except BaseException:  # an interrupt too
                 rename(member, previous)
                 raise
-        for one in inside:
+        settled = self.dtype
+        for one in coming:
             self.dtype = taken(one, self.dtype)
         if not isinstance(member, Layer) and self.dtype is None:
             self.dtype = open_dtype(member)
@@ -126,14 +165,21 @@ class Stack:
         if isinstance(member, InputLayer):
             return
         self.members.append(member)
-        self.settle(self.dtype)
+        if not isinstance(member, Layer):
+            self._models.append(member)
+            self._inner = self._inner_graphs()
+        if self.dtype is settled:  # NumPy takes None for float64
+            settle(member, self.dtype)
+        else:
+            self.settle(self.dtype)
+        Renamings.count += 1  # for models around this one
+        self._note(name)
         if connected:
-            assert begin is not None
-            self.graph = Graph([begin], [_apply(member, before, keep=True)])
+            self._ends_with(apply(member, before, keep=True))
 
     def _checked(self, member: Layer | Nested) -> list[Layer]:
         """Return the layers that come with `member`; raise if they cannot."""
-        inside = _inside(member)
+        coming = inside(member)
         if isinstance(member, Layer):
             if member.taken:
                 raise ValueError(
@@ -141,7 +187,7 @@ class Stack:
                 )
         else:
             graph = member.design.graph
-            if not inside:
+            if not coming and (self.members or self.input is not None):
                 raise ValueError(f"The model {member.name!r} has no layers.")
             if graph is not None and (len(graph.inputs), len(graph.outputs)) != (1, 1):
                 raise ValueError(
@@ -151,25 +197,33 @@ class Stack:
             dtype = open_dtype(member) or self.dtype
             if dtype != (self.dtype or dtype):
                 raise ValueError(f"{member.name} is {dtype}, but the model is {self.dtype}.")
-            twice = [one.name for one in inside if one in self.layers]
+            twice = [one.name for one in coming if one in self.layers]
             if twice:
                 raise ValueError(f"{self._name} has the layers {twice} of {member.name!r} already.")
-        for one in inside:
+        for one in coming:
             checked_layer_dtype(one, self.dtype)
-        return inside
+        return coming
 
     def _free_name(self, member: Layer | Nested) -> str:
-        taken = {one.name for one in self.members}
-        if member.named_by_user and member.name in taken:
+        if self._names is None or self._names[0] != Renamings.count:
+            self._names = Renamings.count, FreeNames(one.name for one in self.members)
+        names = self._names[1]
+        if member.named_by_user and member.name in names:
             raise ValueError(f"The name {member.name!r} is taken by another layer of this model.")
-        return free_name(member.name, taken)
+        return names.free(member.name)
+
+    def _note(self, name: str) -> None:
+        """Keep the names that are taken for the next member."""
+        assert self._names is not None
+        self._names[1].take(name)
+        self._names = Renamings.count, self._names[1]
 
     def _input_with(self, member: Layer | Nested) -> Symbol | None:
         """Return the input once `member` is there."""
         if not isinstance(member, Layer):
-            known = member.design.graph
+            known = member.design.sample
             first = self.input is None and not self.members
-            return _input_of(known.inputs[0].sample) if first and known else self.input
+            return input_of(known) if first and known is not None else self.input
         if member.input_shape is None:
             return self.input
         if self.members or self.input is not None:
@@ -185,39 +239,39 @@ class Stack:
                 f"{member.name} is the first layer: its input_shape must name the features; got "
                 f"{member.input_shape}."
             )
-        return _input_of(member.input_shape, member.input_batch_size)
+        return input_of(member.input_shape, member.input_batch_size)
 
     def pop(self) -> Layer | Nested:
         """Take the last member away; return it."""
         if not self.members:
             raise ValueError("The model has no layer to take away.")
-        member = self.members.pop()
-        if self.graph is not None:
-            assert self.input is not None
-            node, before = self.graph.outputs[0].node, self.input
+        member, self._names = self.members.pop(), None
+        self._models = [one for one in self.members if not isinstance(one, Layer)]
+        if self._end is not None:
             if isinstance(member, Layer):
-                member.nodes.remove(node)
-            for one in self.members:
-                before = _apply(one, before, keep=False)
-            self.graph = Graph([self.input], [before]) if self.members else None
-        for one in _inside(member):
+                member.nodes.remove(self._end.node)
+            self._ends_with(self._chained(self.input, keep=False) if self.layers else None)
+        for one in inside(member):
             one.taken = False
+        Renamings.count += 1
         return member
 
     # The network
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""
-        if self.graph is None:
+        graph = self.graph
+        if graph is None:
             raise InputNotKnown(
                 f"{action} needs weights and this model has none yet: give it an Input, or fit it."
             )
-        return self._made(self.graph)
+        return self._made(graph)
 
     def network_for(self, x: Any) -> Network:
         """Return the network: as known, or as data `x` show it, without keeping it."""
-        if self.graph is not None:
-            return self._made(self.graph)
+        graph = self.graph
+        if graph is not None:
+            return self._made(graph)
         self._check_layers()
         sample, whole = self._samples_of(x)
         try:
@@ -230,23 +284,26 @@ class Stack:
 
     def keep(self, *samples: Shape) -> Network:
         """Return the network; from now on it is known to be for inputs of these shapes."""
-        if self.graph is None:
+        if self._end is None:
             self._check_layers()
             self.graph_inside(samples[0], keep=True)
         return self.network("This")
 
     def graph_inside(self, sample: Shape, keep: bool) -> Graph:
         """Return the graph for an input of shape `sample`."""
-        if self.graph is not None:
-            return self.graph
+        graph = self.graph
+        if graph is not None:
+            return graph
         graph = self._chain_for(sample, keep=False)
-        if keep:
-            self.graph = graph = self._chain_for(sample, keep=True)
+        if keep and self.layers:
+            graph = self._chain_for(sample, keep=True)
             self.input = graph.inputs[0]
+            self._ends_with(graph.outputs[0])
+            return self.graph or graph
         return graph
 
     def _check_layers(self) -> None:
-        if not self.members:
+        if not self.layers:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
@@ -268,10 +325,8 @@ class Stack:
 
     def _chain_for(self, sample: Shape, keep: bool) -> Graph:
         """Return the graph that the layers form for inputs of shape `sample`."""
-        begin = before = _input_of(sample)
-        for member in self.members:
-            before = _apply(member, before, keep)
-        return Graph([begin], [before])
+        begin = input_of(sample)
+        return Graph([begin], [self._chained(begin, keep)])
 
     def _samples_of(self, x: Any) -> tuple[Shape, Shape]:
         """Return the shape of one sample of `x`, for any number of steps and for that of `x`."""
@@ -290,31 +345,3 @@ class Stack:
             return (None, found[2]), (found[1], found[2])
         flat = (found[1] if layers[0].index_limit is None else None,)
         return flat, (found[1],)
-
-
-def _inside(member: Layer | Nested) -> list[Layer]:
-    return [member] if isinstance(member, Layer) else list(member.design.layers)
-
-
-def _apply(member: Layer | Nested, before: Any, keep: bool) -> Symbol:
-    """Return what `member` makes of a symbol; only if `keep` do layers know of the call."""
-    if not isinstance(member, Layer):
-        return member.design.graph_inside(before.sample, keep).call_on([before], keep)[0]
-    node = node_of(member, [before])
-    if len(node.outputs) > 1:
-        raise ValueError(
-            f"{member.name} has {len(node.outputs)} outputs; layers of a Sequential have one. "
-            "Model(inputs, outputs) takes any."
-        )
-    if keep:
-        member.nodes.append(node)
-    return node.outputs[0]
-
-
-def _input_of(sample: Shape, batch_size: int | None = None) -> Symbol:
-    """Return an input that no user made."""
-    return InputLayer(sample, batch_size).output
-
-
-class InputNotKnown(ValueError, AttributeError):
-    """What is not known before the input is: `hasattr` finds it missing, as in Keras."""

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
-from nlstm.arguments.numbers import as_array, holds_masks
+from nlstm.arguments.checks import checked_weight
+from nlstm.arguments.numbers import listed
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
+from nlstm.layers.building import build_node
 from nlstm.network.network import Network
 from nlstm.plan.gate import Gate
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 from nlstm.plan.plan import Call
-from nlstm.plan.symbols import Node, shapes_of
 
 __all__ = ["Weights", "build_layers"]
 
@@ -45,7 +45,7 @@ class Weights:
             for node in network.graph.nodes:
                 if not node.layer.built:
                     begun.append(node.layer)
-                _build_layer(node, network)
+                build_node(node, network.ops, network.dtype)
             self.named = _by_name(network.labels)
             self.homes = _housed(list(self.named.values()), network.ops, former)
         except BaseException:  # an interrupt too: weights are made whole or not at all
@@ -67,10 +67,14 @@ class Weights:
         return False
 
     def trained(self, frozen: Sequence[Layer]) -> dict[str, Parameter]:
-        """Return the weights but those of `frozen` layers, and averages, by name."""
-        labels = self.network.labels
-        found = _by_name((label, one) for label, one in labels if one not in frozen)
-        return {name: one for name, one in found.items() if one.trainable}
+        """Return the weights but those of `frozen` layers, which may lie in others, by name.
+
+        And but moving averages.
+        """
+        out = {id(parameter) for layer in frozen for parameter in layer.parameters}
+        return {
+            name: one for name, one in self.named.items() if one.trainable and id(one) not in out
+        }
 
     def buffer(self, frozen: Sequence[Layer]) -> tuple[ParameterBuffer, list[Call], list[Call]]:
         """Return the weights that are trained in one flat array, and what moves them in and out.
@@ -99,14 +103,13 @@ class Weights:
         ValueError
             Their number or a shape is not the model's; nothing was changed.
         """
-        arrays = [as_array("weights", weight) for weight in weights]
-        for number, weight in enumerate(weights):
-            if holds_masks(weight) and np.ma.is_masked(weight):
-                raise ValueError(f"weights[{number}] is a masked array with masked elements.")
-        if len(arrays) != len(self.named):
-            raise ValueError(f"The model has {len(self.named)} weights; got {len(arrays)}.")
-        for (name, parameter), array in zip(self.named.items(), arrays, strict=True):
-            check_weight(name, parameter.shape, array)
+        given = listed("weights", weights)
+        if len(given) != len(self.named):
+            raise ValueError(f"The model has {len(self.named)} weights; got {len(given)}.")
+        arrays = [
+            checked_weight(name, parameter.shape, one, parameter.packed.dtype)
+            for (name, parameter), one in zip(self.named.items(), given, strict=True)
+        ]
         self.exclusive(self._overwrite, arrays)
 
     def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:
@@ -155,49 +158,21 @@ def _through(gates: Sequence[Gate], way: Callable[..., Any]) -> Callable[..., An
 
 
 def _by_name(labels: Iterable[tuple[str, Layer]]) -> dict[str, Parameter]:
-    return {
-        f"{label}/{parameter.name}": parameter
-        for label, layer in labels
-        for parameter in layer.parameters
-    }
+    found: dict[str, Parameter] = {}
+    seen: set[int] = set()  # a model inside TimeDistributed may lie outside of it too
+    for label, layer in labels:
+        for name, parameter in layer.named_parameters():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                found[f"{label}/{name}"] = parameter
+    return found
 
 
 def build_layers(network: Network) -> dict[str, Parameter]:
     """Give layers that have no weights yet theirs, as names and shapes without values."""
     for node in network.graph.nodes:
-        _build_layer(node, network)
+        build_node(node, network.ops, network.dtype)
     return _by_name(network.labels)
-
-
-def _build_layer(node: Node, network: Network) -> None:
-    layer, dtype = node.layer, network.dtype
-    shapes = [symbol.sample for symbol in node.inputs]
-    if not layer.built:
-        _check_unchanged(node)
-        layer.build(network.ops, *shapes, dtype)
-        return
-    for parameter in layer.parameters:
-        if parameter.home is not None and parameter.home.value.dtype != dtype:
-            raise ValueError(
-                f"{layer.name} is {parameter.home.value.dtype}, but the model is {dtype}."
-            )
-    takes_features = layer.parameters and layer.index_limit is None  # not so many indices
-    built = layer.built_shape or (None,)
-    if takes_features and built[-1] != shapes[0][-1]:
-        raise ValueError(
-            f"{layer.name} was built for {built[-1]} features; it is called on {shapes[0][-1]}."
-        )
-
-
-def _check_unchanged(node: Node) -> None:
-    """Raise if a layer would give other shapes than when it was called."""
-    made = shapes_of(node.layer, [symbol.sample for symbol in node.inputs])
-    if made != [symbol.sample for symbol in node.outputs]:
-        raise ValueError(
-            f"{node.layer.name} was changed after it was called: it gave "
-            f"{[symbol.shape for symbol in node.outputs]} and now gives "
-            f"{[(None, *shape) for shape in made]}. Make a new layer."
-        )
 
 
 def _housed(
@@ -207,6 +182,5 @@ def _housed(
     own = [] if former is None else former.homes
     kinds = [home.parameters[0].trainable for home in own if home.parameters]
     one_of_each = len(set(kinds)) == len(kinds)
-    if own and one_of_each and all(one.home in (None, *own) for one in parameters):
-        return ParameterBuffer.apart(parameters, ops) or [ParameterBuffer([], ops)]
-    return ParameterBuffer.housed(parameters, ops)
+    anew = bool(own) and one_of_each and all(one.home in (None, *own) for one in parameters)
+    return ParameterBuffer.housed(parameters, ops, anew)

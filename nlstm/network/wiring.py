@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.names import free_name
+from nlstm.arguments.names import FreeNames
+from nlstm.arguments.structures import is_nested, leaves, packed
 from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
-from nlstm.plan.symbols import Shape, Symbol, flat_symbols
+from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Wiring"]
 
@@ -20,7 +21,7 @@ class Wiring:
 
     Parameters
     ----------
-    inputs, outputs : Symbol, or list or dict of Symbol
+    inputs, outputs : Symbol, or nested lists, tuples and dicts of Symbol
     dtype : {"float32", "float64"}, optional
 
     Raises
@@ -43,16 +44,22 @@ class Wiring:
             self.dtype = taken(layer, self.dtype)
         for layer in self.layers:  # for other models that take it
             layer.dtype = self.dtype
-        self._form = outputs
+        self._form, self._input_form = outputs, inputs
         self.input_names = _names(inputs, given[0])
         self.output_names = _names(outputs, given[1])
+        self._network = self._made()
+
+    def expect(self, form: Any) -> None:
+        """Take inputs in another form: lists, tuples and dicts with one leaf for each."""
+        self._input_form = packed(form, self.graph.inputs)
         self._network = self._made()
 
     def _made(self) -> Network:
         self._renamings = Renamings.count
         dtype = self.dtype or np.dtype(np.float32)
         names = self.input_names, self.output_names
-        return Network(self.graph, self._form, *names, tuple(self.labelled()), dtype)
+        labels = tuple(self.labelled())
+        return Network(self.graph, self._form, *names, labels, dtype, self._input_form)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; a graph that begins inside another is cut off."""
@@ -60,18 +67,16 @@ class Wiring:
         if any(symbol.node.inputs for symbol in graph.inputs):
             inputs = [_beginning(symbol) for symbol in graph.inputs]
             graph = Graph(inputs, graph.call_on(inputs, keep=False))
-        keys = list(self._form) if isinstance(self._form, Mapping) else None
-        form = (keys, isinstance(self._form, Symbol))
+        forms = [packed(one, range(len(leaves(one)))) for one in (self._form, self._input_form)]
         names = self.input_names, self.output_names
-        return {"graph": graph, "form": form, "names": names, "dtype": self.dtype}
+        return {"graph": graph, "forms": forms, "names": names, "dtype": self.dtype}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
-        self.graph, (keys, single), self.dtype = state["graph"], state["form"], state["dtype"]
-        outputs = list(self.graph.outputs)
-        self._form = outputs[0] if single else outputs
-        if keys is not None:
-            self._form = dict(zip(keys, outputs, strict=True))
+        self.graph, self.dtype = state["graph"], state["dtype"]
+        form, input_form = state["forms"]
+        self._form = packed(form, self.graph.outputs)
+        self._input_form = packed(input_form, self.graph.inputs)
         self.layers = [one for one in self.graph.layers if not isinstance(one, InputLayer)]
         for layer in self.graph.layers:
             layer.taken = True
@@ -83,10 +88,17 @@ class Wiring:
         for layer in self.layers:
             yield layer.name, layer
 
+    @property
+    def sample(self) -> Shape:
+        """Shape of one sample of the first input."""
+        return self.graph.inputs[0].sample
+
     def settle(self, dtype: np.dtype | None) -> None:
         """Take the dtype of the model around, if there is none yet."""
         if self.dtype is None and dtype is not None:
             self.dtype = dtype
+            for layer in self.layers:  # for other models that take it
+                layer.dtype = dtype
             self._network = self._made()
 
     def network(self, action: str) -> Network:
@@ -118,7 +130,7 @@ def _beginning(symbol: Symbol) -> Symbol:
 
 
 def _symbols(what: str, given: Any) -> list[Symbol]:
-    values = list(given.values()) if isinstance(given, Mapping) else flat_symbols([given])
+    values = [one for one in leaves(given) if one is not None]
     for one in values:
         if not isinstance(one, Symbol):
             raise TypeError(f"{what} of a model are what Input or layers returned; got {one!r}.")
@@ -129,25 +141,26 @@ def _symbols(what: str, given: Any) -> list[Symbol]:
 
 def _name_layers(layers: Sequence[Layer]) -> None:
     """Make names unique; those that the user chose, and those in use, stay."""
-    taken: set[str] = set()
+    names = FreeNames()
     for layer in layers:
         if layer.named_by_user:
-            if layer.name in taken:
+            if layer.name in names:
                 raise ValueError(
                     f"The name {layer.name!r} is used twice in the model; names are unique."
                 )
-            taken.add(layer.name)
+            names.take(layer.name)
     for layer in sorted(layers, key=lambda layer: not layer.taken):
         if not layer.named_by_user:
-            rename(layer, free_name(layer.name, taken))
-            taken.add(layer.name)
+            rename(layer, names.free(layer.name))
+            names.take(layer.name)
 
 
 def _names(given: Any, symbols: Sequence[Symbol]) -> tuple[str, ...]:
     """Return the names of inputs or outputs: a dict's keys, or the layers', made unique."""
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and not is_nested(given):
         return tuple(given)
-    names: list[str] = []
+    names, found = FreeNames(), list[str]()
     for symbol in symbols:
-        names.append(free_name(symbol.name, set(names)))
-    return tuple(names)
+        found.append(names.free(symbol.name))
+        names.take(found[-1])
+    return tuple(found)

@@ -27,8 +27,8 @@ NEVER_CALLED = ("update_step", "apply", "apply_gradients", "minimize", "build", 
 __all__ = ["Optimizer", "get", "schedules", *(found.__name__ for found in CLASSES.values())]
 
 
-def get(identifier: Any) -> Optimizer:
-    """Return the optimizer for a name in any case, an object or a class.
+def get(identifier: Any) -> Optimizer | None:
+    """Return the optimizer for a name in any case, an object or a class; None for None.
 
     Raises
     ------
@@ -37,6 +37,8 @@ def get(identifier: Any) -> Optimizer:
     TypeError
         `identifier` is nothing of these.
     """
+    if identifier is None:
+        return None
     if isinstance(identifier, str) and identifier.lower() in CLASSES:
         identifier = identifier.lower()
     found = REGISTRY.get(identifier, "an nlstm.optimizers.Optimizer")

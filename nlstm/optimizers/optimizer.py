@@ -16,7 +16,7 @@ from nlstm.optimizers.rate import Rate
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
 from nlstm.optimizers.sparing import Sparing
-from nlstm.optimizers.state import Variables, Waiting, check_fit
+from nlstm.optimizers.state import Variables, Waiting, check_fit, checked_variables
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Optimizer"]
@@ -316,7 +316,8 @@ class Optimizer(Configured):
     def variables(self) -> Variables:
         """Copies of all that a file must hold for training to go on bit for bit: a list.
 
-        Called, it gives a dict of arrays by name: see `set_variables`.
+        Called, it gives a dict of arrays by name: see `set_variables`. Where a schedule gives the
+        learning rate, the dict alone has it.
 
         "iterations" (int64; batches) and "learning_rate" (float64) have no axes; the moments are
         "<slot>/<number of the weight array>" in Keras's shapes, with "average" (EMA) and
@@ -334,7 +335,7 @@ class Optimizer(Configured):
             for slot, flat in self._flat_state().items():
                 for number, part in enumerate(self._buffer.split(flat)):
                     found[f"{slot}/{number}"] = part
-        return Variables(found)
+        return Variables(found, None if self._schedule is None else "learning_rate")
 
     def set_variables(self, variables: Mapping[str, np.ndarray]) -> None:
         """Go on from what `variables` returned; before a model is built it waits for it.
@@ -344,8 +345,9 @@ class Optimizer(Configured):
         ValueError
             Names or shapes are not this optimizer's; nothing was changed.
         """
+        variables = checked_variables(variables)
         if self._buffer is None:
-            self._waiting = {name: np.array(value) for name, value in variables.items()}
+            self._waiting = variables
             self._steps.host[0] = int(variables.get("iterations", 0))
             if self._schedule is None and "learning_rate" in variables:
                 self._write_rate(float(variables["learning_rate"]))

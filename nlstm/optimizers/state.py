@@ -4,12 +4,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
-__all__ = ["NamedArray", "Variables", "Waiting", "check_fit"]
+from nlstm.arguments.checks import check_mapping, checked_integer
+from nlstm.arguments.numbers import as_numbers
+
+__all__ = ["NamedArray", "Variables", "Waiting", "check_fit", "checked_variables"]
 
 
-class NamedArray:
-    """A copy of one of an optimizer's variables, with its name."""
+class NamedArray(NDArrayOperatorsMixin):
+    """A copy of one of an optimizer's variables, with its name; arithmetic sees an array."""
 
     def __init__(self, name: str, value: np.ndarray) -> None:
         self.name = self.path = name
@@ -22,19 +26,37 @@ class NamedArray:
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.value, dtype)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        given = [one.value if isinstance(one, NamedArray) else one for one in inputs]
+        return getattr(ufunc, method)(*given, **options)
+
+    def __int__(self) -> int:
+        return int(self.value)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
     def __repr__(self) -> str:
         return f"<NamedArray {self.name}: shape {self.shape}>"
 
 
 class Variables(list[NamedArray]):
-    """An optimizer's variables: a list, and called a dict of arrays by name."""
+    """An optimizer's variables: a list, and called a dict of arrays by name.
 
-    def __init__(self, arrays: dict[str, np.ndarray]) -> None:
-        super().__init__(NamedArray(name, value) for name, value in arrays.items())
+    Parameters
+    ----------
+    arrays : dict of str to ndarray
+    unlisted : str, optional
+        What the dict alone has.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], unlisted: str | None = None) -> None:
+        super().__init__(NamedArray(name, one) for name, one in arrays.items() if name != unlisted)
+        self._arrays = arrays
 
     def __call__(self) -> dict[str, np.ndarray]:
         """Return the arrays by name."""
-        return {one.name: one.value for one in self}
+        return self._arrays
 
 
 class Waiting:
@@ -50,6 +72,18 @@ class Waiting:
 
     def pull(self) -> None:
         """Do nothing."""
+
+
+def checked_variables(variables: Any) -> dict[str, np.ndarray]:
+    """Return an optimizer's variables, given by name, as arrays of its own."""
+    check_mapping("variables", variables)
+    found = {name: np.array(as_numbers(str(name), one)) for name, one in variables.items()}
+    for name in ("iterations", "learning_rate"):
+        if name in found and (found[name].shape or not np.isfinite(found[name])):
+            raise ValueError(f"{name} must be a finite number; got {variables[name]!r}.")
+    if "iterations" in found:
+        checked_integer("iterations", int(found["iterations"]), 0)
+    return found
 
 
 def check_fit(expected: Mapping[str, np.ndarray], variables: Mapping[str, np.ndarray]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from nlstm.kernels.operations import named
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Node, Shape, Symbol, check_mask, node_of, shapes_of
 
@@ -144,8 +145,6 @@ class Graph:
         `fused` are the calls whose activation the loss takes over.
         """
         values = dict(zip(self.inputs, inputs, strict=True))
-        for limit, given in zip(self.limits, inputs, strict=True):
-            given.limit = limit
         fused = set(fused)
         for node in self.nodes:
             plan.fused = node.layer if node in fused else None
@@ -170,6 +169,11 @@ class Graph:
 
 
 def _bind_node(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple[Tensor, ...]:
+    with named(node.layer.name, plan.ops):
+        return _bound(plan, node, values)
+
+
+def _bound(plan: Plan, node: Node, values: Mapping[Symbol, Tensor]) -> tuple[Tensor, ...]:
     inputs = [values[symbol] for symbol in node.inputs]
     if node.mask is None:
         made = node.layer.bind(plan, *inputs)

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import check_weight
+from nlstm.arguments.checks import checked_weight
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.gate import Gate
 from nlstm.plan.turns import turn
@@ -117,17 +117,18 @@ class Parameter:
 
     def initial_value(self) -> np.ndarray:
         """Return what the initializer gives."""
-        value = np.asarray(self._initial_value())
-        check_weight(f"The initial value of {self.name}", self.shape, value)
-        return value
+        return checked_weight(
+            f"The initial value of {self.name}", self.shape, self._initial_value()
+        )
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
         self._initial_value = lambda: value
 
     def get(self) -> np.ndarray:
-        """Return a copy in Keras's shape."""
-        assert self.home is not None
+        """Return a copy in Keras's shape; before it lies anywhere, of the initial value."""
+        if self.home is None:
+            return np.array(self.initial_value())
         return self.home.gate.shared(lambda: self.unpack(self.ops.to_host(self.packed)))
 
     def numpy(self) -> np.ndarray:
@@ -141,10 +142,15 @@ class Parameter:
         """Return a copy of the gradient in Keras's shape."""
         return self.unpack(self.ops.to_host(self.gradient))
 
-    def set(self, value: np.ndarray) -> None:
+    def set(self, value: Any) -> None:
         """Overwrite with an array of Keras's shape."""
         assert self.home is not None
-        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(value))
+        array = self.checked(value)
+        self.home.gate.exclusive(self.ops.write, self.packed, self.pack(array))
+
+    def checked(self, value: Any, owner: str = "") -> np.ndarray:
+        """Return what may be set: an array of real numbers of the shape."""
+        return checked_weight(owner + self.name, self.shape, value, self.packed.dtype)
 
     def is_finite(self) -> bool:
         """Whether no value is NaN or infinite."""
@@ -175,8 +181,8 @@ class Parameter:
     def _constrain(self, packed: np.ndarray) -> None:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
-        value = np.asarray(self.constraint(self.unpack(packed)))
-        check_weight(f"What the constraint makes of {self.name}", self.shape, value)
+        made = self.constraint(self.unpack(packed))
+        value = checked_weight(f"What the constraint makes of {self.name}", self.shape, made)
         packed[...] = self.pack(value)
 
 
@@ -267,26 +273,25 @@ class ParameterBuffer:
         raise TypeError("A ParameterBuffer cannot be copied or pickled: copy the layer or model.")
 
     @classmethod
-    def housed(cls, parameters: Sequence[Parameter], ops: Operations) -> "list[ParameterBuffer]":
+    def housed(
+        cls, parameters: Sequence[Parameter], ops: Operations, anew: bool = False
+    ) -> "list[ParameterBuffer]":
         """Return where some parameters lie, those that lie nowhere or alone brought together.
 
-        What lay in one place before it was copied comes together too.
+        With `anew` all. What lay in one place before it was copied comes together too. What no
+        optimizer changes lies apart, so that an optimizer finds its own in one flat array.
         """
-        fresh = {one for one in parameters if one.home is None or one.home.alone}
+        fresh = {one for one in parameters if anew or one.home is None or one.home.alone}
         if fresh:
             places = set[Place]().union(*(one.home.former for one in fresh if one.home))
             near = {one.home for one in parameters if one.home and places & one.home.former}
             moved = fresh.union(*(home.parameters for home in near))
             together = [one for one in parameters if one in moved]
-            cls.apart([*together, *(moved - set(together))], ops, places)
+            order = [*together, *(moved - set(together))]
+            for kind in (True, False):
+                cls([one for one in order if one.trainable is kind], ops, places=places)
         homes = {id(one.home): one.home for one in parameters if one.home is not None}
         return list(homes.values()) or [cls([], ops)]
-
-    @classmethod
-    def apart(cls, parameters: Sequence[Parameter], ops: Operations, places: Any = ()) -> list[Any]:
-        """Return new buffers, of weights that an optimizer changes and of others, if any."""
-        kinds = ([p for p in parameters if p.trainable is kind] for kind in (True, False))
-        return [cls(kind, ops, places=places) for kind in kinds if kind]
 
     @classmethod
     def mirror(

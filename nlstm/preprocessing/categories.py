@@ -4,9 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_integer, is_number
+from nlstm.arguments.numbers import as_array, as_numbers
 
 __all__ = ["normalize", "to_categorical"]
+
+LARGEST = 2**53  # whole numbers up to it are exact in float64
 
 
 def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float64) -> np.ndarray:
@@ -39,9 +42,16 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    given = np.asarray(x)
-    if given.dtype.kind not in "fiub":
-        given = given.astype(np.float64)  # strings of digits, as Keras takes them
+    given = as_array("x", x)
+    if given.dtype.kind in "OUS":
+        try:
+            given = given.astype(np.float64)  # strings of digits, as Keras takes them
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"x must hold classes, whole numbers from 0: {error}.") from None
+    given = as_numbers("x", given)
+    broken = ~(np.abs(given.astype(np.float64)) <= LARGEST)  # NaN is broken too
+    if broken.any():
+        raise ValueError(f"x must hold classes, whole numbers from 0; got {given[broken][0]}.")
     classes = given.astype(np.int64)
     if classes.ndim > 1 and classes.shape[-1] == 1:
         classes = classes[..., 0]
@@ -70,6 +80,12 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     order : float, default 2
         Of the norm.
     """
-    array = np.asarray(x)
-    norm = np.linalg.norm(array, order, axis, keepdims=True)
-    return array / np.where(norm == 0, 1, norm)
+    array = np.atleast_1d(as_numbers("x", x))
+    axis = checked_integer("axis", axis, -array.ndim, array.ndim - 1)
+    if not is_number(order) or np.isnan(order):
+        raise TypeError(f"order must be a number or infinity; got {order!r}.")
+    if not array.size:
+        return array.astype(np.result_type(array, np.float32))
+    with np.errstate(all="ignore"):  # negative orders of zeros, numbers near the largest
+        norm = np.linalg.norm(array, order, axis, keepdims=True)
+        return array / np.where(norm == 0, 1, norm)

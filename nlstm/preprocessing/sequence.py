@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_integer, checked_numpy_dtype
 from nlstm.arguments.former import warn_former
+from nlstm.arguments.numbers import as_array
 from nlstm.data.py_dataset import PyDataset
 
 __all__ = ["TimeseriesGenerator", "pad_sequences"]
@@ -59,7 +60,7 @@ def pad_sequences(
             raise ValueError(f"{name} must be 'pre' or 'post'; got {end!r}.")
     if not hasattr(sequences, "__len__"):
         raise ValueError(f"sequences must be a list of sequences; got {sequences!r}.")
-    kind = np.dtype(dtype).kind
+    kind = checked_numpy_dtype("dtype", dtype).kind
     if isinstance(value, str) and kind not in "OUS":
         raise ValueError(f"value is a string, so dtype must be object; got {dtype!r}.")
     for number, one in enumerate(sequences):
@@ -69,12 +70,21 @@ def pad_sequences(
         maxlen = max(map(len, sequences), default=0)
     maxlen = checked_integer("maxlen", maxlen, 0)
     filled = [one for one in sequences if len(one)]
-    element = np.shape(filled[0])[1:] if filled else ()
-    made = np.full((len(sequences), maxlen, *element), value, dtype)
+    element = as_array("sequences", filled[0]).shape[1:] if filled else ()
+    try:
+        made = np.full((len(sequences), maxlen, *element), value, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"value must fit dtype {dtype!r}; got {value!r} ({error}).") from None
     for number, one in enumerate(sequences):
         if not len(one) or not maxlen:
             continue
-        part = np.asarray(one[-maxlen:] if truncating == "pre" else one[:maxlen], dtype)
+        cut = slice(-maxlen, None) if truncating == "pre" else slice(maxlen)
+        try:
+            part = np.asarray(one[cut], dtype)
+        except (TypeError, ValueError, OverflowError, KeyError) as error:
+            raise ValueError(
+                f"sequences must hold numbers of dtype {dtype!r}; number {number} does not: {error}"
+            ) from None
         if part.shape[1:] != element:
             raise ValueError(
                 f"sequences must have elements of one shape, {element}; those of number {number} "

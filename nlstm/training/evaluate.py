@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nlstm.arguments.checks import checked_flag
 from nlstm.arguments.former import check_without_effect
 from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
@@ -59,6 +60,7 @@ def evaluate(
     steps = checked_batches("steps", steps)
     checked_rows("batch_size", batch_size, None, 1)
     verbose = checked_verbose(verbose)
+    return_dict = checked_flag("return_dict", return_dict)
     design, training = self.design, self.training
     data: Data | None = None
     if is_batches(x):
@@ -95,6 +97,7 @@ def test_on_batch(
     lengths: Any = None,
 ) -> Any:
     """Return loss and metrics on the whole of `x` as one batch."""
+    return_dict = checked_flag("return_dict", return_dict)
     self.training.check_compiled("test_on_batch")
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "test_on_batch", lengths)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.former import check_without_effect, taken_for
 from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import is_batches
@@ -140,13 +140,15 @@ def fit(
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
     held_steps = checked_batches("validation_steps", validation_steps)
     verbose = checked_verbose(verbose)
+    if not (isinstance(shuffle, str) and shuffle == "batch"):  # Keras 2's, for files of arrays
+        shuffle = checked_flag("shuffle", shuffle)
     is_due = checked_frequency(validation_freq)
     share, design, training = checked_share(validation_split), self.design, self.training
     data: Data | None = None
     held: Data | None = None
     if is_batches(x):
         check_batches(y, sample_weight, lengths, share)
-    training.check_compiled("fit")
+    training.check_compiled("fit", trains=True)
     if not is_batches(x):
         network = design.network_for(x)
         reader = Reader(network, training.aims)
@@ -222,7 +224,8 @@ def train_on_batch(
 
     The figures are this batch's alone.
     """
-    self.training.check_compiled("train_on_batch")
+    return_dict = checked_flag("return_dict", return_dict)
+    self.training.check_compiled("train_on_batch", trains=True)
     reader = Reader(self.design.network_for(x), self.training.aims)
     data = reader.data(x, y, sample_weight, "train_on_batch", lengths, class_weight)
     binder = self.binder_for(*data.samples)

@@ -11,9 +11,10 @@ import numpy as np
 
 from nlstm import losses
 from nlstm import metrics as metric_names
-from nlstm.arguments.checks import is_number
+from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Array, Operations
-from nlstm.metrics import Metric
+from nlstm.losses.apart import check_trained_axis
+from nlstm.metrics import KernelMetric, Metric
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["Aim", "Goal", "aims"]
@@ -34,6 +35,10 @@ class Aim:
         The loss's weight in the sum over outputs.
     metrics, weighted_metrics : list
         Identifiers; the latter get the sample weights.
+    undecided : str or None
+        "crossentropy", until the first targets say which one.
+    classes : bool
+        Without a loss: whether targets are class indices.
     """
 
     name: str
@@ -41,19 +46,52 @@ class Aim:
     share: float = 1.0
     metrics: list[Any] = field(default_factory=list)
     weighted_metrics: list[Any] = field(default_factory=list)
+    undecided: str | None = None
+    classes: bool = False
+
+    @property
+    def trains(self) -> bool:
+        """Whether training makes something small."""
+        return bool(self.loss or self.undecided)
 
     @property
     def needs_target(self) -> bool:
         """Whether the output is compared with anything."""
-        return bool(self.loss or self.metrics or self.weighted_metrics)
+        return bool(self.trains or self.metrics or self.weighted_metrics)
+
+    @property
+    def reading(self) -> losses.Loss:
+        """The loss, or one that reads the targets that the metrics do."""
+        if self.loss is not None:
+            return self.loss
+        return losses.SparseCategoricalCrossentropy() if self.classes else losses.MeanSquaredError()
+
+    def settle(self, y: Any, shape: Sequence[int | None]) -> None:
+        """Choose by the first targets what compile left open, as Keras does.
+
+        `shape` is that of an output sample.
+        """
+        if self.loss is not None or y is None or not self.needs_target:
+            return
+        try:
+            given, features = getattr(y, "shape", None) or np.shape(y), shape[-1]
+        except ValueError:  # rows of unlike lengths, which are named where y is converted
+            return
+        self.classes = features != 1 and (len(given) <= len(shape) or given[-1] == 1)
+        if self.undecided:
+            found: Any = losses.BinaryCrossentropy
+            if features != 1:
+                found = losses.CategoricalCrossentropy
+            if self.classes:
+                found = losses.SparseCategoricalCrossentropy
+            self.loss, self.undecided = found(name=self.undecided), None
 
     def resolved(self, features: int) -> tuple[list[Metric], list[Metric]]:
         """Return the metrics, then the weighted ones, for an output of `features`."""
         return self._found(self.metrics, features), self._found(self.weighted_metrics, features)
 
     def _found(self, identifiers: list[Any], features: int) -> list[Metric]:
-        loss = self.loss or losses.MeanSquaredError()
-        return [metric_names.get(one, loss, features) for one in identifiers]
+        return [metric_names.beside(one, self.reading, features) for one in identifiers]
 
 
 def aims(
@@ -67,19 +105,26 @@ def aims(
         A name is unknown, or a list or dict does not fit the outputs.
     """
     found = [_alone(one) for one in _spread("loss", loss, names)]
-    shares = _spread("loss_weights", loss_weights, names)
+    shares = [_alone(one) for one in _spread("loss_weights", loss_weights, names)]
     for share in shares:
-        if share is not None and not is_number(share):
-            raise TypeError(f"loss_weights must be numbers; got {share!r}.")
-    several = _spread_lists("metrics", metric, names), _spread_lists("weighted", weighted, names)
+        if share is not None:
+            checked_number("loss_weights", share)
+    several = (
+        _spread_lists("metrics", metric, names),
+        _spread_lists("weighted_metrics", weighted, names),
+    )
     for identifier in (one for part in several for entry in part for one in entry):
         metric_names.check(identifier)
-    made = [
-        Aim(name, None if one is None else losses.get(one), 1.0 if share is None else float(share))
-        for name, one, share in zip(names, found, shares, strict=True)
-    ]
+    made = []
+    for name, one, share in zip(names, found, shares, strict=True):
+        weight = 1.0 if share is None else float(share)
+        later = isinstance(one, str) and one.lower() in metric_names.CROSSENTROPY
+        aim = Aim(name, None if later else losses.get(one), weight)
+        aim.undecided = one if later else None
+        made.append(aim)
     for aim, plain, heavy in zip(made, *several, strict=True):
         aim.metrics, aim.weighted_metrics = plain, heavy
+        aim.classes = any(metric_names.reads_classes(one) for one in (*plain, *heavy))
     return made
 
 
@@ -263,6 +308,7 @@ class _Score:
     def loss(self, loss: losses.Loss, share: float, activation: Any, total: Array) -> None:
         """Append the loss, and its gradient in training."""
         plan, output = self.plan, self.output
+        check_trained_axis(loss, output.sequence)
         gradient = plan.input_gradient(output)
         weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
         given = (self.y, output.value, output.features, weight, gradient, total)
@@ -273,6 +319,8 @@ class _Score:
     def metric(self, metric: Metric, heavy: bool, state: Array) -> None:
         """Append a metric; only a `heavy` one gets the sample weights, all get the mask."""
         plan, output = self.plan, self.output
+        if isinstance(metric, KernelMetric):
+            check_trained_axis(metric, output.sequence)
         weight = self._weight(heavy, False)
         given = (self.y, output.value, output.features, weight, state)
         metric.bind(plan, *given, output.sequence)

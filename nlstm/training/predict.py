@@ -199,9 +199,9 @@ def _predict(
 
 
 def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: CallbackList) -> Any:
-    network = self.design.network("predict")
-    reader, binder = Reader(network), self.binder_of(network)
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
+    network = _network_for_batches(self, feed)
+    reader, binder = Reader(network), self.binder_of(network)
     feed.make = lambda batch: reader.inputs(unpacked(batch)[0])
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
@@ -224,6 +224,17 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     outputs = zip(names, zip(*parts, strict=True), strict=True)
     joined = [_joined(*one) for one in outputs]
     return network.as_outputs(joined)
+
+
+def _network_for_batches(self: Trainable, feed: Feed) -> Network:
+    """Return the network, which the first batch may decide."""
+    if self.design.graph is not None:
+        return self.design.network("predict")
+    first = feed.peek()
+    if first is None:
+        raise ValueError("The data to predict for gave no batch.")
+    x = unpacked(first)[0]
+    return self.binder_for(*Reader(self.design.network_for(x)).inputs(x).samples).network
 
 
 def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from nlstm.arguments.shown import cells
 from nlstm.training.output import COLUMNS, folded, is_live, printable, say, shows, width
 
 __all__ = ["Progress", "checked_verbose"]
 
+WHOLE = (int, np.integer)  # True and False too
 FIRST_SECONDS = 0.2  # a part that is over by then is not drawn before its end
 SECONDS_PER_UPDATE = 0.25
 BAR = 8, 20  # cells of the bar at least, and at most
@@ -21,7 +24,7 @@ def checked_verbose(verbose: Any) -> int:
     """Return 0, 1 or 2 for Keras's `verbose`; "auto" is 1 where output is live, else 2."""
     if isinstance(verbose, str) and verbose == "auto":
         return 1 if is_live() else 2
-    if verbose in (0, 1, 2):
+    if isinstance(verbose, WHOLE) and verbose in (0, 1, 2):
         return int(verbose)
     raise ValueError(f"verbose must be 'auto', 0, 1 or 2; got {verbose!r}.")
 

@@ -1,11 +1,12 @@
 """From what a user gives to checked data: inputs, targets, weights, lengths, by name or place."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from nlstm import losses
+from nlstm.arguments.structures import matched
 from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, named
 from nlstm.data.labels import class_weights
 from nlstm.data.sources import Data, Source, is_pair
@@ -16,7 +17,7 @@ __all__ = ["Reader"]
 
 
 class Reader:
-    """Reads data for a network; neither it nor the network changes.
+    """Reads data for a network; neither changes, but an aim learns from targets what is open.
 
     Parameters
     ----------
@@ -35,6 +36,10 @@ class Reader:
         network, found = self.network, list[Source]()
         names, samples = list(network.input_names), network.samples
         several = len(samples) > 1
+        if network.keyed or type(x) is dict:
+            _compare_keys(names, network.keyed, x)
+        if network.nested[0] and not isinstance(x, Mapping):
+            x = matched("x", network.input_form, x)
         given = zip(names, named("x", x, names), strict=True)
         for (name, value), sample, limit in zip(given, samples, network.graph.limits, strict=True):
             shown = f"x[{name!r}]" if several else "x"
@@ -86,13 +91,17 @@ class Reader:
         )
         names, rows = list(self.network.output_names), data.rows
         ops, several = self.network.ops, len(names) > 1
+        if self.network.nested[1] and y is not None:
+            y = matched("y", self.network.form, y)
         values = self._targets(y, names)
+        for aim, value, shape in zip(self.aims, values, shapes, strict=True):
+            aim.settle(value, shape)
         if class_weight is not None:
             if several or weight is not None:
                 raise ValueError(
                     "class_weight is for models of one output and without sample_weight."
                 )
-            width = self._loss(self.aims[0]).target_features(shapes[0][-1])
+            width = self.aims[0].reading.target_features(shapes[0][-1])
             weight = class_weights(values[0], class_weight, shapes[0], width, ops)
         given = self._weights(weight, names)
         targets: list[Any] = []
@@ -106,15 +115,11 @@ class Reader:
             tag = f"[{aim.name!r}]" if several else ""
             if value is None:
                 raise ValueError(f"y{tag} is None, but {aim.name} has a loss or a metric.")
-            targets.append(as_target(value, rows, shape, self._loss(aim), ops, f"y{tag}"))
+            targets.append(as_target(value, rows, shape, aim.reading, ops, f"y{tag}"))
             steps = shape[0] if len(shape) == 2 else None
             title = f"sample_weight{tag}"
             weights.append(None if one is None else as_weight(one, rows, steps, ops.dtype, title))
         return Data(data.samples, data.x, data.lengths, tuple(targets), tuple(weights))
-
-    @staticmethod
-    def _loss(aim: Aim) -> losses.Loss:
-        return aim.loss or losses.MeanSquaredError()
 
     def _targets(self, y: Any, names: list[str]) -> list[Any]:
         """Return the targets of each output; those without a loss may be left out."""
@@ -144,3 +149,20 @@ class Reader:
         if entries and any(one is None or np.ndim(one) for one in weight):
             return named("sample_weight", weight, names)
         return [weight] * len(names)
+
+
+def _compare_keys(names: Sequence[str], keyed: bool, x: Any) -> None:
+    """Warn, as Keras does, where a list came for a dict, or a dict has entries that nothing takes.
+
+    `as_input` raises where one is missing.
+    """
+    if not isinstance(x, Mapping):
+        text = f"x came without names, for a dict of {', '.join(names)}."
+    else:
+        left = [key for key in x if key not in names]
+        if not left or len(left) == len(x):
+            return
+        text = f"x has entries that no input takes: {', '.join(map(repr, left))}."
+    # Keras's own words, by which some leave it out
+    words = "The structure of `inputs` doesn't match the expected structure"
+    warnings.warn(f"{words}: {text}", UserWarning, stacklevel=5)

@@ -73,7 +73,8 @@ class Training:
         made = type(self)(self.seeds, self.epochs_shuffled)
         made.aims = aims(names, loss, loss_weights, metrics, weighted_metrics)
         made.optimizer = optimizers.get(optimizer)
-        made.frozen = tuple(layer for layer in layers if not layer.trainable)
+        every = [one for layer in layers for one in (layer, *layer.inside)]
+        made.frozen = tuple(one for one in every if not one.trainable)
         made._arguments = {
             "optimizer": made.optimizer,
             "loss": loss,
@@ -82,6 +83,16 @@ class Training:
             "weighted_metrics": weighted_metrics,
         }
         return made
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether this comes from `compile`."""
+        return self._arguments is not None
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What `compile` was given, with the optimizer that it chose; empty before it."""
+        return self._arguments or {}
 
     @property
     def loss(self) -> losses.Loss | list[losses.Loss | None] | None:
@@ -106,10 +117,15 @@ class Training:
             for one in (*aim.metrics, *aim.weighted_metrics)
         )
 
-    def check_compiled(self, action: str) -> None:
-        """Raise a ValueError that names `action` where there is no loss."""
-        if not any(aim.loss for aim in self.aims):
+    def check_compiled(self, action: str, trains: bool = False) -> None:
+        """Raise a ValueError that names `action` where compile has not given what it needs.
+
+        Training needs a loss and an optimizer, a measurement a loss or a metric.
+        """
+        if not any(aim.trains if trains else aim.needs_target for aim in self.aims):
             raise ValueError(f"{action} needs a loss: call compile(optimizer, loss) first.")
+        if trains and self.optimizer is None:
+            raise ValueError(f"{action} needs an optimizer: call compile(optimizer, loss) first.")
 
     def goal(self, features: Sequence[int], ops: Operations) -> Goal:
         """Return new totals for outputs of so many features."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.windows.scalers import Scaler
 from nlstm.windows.series import as_list
-from nlstm.windows.source import Windows
+from nlstm.windows.source import LONGEST, Windows
 from nlstm.windows.window_scaler import WindowScaler
 
 __all__ = ["Backtest", "backtest"]
@@ -163,13 +163,13 @@ def backtest(
     scaled = raw if scaler is None else _scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
-    stride = checked_integer("stride", stride, 1)
+    stride = min(checked_integer("stride", stride, 1), LONGEST)
     every = checked_integer("refit_every", refit_every, 1)
     checked_integer("horizon", horizon, 1)
     windows = Windows(scaled, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
-    first = checked_integer("start", start)
+    first = max(-LONGEST, min(checked_integer("start", start), LONGEST))
     rows = np.flatnonzero((windows.origins >= first) & ((windows.origins - first) % stride == 0))
     if not rows.size:
         raise ValueError(

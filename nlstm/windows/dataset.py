@@ -99,7 +99,7 @@ def timeseries_dataset_from_array(
         goals = goals[start:end]
         count = min(count, goals.shape[0])
     starts = np.arange(0, max(count, 0), stride)
-    span = np.arange(0, length * rate, rate)
+    span = np.arange(0, length * rate if starts.size else 0, rate)
     return TimeseriesDataset(series, goals, starts, span, batch_size, shuffle, seed)
 
 

@@ -19,7 +19,7 @@ from nlstm.arguments.checks import (
     is_number,
 )
 from nlstm.arguments.shown import by_attributes
-from nlstm.windows.series import checked_columns, store
+from nlstm.windows.series import as_floats, checked_columns, store
 from nlstm.windows.several import opened
 
 __all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
@@ -161,7 +161,7 @@ class Scaler:
             "columns", columns, self.shift.shape[1], np.arange(self.shift.shape[1])
         )
         given = opened(series)
-        several, arrays = given.listed, [_as_floats(one) for one in given.arrays]
+        several, arrays = given.listed, [as_floats(one) for one in given.arrays]
         rows = range(len(arrays)) if several else [which]
         if several and self.per_series and len(arrays) != len(self.shift):
             raise ValueError(
@@ -338,14 +338,10 @@ def load_scaler(state: dict[str, Any]) -> Scaler:
     return SCALERS[name]().set_state(state)
 
 
-def _as_floats(array: np.ndarray) -> np.ndarray:
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
-
-
 def _as_table(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise ValueError(f"{name} must have 1 to 3 axes and hold values; got shape {array.shape}.")
-    array = _as_floats(array)
+    array = as_floats(array)
     return array[:, None] if array.ndim == 1 else array.reshape(-1, array.shape[-1])
 
 

@@ -11,6 +11,7 @@ from nlstm.windows.several import opened
 
 __all__ = [
     "Panel",
+    "as_floats",
     "as_list",
     "as_panel",
     "as_static",
@@ -41,6 +42,12 @@ class Panel(NamedTuple):
     firsts: np.ndarray
     lengths: np.ndarray
     largest: float
+
+
+def as_floats(array: np.ndarray) -> np.ndarray:
+    """Return numbers as float32 where they are, in whatever order of bytes, else as float64."""
+    single = array.dtype.newbyteorder("=") == np.float32
+    return array.astype(np.float32 if single else np.float64, copy=False)
 
 
 def as_list(series: Any) -> list[np.ndarray]:

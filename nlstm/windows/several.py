@@ -1,6 +1,6 @@
 """One series or several: lists, tuples, dicts and generators of arrays, frames, groups."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,7 +42,7 @@ def opened(series: Any) -> Several:
         keys, series = list(series), list(series.values())
         names = [f"series[{key!r}]" for key in keys]
     else:
-        if not isinstance(series, list | tuple | str | bytes) and _gives_series(series):
+        if not isinstance(series, list | tuple | str | bytes | Set) and _gives_series(series):
             series = list(series)
         if isinstance(series, list | tuple):
             series = [_without_key(one) for one in series]
@@ -56,7 +56,8 @@ def opened(series: Any) -> Several:
 
 
 def _gives_series(series: Any) -> bool:
-    return not is_arraylike(series) and hasattr(series, "__iter__")
+    several = hasattr(series, "__iter__") and getattr(series, "ndim", 1) != 0
+    return several and not is_arraylike(series)
 
 
 def _without_key(one: Any) -> Any:

@@ -14,6 +14,7 @@ from nlstm.windows.side import Scaling, Side
 __all__ = ["Windows"]
 
 SCALINGS = (None, "standard", "first", "last")
+LONGEST = 2**31 - 1  # of steps, so that products of them are int64
 CHUNK = 1 << 20  # elements that are looked at together
 
 
@@ -101,7 +102,7 @@ class Windows:
         self.sequence_length = checked_integer("sequence_length", sequence_length, 1)
         self.horizon = checked_integer("horizon", horizon, 0)
         self.stride = checked_integer("stride", stride, 1)
-        self.sampling_rate = checked_integer("sampling_rate", sampling_rate, 1)
+        self.sampling_rate = checked_integer("sampling_rate", sampling_rate, 1, LONGEST)
         if not isinstance(scaling, str | None) or scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling
@@ -119,14 +120,15 @@ class Windows:
 
     def _cut_all(self, drop_nan: bool) -> None:
         """Find where windows start."""
-        panel, stride = self._panel, self.stride
-        counts = np.maximum(0, (panel.lengths - self._span() + stride) // stride)
-        if not counts.any():
+        panel, span, longest = self._panel, self._span(), int(self._panel.lengths.max())
+        stride = min(self.stride, longest)  # a longer one leaves as many windows: one
+        if span > longest:
             raise ValueError(
-                f"series must have at least {self._span()} steps for sequence_length="
+                f"series must have at least {span} steps for sequence_length="
                 f"{self.sequence_length}, horizon={self.horizon} and sampling_rate="
-                f"{self.sampling_rate}; the longest has {panel.lengths.max()}."
+                f"{self.sampling_rate}; the longest has {longest}."
             )
+        counts = np.maximum(0, (panel.lengths - span + stride) // stride)
         count = int(counts.sum())
         small = panel.flat.size <= np.iinfo(np.int32).max
         starts = np.empty(count, np.int32 if small else np.int64)

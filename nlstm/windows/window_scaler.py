@@ -8,7 +8,7 @@ import numpy as np
 
 from nlstm.arguments.numbers import as_numbers
 from nlstm.arguments.shown import by_attributes
-from nlstm.windows.series import checked_columns, store
+from nlstm.windows.series import as_floats, checked_columns, store
 
 __all__ = ["WindowScaler"]
 
@@ -61,6 +61,7 @@ class WindowScaler:
         A feature that is NaN at all steps of a window, or at the step that counts, is an error.
         """
         windows = _as_windows(x).astype(np.float64)
+        _check_known(np.logical_not(np.isinf(windows).any(axis=1)), "a step", "infinity")
         if self.kind == "standard":
             known = ~np.isnan(windows)
             counts = known.sum(axis=1)
@@ -137,7 +138,7 @@ def _as_windows(windows: Any) -> np.ndarray:
         raise ValueError(
             f"WindowScaler expects shape (windows, steps, features); got {array.shape}."
         )
-    return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    return as_floats(array)
 
 
 def _stored(
@@ -149,7 +150,7 @@ def _stored(
     return result
 
 
-def _check_known(known: np.ndarray, where: str) -> None:
+def _check_known(known: np.ndarray, where: str, what: str = "NaN") -> None:
     if not known.all():
         window, feature = (int(number) for number in np.argwhere(~known)[0])
-        raise ValueError(f"Window {window} has NaN in feature {feature} at {where}.")
+        raise ValueError(f"Window {window} has {what} in feature {feature} at {where}.")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from nlstm.arguments.checks import (
-    check_weight,
     checked_integer,
     checked_number,
     checked_rate,
     checked_shape,
     checked_size,
+    checked_weight,
     is_number,
 )
 
@@ -29,7 +29,7 @@ def test_right_values_come_back_as_python_numbers():
         assert found == wanted and type(found) is type(wanted)
     assert checked_shape("n", [None, np.int64(3)]) == (None, 3)
     assert checked_shape("n", (None,)) == (None,)
-    check_weight("n", (2,), np.zeros(2))
+    checked_weight("n", (2,), np.zeros(2))
 
 
 @pytest.mark.parametrize(
@@ -81,12 +81,12 @@ def test_right_values_come_back_as_python_numbers():
             "n must be (steps, features), steps may be None, or (features,); got (3, None).",
         ),
         (
-            lambda: check_weight("n", (2,), np.zeros(3)),
+            lambda: checked_weight("n", (2,), np.zeros(3)),
             ValueError,
             "n has shape (2,); got (3,).",
         ),
         (
-            lambda: check_weight("n", (1,), np.zeros(1, complex)),
+            lambda: checked_weight("n", (1,), np.zeros(1, complex)),
             TypeError,
             "n must hold real numbers; got dtype complex128.",
         ),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import nlstm
-from nlstm import layers, losses, optimizers
+from nlstm import callbacks, layers, losses, optimizers
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,18 @@ from nlstm import layers, losses, optimizers
         (lambda: layers.Dense(3, bias=False), "bias of Dense", "use_bias", False),
         (lambda: layers.Dropout(p=0.5), "p of Dropout", "rate", 0.5),
         (lambda: layers.LSTM(3, consume_less="gpu"), "consume_less of LSTM", "units", 3),
+        (
+            lambda: callbacks.ReduceLROnPlateau(epsilon=0.5),
+            "epsilon of ReduceLROnPlateau",
+            "min_delta",
+            0.5,
+        ),
+        (
+            lambda: callbacks.ModelCheckpoint("x", period=2),
+            "period of ModelCheckpoint",
+            "save_freq",
+            "epoch",
+        ),
     ],
 )
 def test_former_argument_is_todays(make, name, attribute, wanted):
@@ -30,6 +42,16 @@ def test_former_argument_is_todays(make, name, attribute, wanted):
 def test_both_names_are_refused():
     with pytest.raises(TypeError, match="Adam got learning_rate twice: lr is its former name"):
         optimizers.Adam(lr=0.1, learning_rate=0.1)
+
+
+def test_period_and_save_freq_are_refused():
+    with pytest.raises(TypeError, match="ModelCheckpoint takes save_freq or period, not both"):
+        callbacks.ModelCheckpoint("x", save_freq=3, period=1)
+    with (
+        pytest.warns(DeprecationWarning),
+        pytest.raises(ValueError, match="period must be at least 1; got 0"),
+    ):
+        callbacks.ModelCheckpoint("x", period=0)
 
 
 def test_what_a_users_class_takes_is_its_own():

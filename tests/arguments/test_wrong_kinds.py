@@ -10,6 +10,7 @@ import nlstm
 from nlstm import constraints, initializers, losses, metrics, optimizers, regularizers
 from nlstm.optimizers import schedules
 
+LARGE = 10**400
 WRONG = [
     "x",
     "",
@@ -18,7 +19,7 @@ WRONG = [
     True,
     3.5,
     -1,
-    10**400,
+    LARGE,
     float("nan"),
     float("inf"),
     1j,

@@ -16,13 +16,22 @@ from nlstm.callbacks import (
 )
 from nlstm.layers import LSTM, Dense, Dropout
 
+AHEAD = 1  # batches it may be further when it is killed
+
 
 class Say(Callback):
+    def __init__(self, lines):
+        super().__init__()
+        self.lines = lines
+
     def on_train_batch_end(self, batch, logs=None):
         print("batch", batch, logs["loss"], flush=True)
+        self.lines -= 1
+        if self.lines == -AHEAD:
+            sys.stdin.read()  # does not end before it is killed, however late that is
 
 
-def main(folder, save_freq):
+def main(folder, save_freq, lines):
     nlstm.set_random_seed(7)
     rng = np.random.default_rng(0)
     x, y = rng.random((50, 4, 3)), rng.random((50, 1))
@@ -30,7 +39,7 @@ def main(folder, save_freq):
     model.compile(nlstm.optimizers.Adam(0.05), "mse", metrics=["mae"])
     callbacks = [
         EarlyStopping(monitor="loss", patience=3, restore_best_weights=True),
-        Say(),
+        Say(int(lines)),
         BackupAndRestore(f"{folder}/backup", int(save_freq) if save_freq.isdigit() else save_freq),
         LearningRateScheduler(lambda epoch, rate: rate * 0.95),
         ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=1),

@@ -27,10 +27,17 @@ def run(folder, save_freq, lines=None):
         str(Path(__file__).with_name("backup_script.py")),
         str(folder),
         save_freq,
+        str(lines or sys.maxsize),
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=folder,
     ) as process:
         said = []
         for line in process.stdout:
@@ -266,6 +273,29 @@ def test_a_damaged_backup_falls_back_on_the_one_before(tmp_path):
     (tmp_path / "aside").rename(tmp_path / "backup.previous.nlstm")
     fit(model, BackupAndRestore(tmp_path, double_checkpoint=True))
     same(model, whole)
+
+
+@pytest.mark.parametrize("foreign", ["weights", "hdf5"])
+def test_a_file_of_another_kind_is_no_damaged_backup(tmp_path, foreign):
+    with pytest.raises(Stop):
+        fit(made(), BackupAndRestore(tmp_path, double_checkpoint=True), interrupt(3, 1))
+    path, model = tmp_path / "backup.nlstm", made()
+    if foreign == "weights":
+        model.save_weights(path)
+    else:
+        path.write_bytes(b"\x89HDF\r\n\x1a\n" + b"\0" * 100)
+    theirs = path.read_bytes()
+    for double in (False, True):
+        with pytest.raises(ValueError, match="holds no nlstm backup|which nlstm does not read"):
+            fit(model, BackupAndRestore(tmp_path, double_checkpoint=double))
+    assert path.read_bytes() == theirs
+
+
+def test_no_folder():
+    with pytest.raises(TypeError, match="backup_dir must be the path of a folder; got None"):
+        BackupAndRestore(None)
+    with pytest.raises(ValueError, match="backup_dir must name a folder"):
+        BackupAndRestore("")
 
 
 def test_a_backup_of_another_fit_is_refused(tmp_path):

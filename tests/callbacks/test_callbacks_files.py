@@ -67,6 +67,14 @@ def test_model_checkpoint_inside_fit(model, tmp_path, capsys):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("period, epochs", [(1, "12345"), (2, "24"), (3, "3")])
+def test_model_checkpoint_of_every_so_many_epochs(model, tmp_path, period, epochs):
+    with pytest.warns(DeprecationWarning, match="period of ModelCheckpoint"):
+        callback = ModelCheckpoint(tmp_path / "{epoch}", period=period)
+    model.fit(X, Y, epochs=5, verbose=0, callbacks=[callback])
+    assert sorted(path.name for path in tmp_path.iterdir()) == list(epochs)
+
+
 def test_model_checkpoint_costs_no_logs_per_batch(model, tmp_path):
     callback = ModelCheckpoint(tmp_path / "m")
     hooks = nlstm.callbacks.CallbackList([callback], model, {})

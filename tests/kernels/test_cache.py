@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -195,6 +196,23 @@ def test_a_full_disk(kept, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("system", ["linux", "win32"])
+def test_an_entry_that_another_process_has_open_on_windows(kept, tmp_path, monkeypatch, system):
+    file = entry(tmp_path)
+    monkeypatch.setattr(cache, "read", lambda folder, name: None)  # it came just now
+
+    def in_use(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(cache.os, "replace", in_use)
+    monkeypatch.setattr(cache.sys, "platform", system)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert kept.hits() == 0
+    assert len(said) == (system != "win32")
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_read_from_one_folder_written_to_another(kept, tmp_path):
     image, own = tmp_path, tmp_path / "own"
     kept.places((image, own), own)
@@ -219,6 +237,7 @@ def test_an_edited_file_outside_the_kernels_is_seen(tmp_path, kept, monkeypatch)
     folder = tmp_path / "kept"
     kept.places((folder,), folder)
     hits = []
+    monkeypatch.setitem(sys.modules, "user", ModuleType("user"))  # the kernel's, as it is read
     for number in (2, 2, 3):
         file = tmp_path / "user.py"
         file.write_text(f"def f(x):\n    return x[0] * {number}.0\n")

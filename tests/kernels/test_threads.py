@@ -1,6 +1,7 @@
 """The number of threads: chosen, inherited from Numba, or limited by a container."""
 
 import math
+import os
 
 import numba
 import pytest
@@ -46,6 +47,12 @@ def test_share_of_control_groups(tmp_path, lines, groups, wanted):
     assert cgroup_share(tmp_path / "groups", tmp_path / "process") == wanted
 
 
+def test_names_of_groups_are_bytes(tmp_path):
+    (tmp_path / "process").write_bytes(b"0::/caf\xe9\n")
+    group(tmp_path / "groups" / os.fsdecode(b"caf\xe9"), "150000 100000")
+    assert cgroup_share(tmp_path / "groups", tmp_path / "process") == 1.5
+
+
 def test_no_control_groups(tmp_path):
     assert cgroup_share(tmp_path / "groups", tmp_path / "process") == math.inf
 
@@ -62,6 +69,10 @@ def test_limit_of_a_container_and_choice_by_hand(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "CGROUP", tmp_path)
     module.default_limit.cache_clear()
     assert module.default_limit() == 1
+    for empty in ("", "all"):  # as if it were not set
+        monkeypatch.setenv("NUMBA_NUM_THREADS", empty)
+        module.default_limit.cache_clear()
+        assert module.default_limit() == 1
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     module.default_limit.cache_clear()
     assert module.default_limit() == numba.config.NUMBA_NUM_THREADS

@@ -135,7 +135,7 @@ def test_errors():
         MaxPooling1D(2, padding="causal")
     with pytest.raises(ValueError, match="kernel_size must be a positive integer"):
         Conv1D(3, (2, 2))
-    with pytest.raises(ValueError, match="Unknown data_format"):
+    with pytest.raises((ValueError, TypeError), match="data_format must be"):
         Conv1D(3, 2, data_format="channels_first")
     with pytest.raises(ValueError, match="conv1d expects sequences"):
         Conv1D(3, 2).output_shape((3,))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm import losses
+from nlstm import losses, metrics
 from nlstm.layers import LSTM, Dense
 from nlstm.losses import Loss
 from nlstm.models import Sequential
@@ -12,6 +12,7 @@ from tests.layers.gradients import assert_descends
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(12, 5, 2))
+UNIT = np.zeros((12, 5, 1))
 
 
 @pytest.mark.parametrize("case, wanted", rules("losses"), ids=[str(case) for case in cases.LOSSES])
@@ -104,9 +105,13 @@ def test_errors_about_own_losses():
 @pytest.mark.parametrize(
     "call, text",
     [
-        (lambda: losses.MeanSquaredError(None), "reduction must make one number"),
+        (lambda: trained(losses.MeanSquaredError(None), X[:, 0, :1]), "and compile needs one"),
         (lambda: losses.MeanSquaredError("avg"), "Unknown reduction 'avg'"),
-        (lambda: losses.BinaryCrossentropy(axis=1), "along the last axis"),
+        (
+            lambda: trained(losses.BinaryCrossentropy(axis=1), UNIT, sequences=True),
+            "axis of binary_crossentropy must be -1 in training",
+        ),
+        (lambda: losses.BinaryCrossentropy(axis=2)(UNIT[0], UNIT[0]), "axis must lie in -2 to 1"),
         (
             lambda: losses.BinaryCrossentropy(label_smoothing=2.0),
             "label_smoothing must lie in 0 to 1",
@@ -151,3 +156,11 @@ def test_ignored_class_leaves_no_gradient():
     p = np.full((3, 3), 1 / 3)
     loss = losses.SparseCategoricalCrossentropy(ignore_class=2)
     assert loss(y, p) == pytest.approx(np.log(3), rel=1e-6)  # the mean over two rows
+
+
+@pytest.mark.parametrize("kind", [">f8", "longdouble"])
+def test_numbers_in_double_precision_stay_so(kind):
+    y, p = RNG.random((3, 2)), RNG.random((3, 2))
+    wanted = losses.MeanSquaredError()(y, p)
+    assert losses.MeanSquaredError()(y.astype(kind), p.astype(kind)) == wanted
+    assert metrics.MeanSquaredError()(y, p.astype(kind)) == metrics.MeanSquaredError()(y, p)

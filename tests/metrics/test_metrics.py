@@ -148,8 +148,8 @@ def test_each_epoch_starts_anew():
 
 def test_one_object_for_two_widths():
     metric = metrics.R2Score()
-    narrow = metrics.get(metric, losses.MeanSquaredError(), 1)
-    wide = metrics.get(metric, losses.MeanSquaredError(), 3)
+    narrow = metrics.beside(metric, losses.MeanSquaredError(), 1)
+    wide = metrics.beside(metric, losses.MeanSquaredError(), 3)
     assert narrow.size == 8
     assert wide.size == 22
 
@@ -216,3 +216,10 @@ def test_prgain_and_logits():
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_infinite_targets_are_counted_without_a_word():
+    several = metrics.Precision(), metrics.AUC(), metrics.F1Score("micro"), metrics.R2Score()
+    for made in (*several, metrics.MeanSquaredError()):
+        made.update_state(np.array([[np.inf, 1.0]]), np.array([[0.7, 0.2]]), np.array([np.inf]))
+        assert isinstance(made.result(), float)

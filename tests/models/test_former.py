@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm import Input, Sequential, set_random_seed
+from nlstm import Input, Model, Sequential, layers, set_random_seed
 from nlstm.callbacks import EarlyStopping, LambdaCallback
 from nlstm.layers import LSTM, Dense
 from nlstm.models import former
@@ -100,3 +100,42 @@ def test_accuracy_is_found_by_its_former_name():
 def test_every_method_is_a_models():
     for name in former.__all__:
         assert getattr(Sequential, name) is getattr(former, name)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mul", "ave", "max", "concat"])
+def test_merge_of_keras_1(mode):
+    vars(layers).pop("merge", None)  # which is kept after the first import
+    with pytest.warns(DeprecationWarning, match="merge is now add, multiply") as caught:
+        from nlstm.layers import merge
+    assert len(caught) == 1
+    today = {"sum": "add", "mul": "multiply", "ave": "average", "max": "maximum"}.get(mode)
+    a, b = Input((2,)), Input((2,))
+    wanted = getattr(layers, today or "concatenate")([a, b])
+    found, other = Model([a, b], merge([a, b], mode=mode)), Model([a, b], wanted)
+    data = [X[:, 0], X[:, 1]]
+    np.testing.assert_array_equal(found.predict(data, verbose=0), other.predict(data, verbose=0))
+    with pytest.raises(ValueError, match="mode must be one of 'sum', .*'concat'; got 'dot'"):
+        merge([a, b], mode="dot")
+
+
+def test_input_and_output_of_a_model():
+    x = Input((2,))
+    y = Dense(1)(x)
+    with pytest.warns(DeprecationWarning, match="put of Model is now called") as caught:
+        made = Model(input=x, output=y)
+    assert len(caught) == 2 and made.output_shape == (None, 1)
+
+
+def test_generators_by_place_and_by_name():
+    made = model()
+    with pytest.warns(DeprecationWarning) as caught:
+        history = made.fit_generator(batches(), 2, nb_epoch=2, verbose=0, workers=2)
+    assert len(history.epoch) == 2
+    said = [str(one.message).split()[0] for one in caught]
+    assert said == ["fit_generator", "nb_epoch", "workers"]
+    with pytest.warns(DeprecationWarning, match="evaluate_gen"):  # as Keras 2 had it by place
+        assert made.evaluate_generator(batches(), 1, None, 10, 1, False, 0)
+    cases = (({"epochs": 1, "steps": 1}, "unexpected"), ({"steps_per_epoch": 1}, "twice"))
+    for wrong, words in cases:
+        with pytest.warns(DeprecationWarning), pytest.raises(TypeError, match=words):
+            made.fit_generator(batches(), 2, **wrong)

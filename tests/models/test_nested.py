@@ -147,7 +147,8 @@ def two_outputs():
             ValueError,
             "sequential is float32, but the model is float64",
         ),
-        (lambda: Sequential([Sequential(name="none")]), ValueError, "'none' has no layers"),
+        (lambda: Sequential([Sequential(name="none")]).predict(X), ValueError, "has no layers"),
+        (lambda: Sequential([Dense(1), Sequential(name="none")]), ValueError, "'none' has no lay"),
         (lambda: Sequential([two_outputs()]), ValueError, "'two' has 1 and 2"),
         (
             lambda: Sequential([encoder(), encoder()]),

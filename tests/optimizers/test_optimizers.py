@@ -136,6 +136,16 @@ def test_names_and_classes():
     assert isinstance(optimizers.get("AdamW"), optimizers.AdamW)
     assert optimizers.get("rmsprop").name == "rmsprop"
     assert optimizers.get(optimizers.Lion).learning_rate == 0.001
+    assert optimizers.get(None) is None
+
+
+def test_variables_are_numbers_to_arithmetic():
+    optimizer = optimizers.SGD(0.25)
+    steps, rate = optimizer.variables
+    assert steps == 0 and int(steps + 2) == 2 and float(rate) == 0.25 and rate.name
+    scheduled = optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 10, 0.9))
+    assert [one.name for one in scheduled.variables] == ["iterations"]  # as in Keras
+    assert "learning_rate" in scheduled.variables()
 
 
 @pytest.mark.parametrize(
@@ -155,3 +165,9 @@ def test_names_and_classes():
 def test_errors(call, error, text):
     with pytest.raises(error, match=text):
         call()
+
+
+@pytest.mark.parametrize("name", ["gradient_accumulation_steps", "ema_overwrite_frequency"])
+def test_numbers_of_steps_that_nobody_takes(name):
+    with pytest.raises(ValueError, match=f"{name} must be at most"):
+        optimizers.Adam(**{name: 10**400})

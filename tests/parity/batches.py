@@ -34,11 +34,13 @@ def batch(kind, rows, steps, features, seed):
 
 
 def sample_weight(kind, rows, steps, seed):
-    """Return weights: "none", for the "rows", or for "each" step of each row.
+    """Return weights: "none", "one", for the "rows", or for "each" step of each row.
 
     Eighths, which float32 holds exactly: Keras on PyTorch makes the sums of AUC in float32.
     """
     if kind == "none":
         return None
+    if kind == "one":
+        return np.array(seed % 5 / 4)
     shape = (rows,) if steps is None or kind == "rows" else (rows, steps)
     return np.maximum(np.random.default_rng(seed + 7).integers(-2, 17, shape), 0) / 8

@@ -21,7 +21,7 @@ os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
 import keras  # noqa: E402
 
 import nlstm  # noqa: E402
-from tests.parity.table_texts import ABSENT, ARGUMENTS, DIFFERS  # noqa: E402
+from tests.parity.table_texts import ABSENT, ARGUMENTS, DIFFERS, EVERYWHERE, MODULES  # noqa: E402
 
 GROUPS = (
     ("Layers", "layers"),
@@ -229,6 +229,17 @@ def around():
     return lines
 
 
+def everywhere():
+    lines = ["## Everywhere", "", *(f"- {one}" for one in EVERYWHERE)]
+    lines += ["", *head("Module of Keras", "In nlstm")]
+    shown = {path.partition(".")[0] for _, path in GROUPS}
+    found = {name for name, one in vars(keras).items() if inspect.ismodule(one)}
+    wanted = found - shown - {"api", "src", "legacy", "version", "_tf_keras"}
+    missing = sorted(wanted ^ MODULES.keys())
+    TEXTS.missing += [f"module {name}" for name in missing]
+    return lines + [row(f"`keras.{name}`", MODULES.get(name, "?")) for name in sorted(MODULES)]
+
+
 def numbers():
     """Return the section on what a run of the suite compared."""
     lines = ["## What the suite compares", ""]
@@ -246,7 +257,7 @@ def numbers():
 def page():
     """Return the page; raise SystemExit where texts are missing or left over."""
     parts = [HEAD.format(version=keras.__version__).splitlines(), lstm(), training()]
-    parts += [group(*one) for one in GROUPS] + [around(), numbers()]
+    parts += [group(*one) for one in GROUPS] + [around(), everywhere(), numbers()]
     TEXTS.check()
     return "\n\n".join("\n".join(part) for part in parts) + "\n"
 

@@ -83,7 +83,9 @@ def test_value_and_gradient(parity, name):
         rows, steps = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([None, 1, 4]))
         several = kind.startswith(("onehot", "sparse", "shares"))
         features, seed = data.draw(st.integers(3 if several else 1, 4)), data.draw(st.integers(0))
-        weighing = data.draw(st.sampled_from(["none", "each"]))
+        weighing = data.draw(st.sampled_from(["none", "one", "each"]))
+        if config.get("ignore_class") is not None and weighing == "one":
+            weighing = "each"  # Keras on PyTorch multiplies its mask into the one weight
         seed %= 2**31
         y, p = batch(kind, rows, steps, features, seed)
         weight = sample_weight(weighing, rows, steps, seed)
@@ -92,8 +94,57 @@ def test_value_and_gradient(parity, name):
         called, found, slopes = ours(getattr(nlstm.losses, name)(**config), y, p, weight)
         with parity.configuration(f"loss {name}") as agree:
             agree("value", called, value)
-            agree("value in training", found, value)
-            agree("gradient", slopes, gradient)
+            if weighing != "one":
+                agree("value in training", found, value)
+                agree("gradient", slopes, gradient)
+
+    run()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_value(parity, name):
+    """Without a reduction, of one row alone, and along another axis."""
+    kinds, arguments = LOSSES[name]
+
+    @EXAMPLES
+    @given(st.data())
+    def run(data):
+        config = {key: data.draw(value, key) for key, value in arguments.items()}
+        kind, seed = data.draw(st.sampled_from(kinds)), data.draw(st.integers(0, 9999))
+        if kind.endswith(" logits") and name != "CategoricalHinge":
+            config["from_logits"] = True
+        rows, steps = data.draw(st.integers(1, 5)), data.draw(st.sampled_from([None, 1, 4]))
+        weighing = data.draw(st.sampled_from(["none", "one", "each"]))
+        y, p = batch(kind, rows, steps, 3, seed)
+        if config.get("ignore_class") is not None and weighing == "one":
+            weighing = "each"
+        weight = sample_weight(weighing, rows, steps, seed)
+        if "ntropy" in name and not kind.startswith("sparse") or name == "CosineSimilarity":
+            axis = config["axis"] = data.draw(st.integers(-p.ndim, p.ndim - 1))
+            y, p = np.moveaxis(y, -1, axis), np.moveaxis(p, -1, axis)
+            weight = None if weight is None or weight.ndim else weight
+            if axis not in (-1, p.ndim - 1):
+                config.pop("label_smoothing", None)  # Keras divides by the last axis's size
+        ours, theirs = (
+            getattr(library.losses, name)(**config, reduction=None) for library in (nlstm, keras)
+        )
+        with parity.configuration(f"loss {name}, reduction=None") as agree:
+            # Keras drops the axis of one row where one weight comes.
+            agree(
+                "values", np.ravel(ours(y, p, weight)), theirs(y, p, sample_weight=weight).ravel()
+            )
+        if "axis" in config or p.ndim > 2:
+            return
+        reduction = data.draw(st.sampled_from(REDUCTIONS))
+        mine, other = (
+            getattr(library.losses, name)(**config, reduction=reduction)
+            for library in (nlstm, keras)
+        )
+        weight = None
+        if not kind.startswith("sparse"):
+            weight = data.draw(st.sampled_from([None, np.array(0.5), np.array([0.5, 0.0, 2.0])]))
+        with parity.configuration(f"loss {name} of one axis") as agree:
+            agree("value", mine(y[0], p[0], weight), other(y[0], p[0], sample_weight=weight))
 
     run()
 

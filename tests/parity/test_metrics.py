@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 EXAMPLES = examples(30)
 smoothings = st.sampled_from([0.0, 0.125])
 thresholds = st.sampled_from([None, 0.25, [0.7, 0.2, 0.5]])
-weighings = st.sampled_from(["none", "rows", "each"])
+weighings = st.sampled_from(["none", "one", "rows", "each"])
 top = st.sampled_from([None, None, 2])
 averages = st.sampled_from([None, "micro", "macro", "weighted"])
 COUNTS = ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")
@@ -72,6 +72,9 @@ METRICS = {
 FLAT = ("R2Score", "FBetaScore", "F1Score")  # of (rows, features) alone, in Keras
 # Those that take weights of rows where outputs have steps; the others want one for each step.
 EACH = (*FLAT, "AUC", "Precision", "Recall", *COUNTS, *(f"{one}At{other}" for one, other in POINTS))
+ELEMENTS = ("BinaryAccuracy", "RootMeanSquaredError", "R2Score", *EACH[3:])
+SHAPES = (lambda shape: shape, lambda shape: (1, shape[1]))
+bools = st.booleans()
 MEANS = [name for name in METRICS if name not in EACH]
 
 
@@ -82,7 +85,7 @@ def cases(draw, name):
     config, kind = draw(st.fixed_dictionaries(arguments)), draw(st.sampled_from(kinds))
     if kind.endswith(" logits"):
         config["from_logits"] = True
-    if config.get("multi_label"):
+    if name == "AUC":
         config["label_weights"] = draw(st.sampled_from([None, [1.0, 2.0, 0.5, 0.0]]))
     flat = name in FLAT or config.get("multi_label")  # Keras wants (rows, features)
     steps = None if flat else draw(st.sampled_from([None, 3]))
@@ -91,14 +94,20 @@ def cases(draw, name):
         weighing = "each"
     single = name in MEANS and kind in ("real", "positive", "signs", "binary")
     features, column = draw(st.sampled_from([4, 1])) if single else 4, draw(st.booleans())
-    if config.get("ignore_class") and weighing == "rows":
+    if config.get("ignore_class") and weighing in ("one", "rows"):
         weighing = "each"  # Keras cannot multiply its mask of steps into weights of rows
+    if name in ("F1Score", "FBetaScore") and weighing == "one":
+        weighing = "none"  # an error in Keras
+    elements = name in ELEMENTS and not config.get("class_id") and steps is None and draw(bools)
     batches = []
     for number, rows in enumerate(draw(st.lists(st.integers(2, 6), min_size=1, max_size=3))):
         y, p = batch(kind, rows, steps, features, seed + number)
         if kind.startswith("sparse") and column:
             y = y[..., None]
-        batches.append((y, p, sample_weight(weighing, rows, steps, seed + number)))
+        weight = sample_weight(weighing, rows, steps, seed + number)
+        if elements:
+            weight = sample_weight("each", *draw(st.sampled_from(SHAPES))(p.shape), seed + number)
+        batches.append((y, p, weight))
     return config, batches
 
 

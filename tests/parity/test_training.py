@@ -333,3 +333,26 @@ def test_regularizers_and_constraints(parity, data):
     with parity.configuration("regularizers and constraints") as agree:
         compare_fits(agree, both, x, y, batch_size=5, validation_split=0.25)
         compare_evaluations(agree, both, x, y, batch_size=5)
+
+
+@pytest.mark.parametrize("loss", ["crossentropy", "ce"])
+@pytest.mark.parametrize("kind", ["classes", "one-hot", "yes-no"])
+def test_what_compile_leaves_open(parity, kind, loss):
+    """Targets decide the cross-entropy and the accuracy."""
+
+    @examples(4)
+    @given(SEEDS, FLAG, FLAG)
+    def run(seed, sequences, column):
+        task = {"kind": kind, "sequences": sequences, "masked": False, "column": column}
+        x, y, _, _ = data_of(task | {"weighing": "none", "seed": seed})
+        outputs, activation, *_ = KINDS[kind]
+        both = trained.pair(
+            keras, seed, sequences=sequences, activation=activation, outputs=outputs
+        )
+        for library, model in zip((nlstm, keras), both):
+            model.compile(library.optimizers.SGD(0.125), loss, metrics=["accuracy"])
+        with parity.configuration("compile with crossentropy") as agree:
+            compare_evaluations(agree, both, x, y)
+            compare_fits(agree, both, x, y)
+
+    run()

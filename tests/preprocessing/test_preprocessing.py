@@ -162,3 +162,27 @@ def test_rows_of_length_one():
     found = normalize([[3.0, 4.0], [0.0, 0.0]])
     np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]])
     np.testing.assert_allclose(normalize(np.eye(2) * 2, axis=0, order=1), np.eye(2))
+
+
+@pytest.mark.parametrize(
+    "call, text",
+    [
+        (lambda: normalize(np.ones((2, 2)), axis=5), "axis must lie in -2 to 1; got 5"),
+        (lambda: normalize(np.ones((2, 2)), axis="a"), "axis must be an integer"),
+        (lambda: normalize(np.ones((2, 2)), order="a"), "order must be a number"),
+        (lambda: normalize([[1], [2, 3]]), "x is no array"),
+        (lambda: to_categorical({1.0, 2.0}), "x must be an array"),
+        (lambda: to_categorical(["a"]), "x must hold classes"),
+        (lambda: to_categorical([1j]), "x must hold real numbers"),
+        (lambda: to_categorical([0, np.nan]), "x must hold classes.*got nan"),
+        (lambda: to_categorical([1e300]), r"x must hold classes.*got 1e\+300"),
+        (lambda: pad_sequences([[1]], value=None), "value must fit dtype 'int32'; got None"),
+        (lambda: pad_sequences([[1]], dtype="floaty"), "dtype must be a dtype"),
+        (lambda: pad_sequences([[1], "ab"]), "number 1 does not"),
+        (lambda: pad_sequences([[1], {"a": 1}]), "number 1 does not"),
+        (lambda: pad_sequences([[[1], [2, 3]]]), "sequences is no array"),
+    ],
+)
+def test_what_is_wrong_is_named(call, text):
+    with pytest.raises((TypeError, ValueError), match=text):
+        call()

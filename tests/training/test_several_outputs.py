@@ -222,7 +222,7 @@ def test_class_weights_give_keras_numbers():
         ),
         ({"loss": "mse", "metrics": ["mae"]}, "metrics has 1 entries; the model has 2 outputs"),
         ({"loss": "mse", "loss_weights": [1, 2, 3]}, "loss_weights has 3 entries; the model has"),
-        ({"loss": "mse", "loss_weights": "a"}, "loss_weights must be numbers; got 'a'."),
+        ({"loss": "mse", "loss_weights": "a"}, "loss_weights must be a number; got 'a'."),
     ],
 )
 def test_settings_that_do_not_fit(options, text):

@@ -172,3 +172,11 @@ def test_forecasts_without_quantiles_have_no_coverage():
     found = backtest(Model(lambda x: x[:, -1:]), np.zeros(20), 10, 1, sequence_length=3)
     with pytest.raises(ValueError, match="give backtest quantiles="):
         found.coverage()
+
+
+def test_numbers_that_no_series_has():
+    given = {"start": 4, "horizon": 1, "sequence_length": 2}
+    found = backtest(Model(drift(1)), np.arange(9.0), **given, stride=10**30)
+    assert found.origins.tolist() == [4]
+    with pytest.raises(ValueError, match="No forecast of 1 steps begins at start=1000000000"):
+        backtest(Model(drift(1)), np.arange(9.0), **given | {"start": 10**30})

@@ -247,3 +247,27 @@ def test_windows_that_were_not_fitted_are_named():
         WindowScaler("mean")
     with pytest.raises(ValueError, match=r"expects shape .*; got \(3, 1\)"):
         WindowScaler().fit(np.zeros((3, 1)))
+
+
+@pytest.mark.parametrize("scaler", [StandardScaler(), WindowScaler()])
+def test_single_precision_stays_so_in_any_order_of_bytes(scaler):
+    x = np.random.default_rng(0).random((3, 4, 2), np.float32)
+    wanted = scaler.fit_transform(x)
+    found = scaler.fit_transform(x.astype(">f4"))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_set_is_no_series():
+    with pytest.raises(TypeError, match="series must be an array of numbers; got set"):
+        StandardScaler().fit({1.0, 2.0})
+    with pytest.raises(ValueError, match=r"got \(\)|shape \(\)"):
+        StandardScaler().fit(np.array(1.0))
+
+
+@pytest.mark.parametrize("kind", ["standard", "first", "last"])
+def test_infinity_in_a_window_is_named(kind):
+    windows = np.ones((2, 3, 2))
+    windows[1, 1, 0] = np.inf
+    with pytest.raises(ValueError, match="Window 1 has infinity in feature 0"):
+        WindowScaler(kind).fit(windows)

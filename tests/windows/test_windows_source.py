@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nlstm import kernels
-from nlstm.windows import Windows
+from nlstm.windows import Windows, timeseries_dataset_from_array
 
 OPS = kernels.load("cpu", "float32")
 
@@ -230,3 +230,15 @@ def test_wrong_series_are_named():
         Windows(np.array(["a", "b"]), 1)
     with pytest.raises(ValueError, match=r"forecasts must have 8 windows .*; got shape \(3, 1\)"):
         Windows(np.arange(10.0), 2, scaling="last").inverse_scaling(np.zeros((3, 1)))
+
+
+def test_numbers_that_no_series_has():
+    series = np.arange(10.0)
+    assert len(Windows(series, 2, 1, stride=10**30)) == 1
+    for options in ({"sequence_length": 10**30}, {"sequence_length": 2, "horizon": 10**30}):
+        with pytest.raises(ValueError, match="series must have at least 1000000000"):
+            Windows(series, **options)
+    with pytest.raises(ValueError, match="sampling_rate must lie in 1 to"):
+        Windows(series, 1, 0, sampling_rate=10**30)
+    made = timeseries_dataset_from_array(series, None, sequence_length=10**12)
+    assert list(made) == []

@@ -1,6 +1,6 @@
 """Activations of one number, and their derivatives in terms of the result.
 
-Those whose derivative needs the input (gelu, silu, gelu_tanh, hard_silu, mish) are not here yet.
+The derivatives of `INPUT_NAMES` are in terms of the input, for they have no inverse.
 Every constant is of the arrays' dtype: a Python 1 would make the arithmetic float64.
 """
 
@@ -108,13 +108,77 @@ def exponential(real):
     return lambda z: math.exp(z), lambda y: y
 
 
+def silu(real):
+    one = real(1)
+
+    def share(z):
+        return one / (one + math.exp(-z))
+
+    share = device_function(share)
+    return (
+        lambda z: z * share(z),
+        lambda z: share(z) * (one + z * (one - share(z))),
+    )
+
+
+def hard_silu(real):
+    zero, half, one, sixth, third = (real(x) for x in (0, 0.5, 1, 1.0 / 6.0, 1.0 / 3.0))
+    three = real(3)
+    return (
+        lambda z: z * min(max(z * sixth + half, zero), one),
+        lambda z: zero if z <= -three else (one if z >= three else z * third + half),
+    )
+
+
+def gelu(real):
+    half, root = real(0.5), real(math.sqrt(0.5))
+    density = real(1.0 / math.sqrt(2.0 * math.pi))
+    return (
+        lambda z: half * z * math.erfc(-z * root),
+        lambda z: half * math.erfc(-z * root) + z * density * math.exp(-half * z * z),
+    )
+
+
+def gelu_tanh(real):
+    half, one, three = real(0.5), real(1), real(3)
+    scale, cubic = real(math.sqrt(2.0 / math.pi)), real(0.044715)
+
+    def forward(z):
+        return half * z * (one + math.tanh(scale * (z + cubic * z * z * z)))
+
+    def derivative(z):
+        w = math.tanh(scale * (z + cubic * z * z * z))
+        slope = scale * (one + three * cubic * z * z)
+        return half * (one + w) + half * z * (one - w * w) * slope
+
+    return forward, derivative
+
+
+def mish(real):
+    zero, one = real(0), real(1)
+
+    def softened(z):
+        return math.tanh(max(z, zero) + math.log1p(math.exp(-abs(z))))
+
+    softened = device_function(softened)
+
+    def derivative(z):
+        w = softened(z)
+        return w + z * (one - w * w) / (one + math.exp(-z))
+
+    return lambda z: z * softened(z), derivative
+
+
 NAMES = {
     function.__name__: function
     for function in (
         tanh, sigmoid, linear, relu, relu6, leaky_relu, hard_tanh, hard_sigmoid,
         hard_sigmoid_keras2, elu, selu, softplus, log_sigmoid, softsign, exponential,
+        silu, hard_silu, gelu, gelu_tanh, mish,
     )
 }  # fmt: skip
+
+INPUT_NAMES = frozenset(("silu", "hard_silu", "gelu", "gelu_tanh", "mish"))
 
 _made = {}
 

@@ -4,6 +4,7 @@ Slicing, reshaping and viewing make no call of the driver, and a placeholder wit
 sized before anything is allocated. `.raw` is what kernels take.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -14,11 +15,31 @@ ALIGNMENT = 256
 
 
 class Block:
-    """Bytes on the device."""
+    """Bytes on the device, which are taken where somebody first looks at them."""
 
-    def __init__(self, size: int):
+    def __init__(self, size: int, zeroed: bool = False):
         self.size = max(int(size), ALIGNMENT)
-        self.bytes = cuda.device_array(self.size, np.uint8)
+        self._zeroed = zeroed
+        self._bytes = None
+
+    @property
+    def bytes(self):
+        """The memory."""
+        if self._bytes is None:
+            self._bytes = cuda.device_array(self.size, np.uint8)
+            if self._zeroed:
+                clear(self._bytes)
+        return self._bytes
+
+
+def clear(memory) -> None:
+    """Fill memory with zeros."""
+    if SIMULATED:
+        memory._ary.fill(0)
+    else:
+        from numba.cuda.cudadrv.driver import device_memset
+
+        device_memset(memory, 0, memory.size, stream())
 
 
 class DeviceArray:
@@ -70,7 +91,12 @@ class DeviceArray:
         return self._raw
 
     def __getitem__(self, key):
-        """Return element or slice `key` of axis 0; both are views."""
+        """Return element or slice `key` of axis 0, or [..., :all]; they are views."""
+        if isinstance(key, tuple):
+            rest, last = key
+            if rest is not Ellipsis or last.indices(self.shape[-1]) != (0, self.shape[-1], 1):
+                raise IndexError(f"{key} is a part of the last axis")
+            return self
         length, row = self.shape[0], self.nbytes // max(self.shape[0], 1)
         if isinstance(key, slice):
             first, end, step = key.indices(length)
@@ -101,8 +127,8 @@ class DeviceArray:
         return DeviceArray((*self.shape[:-1], last), dtype, self.block, self.offset)
 
     def write(self, host) -> None:
-        """Copy a NumPy array in."""
-        host = np.ascontiguousarray(host, self.dtype).reshape(self.shape)
+        """Copy a NumPy array in, of this shape or one that broadcasts to it."""
+        host = np.ascontiguousarray(np.broadcast_to(np.asarray(host, self.dtype), self.shape))
         if SIMULATED:
             np.copyto(self.raw._ary, host)
         else:
@@ -118,10 +144,10 @@ class DeviceArray:
         return host
 
 
-def empty(shape, dtype=np.float32) -> DeviceArray:
+def empty(shape, dtype=np.float32, zeroed=False) -> DeviceArray:
     """Return an array of its own block, not initialised."""
     array = DeviceArray(shape, dtype)
-    array.block = Block(array.nbytes)
+    array.block = Block(array.nbytes, zeroed)
     return array
 
 
@@ -135,4 +161,10 @@ def to_device(host, dtype=None) -> DeviceArray:
 
 def zeros(shape, dtype=np.float32) -> DeviceArray:
     """Return an array of zeros."""
-    return to_device(np.zeros(shape, dtype))
+    return empty(shape, dtype, zeroed=True)
+
+
+@functools.cache
+def nothing(dtype, axes) -> DeviceArray:
+    """Return an array to stand where a kernel reads nothing."""
+    return empty((1,) * axes, dtype)

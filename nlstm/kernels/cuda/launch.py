@@ -4,6 +4,7 @@ A `Kernel` is compiled once, for the types of its first arguments. `Graph` recor
 one stream and replays them with one call of the driver.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -32,6 +33,20 @@ def stream():
 def synchronize() -> None:
     """Wait until all queued work is done."""
     stream().synchronize()
+
+
+@functools.cache
+def processors() -> int:
+    """Return how many multiprocessors the device has."""
+    return 2 if SIMULATED else cuda.get_current_device().MULTIPROCESSOR_COUNT
+
+
+@functools.cache
+def shared_memory() -> int:
+    """Return how much shared memory a block may have."""
+    if SIMULATED:
+        return 227 * 1024
+    return cuda.get_current_device().MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
 
 def device_function(function):
@@ -63,7 +78,7 @@ def registers_of(threads: int) -> int:
 
 
 class Kernel:
-    """A kernel with its block's size and dynamic shared memory.
+    """A kernel, its block's size and shared memory; compiled for each kind of arguments.
 
     Parameters
     ----------
@@ -77,14 +92,15 @@ class Kernel:
         self.threads = threads
         self.shared_bytes = shared_bytes
         self.max_registers = registers_of(threads)
-        self._ready = None
+        self._ready = {}
 
     def __call__(self, grid, *arguments) -> None:
         """Queue one launch of `grid` blocks; the first call compiles."""
-        arguments = tuple(getattr(argument, "raw", argument) for argument in arguments)
-        if self._ready is None:
-            self._ready = self._compile(arguments)
-        self._ready[grid, self.threads, stream(), self.shared_bytes](*arguments)
+        arguments = raw(arguments)
+        kind = kind_of(arguments)
+        if kind not in self._ready:
+            self._ready[kind] = self._compile(arguments)
+        self._ready[kind][grid, self.threads, stream(), self.shared_bytes](*arguments)
 
     def _compile(self, arguments):
         if SIMULATED:
@@ -95,6 +111,21 @@ class Kernel:
         if self.shared_bytes > STATIC_SHARED_BYTES - 1024:
             allow_shared_bytes(self.compiled, self.shared_bytes)
         return ready
+
+
+def raw(argument):
+    """Return arrays as the compiler's package has them."""
+    if isinstance(argument, tuple):
+        return tuple(map(raw, argument))
+    return getattr(argument, "raw", argument)
+
+
+def kind_of(argument):
+    """Return what a kernel is compiled for: dtype and axes of arrays, types of the rest."""
+    if isinstance(argument, tuple):
+        return tuple(map(kind_of, argument))
+    dtype = getattr(argument, "dtype", None)
+    return type(argument) if dtype is None else (str(dtype), len(getattr(argument, "shape", ())))
 
 
 def allow_shared_bytes(compiled, size: int) -> None:

@@ -86,7 +86,7 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     x : (T, N, F). Read if `features` is F, else z = x W + b stands in `gates`.
     W, U, b : (1, F, H, 4), (1, H, H, 4), (1, H, 4).
     gates : (T, N, 4 H). = the gates after their activations, if `keep`.
-    h, c : (T + 1, N, H). Slot 0 is the initial state; = the rest (of c only if `keep`).
+    h, c : (T + 1, N, H). Slot 0 is the initial state; = the rest (of c, unless `keep`, the last).
     mask : (T, N) of uint8. Read if `masked`: 0 repeats the state of the step before.
 
     Notes
@@ -219,8 +219,9 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                 v[row, FG + u // VECTOR, u % VECTOR] = hidden
                 if is_row:
                     h[t + 1, n, u] = hidden
-                    if keep:
+                    if keep or t + 1 == T:
                         c[t + 1, n, u] = cell
+                    if keep:
                         gates[t, n, u * GATES] = i
                         gates[t, n, u * GATES + 1] = f
                         gates[t, n, u * GATES + 2] = g

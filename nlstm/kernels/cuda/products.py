@@ -137,7 +137,7 @@ def product(dtype, row_fours, column_fours, biased=False, transposed=False):
 
 
 @cache
-def gradient_parts(dtype, row_fours, column_fours):
+def gradient_parts(dtype, row_fours, column_fours, states=True):
     """Compile [x | h | 1]^T dz in parts; its grid is (*tiles(F + H + 1, C), parts).
 
     The gradients of W, U and b stand one below the other, as the weights do.
@@ -145,6 +145,7 @@ def gradient_parts(dtype, row_fours, column_fours):
     Parameters
     ----------
     row_fours, column_fours : int. `fours(F + H + 1)` and `fours(C)`.
+    states : bool. Whether there is h; else H is 0, and h is not read.
 
     Returns a `Kernel` of (x, h, dz, parts)
     ---------------------------------
@@ -162,7 +163,10 @@ def gradient_parts(dtype, row_fours, column_fours):
     results = (VECTOR * row_fours, VECTOR * column_fours)
 
     def kernel(x, h, dz, parts):
-        R, F, H, C = x.shape[0], x.shape[1], h.shape[1], dz.shape[1]
+        R, F, C = x.shape[0], x.shape[1], dz.shape[1]
+        H = 0
+        if states:
+            H = h.shape[1]
         M, count = parts.shape[1], parts.shape[0]
         thread = cuda.threadIdx.x
         row, column = thread // EDGE, thread % EDGE
@@ -188,7 +192,8 @@ def gradient_parts(dtype, row_fours, column_fours):
                         if m < F:
                             value = x[k, m]
                         elif m < F + H:
-                            value = h[k, m - F]
+                            if states:
+                                value = h[k, m - F]
                         elif m == F + H:
                             value = one
                     left_ahead[load] = value
@@ -234,10 +239,10 @@ def multiply(A, B, b, out, biased=False, transposed=False):
 
 
 def multiply_transposed(x, h, dz, parts):
-    """Queue [x | h | 1]^T dz, in the parts that `parts` has room for."""
+    """Queue [x | h | 1]^T dz, in the parts that `parts` has room for; h may be None."""
     count, M, C = parts.shape
-    run = gradient_parts(parts.dtype, fours(M), fours(C))
-    run((*tiles(M, C), count), x, h, dz, parts)
+    run = gradient_parts(parts.dtype, fours(M), fours(C), h is not None)
+    run((*tiles(M, C), count), x, x if h is None else h, dz, parts)
 
 
 @cache

@@ -7,6 +7,6 @@ import os
 
 collect_ignore = []
 if os.environ.get("NUMBA_ENABLE_CUDASIM") != "1":
-    collect_ignore += ["test_lstm.py", "test_products.py", "test_stack.py"]
+    collect_ignore += ["test_lstm.py", "test_models.py", "test_products.py", "test_stack.py"]
 if os.environ.get("NLSTM_PTX_TESTS") != "1":
     collect_ignore += ["test_ptx.py"]

@@ -8,41 +8,16 @@ from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
+from nlstm.kernels.shared import merging as formulas
+from nlstm.kernels.shared.merging import MERGES
+from nlstm.kernels.shared.twins import compiled
 
-__all__ = ["MERGES", "merge_backward", "merge_forward", "sum_broadcast"]
+__all__ = ["merge_backward", "merge_forward", "sum_broadcast"]
 
-ADD, SUBTRACT, MULTIPLY, MAXIMUM, MINIMUM = range(5)
-MERGES = dict(add=ADD, subtract=SUBTRACT, multiply=MULTIPLY, maximum=MAXIMUM, minimum=MINIMUM)
 SMALL_COPY = 1 << 17  # numbers that one thread writes before a second one is worth waking
 
-
-@njit_inner
-def merged(kind, a, b, scale):
-    """Return one element; NaN on either side stays NaN."""
-    if kind == ADD:
-        return (a + b) * scale
-    if kind == SUBTRACT:
-        return a - b
-    if kind == MULTIPLY:
-        return a * b
-    if kind == MAXIMUM:
-        return b if a < b or b != b else a
-    return b if b < a or b != b else a
-
-
-@njit_inner
-def slope(kind, a, b, scale, second):
-    """Return the derivative by one side; where both are the largest each gets half."""
-    one = scale / scale
-    if kind == ADD:
-        return scale
-    if kind == SUBTRACT:
-        return -one if second else one
-    if kind == MULTIPLY:
-        return a if second else b
-    if a == b:
-        return one / (one + one)
-    return one if (a < b) == (second == (kind == MAXIMUM)) else one - one
+_formulas = compiled(formulas, njit_inner)
+merged, slope = _formulas.merged, _formulas.slope
 
 
 @njit_inner

@@ -2,29 +2,12 @@
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses import (
-    crossentropy,
-    likelihoods,
-    regression,
-    similarity,
-    statistics,
-)
+from nlstm.kernels.cpu.losses import statistics
+from nlstm.kernels.cpu.losses.families import FAMILIES
 from nlstm.kernels.cpu.losses.reduction import MODES
 
 __all__ = ["FUNCTIONS", "loss", "statistic"]
 
-FAMILIES = (
-    (regression.mean_squared_error, {"mean_squared_error": 0}),
-    (regression.mean_absolute_error, {"mean_absolute_error": 0}),
-    (regression.huber, {"huber": 0}),
-    (regression.regression, regression.CODES),
-    (crossentropy.binary, crossentropy.BINARY_CODES),
-    (crossentropy.categorical, crossentropy.CATEGORICAL_CODES),
-    (crossentropy.categorical_focal, crossentropy.FOCAL_CODES),
-    (crossentropy.sparse_categorical, crossentropy.SPARSE_CODES),
-    (similarity.similarity, similarity.CODES),
-    (likelihoods.likelihood, likelihoods.CODES),
-)
 FUNCTIONS = {name: (kernel, code) for kernel, codes in FAMILIES for name, code in codes.items()}
 NOTHING = {dtype: np.zeros((0, 0, 0), dtype) for dtype in (np.dtype("f4"), np.dtype("f8"))}
 

@@ -31,7 +31,7 @@ import numpy as np
 from nlstm.kernels.cpu.machine.jit import vector_bytes
 from nlstm.kernels.cpu.machine.simd import splat, store
 
-__all__ = ["METRIC", "MODES", "body", "driver", "elementwise", "label_of", "rowwise"]
+__all__ = ["METRIC", "MODES", "body", "driver", "elementwise", "rowwise"]
 
 MEAN, SUM, WEIGHTED, METRIC = range(4)
 MODES = {
@@ -99,12 +99,6 @@ def last_vector(dp, features):
     """The column where the vector begins that holds the end of the features."""
     L = VECTOR_BYTES // dp.itemsize
     return features - features % L
-
-
-@body
-def label_of(value, features):
-    """The class that a target names, or -1 where it names none: no label leaves its row."""
-    return int(value) if value > -1.0 and value < features else -1
 
 
 @driver

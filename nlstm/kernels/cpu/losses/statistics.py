@@ -10,10 +10,14 @@ import numpy as np
 
 from nlstm.kernels.cpu.losses.reduction import body
 from nlstm.kernels.cpu.machine.jit import njit
+from nlstm.kernels.shared.losses import bins
+from nlstm.kernels.shared.twins import compiled
 
 __all__ = ["confusion", "f_scores", "moments"]
 
 MOMENTS = 7
+_bins = compiled(bins, body)
+_among_top, _bin, _bin_of_even = _bins.among_top, _bins.bin_of, _bins.bin_of_even
 
 
 @body
@@ -21,37 +25,6 @@ def _weight_at(weight, t, n):
     if weight.size == 0:
         return 1.0
     return np.float64(weight[t if weight.shape[0] > 1 else 0, n, 0])
-
-
-@body
-def _bin_of_even(thresholds, last, p):
-    """As `_bin` for 0, 1 / last, ..., 1 in Keras's rounding; the ends may have an epsilon more."""
-    if not p > 0.0:
-        return 1 if thresholds[0] < 0.0 else 0
-    return max(int(math.ceil(p * last)), 1) if p < 1.0 else int(last)
-
-
-@body
-def _bin(thresholds, p):
-    """How many of the ascending thresholds lie below p."""
-    low, high = 0, thresholds.size
-    while low < high:
-        middle = (low + high) // 2
-        if thresholds[middle] < p:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-@body
-def _among_top(p, features, k, count):
-    """Whether p[k] is among the `count` largest; of equal ones the first."""
-    before = 0
-    for j in range(features):
-        if p[j] > p[k] or (p[j] == p[k] and j < k):
-            before += 1
-    return before < count
 
 
 @njit

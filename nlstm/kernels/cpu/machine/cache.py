@@ -29,8 +29,10 @@ from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
 
 CPU = Path(__file__).resolve().parents[1]
 FOLDERS = (CPU, CPU.parent / "shared")
-# What no compiled code depends on.
-APART = {f"machine/{name}.py" for name in ("cache", "folders", "notice", "threads")} | {"words.py"}
+# What no compiled code depends on; what it takes from `processors` is in the hash by itself.
+APART = {"words.py"} | {
+    f"machine/{name}.py" for name in ("cache", "folders", "notice", "processors", "threads")
+}
 START = b"nlstm kernel 1\n"
 DIGEST = hashlib.sha256().digest_size
 RETRY = "NUMBA_CACHE_DIR can name another folder."
@@ -40,6 +42,8 @@ def source_hash(*sources):
     """Return a hash of every source file of the kernels, and of what compiles them where."""
     python = sys.implementation.cache_tag, getattr(sys, "abiflags", "")
     made_by = numba.__version__, llvmlite.__version__, python, PROCESSORS, LAST_LEVEL_BYTES
+    if numba.config.BOUNDSCHECK:
+        made_by += ("bounds checked",)
     digest = hashlib.sha256(repr(made_by).encode())
     for folder in sources or FOLDERS:
         for file in sorted(folder.rglob("*.py")):
@@ -164,7 +168,9 @@ def write(folder, name, data):
         if temporary is not None:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
-        warn(folder, f"cannot be written ({error.strerror})")
+        read_now = sys.platform == "win32" and isinstance(error, PermissionError)
+        if not (read_now and (folder / name).is_file()):  # another process was quicker
+            warn(folder, f"cannot be written ({error.strerror})")
 
 
 def digest_of(name, data):

@@ -36,10 +36,8 @@ notice.announce_compilation()
 @functools.cache
 def target_features() -> frozenset[str]:
     """Return the names of the CPU features that Numba compiles for, such as ``avx512f``."""
-    codegen = cpu_target.target_context.codegen()
-    return frozenset(
-        name[1:] for name in codegen._get_host_cpu_features().split(",") if name.startswith("+")
-    )
+    features = cpu_target.target_context.codegen().magic_tuple()[2]
+    return frozenset(name[1:] for name in features.split(",") if name.startswith("+"))
 
 
 @functools.cache
@@ -190,7 +188,7 @@ def describe():
     """Return what kernels are compiled for, and where compiled code is kept."""
     start_threads()  # the threading layer has no name before
     return {
-        "cpu": cpu_target.target_context.codegen()._get_host_cpu_name(),
+        "cpu": cpu_target.target_context.codegen().magic_tuple()[1],
         "vector_bits": 8 * vector_bytes(),
         "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),

@@ -132,7 +132,7 @@ if hasattr(os, "register_at_fork"):
 @functools.cache
 def default_limit() -> int:
     """Return the processors a container grants, rounded up; a number chosen by hand wins."""
-    if "NUMBA_NUM_THREADS" in os.environ:
+    if os.environ.get("NUMBA_NUM_THREADS", "").strip().isdecimal():  # Numba leaves out others
         return numba.config.NUMBA_NUM_THREADS
     share = max(1.0, min(float(numba.config.NUMBA_NUM_THREADS), cgroup_share(CGROUP)))
     return math.ceil(share)
@@ -145,7 +145,8 @@ def cgroup_share(folder: Path, process: Path = Path("/proc/self/cgroup")) -> flo
     its group's files lie at the top.
     """
     try:
-        lines = process.read_text().splitlines()
+        # Names of groups are bytes, whatever the code page.
+        lines = process.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         lines = []
     groups = dict(line.split(":", 2)[1:] for line in lines)  # the name is empty in version 2
@@ -164,10 +165,10 @@ def share(folder: Path) -> float:
     """Return the share of processors that one control group grants."""
     try:
         if (folder / "cpu.max").exists():  # version 2: "quota period", "max" for no limit
-            quota, period = (folder / "cpu.max").read_text().split()
+            quota, period = (folder / "cpu.max").read_text("ascii").split()
         else:
-            quota = (folder / "cpu.cfs_quota_us").read_text()
-            period = (folder / "cpu.cfs_period_us").read_text()
+            quota = (folder / "cpu.cfs_quota_us").read_text("ascii")
+            period = (folder / "cpu.cfs_period_us").read_text("ascii")
     except OSError:
         return math.inf
     if quota == "max" or int(quota) <= 0:

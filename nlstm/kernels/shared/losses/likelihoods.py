@@ -16,16 +16,12 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, rowwise
-from nlstm.kernels.cpu.machine.jit import njit
-
-__all__ = ["CODES", "likelihood"]
+__all__ = ["CODES", "row"]
 
 QUANTILE, GAUSSIAN, STUDENT_T, NSE = range(4)
 CODES = {"quantile": QUANTILE, "gaussian_nll": GAUSSIAN, "student_t_nll": STUDENT_T, "nse": NSE}
 
 
-@body
 def _softplus(x):
     """Return log(1 + exp(x)) and its slope."""
     small = math.exp(-abs(x))
@@ -33,7 +29,6 @@ def _softplus(x):
     return max(x, 0.0) + math.log1p(small), slope
 
 
-@body
 def _digamma(x):
     """The slope of log(gamma(x)), x > 0: recurrence up to 10, then the asymptotic series."""
     result = 0.0
@@ -45,7 +40,6 @@ def _digamma(x):
     return result + math.log(x) - 0.5 / x - series
 
 
-@body
 def _quantile(quantiles, y, p, targets, dp, scale, sloped):
     value, share = 0.0, 1.0 / (targets * quantiles.size)
     for j in range(quantiles.size):
@@ -59,7 +53,6 @@ def _quantile(quantiles, y, p, targets, dp, scale, sloped):
     return value * share
 
 
-@body
 def _gaussian(smallest, y, p, targets, dp, scale, sloped):
     value, share = 0.0, 1.0 / targets
     for o in range(targets):
@@ -73,7 +66,6 @@ def _gaussian(smallest, y, p, targets, dp, scale, sloped):
     return value * share
 
 
-@body
 def _student_t(smallest, y, p, targets, dp, scale, sloped):
     value, share = 0.0, 1.0 / targets
     for o in range(targets):
@@ -94,7 +86,6 @@ def _student_t(smallest, y, p, targets, dp, scale, sloped):
     return value * share
 
 
-@body
 def _nse(epsilon, y, p, targets, dp, scale, sloped):
     value, share = 0.0, 1.0 / targets
     for o in range(targets):
@@ -106,8 +97,7 @@ def _nse(epsilon, y, p, targets, dp, scale, sloped):
     return value * share
 
 
-@body
-def _row(code, settings, y, p, features, dp, scale, sloped):
+def row(code, settings, y, p, features, dp, scale, sloped):
     if code == QUANTILE:
         return _quantile(settings, y, p, features // settings.size, dp, scale, sloped)
     if code == GAUSSIAN:
@@ -115,9 +105,3 @@ def _row(code, settings, y, p, features, dp, scale, sloped):
     if code == STUDENT_T:
         return _student_t(settings[0], y, p, features // 3, dp, scale, sloped)
     return _nse(settings[0], y, p, features, dp, scale, sloped)
-
-
-@njit
-def likelihood(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `CODES`."""
-    rowwise(_row, code, mode, settings, y, p, features, weight, dp, total)

@@ -1,17 +1,17 @@
 """Losses that are means over features: squares, absolute values, percentages, margins, counts.
 
-The three that nearly everybody trains with have kernels of their own; the others share one, which
-chooses by a code.
+Each gives (loss, slope in p) of one element. The three that nearly everybody trains with stand
+alone; the others are chosen by a code.
+
+settings : the threshold of binary_accuracy; of the hinges whether all labels are 0 and 1, which
+then stand for -1 and 1, as in Keras; huber's delta.
 """
 
 import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, elementwise
-from nlstm.kernels.cpu.machine.jit import njit
-
-__all__ = ["CODES", "huber", "mean_absolute_error", "mean_squared_error", "regression"]
+__all__ = ["CODES", "absolute_error", "element", "huber", "only_zeros_and_ones", "squared_error"]
 
 EPSILON = 1e-7  # Keras's
 CODES = {
@@ -32,57 +32,48 @@ CODES = {
 PERCENTAGE, LOGARITHMIC, LOG_COSH, POISSON, HINGE, SQUARED_HINGE, SIDE, EQUAL = range(8)
 
 
-@body
-def _squared_error(code, settings, y, p):
-    error = p - y
-    return np.float64(error * error), error + error
-
-
-@body
-def _absolute_error(code, settings, y, p):
-    error = p - y
-    return np.float64(abs(error)), np.sign(error)
-
-
-@body
 def _sign(x):
     return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else x)  # a NaN stays one
 
 
-@body
-def _huber(code, settings, y, p):
+def squared_error(code, settings, y, p):
+    error = p - y
+    return np.float64(error * error), error + error
+
+
+def absolute_error(code, settings, y, p):
+    error = p - y
+    return np.float64(abs(error)), _sign(error)
+
+
+def huber(code, settings, y, p):
     # The slope is the clipped error, the value follows from it: nothing for a processor to guess.
     delta, error = settings[0], np.float64(p) - np.float64(y)
     slope = -delta if error < -delta else (delta if error > delta else error)
     return slope * (error - 0.5 * slope), slope
 
 
-@body
 def _log_cosh(error):
     # log(cosh(e)) = |e| + log1p(exp(-2 |e|)) - log(2); its slope is tanh(e).
     size = abs(error)
     return size + math.log1p(math.exp(-2.0 * size)) - math.log(2.0), math.tanh(error)
 
 
-@body
 def _logarithmic(y, p):
     above = max(p, EPSILON) + 1.0
     error = math.log(above) - math.log(max(y, EPSILON) + 1.0)
     return error * error, 0.0 if p < EPSILON else 2.0 * error / above
 
 
-@body
 def _percentage(y, p):
     factor = 100.0 / max(abs(y), EPSILON)
     return factor * abs(p - y), factor * _sign(p - y)
 
 
-@body
 def _poisson(y, p):
     return p - y * math.log(p + EPSILON), 1.0 - y / (p + EPSILON)
 
 
-@body
 def _hinge(y, p, squared):
     margin = 1.0 - y * p
     if margin <= 0.0:
@@ -90,8 +81,7 @@ def _hinge(y, p, squared):
     return (margin * margin, -2.0 * y * margin) if squared else (margin, -y)
 
 
-@body
-def _element(code, settings, y_, p_):
+def element(code, settings, y_, p_):
     y, p = np.float64(y_), np.float64(p_)
     if code == LOG_COSH:
         return _log_cosh(p - y)
@@ -110,41 +100,10 @@ def _element(code, settings, y_, p_):
     return _hinge(y, p, code == SQUARED_HINGE)
 
 
-@body
-def _only_zeros_and_ones(y):
+def only_zeros_and_ones(y):
     for t in range(y.shape[0]):
         for n in range(y.shape[1]):
             for f in range(y.shape[2]):
                 if y[t, n, f] != 0.0 and y[t, n, f] != 1.0:
                     return 0.0
     return 1.0
-
-
-@njit
-def mean_squared_error(code, mode, settings, y, p, features, weight, dp, total):
-    """Mean of (p - y)**2."""
-    elementwise(_squared_error, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def mean_absolute_error(code, mode, settings, y, p, features, weight, dp, total):
-    """Mean of abs(p - y); slope 0 where they are equal."""
-    elementwise(_absolute_error, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def huber(code, mode, settings, y, p, features, weight, dp, total):
-    """Half the squared error up to settings[0], beyond it a straight line."""
-    elementwise(_huber, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def regression(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `CODES`.
-
-    settings : the threshold of binary_accuracy; for the hinges, overwritten (=) with whether all
-        labels are 0 and 1, which then stand for -1 and 1, as in Keras.
-    """
-    if code == HINGE or code == SQUARED_HINGE:
-        settings[0] = _only_zeros_and_ones(y)
-    elementwise(_element, code, mode, settings, y, p, features, weight, dp, total)

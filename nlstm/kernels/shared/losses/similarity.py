@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, label_of, rowwise
-from nlstm.kernels.cpu.machine.jit import njit
+from nlstm.kernels.shared.losses.labels import label_of
 
-__all__ = ["CODES", "similarity"]
+__all__ = ["CODES", "row"]
 
 EPSILON = 1e-7  # Keras's
 COSINE, DIVERGENCE, HINGE, LARGEST, SPARSE_LARGEST, TOP, SPARSE_TOP = range(7)
@@ -22,7 +21,6 @@ CODES = {
 }
 
 
-@body
 def _cosine(sign, y, p, features, dp, scale, sloped):
     """Sign * the cosine of the angle between y and p; lengths below EPSILON count as EPSILON."""
     product, y_square, p_square = 0.0, 0.0, 0.0
@@ -39,7 +37,6 @@ def _cosine(sign, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _divergence(y, p, features, dp, scale, sloped):
     value = 0.0
     for k in range(features):
@@ -51,7 +48,6 @@ def _divergence(y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _hinge(y, p, features, dp, scale, sloped):
     right, worst = 0.0, -math.inf
     rival = 0
@@ -70,7 +66,6 @@ def _hinge(y, p, features, dp, scale, sloped):
     return value if open_ else 0.0
 
 
-@body
 def _largest(row, features):
     best = 0
     for k in range(1, features):
@@ -79,7 +74,6 @@ def _largest(row, features):
     return best
 
 
-@body
 def _among_top(p, features, label, count):
     """Whether fewer than `count` predictions are larger than that of `label`."""
     if label < 0 or not math.isfinite(p[label]):
@@ -91,8 +85,7 @@ def _among_top(p, features, label, count):
     return 1.0 if larger < count else 0.0
 
 
-@body
-def _row(code, settings, y, p, features, dp, scale, sloped):
+def row(code, settings, y, p, features, dp, scale, sloped):
     if code == COSINE:
         return _cosine(settings[0], y, p, features, dp, scale, sloped)
     if code == DIVERGENCE:
@@ -104,12 +97,3 @@ def _row(code, settings, y, p, features, dp, scale, sloped):
     if code == TOP or code == SPARSE_TOP:
         return _among_top(p, features, label, settings[0])
     return 1.0 if label == _largest(p, features) else 0.0
-
-
-@njit
-def similarity(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss or metric number `code` of `CODES`; settings: cosine's sign, or the k of top k.
-
-    A class index that is none of the features is never right.
-    """
-    rowwise(_row, code, mode, settings, y, p, features, weight, dp, total)

@@ -12,8 +12,7 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cpu.losses.reduction import body, elementwise, label_of, rowwise
-from nlstm.kernels.cpu.machine.jit import njit
+from nlstm.kernels.shared.losses.labels import label_of
 
 __all__ = [
     "BINARY_CODES",
@@ -21,9 +20,9 @@ __all__ = [
     "FOCAL_CODES",
     "SPARSE_CODES",
     "binary",
-    "categorical",
-    "categorical_focal",
-    "sparse_categorical",
+    "dense_row",
+    "focal_row",
+    "sparse_row",
 ]
 
 EPSILON = 1e-7  # Keras's: probabilities are clipped to [EPSILON, 1 - EPSILON]
@@ -48,30 +47,25 @@ FOCAL_CODES = {
 SPARSE_CODES = {f"sparse_{name}": code for name, code in CATEGORICAL_CODES.items()}
 
 
-@body
 def _clipped(p):
     return min(max(p, EPSILON), 1.0 - EPSILON)
 
 
-@body
 def _flat(p):
     """Whether p is clipped, so that the loss is flat there; False for a NaN, which stays one."""
     return p < EPSILON or p > 1.0 - EPSILON
 
 
-@body
 def _binary_value(y, p):
     clipped = _clipped(p)
     return -(y * math.log(clipped) + (1.0 - y) * math.log(1.0 - clipped))
 
 
-@body
 def _sigmoid(x):
     small = math.exp(-abs(x))  # <= 1: neither form overflows
     return 1.0 / (1.0 + small) if x >= 0.0 else small / (1.0 + small)
 
 
-@body
 def _binary_focal(y, p, settings):
     """Lin et al. 2017: cross-entropy times (1 - probability of the truth)**gamma."""
     gamma, alpha, balanced = settings[2], settings[3], settings[4] != 0.0
@@ -84,8 +78,7 @@ def _binary_focal(y, p, settings):
     return balance * factor * value, balance * (factor_slope * value + factor * slope)
 
 
-@body
-def _binary(code, settings, y_, p_):
+def binary(code, settings, y_, p_):
     y, p = settings[0] * np.float64(y_) + 0.5 * settings[1], np.float64(p_)
     if code == FUSED:
         return _binary_value(y, p), p - y
@@ -104,12 +97,10 @@ def _binary(code, settings, y_, p_):
 # Bodies of rows: dp = scale * slope where it is wanted
 
 
-@body
 def _smoothed(y, k, settings, features):
     return settings[0] * np.float64(y[k]) + settings[1] / features
 
 
-@body
 def _sum(row, features):
     found = 0.0
     for k in range(features):
@@ -117,7 +108,6 @@ def _sum(row, features):
     return found
 
 
-@body
 def _of_shares(settings, y, p, features, dp, scale, sloped):
     """Cross-entropy of p divided by its sum, as in Keras."""
     norm = _sum(p, features)
@@ -135,7 +125,6 @@ def _of_shares(settings, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _of_softmax(settings, y, p, features, dp, scale, sloped):
     value, weight = 0.0, 0.0
     for k in range(features):
@@ -149,7 +138,6 @@ def _of_softmax(settings, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _log_norm(p, features):
     """log(sum(exp(p)))"""
     largest = p[0]
@@ -161,7 +149,6 @@ def _log_norm(p, features):
     return largest + math.log(total)
 
 
-@body
 def _of_logits(settings, y, p, features, dp, scale, sloped):
     norm = _log_norm(p, features)
     value, weight = 0.0, 0.0
@@ -175,7 +162,6 @@ def _of_logits(settings, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _focal_term(target, q, settings):
     """Value and slope in q of alpha * (1 - q)**gamma * -target * log(q), q clipped."""
     gamma, alpha = settings[2], settings[3]
@@ -187,7 +173,6 @@ def _focal_term(target, q, settings):
     return -target * factor * log, slope
 
 
-@body
 def _focal_of_shares(settings, y, p, features, dp, scale, sloped):
     norm = _sum(p, features)
     value, along = 0.0, 0.0
@@ -205,7 +190,6 @@ def _focal_of_shares(settings, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _focal_of_logits(settings, y, p, features, dp, scale, sloped):
     norm = _log_norm(p, features)
     value, along = 0.0, 0.0
@@ -223,7 +207,6 @@ def _focal_of_logits(settings, y, p, features, dp, scale, sloped):
     return value
 
 
-@body
 def _sparse_of_shares(label, p, features, dp, scale, sloped):
     norm = _sum(p, features)
     q = p[label] / norm
@@ -236,7 +219,6 @@ def _sparse_of_shares(label, p, features, dp, scale, sloped):
     return -math.log(_clipped(q))
 
 
-@body
 def _sparse_of_softmax(label, p, features, dp, scale, sloped):
     if sloped:
         for k in range(features):
@@ -245,7 +227,6 @@ def _sparse_of_softmax(label, p, features, dp, scale, sloped):
     return -math.log(_clipped(np.float64(p[label])))
 
 
-@body
 def _sparse_of_logits(label, p, features, dp, scale, sloped):
     norm = _log_norm(p, features)
     if sloped:
@@ -255,8 +236,7 @@ def _sparse_of_logits(label, p, features, dp, scale, sloped):
     return norm - p[label]
 
 
-@body
-def _dense_row(code, settings, y, p, features, dp, scale, sloped):
+def dense_row(code, settings, y, p, features, dp, scale, sloped):
     if code == FUSED:
         return _of_softmax(settings, y, p, features, dp, scale, sloped)
     if code == LOGITS:
@@ -264,15 +244,13 @@ def _dense_row(code, settings, y, p, features, dp, scale, sloped):
     return _of_shares(settings, y, p, features, dp, scale, sloped)
 
 
-@body
-def _focal_row(code, settings, y, p, features, dp, scale, sloped):
+def focal_row(code, settings, y, p, features, dp, scale, sloped):
     if code == FOCAL_LOGITS:
         return _focal_of_logits(settings, y, p, features, dp, scale, sloped)
     return _focal_of_shares(settings, y, p, features, dp, scale, sloped)
 
 
-@body
-def _sparse_row(code, settings, y, p, features, dp, scale, sloped):
+def sparse_row(code, settings, y, p, features, dp, scale, sloped):
     ignored, label = y[0] == y.dtype.type(settings[2]), label_of(y[0], features)
     if ignored or label < 0:
         if sloped:
@@ -284,31 +262,3 @@ def _sparse_row(code, settings, y, p, features, dp, scale, sloped):
     if code == LOGITS:
         return _sparse_of_logits(label, p, features, dp, scale, sloped)
     return _sparse_of_shares(label, p, features, dp, scale, sloped)
-
-
-@njit
-def binary(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `BINARY_CODES`; settings: kept, spread, gamma, alpha, balanced."""
-    elementwise(_binary, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def categorical(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `CATEGORICAL_CODES`; settings: kept, spread."""
-    rowwise(_dense_row, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def categorical_focal(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `FOCAL_CODES`; settings: kept, spread, gamma, alpha."""
-    rowwise(_focal_row, code, mode, settings, y, p, features, weight, dp, total)
-
-
-@njit
-def sparse_categorical(code, mode, settings, y, p, features, weight, dp, total):
-    """Loss number `code` of `SPARSE_CODES`: the index of the one right class is y[..., 0].
-
-    settings[2] : a class whose rows count nothing, or NaN. The loss of any other index that is none
-        of the features is NaN, its slopes are 0.
-    """
-    rowwise(_sparse_row, code, mode, settings, y, p, features, weight, dp, total)

@@ -1,0 +1,79 @@
+"""Formats of other libraries: whoever reads and writes them is loaded when such a file comes.
+
+This room knows how such files begin and what their names end in, and nothing of what is in them.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, Protocol
+
+__all__ = ["Door", "check_ending", "door_by_content", "door_by_name", "library_of", "offer"]
+
+# How Keras's files end: what each is. A longer ending comes before those that it ends in.
+ENDINGS = {".weights.h5": "weights", ".keras": "model", ".h5": "either", ".hdf5": "either"}
+FIRST_BYTES = {b"PK\x03\x04": "keras", b"\x89HDF": "keras"}
+
+
+class Door(Protocol):
+    """Reads and writes the files of another library; `model` is a `Sequential` or a `Model`."""
+
+    @property
+    def load_model(self) -> Callable[..., Any]:
+        """load_model(path, custom_objects, compile)."""
+
+    @property
+    def load_weights(self) -> Callable[..., None]:
+        """load_weights(model, path, by_name, skip_mismatch)."""
+
+    @property
+    def save_model(self) -> Callable[..., None]:
+        """save_model(model, path, include_optimizer)."""
+
+    @property
+    def save_weights(self) -> Callable[..., None]:
+        """save_weights(model, path)."""
+
+
+_doors: dict[str, Callable[[], Door]] = {}
+
+
+def offer(library: str, opened: Callable[[], Door]) -> None:
+    """Name what returns the door to the files of a library."""
+    _doors[library] = opened
+
+
+def library_of(path: str) -> str | None:
+    """Return whose a file is, by its first bytes; None where it is nlstm's, or nobody's."""
+    with open(path, "rb") as file:
+        return FIRST_BYTES.get(file.read(4))
+
+
+def door_by_content(path: str) -> Door | None:
+    """Return what reads a file, by its first bytes; None where that is nlstm itself."""
+    library = library_of(path)
+    return None if library is None else _doors[library]()
+
+
+def door_by_name(path: str) -> Door | None:
+    """Return what writes a file, by its name's ending; None where that is nlstm itself."""
+    return _doors["keras"]() if _ending(path) else None
+
+
+def check_ending(name: str, path: str, what: str) -> None:
+    """Raise a ValueError where a "model", or "weights", get a name that Keras gives the other."""
+    ending = _ending(path)
+    if ending is not None and ENDINGS[ending] not in (what, "either"):
+        others = [one for one, kind in ENDINGS.items() if kind in (what, "either")]
+        raise ValueError(
+            f"{name} {os.path.basename(path)!r} ends in {ending!r}, as Keras calls files of "
+            f"{'weights alone' if what == 'model' else 'whole models'}; for {what} it is "
+            f"{' or '.join(map(repr, others))}, and '.{_own(what)}' for nlstm's own format."
+        )
+
+
+def _own(what: str) -> str:
+    return "nlstm" if what == "model" else "weights.safetensors"
+
+
+def _ending(path: str) -> str | None:
+    return next((one for one in ENDINGS if path.lower().endswith(one)), None)

@@ -1,0 +1,342 @@
+"""Models and weights read from Keras's files."""
+
+import io
+import json
+import warnings
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from nlstm.files.arrays_file import check_fits
+from nlstm.interop.keras.compiled import compile_arguments, restore_slots
+from nlstm.interop.keras.context import Context, version_of
+from nlstm.interop.keras.making import Member, model_from
+from nlstm.interop.keras.table import row_of
+from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, opened
+from nlstm.interop.keras.weights import (
+    Arrays,
+    Pair,
+    in_order,
+    leaves_of,
+    legacy_parameters,
+    members_of,
+    paths_of,
+    stored,
+    taken,
+)
+from nlstm.network.weights import build_layers
+from nlstm.plan.parameters import Parameter
+
+__all__ = ["load_model", "load_weights"]
+
+CONFIG, METADATA, WEIGHTS, PICKLED = (
+    "config.json", "metadata.json", "model.weights.h5", "model.weights.npz",
+)  # fmt: skip
+
+
+class Contents(Protocol):
+    """What a file holds.
+
+    Attributes
+    ----------
+    model, compiled : dict or None
+        Configs; None in files of weights alone.
+    version : (int, int)
+    """
+
+    model: Any
+    compiled: Any
+    version: tuple[int, int]
+
+    def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
+        """Give the weights of layers with their arrays; raise where one does not fit."""
+
+    def groups(
+        self, members: Sequence[Member], by_name: bool
+    ) -> Iterator[tuple[Member, Iterable[Pair]]]:
+        """Give the same, layer for layer: errors come as each is asked for its pairs."""
+
+    def slots(self) -> list[np.ndarray]:
+        """Return the optimizer's arrays in their order."""
+
+
+def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
+    """Return the model that some version of Keras wrote; see `nlstm.models.load_model`."""
+    with _reading(path) as contents:
+        if contents.model is None:
+            raise ValueError(
+                "it holds weights alone: make the model, then call its load_weights(path)."
+            )
+        context = Context(contents.version, custom_objects or {})
+        arguments = None
+        if compile and contents.compiled:
+            arguments = compile_arguments(contents.compiled, context)
+        member = model_from(contents.model, context)
+        model = member.made
+        if model.design.graph is None:
+            raise ValueError("it has no weights yet: the shape of its input is not known.")
+        planned = build_layers(model.design.network("load_model"))  # shapes without memory
+        _fill(model, planned, list(contents.pairs(member.members, False)))
+        if arguments is not None:
+            model.compile(**arguments)
+            arrays = contents.slots()
+            if arrays:
+                trained = model.binder.weights.trained(model.training.frozen)
+                order = in_order(member.members, list(trained.values()))
+                restore_slots(model.optimizer, order, arrays, contents.version)
+    return model
+
+
+def _fill(model: Any, planned: Mapping[str, Parameter], pairs: Sequence[Pair]) -> None:
+    """Give a new model its weights: shapes are compared before any memory is taken for them."""
+    given = {id(parameter): (where, array) for where, parameter, array in pairs}
+    for name, parameter in planned.items():
+        if id(parameter) not in given:
+            raise ValueError(f"it has no array for {name}.")
+        where, array = given[id(parameter)]
+        check_fits(where, name, array, parameter.shape)
+    for parameter in planned.values():
+        array = given[id(parameter)][1]
+        parameter.start_with(array.read() if isinstance(array, Entry) else array)
+    model.binder_for()
+
+
+def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> None:
+    """Overwrite a model's weights; see `Model.load_weights`. All of them fit, or none is set."""
+    binder = model.binder
+    found: dict[int, np.ndarray] = {}
+    names = {id(one): name for name, one in binder.weights.named.items()}
+    with _reading(path) as contents:
+        members = members_of(model)
+        for member, pairs in contents.groups(members, by_name):
+            try:
+                own = {}
+                for where, parameter, array in pairs:
+                    check_fits(where, names[id(parameter)], array, parameter.shape)
+                    own[id(parameter)] = array.read() if isinstance(array, Entry) else array
+                found |= own
+            except ValueError as error:
+                if not skip_mismatch:
+                    raise
+                warnings.warn(f"{member.name} keeps its weights: {error}", stacklevel=4)
+    binder.weights.set(
+        [found[id(one)] if id(one) in found else one.get() for one in binder.weights.named.values()]
+    )
+
+
+# Opening
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[Contents]:
+    """Open a file; whatever is wrong with it is a ValueError that names it."""
+    try:
+        with open(path, "rb") as file:
+            archived = file.read(2) == b"PK"
+        if archived:
+            with zipfile.ZipFile(path) as archive:
+                config = json.loads(_unpacked(archive, CONFIG))
+                metadata = json.loads(_unpacked(archive, METADATA))
+                if WEIGHTS not in archive.namelist():
+                    raise ValueError(
+                        f"its weights are in {PICKLED}, which takes pickle, and that runs code."
+                        if PICKLED in archive.namelist()
+                        else f"it has no {WEIGHTS}."
+                    )
+                with opened(io.BytesIO(_unpacked(archive, WEIGHTS))) as tree:
+                    yield Tree(Group(tree), config, version_of(metadata.get("keras_version")))
+        else:
+            with opened(path) as tree:
+                root = Group(tree)
+                legacy = "model_weights" in root or root.words("layer_names")
+                yield Legacy(root) if legacy else Tree(root, None, (3, 0))
+    except (ImportError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        raise ValueError(f"{path} cannot be loaded: {text}") from error
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        info = archive.getinfo(name)
+    except KeyError:
+        raise ValueError(f"it is a zip file without {name}: no file of Keras's.") from None
+    if info.file_size > FREE + EXPANSION * info.compress_size:
+        raise ValueError(f"its {name} would unpack to {info.file_size} bytes.")
+    with archive.open(info) as file:
+        content = file.read(info.file_size + 1)
+    if len(content) != info.file_size:
+        raise ValueError(f"its {name} is not of the size that it states.")
+    return content
+
+
+class Legacy:
+    """HDF5 of Keras 1 and 2, and of Keras 3 where a name ends in .h5."""
+
+    def __init__(self, root: Group) -> None:
+        inside = root.group("model_weights")
+        self.weights = root if inside is None else inside
+        self._root = root
+        text = root.text("model_config")
+        self.model = None if text is None else json.loads(text)
+        text = root.text("training_config")
+        self.compiled = None if text is None else json.loads(text)
+        self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
+        names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
+        self.layers = {
+            name: group for name, group in names if group is not None and group.words(NAMES)
+        }
+        if self.model is not None:
+            check_count(self.model, sum(1 for _ in self.weights.walk()))
+
+    def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
+        """Give the weights with their arrays."""
+        for _, pairs in self.groups(members, by_name):
+            yield from pairs
+
+    def groups(
+        self, members: Sequence[Member], by_name: bool
+    ) -> Iterator[tuple[Member, Iterable[Pair]]]:
+        """Give the same, layer for layer, by the layers' names, or else by their order."""
+        with_weights = [one for one in members if legacy_parameters(one)]
+        named = {one.name for one in with_weights} == self.layers.keys()
+        if by_name or named:
+            for one in with_weights:
+                if one.name in self.layers:
+                    yield one, self._of(one, one.name)
+            return
+        if len(with_weights) != len(self.layers):
+            yield from self._flat(with_weights)
+            return
+        for one, name in zip(with_weights, self.layers, strict=True):
+            yield one, self._of(one, name)
+
+    def _of(self, member: Member, name: str) -> Iterator[Pair]:
+        entries = self.layers[name].named(NAMES)
+        yield from matched(member, f"{self.layers[name].path}", entries)
+
+    def _flat(self, members: Sequence[Member]) -> Iterator[tuple[Member, Iterable[Pair]]]:
+        """Give layers in another nesting than the file's, where their arrays are as many."""
+        entries = [one for group in self.layers.values() for one in group.named(NAMES)]
+        wanted = [len(legacy_parameters(one)) for one in members]
+        if sum(wanted) != len(entries):
+            raise ValueError(
+                f"it has weights of {len(self.layers)} layers, {', '.join(self.layers)}; the model "
+                f"has {len(members)} with weights, {', '.join(one.name for one in members)}."
+            )
+        for member, count in zip(members, wanted, strict=True):
+            own, entries = entries[:count], entries[count:]
+            yield member, matched(member, member.name, own)
+
+    def slots(self) -> list[np.ndarray]:
+        """Return the optimizer's arrays in their order."""
+        group = self._root.group("optimizer_weights")
+        return [] if group is None else [one.read() for one in group.named(NAMES)]
+
+
+NAMES = "weight_names"
+
+
+def matched(member: Member, where: str, entries: Sequence[Entry]) -> Iterator[Pair]:
+    """Give a member's weights with arrays that come in a row."""
+    parameters = legacy_parameters(member)
+    plain = member.row is None or len(entries) == len(parameters)
+    shapes = plain and all(
+        one.shape == entry.shape for one, entry in zip(parameters, entries, strict=False)
+    )
+    arrays: Sequence[Any] = entries
+    if not shapes and member.row is not None:
+        arrays = taken(where, member.row, member.made, [one.read() for one in entries])
+    elif not shapes:
+        arrays = _taken_inside(where, member, [one.read() for one in entries])
+    if len(arrays) != len(parameters):
+        raise ValueError(
+            f"{member.name} has {len(parameters)} weights; the file has {len(arrays)} at {where}."
+        )
+    for parameter, array in zip(parameters, arrays, strict=True):
+        yield where, parameter, array
+
+
+def _taken_inside(where: str, member: Member, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Return a model's arrays, where layers in it were written in a former version's way."""
+    found: list[np.ndarray] = []
+    for one in member.members:
+        if one.row is None:
+            raise ValueError(f"{where} holds models in models, in another form than today's.")
+        count = len(one.made.parameters)
+        while count <= len(arrays):  # as many as make what the layer has
+            made = taken(where, one.row, one.made, arrays[:count])
+            fits = [array.shape for array in made] == [p.shape for p in one.made.parameters]
+            if fits or not count:
+                found, arrays = found + made, arrays[count:]
+                break
+            count += 1
+    return found
+
+
+class Tree:
+    """`.keras` archives and `.weights.h5` of Keras 3, and the archives of 2.12 to 2.15."""
+
+    def __init__(self, root: Group, model: Any, version: tuple[int, int]) -> None:
+        self.model, self.version = model, version
+        compiled = model.get("compile_config") if isinstance(model, dict) else None
+        self.compiled = compiled if isinstance(compiled, dict) else None
+        self._arrays = Arrays(root)
+        if model is not None:
+            check_count(model, len(self._arrays.paths))
+
+    def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
+        """Give the weights with their arrays."""
+        for _, pairs in self.groups(members, by_name):
+            yield from pairs
+
+    def groups(
+        self, members: Sequence[Member], by_name: bool
+    ) -> Iterator[tuple[Member, Iterable[Pair]]]:
+        """Give the same, layer for layer: by the counted classes, or else by the layers' names."""
+        found = [(path, one) for path, one in paths_of(members, self._arrays) if path is not None]
+        wanted = [one for one in leaves_of(members) if one.made.parameters]
+        if by_name or len(found) < len(wanted) or self._arrays.depth != _depth_of(members):
+            named = self._arrays.by_name()
+            missing = [one.name for one in wanted if one.name not in named]
+            if missing and not by_name:
+                raise ValueError(
+                    f"its layers lie otherwise than the model's, and {', '.join(missing)} is not "
+                    "found by name. A model inside another is no layer of its own in nlstm; "
+                    "load_model, where the file is of a whole model, keeps them apart."
+                )
+            found = [(named[one.name], one) for one in wanted if one.name in named]
+        for path, one in found:
+            yield one, stored(self._arrays, path, one.made, one.row or row_of(one.made))
+
+    def slots(self) -> list[np.ndarray]:
+        """Return the optimizer's arrays in their order."""
+        return [one.read() for one in self._arrays.at("optimizer")]
+
+
+def _depth_of(members: Sequence[Member]) -> int:
+    inside = [_depth_of(one.members) for one in members if one.row is None]
+    return 1 + max(inside, default=0)
+
+
+def check_count(config: Any, arrays: int) -> None:
+    """Raise where a config is of more layers than the file has weights of; making them takes long.
+
+    Nothing has been made yet; how large the layers are is looked at when they are there.
+    """
+    layers, waiting = 0, [config]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting += one.values()
+            layers += "units" in one or "output_dim" in one
+        elif isinstance(one, list):
+            waiting += one
+    if layers > arrays:
+        raise ValueError(
+            f"its config has {layers} layers with weights; it holds {arrays} arrays of them."
+        )

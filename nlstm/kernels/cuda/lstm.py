@@ -1,0 +1,312 @@
+"""The LSTM on the device: the contract's two kernels, in whichever of three forms serves.
+
+Steps are in the order of computation throughout: inputs and masks of a reversed layer are turned
+round in scratch first. Inputs of many features are projected before the recurrence, z = x W + b,
+into the gates' place in training, else a few steps at a time in scratch.
+"""
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda.arrays import nothing
+from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps
+from nlstm.kernels.cuda.each import each
+from nlstm.kernels.cuda.launch import processors, shared_memory
+from nlstm.kernels.cuda.random import WORD
+from nlstm.kernels.cuda.zoneout import thresholds
+
+__all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
+
+GATES, PEEPHOLES = 4, 3
+CHUNK = 1 << 22  # numbers of projected inputs that prediction holds at a time
+
+
+def lstm_gates_shape(T, N, H, dtype):
+    """Return the shape of the gates that a forward pass keeps."""
+    return T, N, GATES * H
+
+
+def lstm_masked_size(N, H, dtype):
+    """Return how many numbers masked states take."""
+    return GATES * N * H
+
+
+class Scratch(NamedTuple):
+    """How scratch is cut: numbers of each part."""
+
+    parts: int
+    z: int
+    x: int
+    dx: int
+    mask: int
+
+    def part(self, name, scratch, shape):
+        """Return one part as an array."""
+        place = self._fields.index(name)
+        start = sum(self[:place])
+        return scratch[start : start + math.prod(shape)].reshape(shape)
+
+
+def scratch_of(T, N, F, H, dtype):
+    """Return the cuts of scratch."""
+    parts = products.part_count(F + H + 1, GATES * H, T * N) * (F + H + 1) * GATES * H
+    z = N * GATES * H * (1 if is_inline(F, H, dtype) else chunk_steps(T, N, H))
+    mask = -(-T * N // np.dtype(dtype).itemsize)
+    return Scratch(parts, z, T * N * F, T * N * F, mask)
+
+
+def lstm_scratch_size(T, N, F, H, dtype):
+    """Return how many numbers of scratch memory both kernels need."""
+    return sum(scratch_of(T, N, F, H, dtype))
+
+
+def chunk_steps(T, N, H):
+    """Return how many steps of inputs prediction projects at a time."""
+    return max(1, min(T, CHUNK // (N * GATES * H)))
+
+
+def is_whole(F, H, dtype):
+    """Whether one block can take rows through all steps."""
+    return lstm_whole.fits(H, dtype, F if F <= lstm_whole.MOST_INLINE_FEATURES else 0,
+                           shared_memory())  # fmt: skip
+
+
+def is_inline(F, H, dtype):
+    """Whether the recurrence reads the inputs itself."""
+    return F <= lstm_whole.MOST_INLINE_FEATURES and is_whole(F, H, dtype)
+
+
+def _in_order(x, mask, scratch, cuts, reverse):
+    """Return inputs, if any, and mask in the order of computation."""
+    if not reverse:
+        return x, mask
+    if x is not None:
+        turned = cuts.part("x", scratch, x.shape)
+        reverse_steps(x, turned)
+        x = turned
+    if mask is not None:
+        start = sum(cuts[:-1])
+        room = scratch[start : start + cuts.mask].view(np.uint8)
+        turned_mask = room[: mask.size].reshape(mask.shape)
+        reverse_steps(mask, turned_mask)
+        mask = turned_mask
+    return x, mask
+
+
+def _kind(names, masks, peephole, zoneout, training):
+    """Return the plain form's `Kind`, or None where the faster forms have all that is wanted."""
+    wanted = masks[3] is not None, peephole is not None, zoneout is not None
+    if not any(wanted) and activations.INPUT_NAMES.isdisjoint(names):
+        return None
+    dropped, peeping, zoned = wanted
+    return lstm_plain.Kind(*names, masks[0] is not None, dropped, peeping, zoned, training)
+
+
+def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
+                 zoneout=None):  # fmt: skip
+    """Run an LSTM over all time steps of a batch; see the CPU's.
+
+    Masked inputs, xm, are left in the order of computation.
+    """
+    names = activation, recurrent_activation
+    W, U, b, peephole = weights
+    h, c, gates = work
+    mask, x_mask, xm, _, _ = masks
+    (T, N, F), H, dtype = x.shape, U.shape[2], x.dtype
+    cuts = scratch_of(T, N, F, H, dtype)
+    x, mask = _in_order(x, mask, scratch, cuts, reverse)
+    by_gate = x_mask is not None and len(x_mask.shape) == 3
+    if x_mask is not None:
+        (mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
+        x = xm
+    keep, kind = gates is not None, _kind(names, masks, peephole, zoneout, gates is not None)
+    inline = kind is None and is_inline(F, H, dtype)
+    steps = T if inline or keep else cuts.z // (N * GATES * H)
+    for first in range(0, T, steps):
+        last = min(first + steps, T)
+        size = last - first
+        if inline or keep:
+            z = gates if keep else nothing(dtype, 3)
+        else:
+            z = cuts.part("z", scratch, (size, N, GATES * H))
+        if by_gate:
+            lstm_plain.project_by_gate(z.size, x[first:last], W, b, z)
+        elif not inline:
+            products.multiply(
+                x[first:last].reshape(size * N, F), W.reshape(F, GATES * H), b.reshape(-1),
+                z.reshape(size * N, GATES * H), biased=True,
+            )  # fmt: skip
+        shown = None if mask is None else mask[first:last]
+        states = h[first : last + 1], c[first : last + 1]
+        if kind is None:
+            _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep)
+        else:
+            _plain_recurrence(kind, U, peephole, z, *states, shown, masks[3], zoneout)
+
+
+def _recurrence(names, x, weights, z, h, c, mask, inline, keep):
+    W, U, b = weights
+    T, N, H, F = h.shape[0] - 1, h.shape[1], h.shape[2], W.shape[1]
+    masked = mask is not None
+    seen = mask if masked else nothing(np.dtype(np.uint8), 2)
+    if is_whole(F, H, h.dtype):
+        rows = lstm_whole.rows_of_block(N, processors())
+        features = F if inline else 0
+        run = lstm_whole.whole_forward(h.dtype, H, rows, features, keep, masked, *names)
+        run(-(-N // rows), x, W, U, b, z, h, c, seen)
+        return
+    run = lstm_steps.step_forward(h.dtype, keep, masked, *names)
+    grid = lstm_steps.forward_grid(N, H)
+    for t in range(T):
+        run(grid, t, U, z, h, c, seen)
+
+
+def _plain_recurrence(kind, U, peephole, z, h, c, mask, h_mask, zoneout):
+    T, N, H, dtype = h.shape[0] - 1, h.shape[1], h.shape[2], h.dtype
+    given, draws, rates = _plain_arguments(dtype, peephole, mask, h_mask, zoneout)
+    p, mask, h_mask = given
+    run = lstm_plain.step_forward(kind, dtype)
+    for t in range(T):
+        run(N * H, t, U, p, z, h, c, mask, h_mask, draws, rates)
+
+
+def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
+    """Return arrays with others in the place of absent ones, zoneout's draws and its rates."""
+    p = nothing(dtype, 3) if peephole is None else peephole
+    mask = nothing(np.dtype(np.uint8), 2) if mask is None else mask
+    h_mask = nothing(dtype, 3) if h_mask is None else h_mask
+    if zoneout is None:
+        zoneout = (0, nothing(np.dtype(np.int64), 1), 0, 0.0, 0.0)
+    seed, counter, stream, c_rate, h_rate = zoneout
+    below = thresholds(dtype, c_rate, h_rate)
+    draws = WORD(seed), counter, WORD(stream), *below
+    return (p, mask, h_mask), draws, (dtype.type(c_rate), dtype.type(h_rate))
+
+
+@each
+def _mask_by_gate(at, x, x_mask, xm):
+    N, F = x.shape[1], x.shape[2]
+    t, n, q, k = at // (N * 4 * F), at // (4 * F) % N, at // F % 4, at % F
+    xm[t, n, q, k] = x[t, n, k] * x_mask[q, n, k]
+
+
+def mask_by_gate(x, x_mask, xm):
+    """Write the masked inputs of all steps for each gate: xm (T, N, 4, F)."""
+    _mask_by_gate(xm.size, x, x_mask, xm)
+
+
+@each
+def _sum_gradients(at, parts, dW, dU, db):
+    """Add the parts in order; the gradients of W, U and b stand one below the other."""
+    total = parts[0, at]
+    for part in range(1, parts.shape[0]):
+        total += parts[part, at]
+    if at < dW.shape[0]:
+        dW[at] = total
+    elif at < dW.shape[0] + dU.shape[0]:
+        dU[at - dW.shape[0]] = total
+    else:
+        db[at - dW.shape[0] - dU.shape[0]] = total
+
+
+def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
+                  masks, zoneout=None):  # fmt: skip
+    """Compute all gradients of `lstm_forward`; see the CPU's."""
+    names = activation, recurrent_activation
+    W, U, _, peephole = weights
+    h, c, gates = work
+    dy, dh, dc, dW, dU, db, dx, dp = gradients
+    mask, x_mask, _, h_mask, _ = masks
+    (T, N, _), F, H = gates.shape, W.shape[1], U.shape[2]
+    cuts = scratch_of(T, N, F, H, gates.dtype)
+    turned, mask = _in_order(None if x_mask is not None else x, mask, scratch, cuts, reverse)
+    x = x if x_mask is not None else turned
+    kind = _kind(names, masks, peephole, zoneout, True)
+    if kind is None:
+        _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask)
+    else:
+        _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
+    if dp is not None:
+        lstm_plain.peephole_gradient(PEEPHOLES * H, gates, c, dp)
+    own = dx if dx is None or not reverse else cuts.part("dx", scratch, dx.shape)
+    by_gate = x_mask is not None and len(x_mask.shape) == 3
+    if by_gate or h_mask is not None:
+        _gradients_by_gate(x, W, h, gates, x_mask, h_mask, by_gate, (dW, dU, db, own))
+    else:
+        _gradients(x, W, h, gates, scratch, cuts, (dW, dU, db, own))
+    if dx is None:
+        return
+    if x_mask is not None and not by_gate:
+        multiply_rows(own, x_mask, own)
+    if reverse:
+        reverse_steps(own, dx)
+
+
+def _gradients(x, W, h, gates, scratch, cuts, to):
+    dW, dU, db, dx = to
+    (T, N, width), F, H = gates.shape, W.shape[1], h.shape[2]
+    dz, M = gates.reshape(T * N, width), F + H + 1
+    parts = cuts.part("parts", scratch, (cuts.parts // (M * width), M, width))
+    products.multiply_transposed(x.reshape(T * N, F), h[:T].reshape(T * N, H), dz, parts)
+    sums = (one.reshape(-1) for one in (dW, dU, db))
+    _sum_gradients(M * width, parts.reshape(-1, M * width), *sums)
+    if dx is not None:
+        products.multiply(dz, W.reshape(F, width), nothing(gates.dtype, 1), dx.reshape(T * N, F),
+                          transposed=True)  # fmt: skip
+
+
+def _gradients_by_gate(x, W, h, dz, x_mask, h_mask, by_gate, to):
+    dW, dU, db, dx = to
+    (T, N, _), F, H = dz.shape, W.shape[1], h.shape[2]
+    dropped = h_mask is not None
+    h_mask = h_mask if dropped else nothing(dz.dtype, 3)
+    seen = x if by_gate else x.reshape(T, N, 1, F)
+    size = (F + H + 1) * H * GATES
+    lstm_plain.weights_by_gate(size, by_gate, seen, h, dropped, h_mask, dz, dW, dU, db)
+    if dx is None:
+        return
+    if by_gate:
+        lstm_plain.inputs_by_gate(dx.size, W, dz, x_mask, dx)
+    else:
+        products.multiply(dz.reshape(T * N, H * GATES), W.reshape(F, H * GATES),
+                          nothing(dz.dtype, 1), dx.reshape(T * N, F), transposed=True)  # fmt: skip
+
+
+def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask):
+    (T, N, _), H, masked = gates.shape, U.shape[2], mask is not None
+    sequences = dy.shape[0] == T
+    if not sequences:
+        add(dh, dy[0], dh)
+    seen = mask if masked else nothing(np.dtype(np.uint8), 2)
+    dout = dy if sequences else nothing(c.dtype, 3)
+    if is_whole(F, H, c.dtype):
+        rows = lstm_whole.rows_of_block(N, processors())
+        run = lstm_whole.whole_backward(c.dtype, H, rows, sequences, masked, *names)
+        run(-(-N // rows), gates, c, dout, dh, dc, U, seen)
+        return
+    run = lstm_steps.step_backward(c.dtype, sequences, masked, *names)
+    grid = lstm_steps.backward_grid(N, H)
+    for t in range(T - 1, -2, -1):
+        run(grid, t, U, gates, c, dout, dh, dc, seen)
+
+
+def _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout):
+    (T, N, _), H, dtype = gates.shape, U.shape[2], c.dtype
+    given, draws, _ = _plain_arguments(dtype, peephole, mask, h_mask, zoneout)
+    p, mask, h_mask = given
+    run = lstm_plain.step_backward(kind, dtype)
+    for t in range(T - 1, -1, -1):
+        dy_step = t if dy.shape[0] == T else (0 if t == T - 1 else -1)
+        run(N * H, t, p, gates, c, dy, dy_step, dh, dc, mask, draws)
+        lstm_plain.through_states(N * H, t, U, gates, dh, kind.dropped, h_mask)
+
+
+@functools.cache
+def lstm(activation, recurrent_activation):
+    """Return (lstm_forward, lstm_backward) for two activations, given by name."""
+    names = activation, recurrent_activation
+    return functools.partial(lstm_forward, *names), functools.partial(lstm_backward, *names)

@@ -1,0 +1,111 @@
+# ruff: noqa: E501  (a row of a table is one line)
+"""Write docs/interop.md: which files of Keras go in and out, and what of them.
+
+Run from the repository root:
+
+    python -m tests.interop.table > docs/interop.md
+"""
+
+from nlstm.interop.keras.graphs import OPERATORS
+from nlstm.interop.keras.making import CODE
+from nlstm.interop.keras.table import LAYERS, ROWS
+from nlstm.interop.keras.words_out import ONLY_HERE
+from tests.interop.kept import VERSIONS, files_of
+
+HEAD = """# Files of Keras, in and out
+
+Written by `python -m tests.interop.table > docs/interop.md` from the tables that the code goes by; a test keeps it so.
+
+    pip install 'nlstm[keras]'     # h5py, for all of this
+
+```python
+import nlstm
+from nlstm.layers import LSTM, Dense, Input
+
+model = nlstm.Sequential([Input((20, 3)), LSTM(8), Dense(1)])
+model.save("lstm_model.h5")                            # or a file that some Keras wrote
+
+served = nlstm.models.load_model("lstm_model.h5")      # predicts as that version did
+stream = served.stream()                               # microseconds a step
+served.save("for_keras.keras")                         # Keras 3 opens it
+```
+
+No TensorFlow is needed. A file is known by its content, not by its name. No code is taken from one: nothing is unpickled or evaluated, links to other
+files are not followed, and sizes are compared before memory is taken.
+
+## Formats
+
+| File | `load_model` | `load_weights` | `save` | `save_weights` |
+|---|---|---|---|---|
+| `.keras` of Keras 3 (a zip with HDF5 inside) | yes | yes | yes | |
+| `.keras` of Keras 2.13 to 2.15 (a zip; up to 2.14 with other places inside), 2.12 (HDF5) | yes | yes | | |
+| HDF5, `.h5` or `.hdf5`, of Keras 1, 2, tf.keras, and 3 | yes | yes | as Keras 3 writes it | as Keras 2 did |
+| `.weights.h5` of Keras 3 and of 2.12 to 2.15 | | yes | | as Keras 3 writes it |
+| weights alone in HDF5, of Keras 1 and 2 | | by order, or `by_name=True` | | yes |
+| `.keras` with `model.weights.npz` inside | no: it takes pickle, which runs code | no | no | |
+| SavedModel folders, checkpoints of TensorFlow, `.json` and `.yaml` of models | no | no | no | no |
+
+`load_weights(path, skip_mismatch=True)` leaves layers that do not fit as they are, with a warning each. `save(path, include_optimizer=False)` leaves
+out what `compile` was told.
+"""
+
+STATE = """
+## What goes through
+
+| Part | In | Out |
+|---|---|---|
+| layers, their arguments, shared layers, states handed on, masks | those below, in the words of every version | those below |
+| models inside models | yes; in a functional model their layers become its own | those in a `Sequential` stay; else as layers of the model around |
+| `InputLayer` or not, `batch_input_shape`, `batch_shape`, batches of one size | yes | yes |
+| names of layers, `trainable` | yes | yes |
+| dtype | float32 and float64; half precision and mixed policies are computed in float32 | yes |
+| `hard_sigmoid` | with the slope of the version that wrote it: in Keras 1 and 2 `0.2 x + 0.5`, nlstm's `hard_sigmoid_keras2` | Keras 3's alone |
+| `CuDNNLSTM` (two biases, cuDNN's layout), `LSTMV1`, `LSTMV2`, `RNN` with a cell of a layer below, the twelve arrays of an LSTM of Keras 1 | as `LSTM` | |
+| `compile`: optimizer with its settings, schedule, moments and steps; loss, metrics, weights of losses | yes; of Keras 1 without the moments, with a warning | yes, but Keras 3.15 itself cannot train on from HDF5 |
+| random numbers of dropout, states of stateful layers | no | no |
+| `num_layers` of an LSTM | | as so many LSTMs, unless states are handed on |
+| `x[:, -1]`, `+`, `-`, `*`, `/` on values | from Keras 3 | in `.keras` |
+| an LSTM that gets both states and a mask | as the version did: Keras 3 leaves the mask out, and so does the model here | only what came from Keras 3 |
+| masked losses | as in Keras 3; up to 2.10 and in 3.0 Keras weighed masked steps otherwise | |
+
+What a file holds and nlstm does not have is one error that lists all layers and arguments; `custom_objects={name: class}` stands in for them, by
+the class's name or the layer's. What only nlstm has is an error that names it, before anything is written.
+"""
+
+COMPARED = """
+## What it is compared with
+
+Files that these versions wrote are in `tests/interop/files`, with the script that made them and their predictions; every one opens here with the
+same predictions to 1e-6 in float32, and where nothing is drawn a step of training gives the same loss and the same predictions after it to 1e-6
+(not for Keras 1 and 2.3, whose Adam counts its steps while it reads the count).
+"""
+
+LIVE = """
+`tests/parity/test_keras_files.py` draws networks and hands them from live Keras 3.15 to nlstm and back: predictions to 1e-6, weights and the
+optimizer's variables to the bit.
+"""
+
+
+def page():
+    """Return the page."""
+    lines = [HEAD.rstrip(), STATE.rstrip(), "", "## Layers", ""]
+    lines += ["| Keras's layer | Read as | Written | Only in nlstm |", "|---|---|---|---|"]
+    for name, row in sorted(LAYERS.items()):
+        made = row.made.__name__
+        written = "yes" if ROWS[row.made][0] == name else f"as `{ROWS[row.made][0]}`"
+        own = ", ".join(f"`{one}`" for one in row.here)
+        lines.append(f"| `{name}` | `{made}` | {written} | {own} |")
+    code = ", ".join(f"`{one}`" for one in CODE)
+    operators = ", ".join(f"`{one}`" for one in sorted(OPERATORS))
+    lines += ["", f"Operations in graphs of Keras 3: {operators}. Refused, being code: {code}."]
+    own = [f"{kind} {', '.join(f'`{one}`' for one in names)}" for kind, names in ONLY_HERE.items()]
+    lines += ["", f"Not written, since Keras has none of them: {'; '.join(own)}."]
+    lines += [COMPARED.rstrip(), "", "| Version | Files |", "|---|---|"]
+    for version in VERSIONS:
+        names = ", ".join(f"`{one}`" for one in sorted(files_of(version, ".h5", ".keras")))
+        lines.append(f"| {version} | {names} |")
+    return "\n".join([*lines, LIVE.rstrip()])
+
+
+if __name__ == "__main__":
+    print(page())

@@ -1,0 +1,12 @@
+"""docs/interop.md is what the tables say."""
+
+from pathlib import Path
+
+from tests.interop.table import page
+
+DOCS = Path(__file__).parents[2] / "docs" / "interop.md"
+
+
+def test_the_page_is_what_the_command_writes():
+    text = DOCS.read_text(encoding="utf-8")
+    assert text == page() + "\n", "python -m tests.interop.table > docs/interop.md"

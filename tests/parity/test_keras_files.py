@@ -1,0 +1,154 @@
+"""Files handed over between live Keras and nlstm: drawn networks, both ways.
+
+NLSTM_DRAWN=200 in the environment draws more of them.
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+import nlstm
+from nlstm.interop.keras.table import LAYERS
+from nlstm.interop.keras.words_out import ONLY_HERE
+from nlstm.models import load_model
+from tests.parity.drawn_models import Drawn
+from tests.parity.peers import keras
+
+pytest.importorskip("h5py")
+DRAWN = int(os.environ.get("NLSTM_DRAWN", "16"))
+CLOSE = {"rtol": 0, "atol": 1e-6}
+
+
+def predicted(model, x):
+    found = model.predict(x if len(x) > 1 else x[0], verbose=0)
+    return found if isinstance(found, list) else [found]
+
+
+def check_same(one, other, x):
+    for mine, theirs in zip(predicted(one, x), predicted(other, x)):
+        np.testing.assert_allclose(mine, theirs, **CLOSE)
+
+
+def random_weights(model, seed):
+    rng = np.random.default_rng(seed)
+    model.set_weights(
+        [rng.uniform(-0.5, 0.5, one.shape).astype("float32") for one in model.get_weights()]
+    )
+
+
+def trained(model, drawn):
+    """Take two steps."""
+    targets = [np.zeros_like(one) for one in predicted(model, drawn.x)]
+    x = drawn.x if len(drawn.x) > 1 else drawn.x[0]
+    for _ in range(2):
+        model.train_on_batch(x, targets if len(targets) > 1 else targets[0])
+
+
+@pytest.mark.parametrize("seed", range(DRAWN))
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_round_trip(seed, ending, tmp_path):
+    """Keras > nlstm > Keras: predictions, weights and the optimizer's state."""
+    drawn = Drawn(seed)
+    theirs = drawn.model(keras)
+    random_weights(theirs, seed)
+    trained(theirs, drawn)
+    theirs.save(tmp_path / f"a{ending}")
+    ours = load_model(tmp_path / f"a{ending}")
+    check_same(ours, theirs, drawn.x)
+    assert ours.optimizer.iterations == 2
+
+    ours.save(tmp_path / f"b{ending}")
+    back = keras.models.load_model(tmp_path / f"b{ending}")
+    check_same(back, ours, drawn.x)
+    for one, other in zip(back.get_weights(), theirs.get_weights()):
+        np.testing.assert_array_equal(one, other)
+    if ending == ".keras":  # Keras's own HDF5 cannot go on either
+        for one, other in zip(back.optimizer.variables, theirs.optimizer.variables, strict=True):
+            np.testing.assert_array_equal(np.asarray(one), np.asarray(other), one.path)
+        trained(back, drawn)
+
+    ours.save_weights(tmp_path / "w.weights.h5")
+    random_weights(theirs, seed + 1)
+    theirs.load_weights(tmp_path / "w.weights.h5")
+    check_same(theirs, ours, drawn.x)
+    theirs.save_weights(tmp_path / "w.weights.h5")
+    random_weights(ours, seed)
+    ours.load_weights(tmp_path / "w.weights.h5")
+    check_same(ours, theirs, drawn.x)
+
+
+@pytest.mark.parametrize("seed", range(0, DRAWN, 2))
+def test_models_made_here_open_there(seed, tmp_path):
+    drawn = Drawn(seed)
+    ours = drawn.model(nlstm)
+    random_weights(ours, seed)
+    for ending in (".keras", ".h5"):
+        ours.save(tmp_path / f"m{ending}")
+        theirs = keras.models.load_model(tmp_path / f"m{ending}")
+        check_same(theirs, ours, drawn.x)
+        check_same(load_model(tmp_path / f"m{ending}"), ours, drawn.x)
+
+
+def test_what_only_nlstm_has_is_what_keras_lacks():
+    for kind in ("losses", "metrics", "activations"):
+        own = getattr(nlstm, kind)
+        here = {name for name in own.__all__ if not hasattr(getattr(keras, kind), name)}
+        assert here == set(ONLY_HERE[kind])
+    for name, row in LAYERS.items():
+        if row.made.__name__ == name:
+            assert hasattr(keras.layers, name), name
+
+
+def test_levels_of_an_lstm_are_layers_of_keras(tmp_path):
+    L = nlstm.layers
+    ours = nlstm.Sequential([L.Input((5, 3)), L.LSTM(4, num_layers=3), L.Dense(2)])
+    ours.compile("adam", "mse")
+    x = np.random.default_rng(0).random((4, 5, 3), np.float32)
+    ours.train_on_batch(x, np.zeros((4, 2)))
+    for ending in (".keras", ".h5"):
+        ours.save(tmp_path / f"m{ending}")
+        theirs = keras.models.load_model(tmp_path / f"m{ending}")
+        assert [layer.name for layer in theirs.layers][:3] == [
+            "lstm_level_0", "lstm_level_1", "lstm",
+        ]  # fmt: skip
+        check_same(theirs, ours, [x])
+
+
+def test_arithmetic_on_values_goes_both_ways(tmp_path):
+    L = keras.layers
+    x = L.Input((5, 3))
+    h = L.LSTM(4, return_sequences=True)(x)
+    y = L.Dense(2)(h[:, -1, :] * 2.0 + h[:, 0:2][:, 1] / 4.0 - h[:, 1])
+    theirs = keras.Model(x, y)
+    data = [np.random.default_rng(0).random((4, 5, 3), np.float32)]
+    theirs.save(tmp_path / "a.keras")
+    ours = load_model(tmp_path / "a.keras")
+    check_same(ours, theirs, data)
+    ours.save(tmp_path / "b.keras")
+    check_same(keras.models.load_model(tmp_path / "b.keras"), theirs, data)
+    with pytest.raises(ValueError, match="is arithmetic, which Keras does not read from HDF5"):
+        ours.save(tmp_path / "b.h5")
+
+
+def test_masks_beside_states_go_both_ways(tmp_path):
+    """Keras 3 gives an LSTM that gets states no mask, and its output the mask of the input."""
+    L = keras.layers
+    index, x = L.Input((5,)), L.Input((5, 3))
+    _, h, c = L.LSTM(3, return_state=True)(x)
+    embedded = L.Embedding(6, 2, mask_zero=True)(index)
+    decoded = L.LSTM(3, return_sequences=True)(embedded, initial_state=[h, c])
+    theirs = keras.Model([index, x], L.Dense(2)(decoded))
+    theirs.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    data = [np.array([[1, 2, 0, 0, 0], [3, 4, 5, 1, 2]]), rng.random((2, 5, 3), np.float32)]
+    theirs.save(tmp_path / "a.keras")
+    ours = load_model(tmp_path / "a.keras")
+    check_same(ours, theirs, data)
+    ours.save(tmp_path / "b.keras")
+    check_same(keras.models.load_model(tmp_path / "b.keras"), theirs, data)
+    target = np.ones((2, 5, 2), np.float32)
+    np.testing.assert_allclose(
+        ours.train_on_batch(data, target), np.ravel(theirs.train_on_batch(data, target))[0], 1e-6
+    )
+    check_same(ours, theirs, data)
