@@ -84,10 +84,8 @@ class Parameter:
         self.original = self  # a mirror's copies keep it
         self.owner: tuple[Any, int] | None = None
         self._initial_value = initial_value
-        self._pack = pack
-        self._unpack = unpack
-        self.regularizer = regularizer
-        self.constraint = constraint
+        self._pack, self._unpack = pack, unpack
+        self.regularizer, self.constraint = regularizer, constraint
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Go with the layer: what holds a weight of a model still does in a copy of both."""
@@ -273,13 +271,10 @@ class ParameterBuffer:
         raise TypeError("A ParameterBuffer cannot be copied or pickled: copy the layer or model.")
 
     @classmethod
-    def housed(
-        cls, parameters: Sequence[Parameter], ops: Operations, anew: bool = False
-    ) -> "list[ParameterBuffer]":
-        """Return where some parameters lie, those that lie nowhere or alone brought together.
+    def housed(cls, parameters: Sequence[Parameter], ops: Operations, anew: bool = False) -> Any:
+        """Return where some parameters lie, those that lie nowhere or alone, or `anew` all, moved.
 
-        With `anew` all. What lay in one place before it was copied comes together too. What no
-        optimizer changes lies apart, so that an optimizer finds its own in one flat array.
+        What lay in one place before it was copied comes together too; averages lie apart.
         """
         fresh = {one for one in parameters if anew or one.home is None or one.home.alone}
         if fresh:
