@@ -288,7 +288,8 @@ class _Function(Initializer):
         self.function = function
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-        return np.asarray(self.function(shape, dtype="float64"), np.float64)
+        made = checked_array("What the initializer gives", self.function(shape, dtype="float64"))
+        return np.asarray(made, np.float64)
 
 
 class _Values(Initializer):

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
-from nlstm.arguments.numbers import as_array, holds_masks
+from nlstm.arguments.numbers import as_array, holds_masks, listed
 
 __all__ = [
     "WrongKind",
     "check_mapping",
     "checked_array",
+    "checked_arrays",
     "checked_batch_shape",
     "checked_choice",
     "checked_dtype",
@@ -210,6 +211,12 @@ def checked_array(name: str, values: Any) -> np.ndarray:
     if np.ma.is_masked(array):
         raise ValueError(f"{name} has masked elements: fill them in, or weigh them 0.")
     return np.asarray(array)
+
+
+def checked_arrays(name: str, values: Any) -> list[np.ndarray]:
+    """Return a list of arrays as `checked_array` gives them."""
+    given = listed(name, values)
+    return [checked_array(f"{name}[{number}]", one) for number, one in enumerate(given)]
 
 
 def checked_rate(name: str, value: Any) -> float:

@@ -17,6 +17,7 @@ import numpy as np
 from nlstm.arguments.copies import found_again, plain_arguments, plain_state
 from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.names import unknown_name
+from nlstm.arguments.sharing import known, note, number_of, reading, writing
 from nlstm.arguments.shown import as_call
 
 __all__ = [
@@ -70,6 +71,7 @@ class Configured(metaclass=TakesFormerNames):
     Works for subclasses too: what is remembered is what the outermost constructor got.
     """
 
+    keeps_identity = False  # whether a config says which of its entries are one object
     only_to_begin_with: frozenset[str] = frozenset()  # arguments that configs give as None
     also_shown: Mapping[str, Any] = {}  # attributes that `repr` has where they are not these
     _arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
@@ -166,7 +168,7 @@ def _bound_arguments(thing: Configured) -> dict[str, Any]:
 
 def serialize(thing: Any) -> dict[str, Any]:
     """Return ``{"class_name", "config"}`` for an object with `get_config`."""
-    return encode(thing, _called(thing))
+    return writing(lambda: encode(thing, _called(thing)))
 
 
 def encode(value: Any, where: str) -> Any:
@@ -193,7 +195,7 @@ def encode(value: Any, where: str) -> Any:
     if hasattr(value, "get_config"):
         found = _named(type(value))
         found["config"] = encode(value.get_config(), where)
-        return found
+        return found | number_of(value)
     if callable(value) and isinstance(getattr(value, "__name__", None), str):
         return _encode_function(value, where)
     raise _unwritable(where, f"a {type(value).__name__} without get_config")
@@ -284,14 +286,17 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     ValueError
         A class or function is not known.
     """
-    custom = custom_objects or {}
+    return reading(lambda: _made(value, custom_objects or {}))
+
+
+def _made(value: Any, custom: Mapping[str, Any]) -> Any:
     if isinstance(value, list | tuple):
-        made = [deserialize(one, custom) for one in value]
+        made = [_made(one, custom) for one in value]
         return tuple(made) if isinstance(value, tuple) else made
     if not isinstance(value, dict):
         return value
     if not ("class_name" in value and "config" in value):
-        return {key: deserialize(one, custom) for key, one in value.items()}
+        return {key: _made(one, custom) for key, one in value.items()}
     if "made" in value:
         return value["made"]
     kind, config = value["class_name"], value["config"]
@@ -302,16 +307,19 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     cls = _find(kind, value, custom)
     if not hasattr(cls, "from_config"):
         raise ValueError(f"{kind} has no from_config.")
+    if (found := known(value, cls)) is not None:
+        return found
     if "custom_objects" in inspect.signature(cls.from_config).parameters:
-        return cls.from_config(config, custom_objects=custom)
-    return cls.from_config({name: deserialize(one, custom) for name, one in config.items()})
+        return note(value, cls.from_config(config, custom_objects=custom))
+    arguments = {name: _made(one, custom) for name, one in config.items()}
+    return note(value, cls.from_config(arguments))
 
 
 def _find(name: Any, value: Mapping[str, Any], custom: Mapping[str, Any]) -> Any:
     registered = value.get("registered_name")
-    for key, known in ((registered, custom), (name, custom), (registered, _registered)):
-        if isinstance(key, str) and key in known:
-            return known[key]
+    for key, table in ((registered, custom), (name, custom), (registered, _registered)):
+        if isinstance(key, str) and key in table:
+            return table[key]
     module = value.get("module")
     if module is not None:
         module = FORMER_MODULES.get(module, module)

@@ -39,10 +39,17 @@ def as_numbers(name: str, values: Any) -> np.ndarray:
 
 
 def _kind_of(array: np.ndarray) -> str:
-    """Return what an array holds that is no number: its dtype, and the first text there is."""
-    texts = (one for one in array.flat if isinstance(one, str | bytes))
-    found = next(texts, None) if array.dtype.kind in "OUS" else None
-    return f"dtype {array.dtype}" + ("" if found is None else f", with {short(found)} in it")
+    """Return what an array holds: its dtype, and the first text there is, or the first list."""
+    kind = f"dtype {array.dtype}"
+    if array.dtype.kind not in "OUS":
+        return kind
+    for wanted in (str | bytes, type(None), np.ndarray | list | tuple):
+        for one in array.flat:
+            if isinstance(one, wanted):
+                if isinstance(one, np.ndarray | list | tuple):
+                    return f"{kind} of sequences (nlstm.utils.pad_sequences makes one array)"
+                return f"{kind}, with {short(one)} in it"
+    return kind
 
 
 def as_array(name: str, values: Any) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from nlstm.training.hooks import Callback
 
 __all__ = ["Monitor"]
@@ -66,6 +68,11 @@ class Monitor(Callback):
         return name.rstrip("_0123456789").endswith(GROWING) or name.endswith(GROWING)
 
     def _is_improvement(self, current: float, reference: float | None) -> bool:
+        if np.ndim(current):
+            raise TypeError(
+                f"{type(self).__name__} watches {self.monitor!r}, which is {np.size(current)} "
+                "numbers; it needs one. A metric's average or class_aggregation makes one."
+            )
         if reference is None:
             return True
         if self._more_is_better():

@@ -17,6 +17,7 @@ from nlstm.compat.places import (
     keras_place,
     looked_up,
     split_root,
+    stands,
 )
 
 __all__ = ["FormerPaths", "KerasPaths"]
@@ -53,7 +54,7 @@ class StandIn(ModuleType):
             setattr(self, name, made)
             return made
         whole = f"{self.__name__}.{name}"
-        if _stands(whole):
+        if stands(whole):
             return importlib.import_module(whole)
         raise AttributeError(absent(whole, self.__all__), name=name, obj=self)
 
@@ -67,12 +68,6 @@ def _version(module: str) -> str:
     except PackageNotFoundError:  # run from a checkout
         own = "0"
     return f"{VERSION if 'keras' in module else TENSORFLOW_VERSION}+nlstm.{own}"
-
-
-def _stands(name: str) -> bool:
-    """Whether importing `name` would give something."""
-    split = split_root(name)
-    return split is not None and keras_place(*split) is not None
 
 
 class _Loader:

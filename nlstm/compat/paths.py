@@ -85,6 +85,30 @@ NAMES = {
         "Regularizer": "nlstm.regularizers:Regularizer",
         "Sequential": "nlstm.models:Sequential",
     },
+    "constraints": {
+        name: f"nlstm.constraints:{name}"
+        for name in ("max_norm", "min_max_norm", "non_neg", "unit_norm")
+    },
+    "initializers": {
+        name: f"nlstm.initializers:{name}"
+        for name in (
+            "constant",
+            "glorot_normal",
+            "glorot_uniform",
+            "he_normal",
+            "he_uniform",
+            "identity",
+            "lecun_normal",
+            "lecun_uniform",
+            "ones",
+            "orthogonal",
+            "random_normal",
+            "random_uniform",
+            "truncated_normal",
+            "variance_scaling",
+            "zeros",
+        )  # fmt: skip
+    },
     "losses": {
         "MAE": "nlstm.losses:mean_absolute_error",
         "MSE": "nlstm.losses:mean_squared_error",
@@ -106,6 +130,17 @@ NAMES = {
 
 # The same for names that Keras has dropped.
 FORMER_NAMES = {
+    "constraints": {
+        "maxnorm": "nlstm.constraints:MaxNorm",
+        "nonneg": "nlstm.constraints:NonNeg",
+        "unitnorm": "nlstm.constraints:UnitNorm",
+    },
+    "initializers": {
+        "normal": "nlstm.initializers:RandomNormal",
+        "one": "nlstm.initializers:Ones",
+        "uniform": "nlstm.initializers:RandomUniform",
+        "zero": "nlstm.initializers:Zeros",
+    },
     "layers": {
         "CuDNNLSTM": "nlstm.layers:LSTM",
         "merge": "nlstm.layers.former:merge",
@@ -154,7 +189,16 @@ REASONS = {
          "ImageDataGenerator", "applications", "image"),
         _IMAGES,
     ),
-    **dict.fromkeys(("ops", "function", "GradientTape", "Variable", "matmul", "math"), _TENSORS),
+    **dict.fromkeys(
+        ("ops", "function", "GradientTape", "Variable", "matmul", "math", "cast", "eval",
+         "int_shape", "placeholder", "variable"),
+        _TENSORS,
+    ),
+    **dict.fromkeys(
+        ("ConfigProto", "Session", "get_session", "learning_phase", "set_learning_phase",
+         "set_session", "tensorflow_backend"),
+        "there are no sessions and phases: leave it out",
+    ),
     "Attention": "attention is another kind of network",
     "Lambda": "nlstm does not differentiate Python code: do it in NumPy before or after the model",
     "Merge": "take Model(inputs, outputs) with add, multiply, concatenate and the like",
@@ -163,5 +207,7 @@ REASONS = {
     "TensorBoard": "take CSVLogger",
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",
-    "scikit_learn": "there are no wrappers at this path",
+    "multi_gpu_model": "there is one processor: take the model itself",
+    "scikit_learn": "docs/guides/neighbours.md makes an estimator of a model",
+    "wrappers": "docs/guides/neighbours.md makes an estimator of a model",
 }  # fmt: skip

@@ -5,6 +5,8 @@ import importlib
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from nlstm.compat.paths import (
     FORMER_NAMES,
     FORMER_PATHS,
@@ -15,7 +17,7 @@ from nlstm.compat.paths import (
     TENSORFLOW,
 )
 
-__all__ = ["Place", "absent", "former_place", "keras_place", "looked_up", "split_root"]
+__all__ = ["Place", "absent", "former_place", "keras_place", "looked_up", "split_root", "stands"]
 
 GUIDE = "docs/coming_from_keras.md"
 VERSION = "3.15.1"  # of the Keras whose interface nlstm follows
@@ -80,6 +82,12 @@ def keras_place(root: str, path: str) -> Place | None:
     return Place(PATHS.get(place, ""), names, former, instead)
 
 
+def stands(name: str) -> bool:
+    """Whether importing `name` would give something."""
+    split = split_root(name)
+    return split is not None and keras_place(*split) is not None
+
+
 def former_place(path: str) -> Place | None:
     """Return what stands at a former path below `nlstm` itself; None for nothing."""
     return keras_place("keras", path) if path in FORMER_PATHS else None
@@ -97,11 +105,13 @@ def absent(name: str, near: Any = ()) -> str:
     """
     module, _, last = name.rpartition(".")
     parts = [f"nlstm has no {name}"]
-    reason = REASONS.get(last)
+    reason, numpys = REASONS.get(last), last.removeprefix("reduce_")
     found = difflib.get_close_matches(last, sorted(near), n=3, cutoff=0.7)
     elsewhere = [f"{module.partition('.')[0]}.{path}" for path in PATHS if _has(path, last)]
     if reason:
         parts.append(reason)
+    elif module.endswith((".backend", "tensorflow")) and callable(getattr(np, numpys, None)):
+        parts.append(f"arrays are NumPy's: take np.{numpys}")
     elif elsewhere:
         parts.append(f"it is in {' and in '.join(elsewhere)}")
     elif found:

@@ -4,7 +4,8 @@ Devices are asked for and chosen without effect: there is one processor. Tensors
 """
 
 import contextlib
-import logging
+import importlib
+import logging as standard
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.seeds import seed_streams
-from nlstm.compat.places import absent
+from nlstm.compat.places import absent, stands
 from nlstm.data.batch import Batch
 
 __all__ = [
@@ -52,7 +53,10 @@ class Namespace(SimpleNamespace):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        raise AttributeError(absent(f"{self._path}.{name}", vars(self)))
+        whole = f"{self._path}.{name}"
+        if stands(whole):
+            return importlib.import_module(whole)
+        raise AttributeError(absent(whole, vars(self)))
 
 
 float32, float64 = np.dtype("float32"), np.dtype("float64")
@@ -99,9 +103,9 @@ def executing_eagerly() -> Any:
     return True
 
 
-def get_logger() -> logging.Logger:
+def get_logger() -> standard.Logger:
     """Return a logger that nothing writes to."""
-    return logging.getLogger("tensorflow")
+    return standard.getLogger("tensorflow")
 
 
 disable_eager_execution = enable_eager_execution = _nothing
@@ -133,6 +137,12 @@ config = Namespace(
     threading=_threading,
 )
 random = Namespace("tensorflow.random", set_random_seed=set_random_seed, set_seed=set_random_seed)
+logging = Namespace(
+    "tensorflow.logging",
+    **{level: getattr(standard, level) for level in ("DEBUG", "ERROR", "FATAL", "INFO", "WARN")},
+    get_logger=get_logger,
+    set_verbosity=_nothing,
+)
 test = Namespace(
     "tensorflow.test",
     gpu_device_name=lambda: "",

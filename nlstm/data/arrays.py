@@ -28,7 +28,8 @@ def named(what: str, value: Any, names: Sequence[str]) -> list[Any]:
         missing = [name for name in names if name not in value]
         if missing:
             raise ValueError(
-                f"{what} is a dict of {', '.join(map(repr, value))}; expected {missing[0]!r} in it."
+                f"{what} is a dict of {', '.join(map(repr, value)) or 'nothing'}; expected "
+                f"{missing[0]!r} in it."
             )
         return [value[name] for name in names]
     if len(names) == 1:

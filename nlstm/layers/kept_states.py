@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_arrays, checked_weight
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Plan
 
@@ -52,8 +53,15 @@ class KeptStates:
 
     def set(self, states: Sequence[np.ndarray] | None) -> None:
         """Go on from what `get` returned; None is a reset: the next batch may have any size."""
-        self._rows = None
-        self._given = None if states is None else [np.array(state) for state in states]
+        if states is not None:
+            states = [np.array(one) for one in checked_arrays("states", states)]
+            for state in states:
+                if state.ndim != 2 or len(state) != len(states[0]):
+                    shapes = [one.shape for one in states]
+                    raise ValueError(f"states must have shapes (rows, units); got {shapes}.")
+                if not np.isfinite(state).all():
+                    raise ValueError("states must be finite; they hold NaN or infinity.")
+        self._rows, self._given = None, states or None
 
     def bind_begin(self, plan: Plan, level: int, *first: Array) -> None:
         """Append the copy of a level's states into slot 0, arrays (rows, S)."""
@@ -95,6 +103,14 @@ class KeptStates:
             )
         assert ops is not None
         arrays = [one for _, pair in sorted(self._arrays[rows].items()) for one in pair]
+        widths = [min(self._units, array.shape[1]) for array in arrays]
+        if given is not None and [one.shape[1] for one in given] != widths:
+            raise ValueError(
+                f"{self._layer.name} goes on from {len(widths)} states of {widths} units; got "
+                f"{[one.shape for one in given]}."
+            )
+        for number, state in enumerate(given or ()):
+            checked_weight(f"states[{number}]", state.shape, state, arrays[number].dtype)
         if self._rows is None:
             for array in arrays:
                 ops.fill(array, 0)

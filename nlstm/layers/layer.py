@@ -100,6 +100,7 @@ class Layer(Configured, metaclass=LayerType):
     together keeps what it shares: two models still share a layer.
     """
 
+    keeps_identity = True
     fuses_loss = False
     needs_sequence = False
     index_limit: int | None = None
@@ -189,6 +190,10 @@ class Layer(Configured, metaclass=LayerType):
     def parts(self) -> "dict[str, Layer]":
         """The layers that this one holds, by the names of its arguments."""
         return {}
+
+    def named_parts(self) -> "Iterator[tuple[str, Layer]]":
+        """Give each layer that this one holds with a name below this one's."""
+        return iter(self.parts.items())
 
     @property
     def inside(self) -> "list[Layer]":
@@ -325,6 +330,10 @@ class Layer(Configured, metaclass=LayerType):
             )
         pairs = zip(self.parameters, given, strict=True)
         arrays = [parameter.checked(one, f"{self.name}/") for parameter, one in pairs]
+        if arrays and (home := self.parameters[0].home) is not None:  # all change at once
+            home.gate.exclusive(self._overwrite, arrays)
+
+    def _overwrite(self, arrays: Sequence[np.ndarray]) -> None:
         for parameter, array in zip(self.parameters, arrays, strict=True):
             parameter.set(array)
 

@@ -66,6 +66,12 @@ class TimeDistributed(Layer):
         """The layer that is applied; a model's come and go with the model."""
         return {"layer": self.layer} if isinstance(self.layer, Layer) else {}
 
+    def named_parts(self) -> Iterator[tuple[str, Layer]]:
+        """Give the layer that is applied, or each of a model's."""
+        if isinstance(self.layer, Layer):
+            return super().named_parts()
+        return ((f"layer/{label}", one) for label, one in self.layer.design.labelled())
+
     @property
     def inside(self) -> list[Layer]:
         """The layer that is applied and those in it, or a model's layers."""

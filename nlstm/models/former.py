@@ -27,6 +27,12 @@ FIT = (
     "steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data", "validation_steps",
     "validation_freq", "class_weight", *QUEUES, "shuffle", "initial_epoch",
 )  # fmt: skip
+# What counted rows, and what counts batches in its place.
+ROWS = {
+    "samples_per_epoch": "steps_per_epoch",
+    "nb_val_samples": "validation_steps",
+    "val_samples": "steps",
+}
 ASK = ("steps", "callbacks", *QUEUES, "verbose")
 
 
@@ -45,6 +51,11 @@ def _for_generators(method: str, order: tuple[str, ...], **defaults: Any) -> Cal
         given |= by_name
         if "epochs" in order and "nb_epoch" in given:
             given["epochs"] = taken_for(name, given, "nb_epoch", "epochs", None)
+        for rows in given.keys() & ROWS.keys():
+            raise TypeError(
+                f"{rows} of {name} counted rows; {ROWS[rows]} counts batches: divide by the rows "
+                "of one."
+            )
         known = {one: value for one, value in given.items() if one in order and one not in QUEUE}
         check_without_effect(name, {one: given[one] for one in given if one not in known}, *QUEUE)
         return getattr(self, method)(generator, **defaults | known)

@@ -17,6 +17,7 @@ from nlstm.arguments.checks import (
 from nlstm.arguments.config import Configured, deserialize, dumps, serialize
 from nlstm.arguments.overrides import check_attribute, check_overrides
 from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.sharing import writing
 from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
@@ -118,6 +119,8 @@ class Model(Configured):
     >>> model = Model(x, {"mean": Dense(1)(h), "spread": Dense(1)(h)})
     >>> model.compile(optimizer="adam", loss="mse")
     """
+
+    keeps_identity = True
 
     def __init__(
         self, inputs: Any, outputs: Any, name: str | None = None, dtype: Any = None
@@ -222,8 +225,11 @@ class Model(Configured):
         """
         if training:
             raise TypeError(f"{self.name} got training=True: fit trains, predict does not.")
-        names = self.input_names
-        values = named("inputs", inputs, names) if isinstance(inputs, dict) else inputs
+        names, given = self.input_names, inputs
+        if self.design.graph is not None and not isinstance(inputs, Symbol):
+            network = self.design.network("This")
+            given = network.flat_inputs("inputs", inputs) if network.nested[0] else inputs
+        values = named("inputs", given, names) if isinstance(given, dict) else given
         symbols = flat_symbols([values]) if isinstance(values, list | tuple | Symbol) else []
         if not symbols or not all(isinstance(one, Symbol) for one in symbols):
             return self.predict_on_batch(inputs)
@@ -603,6 +609,9 @@ class Model(Configured):
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
+        return writing(self._config)
+
+    def _config(self) -> dict[str, Any]:
         network = self.design.network("get_config")
         inputs, outputs = network.input_names, network.output_names
         forms = packed(network.input_form, inputs), packed(network.form, outputs)
@@ -617,7 +626,7 @@ class Model(Configured):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return a new model for a config as `get_config` gives it."""
-        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        layers = deserialize(config["layers"], custom_objects)
         inputs, outputs = graph_of_config(config, layers)
         made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
         if isinstance(made.design, Wiring):

@@ -7,6 +7,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_batch_shape
 from nlstm.arguments.config import deserialize, serialize
+from nlstm.arguments.sharing import writing
 from nlstm.arguments.shown import short
 from nlstm.layers import InputLayer, Layer
 from nlstm.models.model import Model
@@ -59,6 +60,8 @@ class Sequential(Model):
             layer = layer.node.layer
         if not isinstance(layer, Layer | Model):
             raise TypeError(f"add expects a layer of nlstm.layers or a model; got {_shown(layer)}.")
+        if layer is self:
+            raise ValueError(f"{self.name} cannot be a part of itself.")
         self._stack.add(layer)
         if self.built:  # the optimizer's moments no longer fit
             self.binder_for()
@@ -93,6 +96,9 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes a model like this one, without its weights."""
+        return writing(self._config)
+
+    def _config(self) -> dict[str, Any]:
         stack = self._stack
         return {
             "name": self.name,
@@ -106,7 +112,7 @@ class Sequential(Model):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> Self:
         """Return a new model for a config as `get_config` gives it."""
-        layers = [deserialize(layer, custom_objects) for layer in config["layers"]]
+        layers = deserialize(list(config["layers"]), custom_objects)
         shape = config.get("build_input_shape")
         if shape is not None:
             layers.insert(0, InputLayer(tuple(shape[1:]), shape[0]))

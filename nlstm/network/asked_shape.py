@@ -15,6 +15,10 @@ __all__ = ["asked_shape"]
 def asked_shape(design: Design, input_shape: Any) -> Any:
     """Return the shapes of the outputs, in their form; arguments as of `compute_output_shape`."""
     names = design.input_names
+    parts = input_shape if isinstance(input_shape, list | tuple) else [input_shape]
+    if design.graph is not None and any(isinstance(one, Mapping) for one in parts):
+        network = design.network("compute_output_shape")
+        input_shape = network.flat_inputs("input_shape", input_shape)
     if isinstance(input_shape, Mapping):
         given = named("input_shape", input_shape, names)
     else:

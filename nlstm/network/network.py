@@ -9,7 +9,7 @@ import numpy as np
 
 from nlstm import kernels
 from nlstm.arguments.checks import checked_numpy_dtype
-from nlstm.arguments.structures import is_nested, packed
+from nlstm.arguments.structures import is_nested, matched, packed
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph
@@ -87,6 +87,15 @@ class Network:
     def nested(self) -> tuple[bool, bool]:
         """Whether inputs, and outputs, are lists, tuples or dicts in others."""
         return is_nested(self.input_form), is_nested(self.form)
+
+    def flat_inputs(self, what: str, value: Any) -> Any:
+        """Return a list of what is in the form of nested inputs; anything else stays as it is.
+
+        A dict without the form's keys is one by names.
+        """
+        form = self.input_form
+        by_name = isinstance(value, Mapping) and not (self.keyed and form.keys() <= value.keys())
+        return matched(what, form, value) if self.nested[0] and not by_name else value
 
     def as_outputs(self, values: Sequence[Any]) -> Any:
         """Return one value for each output in the form in which the model gives them.

@@ -245,12 +245,14 @@ class Stack:
         """Take the last member away; return it."""
         if not self.members:
             raise ValueError("The model has no layer to take away.")
+        chain, end = not self._models, self._end
         member, self._names = self.members.pop(), None
         self._models = [one for one in self.members if not isinstance(one, Layer)]
-        if self._end is not None:
+        if end is not None:
             if isinstance(member, Layer):
-                member.nodes.remove(self._end.node)
-            self._ends_with(self._chained(self.input, keep=False) if self.layers else None)
+                member.nodes = [one for one in member.nodes if one is not end.node]
+            before = end.node.inputs[0] if chain else self._chained(self.input, keep=False)
+            self._ends_with(before if self.layers else None)
         for one in inside(member):
             one.taken = False
         Renamings.count += 1

@@ -205,8 +205,13 @@ class Stream:
 
     @state.setter
     def state(self, values: Sequence[tuple[Any, Any]]) -> None:
-        arrays = [tuple(_finite("state", one) for one in pair) for pair in values]
         expected = [(h.shape, c.shape) for h, c in self._states]
+        if not all(map(np.iterable, [values, *(values if np.iterable(values) else ())])):
+            raise TypeError(
+                f"state must be a list of (h, c) for each LSTM, of shapes {expected}; got "
+                f"{values!r}."
+            )
+        arrays = [tuple(_finite("state", one) for one in pair) for pair in values]
         found = [tuple(one.shape for one in pair) for pair in arrays]
         if found != expected:
             raise ValueError(f"state expects arrays of shapes {expected}; got {found}.")

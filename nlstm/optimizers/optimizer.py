@@ -1,12 +1,14 @@
 """The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.checks import checked_flag, checked_name, checked_number
-from nlstm.arguments.config import Configured
+from nlstm.arguments.config import Configured, own_module
 from nlstm.arguments.former import former_name
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
@@ -20,6 +22,17 @@ from nlstm.optimizers.state import Variables, Waiting, check_fit, checked_variab
 from nlstm.plan.parameters import Parameter, ParameterBuffer
 
 __all__ = ["Optimizer"]
+
+
+CHANGEABLE = {"self", "learning_rate", "lr", "name"}
+
+
+@cache
+def _fixed(cls: type) -> frozenset[str]:
+    """Return the arguments that kernels and state were made for."""
+    own = [one for one in cls.__mro__ if own_module(one) and "__init__" in vars(one)]
+    names = [name for one in own for name in inspect.signature(vars(one)["__init__"]).parameters]
+    return frozenset(names) - CHANGEABLE
 
 
 class Optimizer(Configured):
@@ -103,6 +116,13 @@ class Optimizer(Configured):
         self._buffer: ParameterBuffer | None = None
         self._waiting: dict[str, np.ndarray] | None = None
         self._sparing = Sparing()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_sparing" in vars(self) and name in _fixed(type(self)):
+            raise AttributeError(
+                f"{name} of {type(self).__name__} cannot change: make a new optimizer, and compile."
+            )
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold."""

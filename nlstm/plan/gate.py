@@ -34,8 +34,8 @@ class Gate:
 
     @property
     def readers(self) -> int:
-        """How many threads are inside to read."""
-        return len(self._readers)
+        """How many threads are inside to read; one that writes may read too."""
+        return len(self._readers) or int(self._writer is not None)
 
     def shared(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return function(*arguments), which only reads."""

@@ -80,8 +80,10 @@ class Graph:
                     continue
                 if not node.inputs:
                     names = [one.name for one in self.inputs]
+                    other = " It is another Input of that name." * (symbol.name in names)
                     raise ValueError(
                         f"Graph disconnected: {symbol.name!r} is not reachable from inputs {names}."
+                        f"{other}"
                     )
                 self._found.setdefault(node.layer, len(self._found))
                 waiting.append((symbol, True))

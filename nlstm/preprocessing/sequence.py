@@ -9,6 +9,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_integer, checked_numpy_dtype
 from nlstm.arguments.former import warn_former
 from nlstm.arguments.numbers import as_array
+from nlstm.arguments.warned import warn_user
 from nlstm.data.py_dataset import PyDataset
 
 __all__ = ["TimeseriesGenerator", "pad_sequences"]
@@ -47,7 +48,7 @@ def pad_sequences(
 
     Notes
     -----
-    For training `lengths=` of fit does without padding.
+    With `lengths=` of fit, rows are filled up behind the data: ``padding="post"``.
 
     Examples
     --------
@@ -75,12 +76,14 @@ def pad_sequences(
         made = np.full((len(sequences), maxlen, *element), value, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"value must fit dtype {dtype!r}; got {value!r} ({error}).") from None
+    rounded = False
     for number, one in enumerate(sequences):
         if not len(one) or not maxlen:
             continue
         cut = slice(-maxlen, None) if truncating == "pre" else slice(maxlen)
         try:
             part = np.asarray(one[cut], dtype)
+            rounded = rounded or (kind in "iu" and _has_fractions(one[cut], part))
         except (TypeError, ValueError, OverflowError, KeyError) as error:
             raise ValueError(
                 f"sequences must hold numbers of dtype {dtype!r}; number {number} does not: {error}"
@@ -92,7 +95,17 @@ def pad_sequences(
             )
         start = maxlen - len(part) if padding == "pre" else 0
         made[number, start : start + len(part)] = part
+    if rounded:
+        warn_user(
+            f"sequences hold fractions, which {dtype!r} cuts off; dtype='float32' keeps them.",
+            UserWarning,
+        )
     return made
+
+
+def _has_fractions(given: Any, whole: np.ndarray) -> bool:
+    array = np.asarray(given)
+    return array.dtype.kind == "f" and bool((array != whole).any())
 
 
 class TimeseriesGenerator(PyDataset):

@@ -264,7 +264,13 @@ class Goal:
         ]
         if len(with_loss) > 1:
             logs |= {f"{name}_loss": mean for name, mean in with_loss}
-        return logs | {name: metric.result(state) for name, metric, state in self._named}
+        for name, metric, state in self._named:
+            value = metric.result(state)
+            if isinstance(value, dict):  # of a user's metric: each by its own name, as in Keras
+                logs |= value
+            else:
+                logs[name] = value
+        return logs
 
     def penalty_count(self, plan: Plan) -> Call:
         """Return the call that counts the penalty of a batch."""

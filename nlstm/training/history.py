@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Callback, Logs
 
@@ -26,7 +28,7 @@ class History(Callback):
 
     def __repr__(self) -> str:
         epochs = f"{len(self.epoch)} epoch{'s' * (len(self.epoch) != 1)}"
-        last = [f"{name}: {values[-1]:.4g}" for name, values in self.history.items() if values]
+        last = [f"{name}: {_brief(values[-1])}" for name, values in self.history.items() if values]
         return f"<History of {', '.join([epochs, *last])}>"
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -48,3 +50,12 @@ class History(Callback):
         lists = {name: list(values) for name, values in state["history"].items()}
         self.history = EpochLogs(lists)
         self.epoch = list(state["epoch"])
+
+
+def _brief(value: Any) -> str:
+    """Return a number with four digits, several in brackets; what else a callback logs as it is."""
+    if isinstance(value, str):
+        return value
+    if np.ndim(value):
+        return f"[{', '.join(map(_brief, value))}]"
+    return f"{value:.4g}"

@@ -176,6 +176,8 @@ def _named(logs: Mapping[str, float]) -> list[str]:
     return [printable(f"{name}: {_shown(value)}") for name, value in logs.items()]
 
 
-def _shown(value: float) -> str:
+def _shown(value: Any) -> str:
+    if np.ndim(value):  # a metric of several numbers, such as one for each class
+        return f"[{', '.join(map(_shown, value))}]"
     plain = value == 0 or PLAIN[0] < abs(value) < PLAIN[1]
     return f"{value:.4f}" if plain else f"{value:.4e}"

@@ -36,10 +36,10 @@ class Reader:
         network, found = self.network, list[Source]()
         names, samples = list(network.input_names), network.samples
         several = len(samples) > 1
-        if network.keyed or type(x) is dict:
+        if network.nested[0]:
+            x = network.flat_inputs("x", x)
+        elif network.keyed or type(x) is dict:
             _compare_keys(names, network.keyed, x)
-        if network.nested[0] and not isinstance(x, Mapping):
-            x = matched("x", network.input_form, x)
         given = zip(names, named("x", x, names), strict=True)
         for (name, value), sample, limit in zip(given, samples, network.graph.limits, strict=True):
             shown = f"x[{name!r}]" if several else "x"

@@ -104,7 +104,7 @@ def _restore_optimizer(
         )
     numbers = {name: number for number, name in enumerate(binder.weights.trained(training.frozen))}
     variables = {}
-    for key, array in arrays.items():
+    for key, array in sorted(arrays.items()):  # a file gives them in any order
         if key.startswith(f"{PREFIX}/"):
             slot, _, name = key.removeprefix(f"{PREFIX}/").partition("/")
             if name and name not in numbers:
@@ -139,7 +139,7 @@ def _all_layers(binder: Binder) -> Iterator[tuple[str, Layer]]:
     waiting = list(binder.network.labels)
     for path, layer in waiting:
         yield path, layer
-        waiting += [(f"{path}/{argument}", part) for argument, part in layer.parts.items()]
+        waiting += [(f"{path}/{name}", part) for name, part in layer.named_parts()]
 
 
 def _as_named_now(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
 from nlstm.windows.scalers import Scaler
-from nlstm.windows.series import as_list
+from nlstm.windows.series import as_list, checked_step
 from nlstm.windows.source import LONGEST, Windows
 from nlstm.windows.window_scaler import WindowScaler
 
@@ -102,6 +102,7 @@ def backtest(
     refit: Callable[[Any, int], Any] | None = None,
     refit_every: int = 1,
     batch_size: int | None = None,
+    drop_nan: bool = False,
 ) -> Backtest:
     """Forecast from every origin ``start, start + stride, ...`` whose targets are known.
 
@@ -137,6 +138,9 @@ def backtest(
         Origins from one call of `refit` to the next.
     batch_size : int, optional
         For predict.
+    drop_nan : bool, default False
+        Leave out forecasts whose inputs or actuals hold NaN, and go on after them; otherwise NaN
+        anywhere in the series is an error.
 
     Returns
     -------
@@ -163,13 +167,14 @@ def backtest(
     scaled = raw if scaler is None else _scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
+    options |= {"drop_nan": drop_nan}
     stride = min(checked_integer("stride", stride, 1), LONGEST)
     every = checked_integer("refit_every", refit_every, 1)
     checked_integer("horizon", horizon, 1)
     windows = Windows(scaled, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
-    first = max(-LONGEST, min(checked_integer("start", start), LONGEST))
+    first = max(-LONGEST, min(checked_step("start", start), LONGEST))
     rows = np.flatnonzero((windows.origins >= first) & ((windows.origins - first) % stride == 0))
     if not rows.size:
         raise ValueError(
@@ -180,7 +185,8 @@ def backtest(
     chosen = windows.part(rows)
     if recursive:
         options |= {"scaling": None}
-        whole = Windows(scaled, length + horizon - 1, 1, **options).part(rows)
+        whole = Windows(scaled, length + horizon - 1, 1, **options)
+        chosen, whole = _in_both(chosen, whole)
 
         def forecast(part: slice) -> np.ndarray:
             return _recurse(model, chosen, whole, part, batch_size)
@@ -238,6 +244,19 @@ def _check_recursive(windows: Windows, levels: Any) -> None:
         raise ValueError(f"recursive=True feeds targets back, but {missing} are not among inputs.")
 
 
+def _in_both(chosen: Windows, whole: Windows) -> tuple[Windows, Windows]:
+    """Return those of both that begin at the same steps, in the order of `chosen`.
+
+    NaN may break either one alone.
+    """
+    place = np.full(max(chosen.starts.max(), whole.starts.max()) + 1, -1)
+    place[whole.starts] = np.arange(len(whole))
+    found = place[chosen.starts]
+    if not (found >= 0).any():
+        raise ValueError("Every forecast's steps hold NaN, so drop_nan leaves none.")
+    return chosen.part(found >= 0), whole.part(found[found >= 0])
+
+
 def _parts(chosen: Windows, refit: Any, every: int, model: Any) -> Iterator[slice]:
     """Give runs of windows to be forecast together, refitting in between."""
     origins = chosen.origins  # ascending
@@ -262,13 +281,17 @@ def _shaped(predicted: np.ndarray, windows: Windows, horizon: int, levels: Any) 
     shapes = [(horizon, several * targets), (several * horizon * targets,)]
     if predicted.shape[1:] not in shapes:
         raise ValueError(
-            f"The model's outputs have shape {predicted.shape}; expected (batch, *{shapes[0]}) or "
-            f"(batch, *{shapes[1]}) for {horizon} steps of {targets} targets"
-            + (f" and {several} quantiles." if levels else ".")
+            f"The model's outputs have shape {predicted.shape}; expected "
+            f"{_batch_of(shapes[0])} or {_batch_of(shapes[1])} for {horizon} steps of "
+            f"{targets} targets" + (f" and {several} quantiles." if levels else ".")
         )
     if predicted.ndim == 2:  # the quantiles come before the steps
         predicted = predicted.reshape(-1, several, horizon, targets).swapaxes(1, 2)
     return predicted.reshape(-1, horizon, several * targets).astype(np.float64)
+
+
+def _batch_of(shape: tuple[int, ...]) -> str:
+    return f"(batch, {', '.join(map(str, shape))})"
 
 
 def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_size: Any) -> Any:

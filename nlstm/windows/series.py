@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
 from nlstm.windows.several import opened
 
@@ -17,6 +18,7 @@ __all__ = [
     "as_static",
     "broken_rows",
     "checked_columns",
+    "checked_step",
     "store",
 ]
 
@@ -55,6 +57,7 @@ def as_list(series: Any) -> list[np.ndarray]:
     given = opened(series)
     found = given.arrays
     for number, (name, one) in enumerate(zip(given.names, found, strict=True)):
+        _check_time(name, given.given[number])
         if one.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have shape (steps,) or (steps, columns); got {one.shape}."
@@ -67,6 +70,20 @@ def as_list(series: Any) -> list[np.ndarray]:
                 f"{name} has {one.shape[1]} columns, but {given.names[0]} has {found[0].shape[1]}."
             )
     return found
+
+
+def _check_time(name: str, one: Any) -> None:
+    """Raise a ValueError for a frame whose dates go back."""
+    index: Any = getattr(one, "index", None)
+    dates = getattr(getattr(index, "dtype", None), "kind", "") == "M"
+    if not dates or index.is_monotonic_increasing:
+        return
+    row = int(np.argmin(np.asarray(index[1:] >= index[:-1]))) + 1
+    raise ValueError(
+        f"{name} must have its oldest step first; row {row} has {index[row]}, after "
+        f"{index[row - 1]}. sort_index() puts one series in order; several are a list, or a "
+        "group-by."
+    )
 
 
 def as_panel(series: Any) -> Panel:
@@ -124,14 +141,27 @@ def checked_columns(
     """Return column numbers, negative ones counted from the end, as an array."""
     if columns is None:
         return default
-    found = np.atleast_1d(as_array(name, columns))
+    named = isinstance(columns, str)
+    found = np.atleast_1d(np.array([columns]) if named else as_array(name, columns))
     if found.size == 0:
         return np.zeros(0, np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a list of column numbers; got {columns!r}.")
+        first = found.flat[0]
+        hint = f" frame.columns.get_loc({str(first)!r}) gives one." * isinstance(first, str)
+        raise TypeError(f"{name} must be a list of column numbers; got {columns!r}.{hint}")
     if found.min() < -width or found.max() >= width:
         raise ValueError(f"{name} must lie in {-width} to {width - 1}; got {found.tolist()}.")
     return found.astype(np.int64) % width
+
+
+def checked_step(name: str, step: Any) -> int:
+    """Return the number of a step; the error for a date says how to get its."""
+    try:
+        return checked_integer(name, step)
+    except WrongKind as error:
+        if is_number(step):
+            raise
+        raise WrongKind(f"{error} A date's is int(frame.index.searchsorted(date)).") from None
 
 
 def as_static(static: ArrayLike, count: int) -> np.ndarray:

@@ -22,12 +22,15 @@ class Several(NamedTuple):
         Those of a dict.
     listed : bool
         Whether several came, or a list of one.
+    given : list
+        What the arrays were made of.
     """
 
     arrays: list[np.ndarray]
     names: list[str]
     keys: list[Any] | None
     listed: bool
+    given: list[Any]
 
 
 def opened(series: Any) -> Several:
@@ -51,8 +54,20 @@ def opened(series: Any) -> Several:
     if listed and not series:
         raise ValueError("series must hold at least one series; got none.")
     given = series if listed else [series]
+    _check_order(names, given)
     arrays = [as_numbers(name, one) for name, one in zip(names, given, strict=True)]
-    return Several(arrays, names, keys, listed)
+    return Several(arrays, names, keys, listed, given)
+
+
+def _check_order(names: list[str], given: list[Any]) -> None:
+    """Raise a ValueError for frames that have the same columns in another order."""
+    columns = [list(getattr(one, "columns", [])) for one in given]
+    for name, found in zip(names, columns, strict=True):
+        if found != columns[0] and set(found) == set(columns[0]):
+            raise ValueError(
+                f"{name} has columns {found}, but {names[0]} has {columns[0]}. They count by "
+                f"place: frame[{columns[0]}] puts them in order."
+            )
 
 
 def _gives_series(series: Any) -> bool:

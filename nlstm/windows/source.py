@@ -8,7 +8,13 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.numbers import as_numbers
-from nlstm.windows.series import as_panel, as_static, broken_rows, checked_columns
+from nlstm.windows.series import (
+    as_panel,
+    as_static,
+    broken_rows,
+    checked_columns,
+    checked_step,
+)
 from nlstm.windows.side import Scaling, Side
 
 __all__ = ["Windows"]
@@ -201,9 +207,14 @@ class Windows:
         return Scaling(self.scaling, offsets[part])
 
     @property
+    def starts(self) -> np.ndarray:
+        """The row of the joined series at which each window begins."""
+        return self._starts // self._panel.columns
+
+    @property
     def series_index(self) -> np.ndarray:
         """The series of each window, counted from 0."""
-        rows = self._starts // self._panel.columns
+        rows = self.starts
         return np.searchsorted(self._panel.firsts, rows, side="right") - 1
 
     @property
@@ -239,11 +250,11 @@ class Windows:
     def before(self, step: int) -> Self:
         """Return the windows whose targets all lie before `step` of their series."""
         last = self.origins + (self.horizon - 1) * self.sampling_rate
-        return self.part(last < step)
+        return self.part(last < checked_step("step", step))
 
     def since(self, step: int) -> Self:
         """Return the windows whose targets all lie at `step` of their series or later."""
-        return self.part(self.origins >= step)
+        return self.part(self.origins >= checked_step("step", step))
 
     def inverse_scaling(self, forecasts: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         """Undo `scaling` on forecasts of windows `rows`, given in their order.

@@ -79,6 +79,11 @@ def test_former_path_warns_once_and_has_todays_names(installed, root, path):
         ("from tensorflow.keras.layers import Densee", "there is Dense"),
         ("from keras import LSTM", "it is in keras.layers"),
         ("import tensorflow.contrib", "nlstm has no tensorflow.contrib"),
+        ("from keras.backend import square", "arrays are NumPy's: take np.square"),
+        ("from keras.backend import maximum", "take np.maximum"),
+        ("from tensorflow import reduce_mean", "take np.mean"),
+        ("from keras.backend.tensorflow_backend import set_session", "no sessions"),
+        ("from keras.wrappers.scikit_learn import KerasClassifier", "neighbours.md"),
         ("from keras.layers.recurrent.deep import x", "nlstm has no keras.layers.recurrent.deep"),
     ],
 )
@@ -156,3 +161,25 @@ def test_arrays_and_devices_of_tensorflow(installed):
     assert tf.config.list_physical_devices("GPU") == []
     with tf.device("/GPU:0"):
         assert tf.executing_eagerly() and not tf.test.is_gpu_available()
+
+
+def test_names_of_initializers_and_constraints_as_functions(installed):
+    from keras.constraints import max_norm
+    from keras.initializers import glorot_uniform
+
+    assert max_norm is nlstm.constraints.MaxNorm
+    assert glorot_uniform is nlstm.initializers.GlorotUniform
+    with pytest.warns(DeprecationWarning, match="keras.constraints.maxnorm is a name"):
+        from keras.constraints import maxnorm
+    assert maxnorm is max_norm
+
+
+def test_what_tensorflow_logs_is_chosen_without_effect(installed):
+    import tensorflow as tf
+
+    tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.compat.v1.logging.set_verbosity(tf.compat.v1.logging.ERROR)
+    tf.compat.v1.disable_eager_execution()
+    assert tf.compat.v1.keras.layers.LSTM is nlstm.layers.LSTM
+    with pytest.raises(AttributeError, match="nlstm has no tensorflow.logging.basicConfig"):
+        _ = tf.logging.basicConfig

@@ -131,3 +131,22 @@ def test_what_no_longer_fits_is_an_error():
     vars(layer)["units"] = 3  # past the check of what cannot change
     with pytest.raises(ValueError, match=r"dense/kernel has shape \(3, 3\); got \(3, 2\)"):
         copy.deepcopy(layer)
+
+
+@pytest.mark.parametrize(
+    "weights, words",
+    [
+        (None, "list"),
+        ("ab", "list"),
+        ([np.ma.masked_array(np.ones((3, 2)), True), np.ones(2)], "masked"),
+        ([np.full((3, 2), 1e300), np.ones(2)], "too large for float32"),
+        ([np.ones((3, 2)), np.ones(2, object)], "real numbers"),
+    ],
+)
+def test_weights_given_to_a_layer_are_looked_at(weights, words):
+    layer = Dense(2)
+    Sequential([Input((3,)), layer]).build()
+    before = layer.get_weights()
+    with pytest.raises((TypeError, ValueError), match=words):
+        layer.set_weights(weights)
+    np.testing.assert_array_equal(layer.get_weights()[0], before[0])

@@ -139,3 +139,6 @@ def test_generators_by_place_and_by_name():
     for wrong, words in cases:
         with pytest.warns(DeprecationWarning), pytest.raises(TypeError, match=words):
             made.fit_generator(batches(), 2, **wrong)
+    for rows in ("samples_per_epoch", "nb_val_samples"):  # Keras 1
+        with pytest.warns(DeprecationWarning), pytest.raises(TypeError, match=f"{rows} of fit_gen"):
+            made.fit_generator(batches(), epochs=1, **{rows: 8})

@@ -322,3 +322,9 @@ def test_graphs_may_be_deep(tmp_path):
     model.save(tmp_path / "deep.nlstm")
     again = nlstm.models.load_model(tmp_path / "deep.nlstm")
     np.testing.assert_allclose(again.predict(np.ones((2, 3)), verbose=0), 2.0)
+
+
+def test_another_input_of_the_same_name_is_called_that():
+    a, b = Input((2,), name="a"), Input((2,), name="a")
+    with pytest.raises(ValueError, match="inputs \\['a'\\]. It is another Input of that name"):
+        Model(a, Dense(1)(b))

@@ -127,3 +127,24 @@ def test_summary():
     Sequential([Dense(1)]).summary(print_fn=lines.append)
     assert not any("Bytes per step" in line for line in lines)
     assert "?" in lines[4]
+
+
+def test_weights_that_float32_cannot_hold_are_refused():
+    model = Sequential([Dense(2, input_shape=(3,))])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match="dense/bias is too large for float32: -1e"):
+        model.set_weights([np.zeros((3, 2)), np.array([0.0, -1e300])])
+    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+
+
+@pytest.mark.parametrize(
+    "make, words",
+    [
+        (lambda shape, dtype: np.zeros(shape, complex), "real numbers"),
+        (lambda shape, dtype: np.ma.masked_array(np.ones(shape), True), "masked"),
+    ],
+)
+def test_what_an_initializer_gives_is_looked_at(make, words):
+    model = Sequential([Dense(2, input_shape=(3,), kernel_initializer=make)])
+    with pytest.raises((TypeError, ValueError), match=f"What the initializer gives.*{words}"):
+        model.get_weights()

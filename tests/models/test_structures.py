@@ -6,7 +6,7 @@ import pytest
 from nlstm import Input, Model, Sequential
 from nlstm.arguments.names import FreeNames
 from nlstm.arguments.structures import leaves, matched, packed, spread
-from nlstm.layers import LSTM, Add, Dense, Dropout, Embedding
+from nlstm.layers import LSTM, Add, Concatenate, Dense, Dropout, Embedding
 from nlstm.models import clone_model
 from nlstm.network import stack
 from nlstm.optimizers import Adam
@@ -168,3 +168,30 @@ def test_trainable_is_a_flag(value):
             thing.trainable = value
     with pytest.raises(TypeError, match=r"Dense\.call would never be called"):
         layer.call = len
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        lambda a, b: {"p": a, "q": [b]},
+        lambda a, b: {"a": a, "q": {"b": b}},
+        lambda a, b: {"a": (a,), "b": [b]},
+        lambda a, b: [{"a": a}, b],
+    ],
+)
+def test_inputs_in_nested_dicts(form):
+    rng = np.random.default_rng(0)
+    a, b = Input((5, 3), name="a"), Input((3,), name="b")
+    model = Model(form(a, b), Dense(1)(Concatenate()([LSTM(2)(a), b])))
+    x, y = (rng.random((4, 5, 3)), rng.random((4, 3))), np.zeros((4, 1))
+    expected = model.predict(form(*x), verbose=0)
+    np.testing.assert_array_equal(model(form(*x)), expected)
+    model.compile("sgd", "mse")
+    model.fit(form(*x), y, validation_data=(form(*x), y), verbose=0)
+    model.train_on_batch(form(*x), y)
+    again = Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    answers = [one.predict(form(*x), verbose=0) for one in (model, again)]
+    np.testing.assert_array_equal(*answers)
+    assert model(form(Input((5, 3)), Input((3,)))).shape == (None, 1)
+    assert model.compute_output_shape(form((7, 5, 3), (7, 3))) == (7, 1)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nlstm
+from nlstm import constraints, metrics
 from nlstm.layers import LSTM, Dense
 from nlstm.metrics import Metric
 from nlstm.models import Sequential
@@ -190,3 +191,27 @@ def test_a_fork_works_on_one_thread():
     right, threads, said, loss = found[0]
     assert right and threads == 1 and said == 1
     assert loss == model.fit(X, Y, verbose=0).history["loss"]
+
+
+def test_a_constraint_and_a_metric_may_predict_while_a_step_goes_on():
+    class Predicting(constraints.Constraint):
+        def __call__(self, weights):
+            seen.append(model.predict(X[:2], verbose=0))
+            return weights
+
+    class Asking(metrics.Metric):
+        def reset_state(self):
+            pass
+
+        def update_state(self, y_true, y_pred, sample_weight=None):
+            seen.append(model.predict(X[:2], verbose=0))
+
+        def result(self):
+            return 0.0
+
+    seen = []
+    model = Sequential([LSTM(3), Dense(1, kernel_constraint=Predicting())])
+    model.compile("sgd", "mse", metrics=[Asking()])
+    model.fit(X, np.zeros((len(X), 1)), batch_size=len(X), verbose=0)
+    assert len(seen) == 2
+    assert np.isfinite(seen).all() and seen[0].shape == (2, 1)

@@ -122,6 +122,9 @@ def test_wrong_shape_changes_nothing(shape):
 def test_wrong_state():
     with pytest.raises(ValueError, match="^state expects arrays of shapes"):
         make_model().stream().state = [(np.zeros((1, 20)), np.zeros((1, 20)))]
+    for wrong in (None, 3.0, [1, 2]):
+        with pytest.raises(TypeError, match=r"^state must be a list of \(h, c\) for each LSTM"):
+            make_model().stream().state = wrong
 
 
 def test_needs_weights_and_forward_layers():

@@ -167,6 +167,18 @@ def test_errors(call, error, text):
         call()
 
 
+@pytest.mark.parametrize(
+    "name, value",
+    [("beta_1", 0.5), ("epsilon", 1.0), ("clipnorm", 1.0), ("use_ema", True), ("amsgrad", True)],
+)
+def test_what_kernels_were_made_for_cannot_change(name, value):
+    made = optimizers.Adam()
+    with pytest.raises(AttributeError, match=f"{name} of Adam cannot change: make a new"):
+        setattr(made, name, value)
+    made.learning_rate, made.name, made.mine = 0.5, "other", 1
+    assert made.get_config()["beta_1"] == made.beta_1 == 0.9
+
+
 @pytest.mark.parametrize("name", ["gradient_accumulation_steps", "ema_overwrite_frequency"])
 def test_numbers_of_steps_that_nobody_takes(name):
     with pytest.raises(ValueError, match=f"{name} must be at most"):

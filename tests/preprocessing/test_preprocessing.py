@@ -186,3 +186,11 @@ def test_rows_of_length_one():
 def test_what_is_wrong_is_named(call, text):
     with pytest.raises((TypeError, ValueError), match=text):
         call()
+
+
+def test_fractions_that_a_whole_dtype_cuts_off_are_told():
+    with pytest.warns(UserWarning, match="dtype='float32' keeps them"):
+        found = pad_sequences([[0.5], [1.0, 2.5]])
+    assert found.tolist() == [[0, 0], [1, 2]]  # as in Keras
+    assert pad_sequences([[1.0], [2.0, 3.0]]).tolist() == [[0, 1], [2, 3]]
+    assert pad_sequences([[0.5], [1.0]], dtype="float32").tolist() == [[0.5], [1.0]]

@@ -191,7 +191,12 @@ def test_values_too_large_for_float32():
     [
         ([["a"]], "x must hold real numbers; got dtype <U1, with 'a' in it."),
         (np.ones((1, 5, 3), complex), "x must hold real numbers; got dtype complex128."),
-        (np.full((1, 5, 3), None), "x must hold real numbers; got dtype object."),
+        (np.full((1, 5, 3), None), "x must hold real numbers; got dtype object, with None in it."),
+        (
+            np.array([np.ones((2, 3)), np.ones((4, 3))], object),
+            "x must hold real numbers; got dtype object of sequences (nlstm.utils.pad_sequences "
+            "makes one array).",
+        ),
         (iter([{1}]), "x must be an array of numbers; got set."),
         ({"lstm": {"a": 1}}, "x must be an array of numbers; got dict."),
     ],
@@ -199,6 +204,11 @@ def test_values_too_large_for_float32():
 def test_things_that_are_no_numbers(x, text):
     with says(TypeError, text):
         built().predict(x)
+
+
+def test_an_empty_dict():
+    with says(ValueError, "x is a dict of nothing; expected 'lstm' in it."):
+        built().predict({})
 
 
 def test_ragged_lists():

@@ -9,7 +9,9 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
+from nlstm import metrics
 from nlstm.arguments.shown import cells
+from nlstm.callbacks import EarlyStopping
 from nlstm.layers import Dense, Input
 from nlstm.models import Sequential
 from nlstm.training import output, progress
@@ -247,3 +249,18 @@ def test_a_notebook_is_live_where_somebody_looks(terminal, monkeypatch, watched)
     assert ("\r" in sys.stdout.getvalue()) == watched
     monkeypatch.setattr(sys, "stdout", io.StringIO())  # captured by a cell's own code
     assert not output.is_live()
+
+
+def test_a_metric_of_several_numbers_is_shown_whole(capsys):
+    model = Sequential([Input((3,)), Dense(3, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy", metrics=[metrics.F1Score()])
+    y = np.eye(3)[np.arange(40) % 3]
+    history = model.fit(X, y, verbose=2)
+    model.evaluate(X, y, verbose=2)
+    three = r"f1_score: \[\d\.\d{4}, \d\.\d{4}, \d\.\d{4}\]\n"
+    assert len(re.findall(three, capsys.readouterr().out)) == 2
+    assert re.search(r"f1_score: \[[\d.]+, [\d.]+, [\d.]+\]>", repr(history))
+    history.history["note"] = ["of a callback"]
+    assert repr(history).endswith("note: of a callback>")
+    with pytest.raises(TypeError, match="EarlyStopping watches 'f1_score', which is 3 numbers"):
+        model.fit(X, y, verbose=0, callbacks=[EarlyStopping("f1_score")])

@@ -156,7 +156,10 @@ def test_quantiles_and_their_coverage():
         ({"sequence_length": None}, "sequence_length must be given"),
         ({"start": 30}, "origins that 3 steps come before lie in 3 to 19"),
         ({"stride": 0}, "stride must be at least 1; got 0"),
-        ({"horizon": 2}, r"outputs have shape \(.*, 1, 2\); expected \(batch, \*\(2, 2\)\)"),
+        (
+            {"horizon": 2},
+            r"outputs have shape \(.*, 1, 2\); expected \(batch, 2, 2\) or \(batch, 4\) ",
+        ),
         ({"recursive": True, "targets": [0]}, r"columns \[1\] are neither targets nor known"),
         ({"recursive": True, "inputs": [0]}, r"feeds targets back, but \[1\] are not"),
         ({"recursive": True, "quantiles": [0.5]}, "quantiles give several"),
@@ -180,3 +183,32 @@ def test_numbers_that_no_series_has():
     assert found.origins.tolist() == [4]
     with pytest.raises(ValueError, match="No forecast of 1 steps begins at start=1000000000"):
         backtest(Model(drift(1)), np.arange(9.0), **given | {"start": 10**30})
+
+
+@pytest.mark.parametrize("future", [None, [1]])
+@pytest.mark.parametrize("recursive", [False, True])
+def test_forecasts_that_would_hold_nan_are_left_out(recursive, future):
+    series = np.arange(40.0).reshape(20, 2)
+    broken = series.copy()
+    broken[2, 0] = broken[12, 1] = np.nan
+    model = Model(lambda x: x[:, -1:, :1] if recursive else x[:, -2:, :1])
+    chosen = {"sequence_length": 3, "targets": [0], "recursive": recursive, "future": future}
+    chosen |= {"inputs": [0] if recursive or future else None}
+    with pytest.raises(ValueError, match="series holds nan in row"):
+        backtest(model, broken if future or not recursive else broken[:, :1], 4, 2, **chosen)
+    found = backtest(model, broken, 4, 2, **chosen, drop_nan=True)
+    whole = backtest(model, series, 4, 2, **chosen)
+    kept = np.isin(whole.origins, found.origins)
+    np.testing.assert_array_equal(found.forecasts, whole.forecasts[kept])
+    np.testing.assert_array_equal(found.actuals, whole.actuals[kept])
+    sees = {None: range(-3, 0), 1: range(-1, 2)}  # steps around the origin, by what is known ahead
+    if future and recursive:
+        sees = {1: range(-2, 2)}
+    used = sees[1] if future else sees[None]
+    reads_column_1 = bool(future) or not recursive
+    wanted = [
+        one
+        for one in whole.origins
+        if not (one - 3 <= 2 <= one + 1 or (reads_column_1 and 12 - one in used))
+    ]
+    assert found.origins.tolist() == wanted and len(wanted) < len(whole.origins)

@@ -75,3 +75,44 @@ def test_a_masked_element_counts_as_nan():
 def test_wrong_kinds_are_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+def test_frames_with_columns_in_another_order_are_an_error():
+    one = pandas.DataFrame({"rain": ONE, "flow": 2 * ONE})
+    for call in (lambda both: Windows(both, 3), StandardScaler().fit):
+        with pytest.raises(ValueError, match=r"series\['b'\] has columns \['flow', 'rain'\], but"):
+            call({"a": one, "b": one[["flow", "rain"]]})
+    assert len(Windows([one, one.rename(columns={"flow": "q"})], 3)) == 18
+
+
+def test_dates_that_go_back_are_an_error():
+    days = pandas.date_range("2001-01-01", periods=12, tz="UTC")
+    series = pandas.Series(ONE, days)
+    with pytest.raises(
+        ValueError, match="oldest step first; row 1 has 2001-01-11 .* after 2001-01"
+    ):
+        Windows(series[::-1], 3)
+    with pytest.raises(
+        ValueError, match=r"series\[1\] must have its oldest .* row 12 has 2001-01-01"
+    ):
+        Windows([series, pandas.concat([series, series])], 3)
+    assert len(Windows(series, 3)) == 9 and len(Windows(pandas.Series(ONE)[::-1], 3)) == 9
+    assert StandardScaler().fit(series[::-1]).shift == ONE.mean()
+
+
+@pytest.mark.parametrize("targets", ["flow", ["flow"], np.array(["flow"], object)])
+def test_a_name_of_a_column_says_how_to_get_its_number(targets):
+    frame = pandas.DataFrame({"rain": ONE, "flow": 2 * ONE})
+    with pytest.raises(TypeError, match=r"column numbers; got .*get_loc\('flow'\) gives one"):
+        Windows(frame, 3, targets=targets)
+
+
+@pytest.mark.parametrize("step", ["2001-01-05", pandas.Timestamp("2001-01-05")])
+def test_a_date_says_how_to_get_its_step(step):
+    frame = pandas.Series(ONE, pandas.date_range("2001-01-01", periods=12))
+    made, model = Windows(frame, 3), type("Last", (), {"predict": lambda self, x, **_: x[:, -1]})()
+    calls = made.before, made.since, lambda one: backtest(model, frame, one, 1, sequence_length=3)
+    for call in calls:
+        with pytest.raises(TypeError, match="must be an integer; got .*searchsorted"):
+            call(step)
+    assert len(made.since(int(frame.index.searchsorted(step)))) == 8
