@@ -69,7 +69,8 @@ def test_a_copy_goes_into_another_model(kind, built, way):
     assert np.array_equal(other.predict(X, verbose=0), model.predict(X, verbose=0))
     other.set_weights([np.zeros_like(weight) for weight in other.get_weights()])
     assert not layer.parameters or not same(twin.get_weights(), layer.get_weights())
-    assert len(other.binder.weights.homes) == 1
+    kinds = {weight.trainable for weight in twin.weights}  # moving averages lie apart
+    assert len(other.binder.weights.homes) == max(1, len(kinds))
 
 
 @pytest.mark.parametrize("way", WAYS)
