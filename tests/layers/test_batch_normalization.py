@@ -184,5 +184,8 @@ def test_errors():
         BatchNormalization(0)
     with pytest.raises(ValueError, match="axis 1, which is not the last"):
         BatchNormalization(1).output_shape((4, 3))
+    model = Sequential([Input((4, 3)), BatchNormalization()])
+    with pytest.raises(TypeError, match="batch_normalization cannot run one step at a time"):
+        model.stream()
     with pytest.raises(ValueError, match="synchronized must be False"):
         BatchNormalization(synchronized=True)

@@ -37,7 +37,7 @@ LAYERS = {
     "GRU before": lambda: GRU(3, reset_after=False, use_bias=False, return_sequences=True),
     "Conv1D": lambda: Conv1D(6, 2, groups=2),
     "BatchNormalization": lambda: BatchNormalization(scale=False),
-    "PReLU": lambda: PReLU(shared_axes=[1]),
+    "PReLU": lambda: PReLU("ones", shared_axes=[1]),
     "Bidirectional": lambda: Bidirectional(LSTM(3, return_sequences=True, use_bias=False)),
     "TimeDistributed": lambda: TimeDistributed(Dense(3)),
     "Dense": lambda: Dense(3, use_bias=False),
