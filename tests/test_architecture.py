@@ -52,6 +52,9 @@ KERAS = "Keras's signature"
 MANY_PARAMETERS = {
     "layers/lstm.py LSTM.__init__": KERAS,
     "layers/simple_rnn.py SimpleRNN.__init__": KERAS,
+    "layers/gru.py GRU.__init__": KERAS,
+    "layers/conv1d.py Conv1D.__init__": KERAS,
+    "layers/batch_normalization.py BatchNormalization.__init__": KERAS,
     "training/fit.py fit": KERAS,
     "optimizers/adaptive.py Adam.__init__": KERAS,
     "optimizers/adaptive.py AdamW.__init__": KERAS,

@@ -15,11 +15,14 @@ import numpy as np
 import nlstm
 from nlstm import Input, Model, Sequential
 from nlstm.layers import (
+    GRU,
     LSTM,
     Activation,
     Add,
+    BatchNormalization,
     Bidirectional,
     Concatenate,
+    Conv1D,
     Dense,
     Dropout,
     Embedding,
@@ -30,7 +33,9 @@ from nlstm.layers import (
     LayerNormalization,
     LeakyReLU,
     Masking,
+    MaxPooling1D,
     Multiply,
+    PReLU,
     RepeatVector,
     Reshape,
     SimpleRNN,
@@ -193,6 +198,18 @@ def wide():
     return model
 
 
+def windows():
+    """What stands in front of recurrent layers, and GRUs of both kinds."""
+    model = Sequential([Conv1D(12, 3, padding="causal"), BatchNormalization(), MaxPooling1D(2)])
+    model.add(Bidirectional(GRU(17, return_sequences=True, dropout=0.1, recurrent_dropout=0.2)))
+    model.add(PReLU(shared_axes=[1]))
+    model.add(GRU(9, reset_after=False))
+    model.add(Dense(1))
+    model.compile("adamw", "mse")
+    model.fit(*data(12), epochs=3, batch_size=16, verbose=0)
+    return model
+
+
 MODELS = (
     plain,
     dropout,
@@ -206,6 +223,7 @@ MODELS = (
     projected,
     frozen,
     wide,
+    windows,
 )
 
 

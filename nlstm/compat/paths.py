@@ -181,8 +181,7 @@ REASONS = {
         _DOWNLOADS,
     ),
     **dict.fromkeys(
-        ("Conv1D", "Conv1DTranspose", "Convolution1D", "MaxPooling1D", "MaxPool1D", "UpSampling1D",
-         "AveragePooling1D", "ConvLSTM1D"),
+        ("Conv1DTranspose", "ConvLSTM1D", "SeparableConv1D"),
         _CONVOLUTION,
     ),
     **dict.fromkeys(
@@ -201,11 +200,10 @@ REASONS = {
         "there are no sessions and phases: leave it out",
     ),
     "Attention": "attention is another kind of network",
-    "GRU": "take LSTM",
     "Lambda": "nlstm does not differentiate Python code: do it in NumPy before or after the model",
     "Merge": "take Model(inputs, outputs) with add, multiply, concatenate and the like",
     "MultiHeadAttention": "attention is another kind of network",
-    "RNN": "a cell in a loop of Python would be slow: take LSTM or SimpleRNN",
+    "RNN": "a cell in a loop of Python would be slow: take LSTM, GRU or SimpleRNN",
     "TensorBoard": "take CSVLogger",
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",

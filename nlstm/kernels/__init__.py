@@ -43,6 +43,12 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* without c in `work` the same are a GRU whose reset gate comes after the product;
+  ``gru_bias(bias, b)``, ``gru_gradients(dW, dU, db, dbias)``
+* ``gru_before(activation, recurrent_activation) -> forward, backward``: a GRU whose reset gate
+  comes before the product: forward(x, weights, h, a, s, reverse, masks),
+  backward(x, weights, h, a, s, gradients, scratch, reverse, masks);
+  ``gru_before_scratch_size(N, F, H, dtype)``
 * ``project_recurrence(projection, recurrent_kernel, outputs, product)`` and
   ``project_recurrence_backward``, for an LSTM with a projection
 * ``lstm_normalised(activation, recurrent_activation) -> normalised_forward,
@@ -73,6 +79,11 @@ What travels together goes as one argument, a named tuple or any other in the sa
 * ``pack_rows(matrix)``, ``unpack_rows(packed, O)``; ``embedding_forward``, ``embedding_backward``
 * ``layer_norm_forward``, ``layer_norm_backward``; ``noise_apply``
 * ``copy_columns``, ``reshape_rows``, ``repeat_steps`` and its backward pass ``sum_steps``
+* ``repeat_each_step`` and its backward pass ``sum_each_step``; ``swap_axes``
+* ``gather_taps``, ``scatter_taps``: what the taps of a convolution see; ``average_windows``,
+  ``average_windows_backward``, ``largest_windows``, ``largest_windows_backward``
+* ``batch_moments``, ``batch_norm_forward``, ``batch_norm_backward``, ``batch_average``
+* ``prelu_forward``, ``prelu_backward``
 * ``merge_forward``, ``merge_backward``, ``sum_broadcast``: two values made one
 * ``average_steps``, ``average_steps_backward``, ``largest_steps``, ``largest_steps_backward``
 * ``value_mask``, ``keep_steps``: masks of steps

@@ -205,6 +205,18 @@ class Operations(Protocol):
     def peephole_vector(self, units: int) -> Layout:
         """Return the layout of (3 * units,), an LSTM's peephole weights."""
 
+    def gru_matrix(self, units: int, empty: int) -> Layout:
+        """Return the layout of (K, 3 * units) among an LSTM's: part `empty` of the four is zero."""
+
+    def gru_bias_rows(self, units: int) -> Layout:
+        """Return the layout of (2, 3 * units), the biases of a GRU's two products."""
+
+    def split_matrix(self, units: int) -> Layout:
+        """Return the layout of (K, 3 * units), each third by itself."""
+
+    def split_vector(self, units: int) -> Layout:
+        """Return the layout of (3 * units,), each third by itself."""
+
     def unit_matrix(self, units: int) -> Layout:
         """Return the layout of (K, units), as a dense layer's kernel."""
 

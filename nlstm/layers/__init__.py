@@ -7,8 +7,11 @@ from nlstm.layers import mask_passing as _mask_passing  # noqa: F401  (known to 
 from nlstm.layers.activation import Activation as Activation
 from nlstm.layers.activation import Identity as Identity
 from nlstm.layers.activation import Softmax as Softmax
+from nlstm.layers.batch_normalization import BatchNormalization as BatchNormalization
 from nlstm.layers.bidirectional import Bidirectional as Bidirectional
 from nlstm.layers.concatenate import Concatenate as Concatenate
+from nlstm.layers.conv1d import Conv1D as Conv1D
+from nlstm.layers.conv1d import Convolution1D as Convolution1D
 from nlstm.layers.dense import Dense as Dense
 from nlstm.layers.dropout import Dropout as Dropout
 from nlstm.layers.embedding import Embedding as Embedding
@@ -20,6 +23,7 @@ from nlstm.layers.functions import minimum as minimum
 from nlstm.layers.functions import multiply as multiply
 from nlstm.layers.functions import subtract as subtract
 from nlstm.layers.gaussian_noise import GaussianNoise as GaussianNoise
+from nlstm.layers.gru import GRU as GRU
 from nlstm.layers.input import Input as Input
 from nlstm.layers.input import InputLayer as InputLayer
 from nlstm.layers.layer import Layer as Layer
@@ -36,6 +40,7 @@ from nlstm.layers.pooling import GlobalAveragePooling1D as GlobalAveragePooling1
 from nlstm.layers.pooling import GlobalAvgPool1D as GlobalAvgPool1D
 from nlstm.layers.pooling import GlobalMaxPool1D as GlobalMaxPool1D
 from nlstm.layers.pooling import GlobalMaxPooling1D as GlobalMaxPooling1D
+from nlstm.layers.prelu import PReLU as PReLU
 from nlstm.layers.rectifiers import ELU as ELU
 from nlstm.layers.rectifiers import LeakyReLU as LeakyReLU
 from nlstm.layers.rectifiers import ReLU as ReLU
@@ -44,19 +49,34 @@ from nlstm.layers.reshape import Flatten as Flatten
 from nlstm.layers.reshape import Reshape as Reshape
 from nlstm.layers.simple_rnn import SimpleRNN as SimpleRNN
 from nlstm.layers.spatial_dropout import SpatialDropout1D as SpatialDropout1D
+from nlstm.layers.steps import Cropping1D as Cropping1D
+from nlstm.layers.steps import Permute as Permute
+from nlstm.layers.steps import UpSampling1D as UpSampling1D
+from nlstm.layers.steps import ZeroPadding1D as ZeroPadding1D
 from nlstm.layers.time_distributed import TimeDistributed as TimeDistributed
+from nlstm.layers.window_pooling import AveragePooling1D as AveragePooling1D
+from nlstm.layers.window_pooling import AvgPool1D as AvgPool1D
+from nlstm.layers.window_pooling import MaxPool1D as MaxPool1D
+from nlstm.layers.window_pooling import MaxPooling1D as MaxPooling1D
 
 __all__ = [
     "Activation",
     "Add",
     "Average",
+    "AveragePooling1D",
+    "AvgPool1D",
+    "BatchNormalization",
     "Bidirectional",
     "Concatenate",
+    "Conv1D",
+    "Convolution1D",
+    "Cropping1D",
     "Dense",
     "Dropout",
     "ELU",
     "Embedding",
     "Flatten",
+    "GRU",
     "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAvgPool1D",
@@ -70,9 +90,13 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPooling1D",
     "Maximum",
     "Minimum",
     "Multiply",
+    "PReLU",
+    "Permute",
     "ReLU",
     "RepeatVector",
     "Reshape",
@@ -81,6 +105,8 @@ __all__ = [
     "SpatialDropout1D",
     "Subtract",
     "TimeDistributed",
+    "UpSampling1D",
+    "ZeroPadding1D",
     "add",
     "average",
     "concatenate",

@@ -314,7 +314,7 @@ class Layer(Configured, metaclass=LayerType):
         """The weights that training leaves alone."""
         frozen = [one for one in (self, *self.inside) if not one.trainable]
         found = {id(parameter) for one in frozen for parameter in one.parameters}
-        return [one for one in self.weights if id(one) in found]
+        return [one for one in self.weights if id(one) in found or not one.trainable]
 
     def get_weights(self) -> list[np.ndarray]:
         """Return copies of the weights, in Keras's shapes and order."""

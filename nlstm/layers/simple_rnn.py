@@ -10,6 +10,7 @@ from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
 from nlstm.kernels.operations import Array, Operations
 from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Layer, Shape
+from nlstm.layers.masked_output import bind_output
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.layers.views import as_rows
 from nlstm.plan.parameters import Parameter
@@ -210,7 +211,15 @@ class SimpleRNN(Layer):
         plan.call(forward, seen, weights, h, z, *options)
         if self.stateful:
             self.kept_states.bind_end(plan, 0, last[0])
-        y, clear = self._output(plan, x, h[1:] if self.return_sequences else last)
+        y, clear = bind_output(
+            plan,
+            x,
+            h[1:] if self.return_sequences else last,
+            units,
+            self.return_sequences,
+            self.zero_output_for_mask,
+            self.go_backwards,
+        )
         state = plan.tensor(last, units, False, gradient=True)
         outputs = (y, state) if self.return_state else (y,)
         if plan.training:
@@ -237,21 +246,6 @@ class SimpleRNN(Layer):
         for one in outputs:
             regularizers.bind_activity(self.activity_regularizer, plan, one)
         return outputs if self.return_state else y
-
-    def _output(self, plan: Plan, x: Tensor, value: Array) -> tuple[Tensor, list[Call]]:
-        """Return the output, and the calls that its gradient needs first."""
-        ops, units = plan.ops, self.units
-        if not self.zero_output_for_mask or x.mask is None:
-            y = plan.tensor(value, units, self.return_sequences, gradient=True)
-            y.mask = x.mask if self.return_sequences else None
-            return y, []
-        end = slice(0, 1) if self.go_backwards else slice(x.steps - 1, x.steps)
-        mask = x.mask if self.return_sequences else x.mask[end]
-        y = plan.tensor(plan.array(value.shape), units, self.return_sequences, gradient=True)
-        y.mask = x.mask if self.return_sequences else None
-        rest = (mask, self.go_backwards, 0.0, units)
-        plan.call(ops.keep_steps, value, *rest, y.value)
-        return y, [(ops.keep_steps, (y.gradient, *rest, y.gradient))]
 
     def _input_mask(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array]:
         """Return the dropout mask of the inputs, and the inputs as the kernel shall see them."""

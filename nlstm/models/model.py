@@ -469,12 +469,12 @@ class Model(Configured):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        """The weights of layers that are trainable."""
+        """The weights that training changes by gradients."""
         return [one for layer in self.binder.network.layers for one in layer.trainable_weights]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        """The weights of layers that are not trainable."""
+        """The weights of layers that are not trainable, and moving averages."""
         return [one for layer in self.binder.network.layers for one in layer.non_trainable_weights]
 
     def get_weights(self) -> list[np.ndarray]:
@@ -591,7 +591,8 @@ class Model(Configured):
         columns = None if line_length is None else checked_size("line_length", line_length)
         if columns is None and print_fn is None:
             columns = width()
-        frozen = sum(one.count_params() for one in self.design.layers if not one.trainable)
+        kept = [one for layer in self.design.layers for one in layer.non_trainable_weights]
+        frozen = sum(one.size for one in kept)
         sizes = self.dtype.itemsize, self.bytes_per_step()
         counts = summary.counted(self._summary_rows(False), frozen, *sizes)
         rows = summary.chosen(self._summary_rows(expand_nested), layer_range)

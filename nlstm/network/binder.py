@@ -205,7 +205,7 @@ class Binder:
                 ]
             # Here all gradients are there: what reduces them over machines goes between.
             if training is not None:
-                step.update = self._update(training, plan.constraints)
+                step.update = [*self._update(training, plan.constraints), *plan.averages]
                 assert training.optimizer is not None
                 step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
             return step
@@ -269,7 +269,7 @@ class Binder:
             value = plan.array((steps, plan.rows, features))
             mask = plan.mask(steps, plan.rows) if measured and measured[number] else None
             inputs.append(Tensor(value, features, len(symbol.sample) == 2, mask=mask))
-        plan.scored = goal is not None
+        plan.scored, plan.frozen = goal is not None, tuple(frozen)
         activations, fused = self._fusions(plan.training, goal)
         for limit, given in zip(graph.limits, inputs, strict=True):
             given.limit = limit  # which was looked at in the data

@@ -247,9 +247,9 @@ def open_stream(name: str, network: Network, weights: Weights, batch_size: int) 
     """
     if not network.graph.is_chain:
         raise TypeError(f"{name} cannot run one step at a time: its layers do not form a chain.")
+    layers = [node.layer.streamed() for node in network.graph.nodes]
     if len(weights.homes) > 1:
         raise TypeError(f"{name} has weights of several models; stream needs one.")
-    layers = [node.layer.streamed() for node in network.graph.nodes]
     found = [layer for layer in layers if layer is not None]
     size = checked_size("batch_size", batch_size)
     return Stream(network.ops, weights.homes[0], found, size)

@@ -67,9 +67,14 @@ class Weights:
         return False
 
     def trained(self, frozen: Sequence[Layer]) -> dict[str, Parameter]:
-        """Return the weights but those of `frozen` layers, which may lie in others, by name."""
+        """Return the weights but those of `frozen` layers, which may lie in others, by name.
+
+        And but moving averages.
+        """
         out = {id(parameter) for layer in frozen for parameter in layer.parameters}
-        return {name: one for name, one in self.named.items() if id(one) not in out}
+        return {
+            name: one for name, one in self.named.items() if one.trainable and id(one) not in out
+        }
 
     def buffer(self, frozen: Sequence[Layer]) -> tuple[ParameterBuffer, list[Call], list[Call]]:
         """Return the weights that are trained in one flat array, and what moves them in and out.
@@ -78,8 +83,9 @@ class Weights:
         then the calls fetch weights and gradients before a step, and give weights back after it.
         """
         own = list(self.trained(frozen).values())
-        if len(self.homes) == 1 and list(self.homes[0].parameters) == own:
-            return self.homes[0], [], []
+        for home in self.homes:
+            if list(home.parameters) == own:
+                return home, [], []
         if self._mirror is None or tuple(frozen) != self._frozen:
             self._frozen = tuple(frozen)
             self._mirror = ParameterBuffer.mirror(own, self.network.ops)
@@ -173,6 +179,8 @@ def _housed(
     parameters: list[Parameter], ops: Operations, former: Weights | None
 ) -> list[ParameterBuffer]:
     """Give new weights a buffer; those of layers that other models built stay in theirs."""
-    if former is not None and all(one.home in (None, former.homes[0]) for one in parameters):
-        return [ParameterBuffer(parameters, ops)]
-    return ParameterBuffer.housed(parameters, ops)
+    own = [] if former is None else former.homes
+    kinds = [home.parameters[0].trainable for home in own if home.parameters]
+    one_of_each = len(set(kinds)) == len(kinds)
+    anew = bool(own) and one_of_each and all(one.home in (None, *own) for one in parameters)
+    return ParameterBuffer.housed(parameters, ops, anew)

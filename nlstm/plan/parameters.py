@@ -1,4 +1,4 @@
-"""Parameters: packed for the kernels in one flat buffer, seen by users as Keras's arrays.
+"""Parameters: packed for the kernels in flat buffers, seen by users as Keras's arrays.
 
 Users' arrays are packed and unpacked on the host, whatever the device.
 """
@@ -43,6 +43,8 @@ class Parameter:
         Adds a penalty on the values to the loss.
     constraint : callable, optional
         Gives the values, in Keras's shape, that replace those after each update.
+    trainable : bool
+        False for moving averages, which the layer changes: it has no gradient.
 
     Attributes
     ----------
@@ -71,8 +73,9 @@ class Parameter:
         unpack: Callable[[np.ndarray], np.ndarray],
         regularizer: Any = None,
         constraint: Callable[[np.ndarray], Any] | None = None,
+        trainable: bool = True,
     ) -> None:
-        self.name = name
+        self.name, self.trainable = name, trainable
         self.shape = shape
         self.size = math.prod(shape)
         self.packed: Array
@@ -81,10 +84,8 @@ class Parameter:
         self.original = self  # a mirror's copies keep it
         self.owner: tuple[Any, int] | None = None
         self._initial_value = initial_value
-        self._pack = pack
-        self._unpack = unpack
-        self.regularizer = regularizer
-        self.constraint = constraint
+        self._pack, self._unpack = pack, unpack
+        self.regularizer, self.constraint = regularizer, constraint
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         """Go with the layer: what holds a weight of a model still does in a copy of both."""
@@ -192,7 +193,7 @@ class Place:
 
 
 class ParameterBuffer:
-    """All parameters of a model in one flat array, and their gradients in another.
+    """The parameters of a model in one flat array, and their gradients in another.
 
     Parameters
     ----------
@@ -270,18 +271,20 @@ class ParameterBuffer:
         raise TypeError("A ParameterBuffer cannot be copied or pickled: copy the layer or model.")
 
     @classmethod
-    def housed(cls, parameters: Sequence[Parameter], ops: Operations) -> "list[ParameterBuffer]":
-        """Return where some parameters lie, those that lie nowhere or alone brought together.
+    def housed(cls, parameters: Sequence[Parameter], ops: Operations, anew: bool = False) -> Any:
+        """Return where some parameters lie, those that lie nowhere or alone, or `anew` all, moved.
 
-        What lay in one place before it was copied comes together too.
+        What lay in one place before it was copied comes together too; averages lie apart.
         """
-        fresh = {one for one in parameters if one.home is None or one.home.alone}
+        fresh = {one for one in parameters if anew or one.home is None or one.home.alone}
         if fresh:
             places = set[Place]().union(*(one.home.former for one in fresh if one.home))
             near = {one.home for one in parameters if one.home and places & one.home.former}
             moved = fresh.union(*(home.parameters for home in near))
             together = [one for one in parameters if one in moved]
-            cls([*together, *(moved - set(together))], ops, places=places)
+            order = [*together, *(moved - set(together))]
+            for kind in (True, False):
+                cls([one for one in order if one.trainable is kind], ops, places=places)
         homes = {id(one.home): one.home for one in parameters if one.home is not None}
         return list(homes.values()) or [cls([], ops)]
 

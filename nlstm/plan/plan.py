@@ -142,6 +142,10 @@ class Plan:
         See `penalty`.
     constraints : list of Call
         What runs after the optimizer's calls, on the new weights.
+    averages : list of Call
+        What runs after these: layers change weights that the optimizer does not.
+    frozen : tuple of object
+        The layers whose weights training leaves alone.
     """
 
     def __init__(
@@ -166,6 +170,8 @@ class Plan:
         self.penalised = False
         self.penalties: list[Call] = []
         self.constraints: list[Call] = []
+        self.averages: list[Call] = []
+        self.frozen: tuple[object, ...] = ()
         self.scratch_size = 0
         self._arena = arena
         self._counter = counter

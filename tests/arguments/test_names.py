@@ -8,15 +8,19 @@ from nlstm.arguments.names import snake_case
 # Class:name, made by the two rules that there were before `snake_case`.
 NAMES = {
     "layers": """
-        Activation:activation Add:add Average:average Bidirectional:bidirectional
-        Concatenate:concatenate Dense:dense Dropout:dropout ELU:elu Embedding:embedding
-        Flatten:flatten GaussianNoise:gaussian_noise
+        Activation:activation Add:add Average:average AveragePooling1D:average_pooling1d
+        BatchNormalization:batch_normalization Bidirectional:bidirectional
+        Concatenate:concatenate Conv1D:conv1d Cropping1D:cropping1d Dense:dense
+        Dropout:dropout ELU:elu Embedding:embedding
+        Flatten:flatten GRU:gru GaussianNoise:gaussian_noise
         GlobalAveragePooling1D:global_average_pooling1d GlobalMaxPooling1D:global_max_pooling1d
         Identity:identity InputLayer:input_layer LSTM:lstm Layer:layer
         LayerNormalization:layer_normalization LeakyReLU:leaky_re_lu Masking:masking
-        Maximum:maximum Minimum:minimum Multiply:multiply ReLU:re_lu RepeatVector:repeat_vector
+        MaxPooling1D:max_pooling1d Maximum:maximum Minimum:minimum Multiply:multiply
+        PReLU:p_re_lu Permute:permute ReLU:re_lu RepeatVector:repeat_vector
         Reshape:reshape SimpleRNN:simple_rnn Softmax:softmax SpatialDropout1D:spatial_dropout1d
-        Subtract:subtract TimeDistributed:time_distributed
+        Subtract:subtract TimeDistributed:time_distributed UpSampling1D:up_sampling1d
+        ZeroPadding1D:zero_padding1d
     """,
     "metrics": """
         AUC:auc Accuracy:accuracy BinaryAccuracy:binary_accuracy
@@ -61,12 +65,16 @@ NAMES = {
 }
 GIVEN = {
     "Activation": ["tanh"],
+    "AveragePooling1D": [2],
+    "Conv1D": [3, 2],
     "Dense": [3],
     "Dropout": [0.5],
     "Embedding": [4, 3],
+    "GRU": [3],
     "GaussianNoise": [0.5],
     "InputLayer": [(3,)],
     "LSTM": [3],
+    "Permute": [(2, 1)],
     "RepeatVector": [2],
     "Reshape": [(2, 3)],
     "SimpleRNN": [3],

@@ -108,6 +108,8 @@ class Bound:
                 wanted = np.where(np.isnan(wanted), found, wanted)
                 np.testing.assert_allclose(found, wanted, rtol=tolerance, atol=tolerance)
         for parameter, found in zip(self.layer.parameters, dweights):
+            if not parameter.trainable:
+                continue
             value = parameter.get()
 
             def moved(change, parameter=parameter, value=value):

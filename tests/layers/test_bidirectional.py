@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.layers import LSTM, Bidirectional, Dense, SimpleRNN
+from nlstm.layers import GRU, LSTM, Bidirectional, Dense, SimpleRNN
 from tests.layers.binding import Bound
 from tests.layers.gradients import assert_descends, model_of
 
@@ -33,7 +33,7 @@ def apart(layer, sequences, mask, dtype="float64"):
     return found
 
 
-@pytest.mark.parametrize("kind", [LSTM, SimpleRNN])
+@pytest.mark.parametrize("kind", [LSTM, GRU, SimpleRNN])
 @pytest.mark.parametrize("sequences", [False, True])
 @pytest.mark.parametrize("mode", [*MERGES, None])
 def test_merges(mode, sequences, kind):

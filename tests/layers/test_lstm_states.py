@@ -5,7 +5,7 @@ import pytest
 
 from nlstm import Input, Model
 from nlstm.initializers import Constant
-from nlstm.layers import LSTM, SimpleRNN
+from nlstm.layers import GRU, LSTM, SimpleRNN
 from nlstm.models import Sequential
 from tests.layers.gradients import assert_close, gradients, model_of
 from tests.layers.planned import Planned
@@ -214,7 +214,7 @@ def test_keras_statefulness():
         model.predict(x, verbose=0)
 
 
-@pytest.mark.parametrize("kind, count", [(LSTM, 2), (SimpleRNN, 1)])
+@pytest.mark.parametrize("kind, count", [(LSTM, 2), (GRU, 1), (SimpleRNN, 1)])
 def test_an_initial_state_goes_before_the_states_that_were_kept(kind, count):
     x = Input((T, F))
     begun = [Input((H,)) for _ in range(count)]

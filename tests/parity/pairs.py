@@ -61,13 +61,13 @@ class Ours:
         self.model.build()
         self.dtype = np.dtype(dtype)
         layers = in_order(self.model.layers, by_name)
-        self.parameters = [one for layer in layers for one in layer.parameters]
+        self.parameters = [one for layer in layers for one in layer.trainable_weights]
 
     def take(self, weights):
         """Set the weights, in the order of `parameters`."""
         found = {id(one): weight for one, weight in zip(self.parameters, weights, strict=True)}
         order = [one for layer in self.model.layers for one in layer.parameters]
-        self.model.set_weights([found[id(one)] for one in order])
+        self.model.set_weights([found.get(id(one), one.get()) for one in order])
 
     def start(self, arrays):
         """Bind for `arrays`, and run forward; return the outputs."""
@@ -200,9 +200,20 @@ def drop(cell, masks):
 
     def taken(gates):
         mask = torch.tensor(next(masks))
-        return list(mask.chunk(4)) if gates else mask
+        parts = list(mask.chunk(gates)) if gates else mask
+        if after and gates:  # nlstm's parts of the candidate, by inputs and by states
+            first = next(drawn) == "inputs"
+            parts = [*parts[:2], parts[2 if first else 3]]
+        return parts
 
-    gates = hasattr(cell, "unit_forget_bias") and cell.recurrent_dropout > 0
+    after = getattr(cell, "reset_after", False)
+    kinds = ["inputs"] * (cell.dropout > 0) + ["states"] * (cell.recurrent_dropout > 0)
+    drawn = iter(kinds)
+    gates = 0
+    if cell.recurrent_dropout > 0 and hasattr(cell, "unit_forget_bias"):
+        gates = 4
+    elif cell.recurrent_dropout > 0 and hasattr(cell, "reset_after"):
+        gates = 4 if after else 3
     if cell.dropout:
         inputs = taken(gates)
         cell.get_dropout_mask = lambda x: inputs

@@ -9,6 +9,8 @@ PREPARES = """
 RANDOM = ("[Rr]andom*", "[Gg]lorot*", "[Hh]e*", "[Ll]ecun*", "[Oo]rthogonal", "[Tt]runcated*",
           "[Vv]ariance*")  # fmt: skip
 POOLS = ("GlobalAveragePooling1D", "GlobalAvgPool1D", "GlobalMaxPool1D", "GlobalMaxPooling1D")
+WINDOWS = ("AveragePooling1D", "AvgPool1D", "Conv1D", "Convolution1D", "MaxPool1D", "MaxPooling1D",
+           "ZeroPadding1D")  # fmt: skip
 OTHER_DRAWS = "other random numbers than Keras's, of the same distribution"
 ABSENT = {
     # layers
@@ -20,7 +22,6 @@ ABSENT = {
     "layers.*Conv*": "convolutions",
     "layers.*Pool*1D": "pooling in windows follows convolutions",
     "layers.*Attention": "attention is another kind of network",
-    "layers.GRU*": "nlstm is about LSTM",
     "layers.*Cell*": "a cell in a loop of Python would fall off the fast path",
     "layers.RNN": "a cell in a loop of Python would fall off the fast path",
     "layers.Lambda": "nlstm does not differentiate Python code",
@@ -65,13 +66,20 @@ ARGUMENTS = {
     "LSTM.num_layers": "so many levels, one on the other, as in PyTorch",
     "LSTM.layer_norm": "normalises the gates' sums, as in haste",
     "LSTM.proj_size": "projects the state to so many units, as in PyTorch",
+    "layers.GRU.unroll": "accepted for old code, without effect",
+    "layers.GRU.use_cudnn": "accepted for old code, without effect",
+    "layers.GRU.seed": "same argument; other random numbers than Keras's",
+    "layers.BatchNormalization.renorm": "only False",
+    "layers.BatchNormalization.renorm_clipping": "without effect",
+    "layers.BatchNormalization.renorm_momentum": "without effect",
+    "layers.BatchNormalization.synchronized": "only False",
     "*.lora_*": "fine tuning of large models",
     "*.quantization_config": "quantisation",
     "layers.LayerNormalization.axis": "the features' alone; there is no kernel for another",
     "layers.Softmax.axis": "-1 alone",
     **{
         f"layers.{name}.data_format": "`channels_last` alone; `channels_first` is an error"
-        for name in ("Flatten", *POOLS)
+        for name in ("Flatten", *POOLS, *WINDOWS)
     },
     "layers.TimeDistributed.layer": "a layer for (batch, features), or a model of one input and "
     "one output; a `Reshape` in the model gives each step axes of its own",
@@ -114,6 +122,8 @@ DIFFERS = {
     "there are not are an error here, in Keras in `fit`; an output has one loss, where Keras adds "
     "up a list of them; without a loss there is `evaluate`, but no `fit`",
     "layers.SimpleRNN": "`activity_regularizer` works; Keras accepts and ignores it",
+    "layers.BatchNormalization": "`axis` is that of the features",
+    "layers.Permute": "samples have at most two axes",
     "layers.Bidirectional": "`backward_layer` is its own: one with weights elsewhere is an error",
     "layers.TimeDistributed": "a layer in it is its own, a model may be elsewhere too; a mask has "
     "the steps alone",

@@ -1,4 +1,4 @@
-"""LSTM, SimpleRNN and Bidirectional beside Keras."""
+"""LSTM, SimpleRNN, GRU and Bidirectional beside Keras."""
 
 import numpy as np
 import pytest

@@ -107,6 +107,7 @@ def normalization(library, rules):
 
 LAYERS = {
     "LSTM": recurrent("LSTM"),
+    "GRU": recurrent("GRU"),
     "SimpleRNN": recurrent("SimpleRNN"),
     "Dense": dense,
     "Embedding": embedding,

@@ -2,9 +2,17 @@
 
 from nlstm.kernels.cpu.activations.emitters import INPUT_NAMES as INPUT_NAMES
 from nlstm.kernels.cpu.activations.pointwise import activation as activation
+from nlstm.kernels.cpu.activations.prelu import prelu_backward as prelu_backward
+from nlstm.kernels.cpu.activations.prelu import prelu_forward as prelu_forward
 from nlstm.kernels.cpu.activations.ramp import ramp_backward as ramp_backward
 from nlstm.kernels.cpu.activations.ramp import ramp_forward as ramp_forward
 from nlstm.kernels.cpu.activations.rows import row_activation as row_activation
+from nlstm.kernels.cpu.conv.taps import gather_taps as gather_taps
+from nlstm.kernels.cpu.conv.taps import scatter_taps as scatter_taps
+from nlstm.kernels.cpu.conv.windows import average_windows as average_windows
+from nlstm.kernels.cpu.conv.windows import average_windows_backward as average_windows_backward
+from nlstm.kernels.cpu.conv.windows import largest_windows as largest_windows
+from nlstm.kernels.cpu.conv.windows import largest_windows_backward as largest_windows_backward
 from nlstm.kernels.cpu.data.masks import keep_steps as keep_steps
 from nlstm.kernels.cpu.data.masks import mask_from_lengths as mask_from_lengths
 from nlstm.kernels.cpu.data.masks import mask_from_values as mask_from_values
@@ -23,9 +31,12 @@ from nlstm.kernels.cpu.data.random import dropout_apply as dropout_apply
 from nlstm.kernels.cpu.data.random import dropout_mask as dropout_mask
 from nlstm.kernels.cpu.data.random import noise_apply as noise_apply
 from nlstm.kernels.cpu.data.rearrange import copy_columns as copy_columns
+from nlstm.kernels.cpu.data.rearrange import repeat_each_step as repeat_each_step
 from nlstm.kernels.cpu.data.rearrange import repeat_steps as repeat_steps
 from nlstm.kernels.cpu.data.rearrange import reshape_rows as reshape_rows
+from nlstm.kernels.cpu.data.rearrange import sum_each_step as sum_each_step
 from nlstm.kernels.cpu.data.rearrange import sum_steps as sum_steps
+from nlstm.kernels.cpu.data.rearrange import swap_axes as swap_axes
 from nlstm.kernels.cpu.data.sequences import gather_steps as gather_steps
 from nlstm.kernels.cpu.data.sequences import scatter_steps as scatter_steps
 from nlstm.kernels.cpu.data.windows import gather_windows as gather_windows
@@ -38,6 +49,12 @@ from nlstm.kernels.cpu.dense.embedding import embedding_backward as embedding_ba
 from nlstm.kernels.cpu.dense.embedding import embedding_forward as embedding_forward
 from nlstm.kernels.cpu.dense.embedding import pack_rows as pack_rows
 from nlstm.kernels.cpu.dense.embedding import unpack_rows as unpack_rows
+from nlstm.kernels.cpu.gru.before_backward import (
+    gru_before_scratch_size as gru_before_scratch_size,
+)
+from nlstm.kernels.cpu.gru.cell import gru_bias as gru_bias
+from nlstm.kernels.cpu.gru.cell import gru_gradients as gru_gradients
+from nlstm.kernels.cpu.gru.gru import gru_before as gru_before
 from nlstm.kernels.cpu.losses.choice import loss as loss
 from nlstm.kernels.cpu.losses.choice import statistic as statistic
 from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
@@ -58,6 +75,10 @@ from nlstm.kernels.cpu.machine.threads import enter as enter
 from nlstm.kernels.cpu.machine.threads import get_num_threads as get_num_threads
 from nlstm.kernels.cpu.machine.threads import leave as leave
 from nlstm.kernels.cpu.machine.threads import set_num_threads as set_num_threads
+from nlstm.kernels.cpu.normalised.batch_norm import batch_average as batch_average
+from nlstm.kernels.cpu.normalised.batch_norm import batch_moments as batch_moments
+from nlstm.kernels.cpu.normalised.batch_norm import batch_norm_backward as batch_norm_backward
+from nlstm.kernels.cpu.normalised.batch_norm import batch_norm_forward as batch_norm_forward
 from nlstm.kernels.cpu.normalised.layer_norm import layer_norm_backward as layer_norm_backward
 from nlstm.kernels.cpu.normalised.layer_norm import layer_norm_forward as layer_norm_forward
 from nlstm.kernels.cpu.normalised.lstm import lstm_normalised as lstm_normalised

@@ -140,6 +140,31 @@ class Words:
     def peephole_vector(self, units):
         return Layout(layout.pack_peephole, lambda packed: layout.unpack_peephole(packed, units))
 
+    def gru_matrix(self, units, empty):
+        return Layout(
+            lambda matrix: layout.pack_gates(layout.four_of_three(matrix, empty)),
+            lambda packed: layout.three_of_four(layout.unpack_gates(packed, units), empty),
+        )
+
+    def gru_bias_rows(self, units):
+        rows = [self.gru_matrix(units, empty) for empty in (3, 2)]
+        return Layout(
+            lambda pair: np.stack([one.pack(row[None])[:, 0] for one, row in zip(rows, pair)]),
+            lambda packed: np.concatenate(
+                [one.unpack(row[:, None]) for one, row in zip(rows, packed)]
+            ),
+        )
+
+    def split_matrix(self, units):
+        return Layout(layout.pack_parts, lambda packed: layout.unpack_parts(packed, units))
+
+    def split_vector(self, units):
+        pack, unpack = self.split_matrix(units)
+        return Layout(
+            lambda vector: pack(vector[None])[:, :, 0],
+            lambda packed: unpack(packed[:, :, None])[0],
+        )
+
     def unit_matrix(self, units):
         return Layout(layout.pack_columns, lambda packed: layout.unpack_columns(packed, units))
 

@@ -18,7 +18,7 @@ class Weights(NamedTuple):
 class Work(NamedTuple):
     """What a forward pass leaves for the backward pass.
 
-    h, c : states. gates : as `lstm_gates_shape` says, or None in prediction.
+    h, c : states; c is None in a GRU. gates : as `lstm_gates_shape` says, or None in prediction.
     """
 
     h: Any

@@ -9,7 +9,15 @@ from numba import prange
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
 from nlstm.kernels.cpu.products.gemm import share
 
-__all__ = ["copy_columns", "repeat_steps", "reshape_rows", "sum_steps"]
+__all__ = [
+    "copy_columns",
+    "repeat_each_step",
+    "repeat_steps",
+    "reshape_rows",
+    "sum_each_step",
+    "sum_steps",
+    "swap_axes",
+]
 
 SMALL_COPY = 1 << 17  # numbers that one thread copies before a second one is worth waking
 
@@ -112,3 +120,41 @@ def sum_steps(x, out):
         for t in range(1, x.shape[0]):
             for k in range(out.shape[2]):
                 out[0, n, k] += x[t, n, k]
+
+
+@njit
+def repeat_each_step(x, size, features, out):
+    """Write each step of x, (T, N, >= features), `size` times to `out`, (T * size, N, S) (=)."""
+    for t in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            for k in range(features):
+                out[t, n, k] = x[t // size, n, k]
+            for k in range(features, out.shape[2]):
+                out[t, n, k] = 0
+
+
+@njit
+def sum_each_step(x, size, out):
+    """Write the sums of every `size` steps of x, (T * size, N, S), to `out`, (T, N, S) (=)."""
+    for t in range(out.shape[0]):
+        for n in range(out.shape[1]):
+            for k in range(out.shape[2]):
+                out[t, n, k] = x[t * size, n, k]
+            for i in range(1, size):
+                for k in range(out.shape[2]):
+                    out[t, n, k] += x[t * size + i, n, k]
+
+
+@njit
+def swap_axes(x, features, out):
+    """Write the features of x, (T, N, >= features), as steps of `out`, (features, N, >= T) (=).
+
+    Its padding becomes 0.
+    """
+    T = x.shape[0]
+    for k in range(features):
+        for n in range(x.shape[1]):
+            for t in range(T):
+                out[k, n, t] = x[t, n, k]
+            for t in range(T, out.shape[2]):
+                out[k, n, t] = 0

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
+from nlstm.kernels.cpu.gru.cell import backward_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
 from nlstm.kernels.cpu.lstm.products import (
     Part,
@@ -126,6 +127,8 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
     by_units = split.unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
     hm, zones = Panels(masks.hm, s * ROW_BLOCK * GATES * L), zones_of(zoneout)
+    states = h if c is None else c
+    past = masks.mask is not None or zoneout is not None or c is None
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
         here = Blocks(dz.array, dz.at + (t - t0) * dz.step, dz.step, dz.block)
@@ -135,15 +138,19 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                 later = T - 2 - t if reverse else t + 1
                 after = Blocks(dz.array, here.at + dz.step, dz.step, dz.block)
                 backward_product(n, end, b0, b1, gradients.dh, after, panels, H, L, later, masks,
-                                 hm, zones)  # fmt: skip
+                                 hm, past)  # fmt: skip
             if t >= t0:
-                backward_cell(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1, work,
-                              gradients, here, masks.mask, peephole, zones)  # fmt: skip
+                if c is None:
+                    backward_gru(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1, h,
+                                 gates, gradients, here, masks.mask)  # fmt: skip
+                else:
+                    backward_cell(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1,
+                                  work, gradients, here, masks.mask, peephole, zones)  # fmt: skip
             if not by_units:
                 if far and t > 0:
-                    prefetch_step(t - 1, n, end, c, gates)
+                    prefetch_step(t - 1, n, end, states, gates)
                 backward_product(n, end, b0, b1, gradients.dh, here, panels, H, L, tx, masks, hm,
-                                 zones)  # fmt: skip
+                                 past)  # fmt: skip
 
 
 # --- all steps ------------------------------------------------------------------------------------

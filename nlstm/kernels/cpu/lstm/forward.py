@@ -13,6 +13,7 @@ References: Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000.
 import numpy as np
 from numba import prange
 
+from nlstm.kernels.cpu.gru.cell import finish_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, finish_cell, mask_states
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
@@ -155,6 +156,7 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
     count = tile_count(n1 - n0)
     z = s * ROWS * width
     past_caches = False
+    states = h if c is None else c
     if gates is not None:
         large = gates.size * gates.itemsize > CACHED_BYTES
         past_caches = large and projected_steps == 0 and is_aligned(gates)
@@ -167,7 +169,7 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
         tx = T - 1 - t if reverse else t
         # Once a step: the division of a remainder costs as much as a row of the cell.
         slots = (
-            t % h.shape[0], (t + 1) % h.shape[0], t % c.shape[0], (t + 1) % c.shape[0]
+            t % h.shape[0], (t + 1) % h.shape[0], t % states.shape[0], (t + 1) % states.shape[0]
         )  # fmt: skip
         for group in range(groups):
             if h_mask is None:
@@ -202,8 +204,12 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                             h_at = seen + (n - first) * B * width
                             add_by_gate(end - n, place, start, hm, h_at, B * width, U, U_at, H, L)
                     rows = Rows(t, tx, n, end)
-                    finish_cell(activation, recurrent_activation, rows, block, scratch, z, work,
-                                slots, past_caches, H, L, mask, peephole, zones)  # fmt: skip
+                    if c is None:
+                        finish_gru(activation, recurrent_activation, rows, block, scratch, z, h,
+                                   gates, slots, past_caches, H, L, mask)  # fmt: skip
+                    else:
+                        finish_cell(activation, recurrent_activation, rows, block, scratch, z, work,
+                                    slots, past_caches, H, L, mask, peephole, zones)  # fmt: skip
     fence()
     restore_denormals(mode)
 
@@ -265,7 +271,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     weights : Weights. b is there always.
     work : Work. h, c : states, shape (T + 1, N, S) or, without gates, (2, N, S) for either. Slot 0
         holds the initial state; the rest is overwritten. gates : overwritten. Hand it on to
-        `lstm_backward`.
+        `lstm_backward`. Without c the cell is that of a GRU: see `nlstm.kernels.cpu.gru.cell`.
     scratch : ndarray of `lstm_scratch_size` numbers.
     reverse : bool. Steps are taken from the last to the first; h is in the order of computation.
     masks : Masks. xm and hm are overwritten.

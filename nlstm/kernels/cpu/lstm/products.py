@@ -70,9 +70,8 @@ def next_run(mask, t, n, last):
 
 
 @njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz, panels, H, L, tx, masks, hm, zones):
-    """Compute dh of the step before: dz U^T, plus what went past it."""
-    past = masks.mask is not None or zones is not None
+def backward_product(n0, n1, v0, v1, dh, dz, panels, H, L, tx, masks, hm, past):
+    """Compute dh of the step before: dz U^T, with `past` plus what went past it."""
     n = n0
     while n < n1:
         first, end = next_run(masks.mask, tx, n, n1)

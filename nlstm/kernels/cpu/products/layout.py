@@ -69,3 +69,26 @@ def pack_peephole(weights):
 def unpack_peephole(packed, units):
     """Return the weights (3H,) that `pack_peephole` packed."""
     return unpack_columns(packed, units).reshape(-1)
+
+
+def four_of_three(matrix, empty):
+    """Return (K, 4H) of a matrix (K, 3H), with zeros in part `empty` of the four."""
+    parts = list(np.split(matrix, GATES - 1, axis=1))
+    parts.insert(empty, np.zeros_like(parts[0]))
+    return np.concatenate(parts, axis=1)
+
+
+def three_of_four(matrix, empty):
+    """Return the matrix (K, 3H) that `four_of_three` was given."""
+    parts = np.split(matrix, GATES, axis=1)
+    return np.concatenate(parts[:empty] + parts[empty + 1 :], axis=1)
+
+
+def pack_parts(matrix):
+    """Return panels (3, V, K, L) of the three parts of a matrix (K, 3H)."""
+    return np.stack([pack_columns(part) for part in np.split(matrix, 3, axis=1)])
+
+
+def unpack_parts(packed, units):
+    """Return the matrix (K, 3H) that `pack_parts` packed."""
+    return np.concatenate([unpack_columns(part, units) for part in packed], axis=1)

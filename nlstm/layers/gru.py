@@ -1,0 +1,262 @@
+"""The gated recurrent unit."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm import activations, constraints, initializers, regularizers
+from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
+from nlstm.kernels.operations import Layout, Operations
+from nlstm.layers.gru_after import ResetAfter
+from nlstm.layers.gru_before import ResetBefore
+from nlstm.layers.kept_states import KeptStates
+from nlstm.layers.layer import Layer, Shape
+from nlstm.layers.masked_output import bind_output
+from nlstm.layers.shapes import checked_sequence, shown
+from nlstm.plan.parameters import Parameter
+from nlstm.plan.plan import Call, Plan, Tensor
+
+__all__ = ["GRU"]
+
+ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")  # of whole rows
+GATES = 3  # update, reset, candidate: Keras's z, r, h
+
+
+class GRU(Layer):
+    """Gated recurrent units, with Keras's arguments, weights and results.
+
+    Parameters
+    ----------
+    units : int
+        Size of the state and of the output.
+    activation, recurrent_activation : str, function or None
+        For the candidate; for the gates.
+    use_bias : bool, default True
+    kernel_initializer, recurrent_initializer, bias_initializer : str or Initializer
+    kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer,
+    kernel_constraint, recurrent_constraint, bias_constraint : str, object or None
+    dropout, recurrent_dropout : float
+        Shares of the input and of the recurrent state to drop while training; one mask for a
+        sequence, used at every step. The recurrent state has one mask per gate, and with both
+        rates above 0 so has the input, as in Keras.
+    seed : int, optional
+        See `Layer`.
+    return_sequences : bool, default False
+        Return every step, shape (batch, steps, units), instead of the last, (batch, units).
+    return_state : bool, default False
+        Return the last state too.
+    go_backwards : bool, default False
+        Process the steps from last to first, and return them in that order.
+    stateful : bool, default False
+        Row i of a batch goes on from where row i of the batch before ended, until `reset_state`.
+    unroll : bool
+        For old code.
+    reset_after : bool, default True
+        Let the reset gate multiply what comes of the product with recurrent_kernel, as cuDNN and
+        PyTorch do: at the LSTM's speed. False: multiply the state before the product, as old
+        files of Keras need it.
+    use_cudnn, implementation
+        Keras's; without effect.
+    zero_output_for_mask : bool, default False
+        Output zeros at masked steps, instead of the output before them.
+    name, input_shape, dtype, trainable
+        See `Layer`.
+
+    Notes
+    -----
+    Input of shape (batch, steps, features), and of an initial state (batch, units) if one is given.
+    A masked step keeps the state. Weights: kernel (features, 3 * units), recurrent_kernel (units,
+    3 * units), bias (2, 3 * units), or (3 * units,) without `reset_after`, with the gates in the
+    order update, reset, candidate.
+
+    References
+    ----------
+    Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation".
+    """
+
+    needs_sequence = True
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = "tanh",
+        recurrent_activation: Any = "sigmoid",
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        recurrent_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        recurrent_constraint: Any = None,
+        bias_constraint: Any = None,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        reset_after: bool = True,
+        use_cudnn: Any = "auto",
+        *,
+        zero_output_for_mask: bool = False,
+        implementation: int = 2,
+        name: str | None = None,
+        input_shape: tuple[int | None, ...] | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+    ) -> None:
+        self.units = checked_size("units", units)
+        self.activation: str = activations.get(activation, ACTIVATIONS, "GRU")
+        self.recurrent_activation: str = activations.get(
+            recurrent_activation, ACTIVATIONS, "GRU's gates"
+        )
+        self.use_bias = checked_flag("use_bias", use_bias)
+        self.kernel_initializer = initializers.of_weights(kernel_initializer)
+        self.recurrent_initializer = initializers.of_weights(recurrent_initializer)
+        self.bias_initializer = initializers.of_weights(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.recurrent_regularizer = regularizers.get(recurrent_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.recurrent_constraint = constraints.get(recurrent_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.dropout = checked_rate("dropout", dropout)
+        self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
+        self.seed = seed
+        self.return_sequences = checked_flag("return_sequences", return_sequences)
+        self.return_state = checked_flag("return_state", return_state)
+        self.go_backwards = checked_flag("go_backwards", go_backwards)
+        self.stateful = checked_flag("stateful", stateful)
+        self.unroll, self.use_cudnn, self.implementation = unroll, use_cudnn, implementation
+        self.reset_after = checked_flag("reset_after", reset_after)
+        self.zero_output_for_mask = checked_flag("zero_output_for_mask", zero_output_for_mask)
+        self.kept_states = KeptStates(self, self.units)
+        super().__init__(
+            name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
+        )
+
+    def output_shape(self, shape: Shape, *states: Shape) -> Any:
+        """Return (steps, units) or (units,), with the state's shape where that is returned too."""
+        steps, _ = checked_sequence(self, shape)
+        if states not in ((), ((self.units,),)):
+            raise ValueError(
+                f"{self.name} takes one initial state of shape (batch, {self.units}); got "
+                f"{', '.join(shown(state) for state in states)}."
+            )
+        output: Shape = (steps, self.units) if self.return_sequences else (self.units,)
+        return (output, (self.units,)) if self.return_state else output
+
+    def build(self, ops: Operations, shape: Shape, *states_and_dtype: Any) -> None:
+        """Make kernel, recurrent_kernel and bias."""
+        features, dtype = shape[-1], states_and_dtype[-1]
+        assert features is not None
+        width = GATES * self.units
+        form = ResetAfter if self.reset_after else ResetBefore
+        self._form: ResetAfter | ResetBefore = form(self, ops, dtype)
+
+        def make(
+            name: str,
+            shape: tuple[int, ...],
+            initializer: Callable[..., Any],
+            layout: Layout,
+            purpose: int,
+        ) -> Parameter:
+            start = name.removesuffix("_kernel")
+            return Parameter(
+                name,
+                shape,
+                lambda: initializer(shape, generator=self.seeds.generator(purpose)),
+                *layout,
+                getattr(self, f"{start}_regularizer"),
+                getattr(self, f"{start}_constraint"),
+            )
+
+        self.kernel = make(
+            "kernel", (features, width), self.kernel_initializer, self._form.kernel, 0
+        )
+        self.recurrent_kernel = make(
+            "recurrent_kernel",
+            (self.units, width),
+            self.recurrent_initializer,
+            self._form.recurrent_kernel,
+            1,
+        )
+        self.bias: Parameter | None = None
+        self.parameters = [self.kernel, self.recurrent_kernel]
+        if self.use_bias:
+            rows = self._form.bias_rows
+            bias_shape = (rows, width) if rows > 1 else (width,)
+            self.bias = make("bias", bias_shape, self.bias_initializer, self._form.bias, 2)
+            self.parameters.append(self.bias)
+        super().build(ops, shape, dtype)
+
+    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
+        """Return the symbols of a call: the input, then the state."""
+        return super().call_inputs(*inputs, initial_state, **others)
+
+    @property
+    def states(self) -> list[np.ndarray] | None:
+        """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
+        return self.kept_states.get()
+
+    def reset_state(self) -> None:
+        """Forget the states of the last batch: the next one starts from zeros, at any size."""
+        self.kept_states.set(None)
+
+    reset_states = reset_state
+
+    def set_states(self, states: Sequence[np.ndarray] | None) -> None:
+        """Go on from what `states` returned."""
+        self.kept_states.set(states)
+
+    def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
+        """Append the initial state and the calls of the recurrence; back the same."""
+        ops, units = plan.ops, self.units
+        width = ops.padded(units, plan.dtype)
+        slots, at = ops.slots(x.steps, plan.training or self.return_sequences)
+        h = plan.array((slots, x.rows, width))
+        last = h[at : at + 1]
+        if states:
+            plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
+        elif self.stateful:
+            self.kept_states.bind_begin(plan, 0, h[0])
+        else:
+            plan.call(ops.fill, h[0], 0)
+        back = self._form.bind(plan, x, h)
+        if self.stateful:
+            self.kept_states.bind_end(plan, 0, last[0])
+        y, clear = bind_output(
+            plan,
+            x,
+            h[1:] if self.return_sequences else last,
+            units,
+            self.return_sequences,
+            self.zero_output_for_mask,
+            self.go_backwards,
+        )
+        state = plan.tensor(last, units, False, gradient=True) if self.return_state else None
+        outputs = (y,) if state is None else (y, state)
+        if plan.training:
+            calls: list[Call] = list(clear)
+            if state is not None:
+                assert state.gradient is not None
+                dh = state.gradient[0]
+            else:
+                dh = plan.array((x.rows, width))
+                calls.append((ops.fill, (dh, 0)))
+            calls += back(y.gradient, dh)
+            dh0 = plan.input_gradient(states[0]) if states else None
+            if dh0 is not None:
+                calls.append((ops.copy, (dh0[0], dh)))
+            plan.call_back(outputs, *calls)
+        for one in outputs:
+            regularizers.bind_activity(self.activity_regularizer, plan, one)
+        return outputs if state is not None else y
