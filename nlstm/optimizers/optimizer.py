@@ -302,10 +302,13 @@ class Optimizer(Configured):
     def show_average(self, shown: bool = True) -> None:
         """Exchange weights and averages, unless they lie as wanted; nothing before a step."""
         if shown != self.average_shown and self._has_average():
-            self._exchange([(setattr, (self, "average_shown", shown))])
+            self._exchange([(object.__setattr__, (self, "average_shown", shown))])
 
     def _exchange(self, last: list[Call]) -> None:
-        """Exchange weights and averages and run what comes last, all of it or nothing."""
+        """Exchange weights and averages and run what comes last, all of it or nothing.
+
+        Nothing in it is Python's, where an interrupt would fall: `setattr` goes by our own.
+        """
         assert self._buffer is not None
         ops, value = self._buffer.ops, self._buffer.value
         kept = ops.empty(value.size)
@@ -320,7 +323,7 @@ class Optimizer(Configured):
             ops = self._buffer.ops
             end: list[Call] = [
                 (ops.copy, (self._average, self._buffer.value)),
-                (setattr, (self, "average_shown", False)),
+                (object.__setattr__, (self, "average_shown", False)),
             ]
             if self.average_shown:
                 ops.program(whole=end)()
