@@ -78,6 +78,54 @@ def test_round_trip(seed, ending, tmp_path):
     check_same(ours, theirs, drawn.x)
 
 
+LAYERS_ALONE = {
+    "gru": lambda L: L.GRU(3, return_sequences=True),
+    "gru before": lambda L: L.GRU(3, return_sequences=True, reset_after=False, use_bias=False),
+    "gru bidirectional": lambda L: L.Bidirectional(L.GRU(3, return_sequences=True)),
+    "conv": lambda L: L.Conv1D(4, 3, strides=2, padding="same", groups=2, activation="relu"),
+    "conv dilated": lambda L: L.Conv1D(4, 2, dilation_rate=2, padding="causal", use_bias=False),
+    "average": lambda L: L.AveragePooling1D(2, 1, "same"),
+    "max": lambda L: L.MaxPooling1D(3, 2),
+    "crop": lambda L: L.Cropping1D((1, 2)),
+    "permute": lambda L: L.Permute((2, 1)),
+    "up": lambda L: L.UpSampling1D(3),
+    "pad": lambda L: L.ZeroPadding1D((0, 2)),
+    "prelu": lambda L: L.PReLU("uniform"),
+    "norm": lambda L: L.BatchNormalization(momentum=0.5),
+    "norm frozen": lambda L: L.BatchNormalization(center=False, trainable=False),
+    "norm of steps": lambda L: L.TimeDistributed(L.BatchNormalization()),
+}
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("name", LAYERS_ALONE)
+def test_layers_go_both_ways(name, ending, tmp_path):
+    """Behind a mask too, where they take it; in a model in a model, after a step of training."""
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 6, 4)).astype("float32")
+    begin = name.startswith(("gru", "norm")) and name != "norm of steps"
+    if begin:
+        x[1, 4:] = 0
+
+    def made(library):
+        L = library.layers
+        inside = [L.Input((6, 4)), LAYERS_ALONE[name](L), L.Dense(3)]
+        ending = L.GRU(2) if begin else L.Flatten()
+        first = [L.Masking()] if begin else []
+        whole = [L.Input((6, 4)), *first, library.Sequential(inside), ending, L.Dense(2)]
+        model = library.Sequential(whole)
+        model.compile("sgd", "mse")
+        model.train_on_batch(x, np.ones((3, 2), np.float32))
+        return model
+
+    for one, other in ((keras, nlstm), (nlstm, keras)):
+        model = made(one)
+        model.save(tmp_path / f"m{ending}")
+        found = other.models.load_model(tmp_path / f"m{ending}")
+        check_same(found, model, [x])
+        for mine, theirs in zip(found.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
 @pytest.mark.parametrize("seed", range(0, DRAWN, 2))
 def test_models_made_here_open_there(seed, tmp_path):
     drawn = Drawn(seed)

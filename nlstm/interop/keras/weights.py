@@ -73,11 +73,9 @@ def in_order(members: Sequence[Member], trained: Sequence[Parameter]) -> list[tu
 
 def legacy_parameters(member: Member) -> list[Parameter]:
     """Return the weights of a member in the order of such files: trainable ones come first."""
-    frozen: list[Parameter] = []
-    found: list[Parameter] = []
-    for layer in _leaves(member):
-        (found if layer.trainable else frozen).extend(layer.parameters)
-    return found + frozen
+    found = [(layer, one) for layer in _leaves(member) for one in layer.parameters]
+    found.sort(key=lambda pair: not (pair[0].trainable and pair[1].trainable))
+    return [one for _, one in found]
 
 
 def _leaves(member: Member) -> Iterator[Any]:
