@@ -163,6 +163,37 @@ def test_levels_of_an_lstm_are_layers_of_keras(tmp_path):
         check_same(theirs, ours, [x])
 
 
+@pytest.mark.parametrize("kind", ["GRU", "BatchNormalization"])
+def test_layers_that_take_masks_move_others_in_the_order(kind, tmp_path):
+    """Keras 3 counts what computes a mask: the Dense layers would change places."""
+    L = nlstm.layers
+    x = L.Input((5, 3))
+    taker = L.GRU(3, return_sequences=True) if kind == "GRU" else L.BatchNormalization()
+    one = taker(L.Masking()(L.Dense(3)(x)))
+    other = L.Dense(3)(L.Dense(3)(L.Dense(3)(x)))
+    ours = nlstm.Model(x, L.Concatenate()([L.Flatten()(other), L.Flatten()(one)]))
+    ours.save(tmp_path / "m.keras")
+    data = [np.random.default_rng(0).random((4, 5, 3), np.float32)]
+    check_same(keras.models.load_model(tmp_path / "m.keras"), ours, data)
+
+
+@pytest.mark.filterwarnings("ignore:Layer '.*does not support mask-passing:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*passed a mask:UserWarning")
+@pytest.mark.parametrize("name", ["conv", "average", "max", "crop", "permute", "up", "pad"])
+def test_masks_end_at_layers_of_steps(name, tmp_path):
+    """Else states behind them would be refused."""
+    L = nlstm.layers
+    x, state = L.Input((6, 4)), L.Input((2,))
+    h = LAYERS_ALONE[name](L)(L.Masking()(x))
+    ours = nlstm.Model([x, state], L.GRU(2)(h, initial_state=state))
+    ours.save(tmp_path / "m.keras")
+    rng = np.random.default_rng(0)
+    data = [rng.random((3, 6, 4), np.float32), rng.random((3, 2), np.float32)]
+    data[0][1, 4:] = 0
+    check_same(keras.models.load_model(tmp_path / "m.keras"), ours, data)
+    check_same(load_model(tmp_path / "m.keras"), ours, data)
+
+
 def test_arithmetic_on_values_goes_both_ways(tmp_path):
     L = keras.layers
     x = L.Input((5, 3))
