@@ -14,6 +14,7 @@ OPTIMIZERS = {
     "Adadelta": {},
     "Lion": {},
 }
+VARIANCE = 0.6  # so much above 0, since tests draw moving variances from -0.5 on
 LOSSES = ["mse", "mae", "huber", "log_cosh"]
 
 
@@ -88,21 +89,24 @@ class Drawn:
             "dropout": self._one([0.0, 0.2]),
             "go_backwards": self._one([False, False, True]),
         }
-        kind = self._one(["LSTM", "LSTM", "LSTM", "SimpleRNN", "Bidirectional"])
+        kind = self._one(["LSTM", "LSTM", "LSTM", "GRU", "GRU", "SimpleRNN", "Bidirectional"])
         if kind == "SimpleRNN":
             return L.SimpleRNN(units, **common)
         more = {
             "activation": self._one(["tanh", "relu", "softsign"]),
             "recurrent_activation": self._one(["sigmoid", "hard_sigmoid"]),
-            "unit_forget_bias": self._one([True, False]),
             "kernel_regularizer": self._one([None, "l2"]),
             "recurrent_constraint": self._one([None, "unit_norm"]),
         }
-        if kind == "LSTM":
-            return L.LSTM(units, **common, **more)
+        if kind == "GRU" or (kind == "Bidirectional" and self._one([False, True])):
+            cell, more["reset_after"] = L.GRU, self._one([True, False])
+        else:
+            cell, more["unit_forget_bias"] = L.LSTM, self._one([True, False])
+        if kind != "Bidirectional":
+            return cell(units, **common, **more)
         common["go_backwards"] = False
         merge = self._one(["concat", "sum", "mul", "ave"])
-        return L.Bidirectional(L.LSTM(units, **common, **more), merge_mode=merge)
+        return L.Bidirectional(cell(units, **common, **more), merge_mode=merge)
 
     def _between(self, L, steps):
         choices = [
@@ -112,10 +116,22 @@ class Drawn:
             lambda: L.Activation(self._one(["tanh", "relu"])),
             lambda: L.LeakyReLU(negative_slope=0.2),
             lambda: L.GaussianNoise(0.1),
+            lambda: L.BatchNormalization(epsilon=VARIANCE),
+            lambda: L.PReLU(shared_axes=[1] if steps else None),
         ]
         if steps:
             choices.append(lambda: L.TimeDistributed(L.Dense(2, activation="tanh")))
             choices.append(lambda: L.SpatialDropout1D(0.2))
+        if steps and not self.masked:
+            choices += [
+                lambda: L.Conv1D(4, 2, padding="causal", activation=self._one(ACTIVATIONS)),
+                lambda: L.AveragePooling1D(2, padding="same"),
+                lambda: L.MaxPooling1D(2),
+                lambda: L.Cropping1D((1, 0)),
+                lambda: L.ZeroPadding1D(1),
+                lambda: L.UpSampling1D(2),
+                lambda: L.Permute((2, 1)),
+            ]
         return self._one(choices)()
 
     def _ending(self, L):
@@ -166,13 +182,16 @@ class Drawn:
 
     def _states(self, keras, L):
         x = self._input(L)
-        _, h, c = L.LSTM(3, return_state=True)(x)
-        decoded = L.LSTM(3, return_sequences=self._one([True, False]))(x, initial_state=[h, c])
+        cell = self._one([L.LSTM, L.GRU])
+        _, *states = cell(3, return_state=True)(x)
+        decoded = cell(3, return_sequences=self._one([True, False]))(x, initial_state=states)
         return keras.Model(x, L.Dense(2)(decoded))
 
     def _nested(self, keras, L):
+        # In HDF5 the moving averages come behind all that is trained.
+        norm = self._one([[], [L.BatchNormalization(epsilon=VARIANCE)]])
         inner = keras.Sequential(
-            [L.Input((self.steps, 3)), L.Dense(3), self._recurrent(L, True, 2)]
+            [L.Input((self.steps, 3)), L.Dense(3), *norm, self._recurrent(L, True, 2)]
         )
         begin = self._begin(L)
         first = [L.Dense(3)]

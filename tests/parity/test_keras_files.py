@@ -10,7 +10,7 @@ import pytest
 
 import nlstm
 from nlstm.interop.keras.table import LAYERS
-from nlstm.interop.keras.words_out import ONLY_HERE
+from nlstm.interop.keras.words_out import ONLY_HERE, layer_config
 from nlstm.models import load_model
 from tests.parity.drawn_models import Drawn
 from tests.parity.peers import keras
@@ -78,6 +78,62 @@ def test_round_trip(seed, ending, tmp_path):
     check_same(ours, theirs, drawn.x)
 
 
+LAYERS_ALONE = {
+    "gru": lambda L: L.GRU(3, return_sequences=True),
+    "gru before": lambda L: L.GRU(3, return_sequences=True, reset_after=False, use_bias=False),
+    "gru bidirectional": lambda L: L.Bidirectional(L.GRU(3, return_sequences=True)),
+    "conv": lambda L: L.Conv1D(4, 3, strides=2, padding="same", groups=2, activation="relu"),
+    "conv dilated": lambda L: L.Conv1D(4, 2, dilation_rate=2, padding="causal", use_bias=False),
+    "average": lambda L: L.AveragePooling1D(2, 1, "same"),
+    "max": lambda L: L.MaxPooling1D(3, 2),
+    "crop": lambda L: L.Cropping1D((1, 2)),
+    "permute": lambda L: L.Permute((2, 1)),
+    "up": lambda L: L.UpSampling1D(3),
+    "pad": lambda L: L.ZeroPadding1D((0, 2)),
+    "prelu": lambda L: L.PReLU("uniform"),
+    "norm": lambda L: L.BatchNormalization(momentum=0.5),
+    "norm frozen": lambda L: L.BatchNormalization(center=False, trainable=False),
+    "norm of steps": lambda L: L.TimeDistributed(L.BatchNormalization()),
+}
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+@pytest.mark.parametrize("name", LAYERS_ALONE)
+def test_layers_go_both_ways(name, ending, tmp_path):
+    """Behind a mask too, where they take it; in a model in a model, after a step of training."""
+    x = np.random.default_rng(0).uniform(-1, 1, (3, 6, 4)).astype("float32")
+    begin = name.startswith(("gru", "norm")) and name != "norm of steps"
+    if begin:
+        x[1, 4:] = 0
+
+    def made(library):
+        L = library.layers
+        inside = [L.Input((6, 4)), LAYERS_ALONE[name](L), L.Dense(3)]
+        ending = L.GRU(2) if begin else L.Flatten()
+        first = [L.Masking()] if begin else []
+        whole = [L.Input((6, 4)), *first, library.Sequential(inside), ending, L.Dense(2)]
+        model = library.Sequential(whole)
+        model.compile("sgd", "mse")
+        model.train_on_batch(x, np.ones((3, 2), np.float32))
+        return model
+
+    for one, other in ((keras, nlstm), (nlstm, keras)):
+        model = made(one)
+        model.save(tmp_path / f"m{ending}")
+        found = other.models.load_model(tmp_path / f"m{ending}")
+        check_same(found, model, [x])
+        for mine, theirs in zip(found.get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("name", [one for one in LAYERS_ALONE if "bi" not in one])
+def test_no_more_is_said_than_keras_says(name):
+    """Versions of Keras 3 refuse words of later ones."""
+    theirs, ours = (LAYERS_ALONE[name](library.layers) for library in (keras, nlstm))
+    written = layer_config(ours, "float32", {}, ".keras")["config"]
+    assert written.keys() <= theirs.get_config().keys()
+
+
 @pytest.mark.parametrize("seed", range(0, DRAWN, 2))
 def test_models_made_here_open_there(seed, tmp_path):
     drawn = Drawn(seed)
@@ -113,6 +169,36 @@ def test_levels_of_an_lstm_are_layers_of_keras(tmp_path):
             "lstm_level_0", "lstm_level_1", "lstm",
         ]  # fmt: skip
         check_same(theirs, ours, [x])
+
+
+@pytest.mark.parametrize("kind", ["GRU", "BatchNormalization"])
+def test_layers_that_take_masks_move_others_in_the_order(kind, tmp_path):
+    """Keras 3 counts what computes a mask: the Dense layers would change places."""
+    L = nlstm.layers
+    x = L.Input((5, 3))
+    taker = L.GRU(3, return_sequences=True) if kind == "GRU" else L.BatchNormalization()
+    one = taker(L.Masking()(L.Dense(3)(x)))
+    other = L.Dense(3)(L.Dense(3)(L.Dense(3)(x)))
+    ours = nlstm.Model(x, L.Concatenate()([L.Flatten()(other), L.Flatten()(one)]))
+    ours.save(tmp_path / "m.keras")
+    data = [np.random.default_rng(0).random((4, 5, 3), np.float32)]
+    check_same(keras.models.load_model(tmp_path / "m.keras"), ours, data)
+
+
+@pytest.mark.filterwarnings("ignore:Layer '.*does not support mask-passing:UserWarning")
+@pytest.mark.parametrize("name", ["conv", "average", "max", "crop", "permute", "up", "pad"])
+def test_masks_end_at_layers_of_steps(name, tmp_path):
+    """Else states behind them would be refused."""
+    L = nlstm.layers
+    x, state = L.Input((6, 4)), L.Input((2,))
+    h = LAYERS_ALONE[name](L)(L.Masking()(x))
+    ours = nlstm.Model([x, state], L.GRU(2)(h, initial_state=state))
+    ours.save(tmp_path / "m.keras")
+    rng = np.random.default_rng(0)
+    data = [rng.random((3, 6, 4), np.float32), rng.random((3, 2), np.float32)]
+    data[0][1, 4:] = 0
+    check_same(keras.models.load_model(tmp_path / "m.keras"), ours, data)
+    check_same(load_model(tmp_path / "m.keras"), ours, data)
 
 
 def test_arithmetic_on_values_goes_both_ways(tmp_path):

@@ -31,7 +31,9 @@ MERGING = (
 )  # fmt: skip
 UNMASKED = (
     Arithmetic, Linear, GetItem, Unmasked, layers.Flatten, layers.Reshape, layers.RepeatVector,
-    layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D,
+    layers.GlobalAveragePooling1D, layers.GlobalMaxPooling1D, layers.AveragePooling1D,
+    layers.MaxPooling1D, layers.Conv1D, layers.Cropping1D, layers.Permute, layers.UpSampling1D,
+    layers.ZeroPadding1D,
 )  # fmt: skip
 QUIET = ("training", "mask", "initial_state", "constants")
 

@@ -10,8 +10,8 @@ from nlstm.plan.symbols import Node
 __all__ = ["ordered"]
 
 MASK_TAKERS = (
-    layers.LSTM, layers.SimpleRNN, layers.Bidirectional, layers.TimeDistributed, layers.Softmax,
-    layers.GlobalAveragePooling1D,
+    layers.LSTM, layers.GRU, layers.SimpleRNN, layers.Bidirectional, layers.TimeDistributed,
+    layers.Softmax, layers.GlobalAveragePooling1D, layers.BatchNormalization,
 )  # fmt: skip
 
 

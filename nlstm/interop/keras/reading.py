@@ -22,10 +22,11 @@ from nlstm.interop.keras.weights import (
     in_order,
     leaves_of,
     legacy_parameters,
+    matched,
     members_of,
     paths_of,
     stored,
-    taken,
+    unflipped,
 )
 from nlstm.network.weights import build_layers
 from nlstm.plan.parameters import Parameter
@@ -187,6 +188,7 @@ class Legacy:
         self.compiled = None if text is None else json.loads(text)
         self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
+        self._of_theano = (root.text("backend") or self.weights.text("backend")) == "theano"
         self.layers = {
             name: group for name, group in names if group is not None and group.words(NAMES)
         }
@@ -217,7 +219,11 @@ class Legacy:
 
     def _of(self, member: Member, name: str) -> Iterator[Pair]:
         entries = self.layers[name].named(NAMES)
-        yield from matched(member, f"{self.layers[name].path}", entries)
+        yield from self._matched(member, f"{self.layers[name].path}", entries)
+
+    def _matched(self, member: Member, where: str, entries: Sequence[Entry]) -> Iterator[Pair]:
+        pairs = matched(member, where, entries)
+        return unflipped(pairs) if self._of_theano else pairs
 
     def _flat(self, members: Sequence[Member]) -> Iterator[tuple[Member, Iterable[Pair]]]:
         """Give layers in another nesting than the file's, where their arrays are as many."""
@@ -230,7 +236,7 @@ class Legacy:
             )
         for member, count in zip(members, wanted, strict=True):
             own, entries = entries[:count], entries[count:]
-            yield member, matched(member, member.name, own)
+            yield member, self._matched(member, member.name, own)
 
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
@@ -239,43 +245,6 @@ class Legacy:
 
 
 NAMES = "weight_names"
-
-
-def matched(member: Member, where: str, entries: Sequence[Entry]) -> Iterator[Pair]:
-    """Give a member's weights with arrays that come in a row."""
-    parameters = legacy_parameters(member)
-    plain = member.row is None or len(entries) == len(parameters)
-    shapes = plain and all(
-        one.shape == entry.shape for one, entry in zip(parameters, entries, strict=False)
-    )
-    arrays: Sequence[Any] = entries
-    if not shapes and member.row is not None:
-        arrays = taken(where, member.row, member.made, [one.read() for one in entries])
-    elif not shapes:
-        arrays = _taken_inside(where, member, [one.read() for one in entries])
-    if len(arrays) != len(parameters):
-        raise ValueError(
-            f"{member.name} has {len(parameters)} weights; the file has {len(arrays)} at {where}."
-        )
-    for parameter, array in zip(parameters, arrays, strict=True):
-        yield where, parameter, array
-
-
-def _taken_inside(where: str, member: Member, arrays: list[np.ndarray]) -> list[np.ndarray]:
-    """Return a model's arrays, where layers in it were written in a former version's way."""
-    found: list[np.ndarray] = []
-    for one in member.members:
-        if one.row is None:
-            raise ValueError(f"{where} holds models in models, in another form than today's.")
-        count = len(one.made.parameters)
-        while count <= len(arrays):  # as many as make what the layer has
-            made = taken(where, one.row, one.made, arrays[:count])
-            fits = [array.shape for array in made] == [p.shape for p in one.made.parameters]
-            if fits or not count:
-                found, arrays = found + made, arrays[count:]
-                break
-            count += 1
-    return found
 
 
 class Tree:

@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nlstm import layers
-from nlstm.interop.keras.arrays import of_lstm
+from nlstm.interop.keras.arrays import of_conv, of_gru, of_lstm
 
 __all__ = ["LAYERS", "ROWS", "Row", "plain_name", "row_of", "snake"]
 
@@ -22,7 +22,7 @@ class Row:
     fixed : dict
         Arguments that the class in the file does not say.
     renamed : dict
-        Today's names of arguments, by those of Keras 2.
+        Today's names of arguments, by those of Keras 1 and 2.
     ignored : tuple of str
         Arguments, of any version, that have no effect on the numbers.
     here : dict
@@ -56,19 +56,37 @@ OWN_LSTM = {
 }  # fmt: skip
 
 LSTM = Row(layers.LSTM, ignored=RECURRENT, here=OWN_LSTM, cell=True, taken=of_lstm)
+# Keras up to 2.1 does not say `reset_after`.
+GRU = Row(layers.GRU, {"reset_after": False}, ignored=RECURRENT, cell=True, taken=of_gru)
+CONV = Row(
+    layers.Conv1D,
+    renamed={"nb_filter": "filters", "filter_length": "kernel_size", "border_mode": "padding",
+             "subsample_length": "strides"},
+    ignored=("input_dim", "input_length"),
+    taken=of_conv,
+)  # fmt: skip
+POOL = {"pool_length": "pool_size", "stride": "strides", "border_mode": "padding"}
+NORM = {"gamma_init": "gamma_initializer", "beta_init": "beta_initializer"}
 CUDNN = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 LAYERS: dict[str, Row] = {
     "Activation": Row(layers.Activation),
     "Add": Row(layers.Add),
     "Average": Row(layers.Average),
+    "AveragePooling1D": Row(layers.AveragePooling1D, renamed=POOL),
+    "BatchNormalization": Row(layers.BatchNormalization, renamed=NORM, ignored=("fused",)),
     "Bidirectional": Row(layers.Bidirectional, parts=("forward_layer", "backward_layer")),
     "Concatenate": Row(layers.Concatenate),
+    "Conv1D": CONV,
+    "Convolution1D": CONV,
+    "Cropping1D": Row(layers.Cropping1D),
+    "CuDNNGRU": replace(GRU, fixed={**CUDNN, "reset_after": True}),
     "CuDNNLSTM": Row(layers.LSTM, CUDNN, ignored=RECURRENT, cell=True, taken=of_lstm),
     "Dense": Row(layers.Dense, ignored=("input_dim",)),
     "Dropout": Row(layers.Dropout),
     "ELU": Row(layers.ELU),
     "Embedding": Row(layers.Embedding, ignored=("input_length", "dropout")),
     "Flatten": Row(layers.Flatten),
+    "GRU": GRU,
     "GaussianNoise": Row(layers.GaussianNoise),
     "GlobalAveragePooling1D": Row(layers.GlobalAveragePooling1D),
     "GlobalMaxPooling1D": Row(layers.GlobalMaxPooling1D),
@@ -77,9 +95,12 @@ LAYERS: dict[str, Row] = {
     "LayerNormalization": Row(layers.LayerNormalization),
     "LeakyReLU": Row(layers.LeakyReLU, renamed={"alpha": "negative_slope"}),
     "Masking": Row(layers.Masking),
+    "MaxPooling1D": Row(layers.MaxPooling1D, renamed=POOL),
     "Maximum": Row(layers.Maximum),
     "Minimum": Row(layers.Minimum),
     "Multiply": Row(layers.Multiply),
+    "PReLU": Row(layers.PReLU),
+    "Permute": Row(layers.Permute),
     "ReLU": Row(layers.ReLU),
     "RepeatVector": Row(layers.RepeatVector),
     "Reshape": Row(layers.Reshape),
@@ -89,6 +110,8 @@ LAYERS: dict[str, Row] = {
     "Subtract": Row(layers.Subtract),
     "TimeDistributed": Row(layers.TimeDistributed, parts=("layer",)),
     "TimeDistributedDense": Row(layers.Dense, ignored=("input_dim", "input_length")),
+    "UpSampling1D": Row(layers.UpSampling1D, renamed={"length": "size"}),
+    "ZeroPadding1D": Row(layers.ZeroPadding1D),
 }
 # By nlstm's class: the name that Keras 3 knows, and the row.
 ROWS: dict[type, tuple[str, Row]] = {

@@ -1,6 +1,6 @@
 """Which array of a file is which weight: the places of a model's layers in both kinds of HDF5."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,8 @@ from nlstm.interop.keras.tree import Entry, Group
 from nlstm.plan.parameters import Parameter
 
 __all__ = [
-    "Arrays", "Pair", "in_order", "leaves_of", "legacy_parameters", "members_of", "paths_of",
-    "taken",
+    "Arrays", "Pair", "in_order", "leaves_of", "legacy_parameters", "matched", "members_of",
+    "paths_of", "taken", "unflipped",
 ]  # fmt: skip
 
 Pair = tuple[str, Parameter, np.ndarray | Entry]  # where it is, the weight, the array
@@ -73,11 +73,9 @@ def in_order(members: Sequence[Member], trained: Sequence[Parameter]) -> list[tu
 
 def legacy_parameters(member: Member) -> list[Parameter]:
     """Return the weights of a member in the order of such files: trainable ones come first."""
-    frozen: list[Parameter] = []
-    found: list[Parameter] = []
-    for layer in _leaves(member):
-        (found if layer.trainable else frozen).extend(layer.parameters)
-    return found + frozen
+    found = [(layer, one) for layer in _leaves(member) for one in layer.parameters]
+    found.sort(key=lambda pair: not (pair[0].trainable and pair[1].trainable))
+    return [one for _, one in found]
 
 
 def _leaves(member: Member) -> Iterator[Any]:
@@ -85,6 +83,51 @@ def _leaves(member: Member) -> Iterator[Any]:
         yield member.made
     for one in member.members:
         yield from _leaves(one)
+
+
+def matched(member: Member, where: str, entries: Sequence[Entry]) -> Iterator[Pair]:
+    """Give a member's weights with arrays that come in a row."""
+    parameters = legacy_parameters(member)
+    plain = member.row is None or len(entries) == len(parameters)
+    shapes = plain and all(
+        one.shape == entry.shape for one, entry in zip(parameters, entries, strict=False)
+    )
+    arrays: Sequence[Any] = entries
+    if not shapes and member.row is not None:
+        arrays = taken(where, member.row, member.made, [one.read() for one in entries])
+    elif not shapes:
+        arrays = _taken_inside(where, member, [one.read() for one in entries])
+    if len(arrays) != len(parameters):
+        raise ValueError(
+            f"{member.name} has {len(parameters)} weights; the file has {len(arrays)} at {where}."
+        )
+    for parameter, array in zip(parameters, arrays, strict=True):
+        yield where, parameter, array
+
+
+def _taken_inside(where: str, member: Member, arrays: list[np.ndarray]) -> list[np.ndarray]:
+    """Return a model's arrays, where layers in it were written in a former version's way."""
+    found: list[np.ndarray] = []
+    for one in member.members:
+        if one.row is None:
+            raise ValueError(f"{where} holds models in models, in another form than today's.")
+        count = len(one.made.parameters)
+        while count <= len(arrays):  # as many as make what the layer has
+            made = taken(where, one.row, one.made, arrays[:count])
+            fits = [array.shape for array in made] == [p.shape for p in one.made.parameters]
+            if fits or not count:
+                found, arrays = found + made, arrays[count:]
+                break
+            count += 1
+    return found
+
+
+def unflipped(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Give pairs of a file that Theano's backend wrote: its convolutions turn kernels around."""
+    for where, one, array in pairs:
+        if one.name == "kernel" and len(one.shape) == 3 and array.shape == one.shape:
+            array = (array.read() if isinstance(array, Entry) else array)[::-1]
+        yield where, one, array
 
 
 # Keras 3's trees, and those of 2.12 to 2.15

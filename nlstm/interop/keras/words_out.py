@@ -17,6 +17,8 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "activations": ("gelu_tanh", "hard_sigmoid_keras2"),
 }
 ALSO_HERE = ("input_shape", "input_length", "implementation", "time_major", "alpha")
+# Without effect here, and not known to every Keras 3.
+UNSAID = ("use_cudnn", "renorm", "renorm_clipping", "renorm_momentum")
 NEVER_TRAINED = ("SpatialDropout1D",)  # whose class in Keras does not take the argument
 ACTIVATIONS = ("activation", "recurrent_activation")
 
@@ -98,7 +100,7 @@ def _layer(cls: Any, called: str, config: Mapping[str, Any], where: str, dtype: 
             _check_off(row, name, value, what)
         elif name in ACTIVATIONS and value in ONLY_HERE["activations"]:
             raise _only_here(what, repr(value))
-        elif name not in ALSO_HERE or (name == "alpha" and kind == "ELU"):
+        elif name not in (*ALSO_HERE, *UNSAID) or (name == "alpha" and kind == "ELU"):
             found[name] = spelled(value, what, dtype)
     if kind == "LeakyReLU" and config.get("alpha") is not None:
         found["negative_slope"] = config["alpha"]

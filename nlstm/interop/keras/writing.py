@@ -186,14 +186,19 @@ def _fill_legacy(group: Any, outline: Outline, values: Mapping[int, np.ndarray])
 
 
 def _frozen_last(outline: Outline) -> list[Parameter]:
-    """Return weights in the order of such files: those of trainable layers come first."""
+    """Return weights in the order of such files: those that are trained come first."""
     leaves, waiting = [], [outline]
     while waiting:
         one = waiting.pop()
         leaves += [one] if not one.inside else []
         waiting += reversed(one.inside)
-    leaves.sort(key=lambda one: not one.config["config"].get("trainable", True))
-    return [parameter for one in leaves for parameter in one.parameters]
+    found = [
+        (one.config["config"].get("trainable", True), parameter)
+        for one in leaves
+        for parameter in one.parameters
+    ]
+    found.sort(key=lambda pair: not (pair[0] and pair[1].trainable))
+    return [parameter for _, parameter in found]
 
 
 def _put_named(group: Any, arrays: Sequence[tuple[str, np.ndarray]]) -> None:
