@@ -12,6 +12,7 @@ from nlstm.arguments.names import unknown_name
 from nlstm.arguments.numbers import as_array, holds_masks, listed
 
 __all__ = [
+    "LARGEST_SIZE",
     "WrongKind",
     "check_mapping",
     "checked_array",

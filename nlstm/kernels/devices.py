@@ -52,11 +52,12 @@ def checked_device(device: str) -> str:
     RuntimeError
         It is a GPU, and its package, driver or the device itself is missing.
     """
-    if device == HOST:
+    if device is HOST:
         return device
-    if device == AUTO:
+    given = device if isinstance(device, str) else ""
+    if given == AUTO:
         return GPU if gpus.missing() is None else HOST
-    kind, colon, number = device.partition(":") if isinstance(device, str) else ("", "", "")
+    kind, colon, number = given.partition(":")
     known = kind in DEVICES and (number.isdecimal() if colon else True)
     if not known or (colon and kind != GPU):
         raise ValueError(

@@ -176,8 +176,8 @@ class Permute(Layer):
         """Return the shape with its axes in the new order."""
         if len(shape) != len(self.dims):
             raise ValueError(
-                f"{self.name} permutes {len(self.dims)} axes; what comes before it gives "
-                f"{shown(shape)}."
+                f"{self.name} permutes {len(self.dims)} axes, dims={self.dims}; what comes before "
+                f"it gives {shown(shape)}."
             )
         if self.dims == (2, 1) and shape[0] is None:
             raise ValueError(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import LARGEST_SIZE, checked_integer, checked_size
 
 __all__ = ["checked_one", "checked_pair", "counted_windows"]
 
@@ -19,10 +19,10 @@ def checked_one(name: str, value: Any) -> tuple[int]:
 def checked_pair(name: str, value: Any) -> tuple[int, int]:
     """Return numbers of steps at the beginning and at the end, given as one or two integers."""
     pair = tuple(value) if isinstance(value, list | tuple) else (value, value)
-    whole = all(isinstance(one, int) and not isinstance(one, bool) for one in pair)
-    if len(pair) != 2 or not whole or min(pair) < 0:
+    if len(pair) != 2:
         raise ValueError(f"{name} must be an integer of at least 0, or two of them; got {value!r}.")
-    return pair
+    first, last = (checked_integer(name, one, 0, LARGEST_SIZE) for one in pair)
+    return first, last
 
 
 def counted_windows(

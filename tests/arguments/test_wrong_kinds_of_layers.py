@@ -22,6 +22,10 @@ NEEDED = {
     "output_dim": 2,
     "activation": "tanh",
     "shape": (3, 2),
+    "pool_size": 2,
+    "filters": 2,
+    "kernel_size": 2,
+    "dims": (2, 1),
 }
 HELD = {"TimeDistributed": lambda: layers.Dense(2), "Bidirectional": lambda: layers.LSTM(2)}
 CLASSES = {

@@ -16,7 +16,11 @@ PAGES = [
 ]
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 # Blocks that are shown and not run, by page; each says why in its first line.
-NOT_RUN = {"docs/guides/coming_from_pytorch.md": 1, "docs/guides/neighbours.md": 1}
+NOT_RUN = {
+    "docs/cuda.md": 1,
+    "docs/guides/coming_from_pytorch.md": 1,
+    "docs/guides/neighbours.md": 1,
+}
 # What takes longer than a test may.
 SHORTENED = {"README.md": ("epochs=100", "epochs=2")}
 # What a page leaves to the reader.
