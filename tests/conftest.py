@@ -34,6 +34,7 @@ def pytest_configure(config):
         from tests import simulated
 
         simulated.choose()
+        config.pluginmanager.register(simulated)
     if BOUNDS:
         from tests.bounds import checks
 
