@@ -50,7 +50,7 @@ def main(folder: Path) -> None:
 def sources(folder: str = "nlstm") -> set[str]:
     """Return the Python files of the working tree."""
     found = {path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")}
-    return {name for name in found if "/." not in name}
+    return {name for name in found if not any(part in name for part in ("/.", "/_build/"))}
 
 
 def check_wheel(names: set[str]) -> None:
