@@ -95,7 +95,7 @@ class LayerTimes(ABC):
         run_all(self.backward)
         found = [y.value[..., : y.features] for y in outputs]
         found += [x.gradient[..., : x.features] for x in bound.inputs]
-        weights = [parameter.get_gradient() for parameter in layer.parameters]
+        weights = [one.get_gradient() for one in layer.parameters if one.trainable]
         check_finite([*found, *weights], layer.name)
 
     def time_forward(self, *parameters):
