@@ -1,21 +1,18 @@
 """The gated recurrent unit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
-
-import numpy as np
 
 from nlstm import activations, constraints, initializers, regularizers
 from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
-from nlstm.kernels.operations import Layout, Operations
+from nlstm.kernels.operations import Array, Layout, Operations
 from nlstm.layers.gru_after import ResetAfter
 from nlstm.layers.gru_before import ResetBefore
 from nlstm.layers.kept_states import KeptStates
-from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.masked_output import bind_output
-from nlstm.layers.shapes import checked_sequence, shown
+from nlstm.layers.layer import Shape
+from nlstm.layers.one_state import Back, OneState
 from nlstm.plan.parameters import Parameter
-from nlstm.plan.plan import Call, Plan, Tensor
+from nlstm.plan.plan import Plan, Tensor
 
 __all__ = ["GRU"]
 
@@ -23,7 +20,7 @@ ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")
 GATES = 3  # update, reset, candidate: Keras's z, r, h
 
 
-class GRU(Layer):
+class GRU(OneState):
     """Gated recurrent units, with Keras's arguments, weights and results.
 
     Parameters
@@ -75,8 +72,6 @@ class GRU(Layer):
     Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder for statistical
     machine translation".
     """
-
-    needs_sequence = True
 
     def __init__(
         self,
@@ -143,17 +138,6 @@ class GRU(Layer):
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
 
-    def output_shape(self, shape: Shape, *states: Shape) -> Any:
-        """Return (steps, units) or (units,), with the state's shape where that is returned too."""
-        steps, _ = checked_sequence(self, shape)
-        if states not in ((), ((self.units,),)):
-            raise ValueError(
-                f"{self.name} takes one initial state of shape (batch, {self.units}); got "
-                f"{', '.join(shown(state) for state in states)}."
-            )
-        output: Shape = (steps, self.units) if self.return_sequences else (self.units,)
-        return (output, (self.units,)) if self.return_state else output
-
     def build(self, ops: Operations, shape: Shape, *states_and_dtype: Any) -> None:
         """Make kernel, recurrent_kernel and bias."""
         features, dtype = shape[-1], states_and_dtype[-1]
@@ -198,65 +182,6 @@ class GRU(Layer):
             self.parameters.append(self.bias)
         super().build(ops, shape, dtype)
 
-    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
-        """Return the symbols of a call: the input, then the state."""
-        return super().call_inputs(*inputs, initial_state, **others)
-
-    @property
-    def states(self) -> list[np.ndarray] | None:
-        """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
-        return self.kept_states.get()
-
-    def reset_state(self) -> None:
-        """Forget the states of the last batch: the next one starts from zeros, at any size."""
-        self.kept_states.set(None)
-
-    reset_states = reset_state
-
-    def set_states(self, states: Sequence[np.ndarray] | None) -> None:
-        """Go on from what `states` returned."""
-        self.kept_states.set(states)
-
-    def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
-        """Append the initial state and the calls of the recurrence; back the same."""
-        ops, units = plan.ops, self.units
-        width = ops.padded(units, plan.dtype)
-        slots, at = ops.slots(x.steps, plan.training or self.return_sequences)
-        h = plan.array((slots, x.rows, width))
-        last = h[at : at + 1]
-        if states:
-            plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
-        elif self.stateful:
-            self.kept_states.bind_begin(plan, 0, h[0])
-        else:
-            plan.call(ops.fill, h[0], 0)
-        back = self._form.bind(plan, x, h)
-        if self.stateful:
-            self.kept_states.bind_end(plan, 0, last[0])
-        y, clear = bind_output(
-            plan,
-            x,
-            h[1:] if self.return_sequences else last,
-            units,
-            self.return_sequences,
-            self.zero_output_for_mask,
-            self.go_backwards,
-        )
-        state = plan.tensor(last, units, False, gradient=True) if self.return_state else None
-        outputs = (y,) if state is None else (y, state)
-        if plan.training:
-            calls: list[Call] = list(clear)
-            if state is not None:
-                assert state.gradient is not None
-                dh = state.gradient[0]
-            else:
-                dh = plan.array((x.rows, width))
-                calls.append((ops.fill, (dh, 0)))
-            calls += back(y.gradient, dh)
-            dh0 = plan.input_gradient(states[0]) if states else None
-            if dh0 is not None:
-                calls.append((ops.copy, (dh0[0], dh)))
-            plan.call_back(outputs, *calls)
-        for one in outputs:
-            regularizers.bind_activity(self.activity_regularizer, plan, one)
-        return outputs if state is not None else y
+    def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
+        """Append the calls of the form that `reset_after` chooses."""
+        return self._form.bind(plan, x, h)

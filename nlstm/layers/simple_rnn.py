@@ -1,6 +1,6 @@
 """The simple recurrent layer: what the LSTM's gates improve on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,8 @@ from nlstm import activations, constraints, initializers, regularizers
 from nlstm.arguments.checks import checked_flag, checked_rate, checked_size
 from nlstm.kernels.operations import Array, Operations
 from nlstm.layers.kept_states import KeptStates
-from nlstm.layers.layer import Layer, Shape
-from nlstm.layers.masked_output import bind_output
-from nlstm.layers.shapes import checked_sequence, shown
+from nlstm.layers.layer import Shape
+from nlstm.layers.one_state import Back, OneState
 from nlstm.layers.views import as_rows
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor
@@ -22,7 +21,7 @@ ACTIVATIONS = tuple(name for name in activations.FUNCTIONS if name != "softmax")
 DROPOUT, RECURRENT_DROPOUT = 0, 1  # purposes of the layer's random streams
 
 
-class SimpleRNN(Layer):
+class SimpleRNN(OneState):
     """Compute ``h = activation(x @ kernel + h_before @ recurrent_kernel + bias)`` step by step.
 
     Parameters
@@ -64,8 +63,6 @@ class SimpleRNN(Layer):
     ----------
     Elman 1990, "Finding structure in time".
     """
-
-    needs_sequence = True
 
     def __init__(
         self,
@@ -124,17 +121,6 @@ class SimpleRNN(Layer):
             name=name, input_shape=input_shape, dtype=dtype, trainable=trainable, seed=seed
         )
 
-    def output_shape(self, shape: Shape, *states: Shape) -> Any:
-        """Return (steps, units) or (units,), with the state's shape where that is returned too."""
-        steps, _ = checked_sequence(self, shape)
-        if states not in ((), ((self.units,),)):
-            raise ValueError(
-                f"{self.name} takes one initial state of shape (batch, {self.units}); got "
-                f"{', '.join(shown(state) for state in states)}."
-            )
-        output: Shape = (steps, self.units) if self.return_sequences else (self.units,)
-        return (output, (self.units,)) if self.return_state else output
-
     def build(self, ops: Operations, shape: Shape, *states_and_dtype: Any) -> None:
         """Make kernel, recurrent_kernel and bias."""
         features, units, dtype = shape[-1], self.units, states_and_dtype[-1]
@@ -168,38 +154,10 @@ class SimpleRNN(Layer):
             self._no_bias = ops.to_device(ops.unit_vector(units).pack(np.zeros(units, dtype)))
         super().build(ops, shape, dtype)
 
-    def call_inputs(self, *inputs: Any, initial_state: Any = None, **others: Any) -> Any:
-        """Return the symbols of a call: the input, then the state."""
-        return super().call_inputs(*inputs, initial_state, **others)
-
-    @property
-    def states(self) -> list[np.ndarray] | None:
-        """Copies of the states, (batch, units), of a stateful layer; None after a reset."""
-        return self.kept_states.get()
-
-    def reset_state(self) -> None:
-        """Forget the states of the last batch: the next one starts from zeros, at any size."""
-        self.kept_states.set(None)
-
-    reset_states = reset_state
-
-    def set_states(self, states: Sequence[np.ndarray] | None) -> None:
-        """Go on from what `states` returned."""
-        self.kept_states.set(states)
-
-    def bind(self, plan: Plan, x: Tensor, *states: Tensor) -> Any:
-        """Append the dropout masks, the initial state and one call forward; back the same."""
+    def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
+        """Append the dropout masks and one call forward; back the same."""
         ops, dtype, units = plan.ops, plan.dtype, self.units
-        steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        slots, at = ops.slots(steps, plan.training or self.return_sequences)
-        h = plan.array((slots, rows, width))
-        last = h[at : at + 1]
-        if states:
-            plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
-        elif self.stateful:
-            self.kept_states.bind_begin(plan, 0, h[0])
-        else:
-            plan.call(ops.fill, h[0], 0)
+        steps, rows, width = x.steps, x.rows, h.shape[2]
         x_mask, seen = self._input_mask(plan, x)
         h_mask, hm = self._recurrent_mask(plan, steps, rows, width)
         forward, backward = ops.rnn(self.activation)
@@ -209,43 +167,22 @@ class SimpleRNN(Layer):
         keeps_input = plan.training and self.activation in ops.INPUT_NAMES
         z = plan.array((steps, rows, width)) if keeps_input else None
         plan.call(forward, seen, weights, h, z, *options)
-        if self.stateful:
-            self.kept_states.bind_end(plan, 0, last[0])
-        y, clear = bind_output(
-            plan,
-            x,
-            h[1:] if self.return_sequences else last,
-            units,
-            self.return_sequences,
-            self.zero_output_for_mask,
-            self.go_backwards,
-        )
-        state = plan.tensor(last, units, False, gradient=True)
-        outputs = (y, state) if self.return_state else (y,)
-        if plan.training:
-            calls: list[Call] = list(clear)
-            if self.return_state:
-                assert state.gradient is not None
-                dh = state.gradient[0]
-            else:
-                dh = plan.array((rows, width))
-                calls.append((ops.fill, (dh, 0)))
+
+        def back(dy: Any, dh: Any) -> list[Call]:
             dz = plan.array((steps, rows, width)) if z is None else z
             dW, dU = plan.gradient(self.kernel), plan.gradient(self.recurrent_kernel)
             db = plan.array(bias.shape) if self.bias is None else plan.gradient(self.bias)
             dx = plan.input_gradient(x)
             scratch = plan.scratch(ops.rnn_scratch_size(rows, x.features, units, dtype))
-            gradients = ops.Gradients(y.gradient, dh, None, dW, dU, db, dx)
-            calls.append((backward, (seen, weights, h, z, dz, gradients, scratch, *options)))
+            gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
+            calls: list[Call] = [
+                (backward, (seen, weights, h, z, dz, gradients, scratch, *options))
+            ]
             if x_mask is not None and dx is not None:
                 calls.append((ops.merge_forward, _product(dx, x_mask, x.features, dx)))
-            dh0 = plan.input_gradient(states[0]) if states else None
-            if dh0 is not None:
-                calls.append((ops.copy, (dh0[0], dh)))
-            plan.call_back(outputs, *calls)
-        for one in outputs:
-            regularizers.bind_activity(self.activity_regularizer, plan, one)
-        return outputs if self.return_state else y
+            return calls
+
+        return back
 
     def _input_mask(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array]:
         """Return the dropout mask of the inputs, and the inputs as the kernel shall see them."""
