@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-__all__ = ["FreeNames", "free_name", "snake_case", "unknown_name"]
+__all__ = ["FreeNames", "snake_case", "unknown_name"]
 
 
 def unknown_name(kind: str, name: object, known: Iterable[str]) -> ValueError:
@@ -62,8 +62,3 @@ class FreeNames:
             number += 1
         self._tried[name] = number
         return f"{name}_{number}"
-
-
-def free_name(name: str, taken: Iterable[str]) -> str:
-    """Return `name`, with a number if it is among those that are taken."""
-    return FreeNames(taken).free(name)

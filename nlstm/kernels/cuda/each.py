@@ -32,8 +32,3 @@ class Each:
 def each(function) -> Each:
     """Compile a function of (place, *arguments) where it is first called."""
     return Each(function)
-
-
-def once(function) -> Each:
-    """Compile a function of (0, *arguments) for one thread: counters, and short sums in order."""
-    return Each(function)

@@ -1,6 +1,6 @@
 """Compiling, launching and recording kernels: the only file that knows numba-cuda.
 
-A `Kernel` is compiled once, for the types of its first arguments. `Graph` records launches on the
+A `Kernel` is compiled for each kind of arguments that it gets. `Graph` records launches on the
 one stream and replays them with one call of the driver.
 """
 
