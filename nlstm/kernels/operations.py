@@ -100,6 +100,9 @@ class Operations(Protocol):
 
     def __getattr__(self, kernel: str) -> Any: ...
 
+    def recover(self) -> None:
+        """Put right what an interrupt may have left behind in the device's own machinery."""
+
     # Memory. The dtype is that of `Operations` unless another is given.
 
     def zeros(self, shape: int | tuple[int, ...], dtype: Any = None) -> Any:

@@ -95,16 +95,18 @@ class Bench:
 class Loan:
     """A bench that goes back to those that are free."""
 
-    __slots__ = ("_bench", "_free")
+    __slots__ = ("_bench", "_free", "_ops")
 
-    def __init__(self, bench: Bench, free: list[Bench]) -> None:
-        self._bench, self._free = bench, free
+    def __init__(self, bench: Bench, free: list[Bench], ops: Operations) -> None:
+        self._bench, self._free, self._ops = bench, free, ops
 
     def __enter__(self) -> Bench:
         return self._bench
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._free.append(self._bench)
+        if kind is not None:
+            self._ops.recover()
 
 
 NOT_IN_TURN = contextlib.nullcontext()
@@ -161,7 +163,7 @@ class Binder:
         except IndexError:
             bench = self._new_bench()
         bench.serve(training)
-        return Loan(bench, self._free)
+        return Loan(bench, self._free, self.network.ops)
 
     def _new_bench(self) -> Bench:
         bench = Bench(self._plan_cache())

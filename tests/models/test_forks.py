@@ -78,6 +78,25 @@ def test_locks_of_numba(number):
     assert child.end() == 0 and child.lines == ["1 True"]
 
 
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_lock_of_numba_that_an_interrupt_left_closed(number, error):
+    """It falls right behind the closing, inside Numba; other threads must not wait for ever."""
+    predicted(made())
+    lock = [*module._numbas_locks(), parallel._backend_init_process_lock][number]
+
+    def leave_closed(*_):
+        lock.acquire()
+        raise error
+
+    model = made()
+    model.compile("sgd", "mse")
+    stop = nlstm.callbacks.LambdaCallback(on_train_batch_end=leave_closed)
+    with pytest.raises(error):
+        model.fit(X, np.zeros((8, 1)), batch_size=8, verbose=0, callbacks=[stop])
+    held(lock).set()
+
+
 def test_a_child_that_is_killed_inside_numba():
     def work(say):
         with parallel._backend_init_process_lock:

@@ -11,6 +11,7 @@ import numpy as np
 
 from nlstm.kernels import operations
 from nlstm.kernels.cpu.machine.jit import Guarded, compile_for, lanes, one_at_a_time
+from nlstm.kernels.cpu.machine.threads import recover
 from nlstm.kernels.cpu.optimizers import choice
 from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.cpu.products.tile import load_tile
@@ -55,6 +56,8 @@ class Words:
 
     def __reduce__(self):
         return operations.load, (self.device, self.dtype.name)
+
+    recover = staticmethod(recover)
 
     # Memory
 

@@ -6,6 +6,7 @@ one stream and replays them with one call of the driver.
 
 import functools
 import math
+import sys
 import threading
 import weakref
 
@@ -59,6 +60,14 @@ def free_memory() -> int:
 def synchronize() -> None:
     """Wait until all queued work is done."""
     stream().synchronize()
+
+
+def recover() -> None:
+    """Open the compiler's lock, which an interrupt may have left closed behind this thread."""
+    module = sys.modules.get("numba.cuda.core.compiler_lock")
+    lock = getattr(getattr(module, "global_compiler_lock", None), "_lock", None)
+    while lock is not None and lock._is_owned():
+        lock.release()
 
 
 @functools.cache

@@ -102,6 +102,10 @@ class Words:
     def leave(self, before):
         """Do nothing."""
 
+    def recover(self):
+        """Open the compiler's lock, which an interrupt may have left closed."""
+        launch.recover()
+
     def host(self, function, reads, writes, *arguments):
         read, written = ({id(one) for one in part} for part in (reads, writes))
 

@@ -18,7 +18,7 @@ import numba
 from numba.core.compiler_lock import global_compiler_lock as compiler_lock
 from numba.np.ufunc import parallel
 
-__all__ = ["enter", "get_num_threads", "leave", "set_num_threads"]
+__all__ = ["enter", "get_num_threads", "leave", "recover", "set_num_threads"]
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -99,6 +99,29 @@ def _numbas_locks() -> list[Any]:
     """Return what a thread holds while it compiles, or starts Numba's threads, in that order."""
     found = compiler_lock, getattr(parallel, "_backend_init_thread_lock", None)
     return [lock for lock in found if lock is not None]
+
+
+def recover() -> None:
+    """Open what an interrupt has left closed: it may fall right behind the closing of a lock.
+
+    Numba closes its own in Python, to look for compiled code too; another thread would wait for it
+    for ever. Call it where this thread is not inside Numba.
+    """
+    for lock in (
+        getattr(compiler_lock, "_lock", None),
+        getattr(parallel, "_backend_init_thread_lock", None),
+        getattr(parallel, "_backend_init_process_lock", None),
+    ):
+        while _is_mine(lock):
+            lock.release()  # type: ignore[union-attr]
+
+
+def _is_mine(lock: Any) -> bool:
+    """Whether this thread holds a lock of threads, or one of processes."""
+    of_threads = getattr(lock, "_is_owned", None)
+    of_processes = getattr(getattr(lock, "_semlock", None), "_is_mine", None)
+    is_mine = of_threads or of_processes
+    return is_mine is not None and is_mine()
 
 
 def _before_fork() -> None:
