@@ -115,7 +115,8 @@ def _first_batches(data: Data, rows: int, steps: int) -> Data:
 
 
 def _rows_at_a_time(network: Network, data: Data) -> int:
-    longest = max(source.shape[1] for source in data.x)
+    x = data.x
+    longest = x[0].shape[1] if len(x) == 1 else max(source.shape[1] for source in x)
     rows = PREDICT_ELEMENTS // (longest * network.widest)
     return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
 
