@@ -54,7 +54,7 @@ class Dropout(Layer):
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append the mask's calls while training; outside it the output is the input."""
-        if not plan.training or self.rate == 0.0:
+        if not plan.drops or self.rate == 0.0:
             return x
         width = plan.ops.padded(x.features, plan.dtype)
         value = plan.array((x.steps, x.rows, width))

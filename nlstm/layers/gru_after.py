@@ -68,8 +68,8 @@ class ResetAfter:
         """
         layer, ops, rows = self.layer, plan.ops, x.rows
         x_mask = xm = h_mask = hm = None
-        by_gate = plan.training and layer.recurrent_dropout > 0.0
-        if plan.training and layer.dropout > 0.0:
+        by_gate = plan.drops and layer.recurrent_dropout > 0.0
+        if plan.drops and layer.dropout > 0.0:
             x_mask = plan.array((*((PARTS,) if by_gate else ()), rows, x.features))
             flat = x_mask.reshape(-1, x.features)
             draw(layer, plan, DROPOUT, layer.dropout, x.features, flat)

@@ -32,7 +32,7 @@ class ResetBefore:
         steps, rows = x.steps, x.rows
         kept = (GATES, steps if plan.training else 1, rows, self._no_bias.size // GATES)
         a, s = plan.array(kept), plan.array(kept)
-        by_gate = plan.training and layer.recurrent_dropout > 0.0
+        by_gate = plan.drops and layer.recurrent_dropout > 0.0
         x_masks, seen = self._inputs(plan, x, GATES if by_gate else 1)
         h_mask = self._state_masks(plan, h.shape[1:]) if by_gate else None
         forward, backward = ops.gru_before(layer.activation, layer.recurrent_activation)
@@ -63,7 +63,7 @@ class ResetBefore:
     def _inputs(self, plan: Plan, x: Tensor, count: int) -> tuple[list[Array], Array]:
         """Return dropout's masks of the inputs, and the inputs as `count` gates see them."""
         layer, ops = self.layer, plan.ops
-        if not plan.training or layer.dropout == 0.0:
+        if not plan.drops or layer.dropout == 0.0:
             return [], x.value.reshape(1, *x.value.shape)
         masks = plan.array((count, x.rows, x.features))
         flat = masks.reshape(count * x.rows, x.features)

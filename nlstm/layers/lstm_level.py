@@ -10,6 +10,7 @@ from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor
+from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["GATES", "Level"]
 
@@ -150,7 +151,7 @@ class Level:
         if initial:
             for state, first in zip(initial, (h[0], c[0]), strict=True):
                 _copy_state(plan, state.value[0], first, units)
-        elif layer.stateful:
+        elif layer.stateful and not plan.observes:
             layer.kept_states.bind_begin(plan, self.number, h[0], c[0])
         else:
             plan.call(ops.fill, h[0], 0)
@@ -173,9 +174,11 @@ class Level:
             factors = plan.array(ops.normalised_factors_shape(steps, rows))
             work = ops.NormalisedWork(h, c, gates, factors)
         plan.call(forward, x.value, *given, work, scratch, *options)
+        recurrence = Recurrence(layer, self.number, plan.forward[-1])
+        plan.recurrences.append(recurrence)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
-        if layer.stateful:
+        if layer.stateful and not plan.observes:
             layer.kept_states.bind_end(plan, self.number, h[last], c[last])
         order = _mask_order(steps, sequences, layer.go_backwards)
         if zeroed:
@@ -213,7 +216,8 @@ class Level:
         if self.gains is not None:
             gradients = (*gradients, ops.Gains(*self.gains.gradients(plan)))
         seen = x.value if xm is None else xm
-        calls.append((backward, (seen, *given, work, *gradients, scratch, *options)))
+        recurrence.backward = (backward, (seen, *given, work, *gradients, scratch, *options))
+        calls.append(recurrence.backward)
         if self.projection is not None:
             calls.append(self.projection.recurrence_back(plan, dU))
         for state, gradient in zip(initial, (dh, dc), strict=False):
@@ -229,7 +233,7 @@ class Level:
         With dropout of the state too, there is one for each gate, as in Keras.
         """
         layer = self.layer
-        if not plan.training or layer.dropout == 0.0:
+        if not plan.drops or layer.dropout == 0.0:
             return None, None
         by_gate = layer.recurrent_dropout > 0.0
         mask = plan.array((*((GATES,) if by_gate else ()), x.rows, x.features))
@@ -243,7 +247,7 @@ class Level:
     ) -> tuple[Array | None, Array | None]:
         """Return the dropout masks of the state, one per gate, and scratch for masked states."""
         layer = self.layer
-        if not plan.training or layer.recurrent_dropout == 0.0:
+        if not plan.drops or layer.recurrent_dropout == 0.0:
             return None, None
         mask = plan.array((GATES, rows, width))
         flat = mask.reshape(GATES * rows, width)

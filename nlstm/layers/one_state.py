@@ -12,6 +12,7 @@ from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.masked_output import bind_output
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.plan.plan import Call, Plan, Tensor
+from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["OneState"]
 
@@ -70,12 +71,14 @@ class OneState(Layer):
         last = h[at : at + 1]
         if states:
             plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
-        elif self.stateful:
+        elif self.stateful and not plan.observes:
             self.kept_states.bind_begin(plan, 0, h[0])
         else:
             plan.call(ops.fill, h[0], 0)
         back = self.recurrence(plan, x, h)
-        if self.stateful:
+        recurrence = Recurrence(self, 0, plan.forward[-1])
+        plan.recurrences.append(recurrence)
+        if self.stateful and not plan.observes:
             self.kept_states.bind_end(plan, 0, last[0])
         y, clear = bind_output(
             plan,
@@ -96,7 +99,9 @@ class OneState(Layer):
             else:
                 dh = plan.array((x.rows, width))
                 calls.append((ops.fill, (dh, 0)))
-            calls += back(y.gradient, dh)
+            kernels = back(y.gradient, dh)
+            recurrence.backward = kernels[0]
+            calls += kernels
             dh0 = plan.input_gradient(states[0]) if states else None
             if dh0 is not None:
                 calls.append((ops.copy, (dh0[0], dh)))

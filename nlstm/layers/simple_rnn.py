@@ -186,7 +186,7 @@ class SimpleRNN(OneState):
 
     def _input_mask(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array]:
         """Return the dropout mask of the inputs, and the inputs as the kernel shall see them."""
-        if not plan.training or self.dropout == 0.0:
+        if not plan.drops or self.dropout == 0.0:
             return None, x.value
         mask = plan.array((1, x.rows, x.features))
         self._draw(plan, DROPOUT, self.dropout, x.features, mask)
@@ -198,7 +198,7 @@ class SimpleRNN(OneState):
         self, plan: Plan, steps: int, rows: int, width: int
     ) -> tuple[Array | None, Array | None]:
         """Return the dropout mask of the state, and a buffer for masked states."""
-        if not plan.training or self.recurrent_dropout == 0.0:
+        if not plan.drops or self.recurrent_dropout == 0.0:
             return None, None
         mask = plan.array((rows, width))
         self._draw(plan, RECURRENT_DROPOUT, self.recurrent_dropout, self.units, mask)

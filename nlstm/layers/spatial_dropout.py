@@ -49,7 +49,7 @@ class SpatialDropout1D(Layer):
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append the mask and its product while training; outside it the output is the input."""
-        if not plan.training or self.rate == 0.0:
+        if not plan.drops or self.rate == 0.0:
             return x
         ops, features, width = plan.ops, x.features, plan.ops.padded(x.features, plan.dtype)
         mask = plan.array((1, x.rows, width))

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, Protocol
 
 import numpy as np
@@ -220,6 +220,26 @@ class Binder:
             return found
         with self._binding:
             return bench.plans.get(key, rows, steps, trains, bind)
+
+    def observed(
+        self, bench: Bench, key: Any, rows: int, steps: int, bind: Callable[[Plan], Any]
+    ) -> Any:
+        """Return what `bind` makes of a plan in training's form that changes nothing.
+
+        It is kept on the bench by `key`, which has to tell what it depends on but rows and steps.
+        """
+        every = tuple(one for layer in self.network.layers for one in (layer, *layer.inside))
+
+        def observe(plan: Plan) -> Any:
+            plan.observe()
+            plan.frozen = every
+            return bind(plan)
+
+        found = bench.plans.kept(("observed", rows, steps, key))
+        if found is not None:
+            return found
+        with self._binding:
+            return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
     def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""

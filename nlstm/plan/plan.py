@@ -13,6 +13,7 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.parameters import Parameter, aligned_size
+from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
 
@@ -146,6 +147,12 @@ class Plan:
         What runs after these: layers change weights that the optimizer does not.
     frozen : tuple of object
         The layers whose weights training leaves alone.
+    drops : bool
+        Whether dropout and noise are drawn: in training.
+    observes : bool
+        Whether a pass in training's form changes nothing: see `observe`.
+    recurrences : list of Recurrence
+        The calls of recurrent layers, as they were bound.
     """
 
     def __init__(
@@ -173,6 +180,8 @@ class Plan:
         self.averages: list[Call] = []
         self.frozen: tuple[object, ...] = ()
         self.scratch_size = 0
+        self.drops, self.observes = training, False
+        self.recurrences: list[Recurrence] = []
         self._arena = arena
         self._counter = counter
         self._counted = False
@@ -221,11 +230,21 @@ class Plan:
         x.more_gradients.append(self.array(x.gradient.shape))
         return x.more_gradients[-1]
 
+    def observe(self) -> None:
+        """Look at a pass in training's form which leaves everything outside the arena as it is.
+
+        Nothing is dropped, gradients of weights stay in the plan, and stateful layers begin at
+        zeros and keep nothing. To be called before layers are bound.
+        """
+        self.drops, self.observes = False, True
+
     def gradient(self, parameter: Parameter) -> Array:
         """Return where a layer writes (=) its part of a parameter's gradient.
 
         A layer that is used several times gets a buffer at each further use; the plan adds them.
         """
+        if self.observes:
+            return self.array(parameter.gradient.shape)
         if id(parameter) not in self._written:
             self._written.add(id(parameter))
             return parameter.gradient

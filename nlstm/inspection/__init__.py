@@ -1,0 +1,5 @@
+"""Looking inside: gates, attributions, memory, importance, order, leaks, health."""
+
+from nlstm.inspection.tracing import LayerTrace as LayerTrace
+from nlstm.inspection.tracing import Trace as Trace
+from nlstm.inspection.tracing import trace as trace
