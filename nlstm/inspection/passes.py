@@ -217,26 +217,35 @@ class Observed:
         raw = fetched(self.data.x[entry.number], rows, self.ops)
         return raw if entry.embedding is None else looked_up(entry.embedding, raw[0])
 
+    def load_rows(self, one: Pass, places: np.ndarray) -> None:
+        """Write all inputs of single rows, in any order."""
+        whole = slice(0, self.rows)
+        for number, entry in enumerate(self.entries):
+            tensor = one.inputs[number]
+            one.load(number, self.values(number, whole)[:, places])
+            if tensor.mask is not None:
+                self.ops.write(tensor.mask, self._mask(tensor.steps, entry, whole)[:, places])
+
     def load(self, one: Pass, rows: slice) -> list[np.ndarray]:
         """Write all inputs of some rows, and their masks; return the values."""
         found = []
         for number, entry in enumerate(self.entries):
             found.append(self.values(number, rows))
             one.load(number, found[-1])
-            self._load_mask(one.inputs[number], entry, rows)
+            tensor = one.inputs[number]
+            if tensor.mask is not None:
+                self.ops.write(tensor.mask, self._mask(tensor.steps, entry, rows))
         return found
 
-    def _load_mask(self, tensor: Tensor, entry: Entry, rows: slice) -> None:
-        if tensor.mask is None:
-            return
+    def _mask(self, steps: int, entry: Entry, rows: slice) -> np.ndarray:
+        """Return the mask of some rows, (T, N)."""
         if entry.embedding is not None:
-            tokens = fetched(self.data.x[entry.number], rows, self.ops)[0]
-            mask = tokens.T != 0
+            mask = fetched(self.data.x[entry.number], rows, self.ops)[0].T != 0
         else:
             lengths = self.data.lengths[entry.number]
             assert lengths is not None
-            mask = np.arange(tensor.steps)[:, None] < lengths[rows]
-        self.ops.write(tensor.mask, mask.astype(np.uint8))
+            mask = np.arange(steps)[:, None] < lengths[rows]
+        return mask.astype(np.uint8)
 
 
 def fetched(source: Source, rows: slice, ops: Operations) -> np.ndarray:
