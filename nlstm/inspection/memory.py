@@ -169,14 +169,15 @@ def _remembered(
         layer: Any = one.layer
         squares = _influence(bench, observed, places, name, layer.units, seed)
         lags = squares[0].shape[0] if most is None else min(most + 1, squares[0].shape[0])
-        of_units, *rest = (np.sqrt(part[:lags]) for part in squares)
-        overall = [np.sqrt((part[:lags]).mean(axis=1)) for part in squares]
-        of_c = overall[1] if rest else None
+        of_units = np.sqrt(squares[0][:lags])
+        overall = [np.sqrt(part[:lags].mean(axis=1)) for part in squares]
+        of_c = overall[1] if len(overall) > 1 else None
         seen = overall[0] if of_c is None else np.maximum(overall[0], of_c)
         reach = int(np.flatnonzero(seen > FADED * seen.max())[-1])
-        found[name] = LayerMemory(
-            name, kind_of(layer), *gates[name], overall[0], of_units, of_c, reach
-        )
+        constants, kept = gates[name]
+        kept = None if kept is None else kept[: len(overall[0])]
+        rest_of = (constants, kept, overall[0], of_units, of_c, reach)
+        found[name] = LayerMemory(name, kind_of(layer), *rest_of)
     return Memory(found)
 
 
