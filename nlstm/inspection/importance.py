@@ -181,7 +181,7 @@ class _Run:
             for name, one in sequences.items():
                 places = generator.permuted(np.tile(np.arange(one.shape[1]), (len(one), 1)), axis=1)
                 shuffled[name] = one[np.arange(len(one))[:, None], places]
-            predictions.append(self.samples.predict(**shuffled))
+            predictions.append(self.samples.predict(shuffled))
         return _effects([("steps shuffled", self._effect(predictions))])
 
     def _permuted(self, parts: dict[str, Any], what: str) -> tuple[float, float, float]:
@@ -194,7 +194,7 @@ class _Run:
                 array = self.samples.x[name].copy()
                 array[part] = array[others][part]
                 changed[name] = array
-            predictions.append(self.samples.predict(**changed))
+            predictions.append(self.samples.predict(changed))
         return self._effect(predictions)
 
     def _effect(self, predictions: list[Any]) -> tuple[float, float, float]:

@@ -188,7 +188,7 @@ def _rows_of(recurrence: Recurrence) -> int:
 def _loaded(bench: Bench, observed: Observed, places: np.ndarray, times: int) -> Pass:
     """Return a pass over some rows, each `times` times, after its way forward."""
     one = observed.bound(bench, len(places) * times)
-    observed.load_rows(one, np.repeat(places, times))
+    observed.load(one, np.repeat(places, times))
     one.forward()
     return one
 

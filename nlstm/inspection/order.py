@@ -101,7 +101,7 @@ def order_test(
                 one: array[np.arange(len(array))[:, None], reorder(*array.shape[:2], generator)]
                 for one, array in samples.sequences.items()
             }
-            predictions.append(samples.predict(**changed))
+            predictions.append(samples.predict(changed))
         found.append((name, *effect(score, samples, base, predictions, drawn)))
     values = np.array([one[1:] for one in found]).T
     effects = Effects(tuple(one[0] for one in found), *values.copy())

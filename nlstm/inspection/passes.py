@@ -15,16 +15,18 @@ from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.layers import LSTM, Embedding
 from nlstm.models import Model
 from nlstm.network.binder import Bench
+from nlstm.network.network import Network
 from nlstm.plan.graph import Graph
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.recurrence import Recurrence
 from nlstm.plan.symbols import Symbol
 from nlstm.training.reader import Reader
 
-__all__ = ["Entry", "Observed", "Pass"]
+__all__ = ["Entry", "Observed", "Pass", "Places", "fetched", "looked_up"]
 
 ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
 ROWS = (32, 512)
+Places = slice | np.ndarray  # of rows
 
 
 class Entry(NamedTuple):
@@ -111,6 +113,8 @@ class Observed:
         Whether embeddings are left out, so that what they gave goes in.
     every : bool
         Whether `Pass.outputs` are those of all layers, the model's own first.
+    y : optional
+        Targets, which the losses of `compile` compare with.
 
     Attributes
     ----------
@@ -118,7 +122,13 @@ class Observed:
     """
 
     def __init__(
-        self, model: Any, x: Any, lengths: Any = None, cut: bool = False, every: bool = False
+        self,
+        model: Any,
+        x: Any,
+        lengths: Any = None,
+        cut: bool = False,
+        every: bool = False,
+        y: Any = None,
     ) -> None:
         if not isinstance(model, Model):
             raise TypeError(f"model must be a Sequential or a Model of nlstm; got {model!r}.")
@@ -128,7 +138,7 @@ class Observed:
             model = copy.deepcopy(model).to(HOST)
         self.model = model
         network = model.design.network_for(x)
-        self.data: Data = Reader(network).inputs(x, lengths)
+        self.data: Data = _read(model, network, x, y, lengths)
         self.binder = model.binder_for(*self.data.samples)
         self.network = network = self.binder.network
         self.ops = network.ops
@@ -211,22 +221,13 @@ class Observed:
             return entry.embedding.mask_zero
         return bool(self.data.lengths) and self.data.lengths[entry.number] is not None
 
-    def values(self, number: int, rows: slice) -> np.ndarray:
+    def values(self, number: int, rows: Places) -> np.ndarray:
         """Return what goes in at an entry for some rows, (T, N, F)."""
         entry = self.entries[number]
         raw = fetched(self.data.x[entry.number], rows, self.ops)
         return raw if entry.embedding is None else looked_up(entry.embedding, raw[0])
 
-    def load_rows(self, one: Pass, places: np.ndarray) -> None:
-        """Write all inputs of single rows, in any order."""
-        whole = slice(0, self.rows)
-        for number, entry in enumerate(self.entries):
-            tensor = one.inputs[number]
-            one.load(number, self.values(number, whole)[:, places])
-            if tensor.mask is not None:
-                self.ops.write(tensor.mask, self._mask(tensor.steps, entry, whole)[:, places])
-
-    def load(self, one: Pass, rows: slice) -> list[np.ndarray]:
+    def load(self, one: Pass, rows: Places) -> list[np.ndarray]:
         """Write all inputs of some rows, and their masks; return the values."""
         found = []
         for number, entry in enumerate(self.entries):
@@ -237,7 +238,7 @@ class Observed:
                 self.ops.write(tensor.mask, self._mask(tensor.steps, entry, rows))
         return found
 
-    def _mask(self, steps: int, entry: Entry, rows: slice) -> np.ndarray:
+    def _mask(self, steps: int, entry: Entry, rows: Places) -> np.ndarray:
         """Return the mask of some rows, (T, N)."""
         if entry.embedding is not None:
             mask = fetched(self.data.x[entry.number], rows, self.ops)[0].T != 0
@@ -248,14 +249,20 @@ class Observed:
         return mask.astype(np.uint8)
 
 
-def fetched(source: Source, rows: slice, ops: Operations) -> np.ndarray:
+def _read(model: Model, network: Network, x: Any, y: Any, lengths: Any) -> Data:
+    if y is None:
+        return Reader(network).inputs(x, lengths)
+    return Reader(network, model.training.aims).data(x, y, None, "health", lengths)
+
+
+def fetched(source: Source, rows: Places, ops: Operations) -> np.ndarray:
     """Return some rows of a source as an array of its own, (T, N, F)."""
-    part = source.part(rows)
-    count, steps, features = part.shape
-    index, out = ops.cell(np.int64, count), ops.zeros((steps, count, features))
-    index.host[:] = np.arange(count)
+    places = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    _, steps, features = source.shape
+    index, out = ops.cell(np.int64, len(places)), ops.zeros((steps, len(places), features))
+    index.host[:] = places
     index.push()
-    for function, arguments in part.feed(ops, index.device, out):
+    for function, arguments in source.feed(ops, index.device, out):
         function(*arguments)
     return np.array(ops.to_host(out))
 

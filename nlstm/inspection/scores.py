@@ -10,6 +10,7 @@ from nlstm import metrics
 from nlstm.arguments.checks import WrongKind, checked_choice
 from nlstm.arguments.numbers import as_numbers
 from nlstm.callbacks.monitor import GROWING
+from nlstm.data.arrays import named
 from nlstm.data.sources import is_pair, is_source
 from nlstm.inspection.tables import number, table
 from nlstm.metrics import KernelMetric, Metric
@@ -74,12 +75,12 @@ class Samples:
         if y is None:
             raise ValueError("y must be given; got None.")
         if isinstance(x, Mapping) or isinstance(x, list | tuple) and len(model.input_names) > 1:
-            given = x.values() if isinstance(x, Mapping) else x
-            names = list(x) if isinstance(x, Mapping) else list(model.input_names)
-            self.x = {name: _array("x", one) for name, one in zip(names, given, strict=True)}
+            names = list(model.input_names)
+            given = zip(names, named("x", x, names), strict=True)
+            self.x = {name: _array(f"x[{name!r}]", one) for name, one in given}
         else:
             self.x = {"x": _array("x", x)}
-        self._form = x if isinstance(x, Mapping | list | tuple) else None
+        self._keyed = isinstance(x, Mapping)
         self.model = model
         self.y = y if isinstance(y, list | tuple | Mapping) else _array("y", y)
         self.rows = len(next(iter(self.x.values())))
@@ -96,13 +97,11 @@ class Samples:
             if len(sample) == 2 or limit is not None
         }
 
-    def predict(self, **changed: np.ndarray) -> Any:
+    def predict(self, changed: Mapping[str, np.ndarray] | None = None) -> Any:
         """Return what the model gives where some inputs are others."""
-        x = self.x | changed
-        if len(self.x) == 1 and not isinstance(self._form, Mapping):
-            return self.model.predict(x["x"], verbose=0)
-        given = x if isinstance(self._form, Mapping) else list(x.values())
-        return self.model.predict(given, verbose=0)
+        x = self.x | dict(changed or {})
+        given: Any = x if self._keyed else list(x.values())
+        return self.model.predict(given if self._keyed or len(x) > 1 else given[0], verbose=0)
 
 
 def _array(name: str, value: Any) -> np.ndarray:
