@@ -197,9 +197,7 @@ class _Asked:
         places = range(len(observed.entries))
         baselines = _Baselines(observed, self._baseline, places, self._spread)
         values, outputs, base = self._over_rows(
-            lambda bench, rows: occluded(
-                observed, target, bench, rows, baselines.of(rows), window
-            )
+            lambda bench, rows: occluded(observed, target, bench, rows, baselines.of(rows), window)
         )
         self.places = places
         whole = (window[0] is None, window[1] is None)
@@ -259,9 +257,7 @@ class _Baselines:
         if isinstance(given, Mapping):
             wrong = [name for name in given if name not in names]
             if wrong:
-                raise ValueError(
-                    f"baseline names {wrong[0]!r}; the inputs are {', '.join(names)}."
-                )
+                raise ValueError(f"baseline names {wrong[0]!r}; the inputs are {', '.join(names)}.")
         for place in self.places:
             number = observed.entries[place].number
             one = given.get(names[number]) if isinstance(given, Mapping) else given

@@ -31,7 +31,7 @@ class Attribution:
         Of "integrated_gradients": by how much the sum of a row's values misses the difference of
         `outputs` and `base_outputs`.
     completeness : float or None
-        The share that is missed: the sum of \\|gaps\\| by that of the differences. 0.01 is 1 %.
+        The share that is missed: the sum of their magnitudes by that of the differences. 0.01 is 1 %.
     whole : tuple of bool
         Of "occlusion": whether steps, and features, were hidden together, so that their values are
         one number, repeated.
@@ -102,9 +102,7 @@ class Attribution:
         return as_plain(self)
 
 
-def _ranked(
-    values: np.ndarray, what: str, title: str, names: Sequence[str] | None = None
-) -> str:
+def _ranked(values: np.ndarray, what: str, title: str, names: Sequence[str] | None = None) -> str:
     """Return the table of columns (rows, n), the largest mean magnitude first."""
     sizes, means = np.abs(values).mean(axis=0), values.mean(axis=0)
     if names is not None and len(names) != len(sizes):

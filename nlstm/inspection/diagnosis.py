@@ -9,7 +9,7 @@ from nlstm.inspection.tables import number, percent
 
 __all__ = ["findings_of"]
 
-GROWN = 100.0  # times that a gradient is larger at the first step than at the last
+GROWN = 100.0  # times that a gradient is larger than all that comes from above
 FADED = 1e-6  # of a gradient that reaches the other end
 MANY = 0.25  # of a layer's units
 MOST = 0.5
@@ -74,44 +74,39 @@ def _ends(layer: LayerHealth) -> tuple[float, float, int] | None:
 
 
 def _exploding(layer: LayerHealth) -> Iterator[Finding]:
-    ends = _ends(layer)
-    if ends is None:
-        return
-    small, large = sorted(ends[:2])
-    if layer.gradients is not None and large > GROWN * small > 0.0 and _grows(layer):
+    if layer.gradients is not None and layer.growth is not None and layer.growth > GROWN:
         yield Finding(
             "exploding",
             layer.name,
-            large / small,
-            f"Gradients of {layer.name} grow {number(large / small)} times on their way back through"
-            f" {ends[2]} steps: people clip them (clipnorm=1.0 of the optimizer), lower the learning"
-            " rate, or shorten the windows.",
+            layer.growth,
+            f"Gradients of {layer.name} grow {number(layer.growth)} times on their way back "
+            f"through {len(layer.gradients)} steps: people clip them (clipnorm=1.0 of the "
+            "optimizer), lower the learning rate, or shorten the windows.",
         )
 
 
-def _grows(layer: LayerHealth) -> bool:
+def _grows(gradients: np.ndarray, backwards: bool) -> bool:
     """Whether gradients are largest where the way back ends."""
-    assert layer.gradients is not None
-    way = layer.gradients if layer.backwards else layer.gradients[::-1]
-    return bool(way[-max(1, len(way) // 10) :].max() > way[: max(1, len(way) // 10)].max())
+    way, part = gradients if backwards else gradients[::-1], max(1, len(gradients) // 10)
+    return bool(way[-part:].max() > way[:part].max())
 
 
 def _vanishing(layer: LayerHealth) -> Iterator[Finding]:
     ends = _ends(layer)
-    if ends is None or _grows(layer):
+    if ends is None or layer.gradients is None or _grows(layer.gradients, layer.backwards):
         return
     small, large = sorted(ends[:2])
     if large > 0.0 and small < FADED * large:
-        sizes = layer.gradients if layer.backwards else layer.gradients[::-1]  # type: ignore[index]
-        reach = int(np.flatnonzero(sizes > 0.01 * sizes.max())[-1])
+        sizes = layer.gradients if layer.backwards else layer.gradients[::-1]
+        reach = max(1, int(np.flatnonzero(sizes > 0.01 * sizes.max())[-1]))
         yield Finding(
             "vanishing",
             layer.name,
             small / large,
             f"Gradients of {layer.name} vanish within {ends[2]} steps: what lies more than {reach} "
-            "steps back teaches it next to nothing, which is fine if nothing there matters; else "
-            "people shorten or thin out the windows, give the lag as a feature, or start the forget "
-            "gate's bias higher.",
+            f"step{'s' * (reach > 1)} back teaches it next to nothing, which is fine if nothing "
+            "there matters; else people shorten or thin out the windows, give the lag as a "
+            "feature, or start the forget gate's bias higher.",
         )
 
 
@@ -124,8 +119,8 @@ def _updates(ratios: Mapping[str, float]) -> Iterator[Finding]:
             "large updates",
             name,
             ratios[name],
-            f"One training step changes {name} by {percent(ratios[name])} of its size: people lower "
-            "the learning rate until it is about 0.1 %.",
+            f"One training step changes {name} by {percent(ratios[name])} of its size: people "
+            "lower the learning rate until it is well below 1 %.",
         )
     elif ratios[name] < SMALL_UPDATE:
         yield Finding(
@@ -145,12 +140,23 @@ def _dead(layer: LayerHealth) -> Iterator[Finding]:
             "dead",
             layer.name,
             part,
-            f"{count} of {layer.name} are dead, giving the same for every row and step: people lower "
-            "the learning rate and start anew, scale the inputs, or take fewer units.",
+            f"{count} of {layer.name} are dead, giving the same for every row and step: people "
+            "lower the learning rate and start anew, scale the inputs, or take fewer units.",
         )
 
 
 def _saturated(layer: LayerHealth) -> Iterator[Finding]:
+    gates = {gate: layer.at_0[gate] + layer.at_1[gate] > ALWAYS for gate in layer.at_0}
+    ended = [gate for gate, units in gates.items() if units.mean() >= MOST]
+    if ended and not any(units.mean() >= MOST for units in layer.stuck().values()):
+        yield Finding(
+            "saturated",
+            layer.name,
+            float(np.mean([gates[gate].mean() for gate in ended])),
+            f"The gates {', '.join(ended)} of most units of {layer.name} are at 0 or 1 nearly "
+            "always, where no gradient passes: people scale the inputs to about 1, lower the "
+            "learning rate, or regularise the weights.",
+        )
     part = float((layer.saturated > ALWAYS).mean())
     if part >= MANY:
         count = f"{int((layer.saturated > ALWAYS).sum())} of {layer.units} units"
@@ -158,23 +164,23 @@ def _saturated(layer: LayerHealth) -> Iterator[Finding]:
             "saturated",
             layer.name,
             part,
-            f"{count} of {layer.name} are saturated nearly always, where no gradient passes: people "
-            "scale the inputs to about 1, lower the learning rate, or regularise the weights.",
+            f"{count} of {layer.name} are saturated nearly always, where no gradient passes: "
+            "people scale the inputs to about 1, lower the learning rate, or regularise the "
+            "weights.",
         )
 
 
 def _stuck(layer: LayerHealth) -> Iterator[Finding]:
-    for end, stuck in ((0, layer.at_0), (1, layer.at_1)):
-        for gate, units in stuck.items():
-            part = float(units.mean())
-            if part < MOST:
-                continue
-            what = TEXTS.get((gate, end), "which do not move")
-            yield Finding(
-                "stuck",
-                layer.name,
-                part,
-                f"The gate {gate} of {int(units.sum())} of {layer.units} units of {layer.name} is "
-                f"stuck at {end}, {what}: people scale the inputs to about 1, lower the learning "
-                "rate, or regularise the weights.",
-            )
+    for (gate, end), units in layer.stuck().items():
+        part = float(units.mean())
+        if part < MOST:
+            continue
+        what = TEXTS.get((gate, end), "which do not move")
+        yield Finding(
+            "stuck",
+            layer.name,
+            part,
+            f"The gate {gate} of {int(units.sum())} of {layer.units} units of {layer.name} is "
+            f"stuck at {end}, {what}: people scale the inputs to about 1, lower the learning rate, or "
+            "regularise the weights.",
+        )

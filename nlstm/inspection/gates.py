@@ -81,9 +81,7 @@ def _gates(layer: Any, gates: Any, ops: Operations) -> dict[str, np.ndarray]:
     return found
 
 
-def _activated(
-    activate: Callable[..., None], values: np.ndarray, ops: Operations
-) -> np.ndarray:
+def _activated(activate: Callable[..., None], values: np.ndarray, ops: Operations) -> np.ndarray:
     units = values.shape[-1]
     rows = values.reshape(-1, units)
     x, y = (ops.zeros((len(rows), ops.padded(units, ops.dtype))) for _ in range(2))

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_seed, checked_size
-from nlstm.inspection.scores import Effects, Samples, Score, blocks_of_rows, effect
+from nlstm.inspection.scores import (
+    Effects,
+    Samples,
+    Score,
+    blocks_of_rows,
+    effect,
+    effects_of,
+)
 from nlstm.inspection.tables import as_plain, number
 
 __all__ = ["Importance", "importance"]
@@ -150,13 +157,13 @@ class _Run:
                 title = str(feature) if names is None else str(names[feature])
                 title = f"{name}: {title}" if several else title
                 found.append((title, self._permuted({name: part}, f"feature {title}")))
-        return _effects(found)
+        return effects_of(found)
 
     def lags(self, wanted: Sequence[int] | None, steps: int) -> Effects:
         """Permute each lag of all inputs with steps."""
         sequences = self.samples.sequences
         if not sequences:
-            return _effects([])
+            return effects_of([])
         lags = range(steps) if wanted is None else wanted
         found = []
         for lag in lags:
@@ -167,13 +174,13 @@ class _Run:
                 if lag < one.shape[1]
             }
             found.append((str(lag), self._permuted(parts, f"lag {lag}")))
-        return _effects(found)
+        return effects_of(found)
 
     def order(self) -> Effects:
         """Permute the steps of each row."""
         sequences = self.samples.sequences
         if not sequences:
-            return _effects([])
+            return effects_of([])
         predictions = []
         for repeat in range(self.repeats):
             generator = np.random.default_rng((self.seed, repeat))
@@ -182,7 +189,7 @@ class _Run:
                 places = generator.permuted(np.tile(np.arange(one.shape[1]), (len(one), 1)), axis=1)
                 shuffled[name] = one[np.arange(len(one))[:, None], places]
             predictions.append(self.samples.predict(shuffled))
-        return _effects([("steps shuffled", self._effect(predictions))])
+        return effects_of([("steps shuffled", self._effect(predictions))])
 
     def _permuted(self, parts: dict[str, Any], what: str) -> tuple[float, float, float]:
         predictions = []
@@ -207,8 +214,3 @@ def _other_rows(rows: int, generator: np.random.Generator) -> np.ndarray:
     others = np.empty(rows, np.int64)
     others[order] = np.roll(order, 1)
     return others
-
-
-def _effects(found: list[tuple[str, tuple[float, float, float]]]) -> Effects:
-    values = np.array([one for _, one in found]).reshape(-1, 3)
-    return Effects(tuple(name for name, _ in found), *values.T.copy())

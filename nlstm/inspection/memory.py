@@ -39,12 +39,12 @@ class LayerMemory:
         The share of what c was k steps before the last that its forget gates let through to the
         last; mean over rows.
     influence : ndarray, shape (lags + 1,)
-        The measured \\|d h_T / d h_(T-k)\\|: the root of the mean square over rows and units, 1 for
+        The measured size of d h_T / d h_(T-k): the root of the mean square over rows and units, 1 for
         k = 0.
     influence_of_units : ndarray, shape (lags + 1, units)
         The part of each unit k steps before.
     influence_of_c : ndarray, shape (lags + 1,), or None
-        The same of c: \\|d h_T / d c_(T-k)\\|.
+        The same of c: of d h_T / d c_(T-k).
     reach : int
         The last lag whose influence, or that of c, is above 1 % of the largest.
     """
@@ -114,7 +114,13 @@ class Memory(Mapping[str, LayerMemory]):
 
 
 def memory(
-    model: Any, x: Any, *, lags: int | None = None, rows: int = 64, lengths: Any = None, seed: int = 0
+    model: Any,
+    x: Any,
+    *,
+    lags: int | None = None,
+    rows: int = 64,
+    lengths: Any = None,
+    seed: int = 0,
 ) -> Memory:
     """Return how long each unit of every LSTM, GRU and SimpleRNN remembers.
 
@@ -226,7 +232,7 @@ def _influence(
 ) -> list[np.ndarray]:
     """Return, of h and c, the mean square by lag and unit, (T + 1, units), times the units.
 
-    So that the mean over units is \\|J\\|^2 / units for the Jacobian J.
+    So that the mean over units is that of the squared singular values of the Jacobian.
     """
     directions = np.eye(units)
     if units > DIRECTIONS:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_seed, checked_size
-from nlstm.inspection.scores import Effects, Samples, Score, blocks_of_rows, effect
+from nlstm.inspection.scores import (
+    Effects,
+    Samples,
+    Score,
+    blocks_of_rows,
+    effect,
+    effects_of,
+)
 from nlstm.inspection.tables import as_plain, number
 
 __all__ = ["OrderTest", "order_test"]
@@ -102,9 +109,8 @@ def order_test(
                 for one, array in samples.sequences.items()
             }
             predictions.append(samples.predict(changed))
-        found.append((name, *effect(score, samples, base, predictions, drawn)))
-    values = np.array([one[1:] for one in found]).T
-    effects = Effects(tuple(one[0] for one in found), *values.copy())
+        found.append((name, effect(score, samples, base, predictions, drawn)))
+    effects = effects_of(found)
     return OrderTest(score.name, score(samples.y, base), effects)
 
 

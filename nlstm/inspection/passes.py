@@ -22,7 +22,7 @@ from nlstm.plan.recurrence import Recurrence
 from nlstm.plan.symbols import Symbol
 from nlstm.training.reader import Reader
 
-__all__ = ["Entry", "Observed", "Pass", "Places", "fetched", "looked_up"]
+__all__ = ["Entry", "Observed", "Pass", "Places", "checked_model", "fetched", "looked_up"]
 
 ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
 ROWS = (32, 512)
@@ -130,8 +130,7 @@ class Observed:
         every: bool = False,
         y: Any = None,
     ) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"model must be a Sequential or a Model of nlstm; got {model!r}.")
+        model = checked_model(model)
         if is_batches(x):
             raise TypeError(f"x must be arrays or windows, not batches; got {type(x).__name__}.")
         if is_gpu(model.device):
@@ -247,6 +246,13 @@ class Observed:
             assert lengths is not None
             mask = np.arange(steps)[:, None] < lengths[rows]
         return mask.astype(np.uint8)
+
+
+def checked_model(model: Any) -> Model:
+    """Return a model of nlstm, or raise an error that says what came."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a Sequential or a Model of nlstm; got {model!r}.")
+    return model
 
 
 def _read(model: Model, network: Network, x: Any, y: Any, lengths: Any) -> Data:

@@ -10,7 +10,8 @@ from nlstm.inspection.tables import as_plain, number, percent, table
 
 __all__ = ["Finding", "Health", "LayerHealth"]
 
-FINE = "Nothing looks wrong: units live, gates move, gradients arrive, and updates are of a good size."
+FINE = "Nothing looks wrong: units live, gates move, gradients arrive, updates are of a good size."
+STUCK = 0.99  # of rows and steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +25,14 @@ class LayerHealth:
         Units that give the same for all rows and steps.
     saturated : ndarray, shape (units,)
         The share of rows and steps where the activation is at an end, so that no gradient passes.
-    at_0, at_1 : dict of str to ndarray(bool), shape (units,)
-        By gate: units whose gate is below 0.01, or above 0.99, nearly always.
+    at_0, at_1 : dict of str to ndarray, shape (units,)
+        By gate: the share of rows and steps where it is below 0.01, or above 0.99.
     gradients : ndarray, shape (steps,), or None
         Of a recurrent layer: the mean over rows of the length of d loss / d h_t, the loss being the
         row's own. Steps are in the order of the input.
+    growth : float or None
+        The largest of `gradients` by the sum of what comes from the layers above at all steps:
+        above 1 the recurrence has made it larger.
     backwards : bool
         Whether it reads the last step first, and so has its way back from the first to the last.
     """
@@ -40,12 +44,18 @@ class LayerHealth:
     at_0: Mapping[str, np.ndarray]
     at_1: Mapping[str, np.ndarray]
     gradients: np.ndarray | None
+    growth: float | None = None
     backwards: bool = False
 
     @property
     def units(self) -> int:
         """How many units it has."""
         return len(self.dead)
+
+    def stuck(self) -> dict[tuple[str, int], np.ndarray]:
+        """Return, by gate and end, whether each unit's gate is there nearly always."""
+        ends = ((0, self.at_0), (1, self.at_1))
+        return {(gate, end): part >= STUCK for end, at in ends for gate, part in at.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,8 +136,7 @@ def _layers(layers: Mapping[str, LayerHealth]) -> str:
             ends = f"{number(one.gradients[0])} .. {number(one.gradients[-1])}"
         gates = [
             f"{gate}={end} {int(units.sum())}"
-            for end, stuck in ((0, one.at_0), (1, one.at_1))
-            for gate, units in stuck.items()
+            for (gate, end), units in one.stuck().items()
             if units.any()
         ]
         saturated = percent(float(one.saturated.mean()))

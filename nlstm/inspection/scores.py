@@ -12,11 +12,11 @@ from nlstm.arguments.numbers import as_numbers
 from nlstm.callbacks.monitor import GROWING
 from nlstm.data.arrays import named
 from nlstm.data.sources import is_pair, is_source
+from nlstm.inspection.passes import checked_model
 from nlstm.inspection.tables import number, table
 from nlstm.metrics import KernelMetric, Metric
-from nlstm.models import Model
 
-__all__ = ["Effects", "Samples", "Score", "blocks_of_rows", "effect"]
+__all__ = ["Effects", "Samples", "Score", "blocks_of_rows", "effect", "effects_of"]
 
 LEVEL = 0.95  # of intervals
 MODES = ("auto", "min", "max")
@@ -68,8 +68,7 @@ class Samples:
     """
 
     def __init__(self, model: Any, x: Any, y: Any) -> None:
-        if not isinstance(model, Model):
-            raise TypeError(f"model must be a Sequential or a Model of nlstm; got {model!r}.")
+        self.model = checked_model(model)
         if y is None and is_pair(x):
             x, y = x.x, x.y
         if y is None:
@@ -81,7 +80,6 @@ class Samples:
         else:
             self.x = {"x": _array("x", x)}
         self._keyed = isinstance(x, Mapping)
-        self.model = model
         self.y = y if isinstance(y, list | tuple | Mapping) else _array("y", y)
         self.rows = len(next(iter(self.x.values())))
 
@@ -106,7 +104,7 @@ class Samples:
 
 def _array(name: str, value: Any) -> np.ndarray:
     if is_source(value):
-        value = value[:]  # type: ignore[index]
+        value = value[:]
     return as_numbers(name, value)
 
 
@@ -226,13 +224,20 @@ def effect(
     y = samples.y
     value = np.mean([score.worse(y, p, score(y, base)) for p in changed])
     spread = []
-    for number, rows in enumerate(draws):
+    for draw, rows in enumerate(draws):
         part = _taken(y, rows)
         whole = score(part, _taken(base, rows))
-        p = changed[number % len(changed)]
+        p = changed[draw % len(changed)]
         spread.append(score.worse(part, _taken(p, rows), whole))
     low, high = np.quantile(spread, ((1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0))
     return float(value), float(low), float(high)
+
+
+def effects_of(found: list[tuple[str, tuple[float, float, float]]]) -> Effects:
+    """Return what `effect` gave, by name."""
+    values = np.array([one for _, one in found]).reshape(-1, 3)
+    names = tuple(name for name, _ in found)
+    return Effects(names, values[:, 0], values[:, 1], values[:, 2])
 
 
 def _taken(values: Any, rows: np.ndarray) -> Any:

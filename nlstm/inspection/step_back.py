@@ -81,18 +81,19 @@ class StepBack:
         if isinstance(layer, SimpleRNN):
             x, weights, h, z, dz, _, scratch, reverse, _ = self.arguments
             z = None if z is None else z[step : step + 1]
-            one = (x[at : at + 1], weights, h[step : step + 2], z, dz[step : step + 1])
-            return self.function, (*one, gradients, scratch, reverse, masks)
+            kept = (h[step : step + 2], z, dz[step : step + 1])
+            rest = (gradients, scratch, reverse, masks)
+            return self.function, (x[at : at + 1], weights, *kept, *rest)
         if getattr(layer, "layer_norm", False):
             x, weights, gains, work, _, dgains, _, reverse, _ = self.arguments
             factors = work.factors[step : step + 1]
             work = work._replace(**self._states(work, step), factors=factors)
-            one = (x[at : at + 1], weights, gains, work, gradients, dgains)
-            return self.function, (*one, self._scratch, reverse, masks)
+            kept = (x[at : at + 1], weights, gains, work, gradients, dgains)
+            return self.function, (*kept, self._scratch, reverse, masks)
         x, weights, work, _, _, reverse, _, *zoneout = self.arguments
         work = work._replace(**self._states(work, step))
-        one = (x[at : at + 1], weights, work, gradients, self._scratch, reverse, masks)
-        return self.function, (*one, *zoneout)
+        given = (x[at : at + 1], weights, work, gradients, self._scratch, reverse, masks)
+        return self.function, (*given, *zoneout)
 
     def _before(self, step: int, at: int, gradients: Any) -> Call:
         """Return the call of a GRU whose reset gate comes first: its steps are not its first axis.

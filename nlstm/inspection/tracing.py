@@ -200,8 +200,8 @@ def _in_rows(
 def labels_of(observed: Observed, recurrences: list[Recurrence]) -> dict[str, Recurrence]:
     """Return recurrences by what users call them."""
     names: dict[int, str] = {}
-    for label, layer in observed.network.labels:
-        _name_layers(label, layer, names)
+    for label, outer in observed.network.labels:
+        _name_layers(label, outer, names)
     found: dict[str, Recurrence] = {}
     for one in recurrences:
         layer: Any = one.layer
