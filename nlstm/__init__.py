@@ -1,5 +1,6 @@
 """LSTMs that train fast on a CPU: Numba kernels under a Keras-like API."""
 
+import importlib
 import sys
 from typing import Any
 
@@ -65,17 +66,21 @@ __all__ = [
     "windows",
 ]
 
+LATER = ("inspection",)  # loaded when first asked for
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":  # looked up when asked for: reading the metadata takes its time
         from importlib.metadata import version
 
         return version("nlstm")
+    if name in LATER:
+        return importlib.import_module(f"nlstm.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]  # inner rooms are no part of what users meet
+    return [*__all__, *LATER, "__version__"]  # inner rooms are no part of what users meet
 
 
 def set_num_threads(threads: int) -> None:

@@ -31,7 +31,8 @@ class Attribution:
         Of "integrated_gradients": by how much the sum of a row's values misses the difference of
         `outputs` and `base_outputs`.
     completeness : float or None
-        The share that is missed: the sum of their magnitudes by that of the differences. 0.01 is 1 %.
+        The share that is missed: the sum of the magnitudes of gaps by that of differences. 0.01 is
+        1 %.
     whole : tuple of bool
         Of "occlusion": whether steps, and features, were hidden together, so that their values are
         one number, repeated.

@@ -181,6 +181,6 @@ def _stuck(layer: LayerHealth) -> Iterator[Finding]:
             layer.name,
             part,
             f"The gate {gate} of {int(units.sum())} of {layer.units} units of {layer.name} is "
-            f"stuck at {end}, {what}: people scale the inputs to about 1, lower the learning rate, or "
-            "regularise the weights.",
+            f"stuck at {end}, {what}: people scale the inputs to about 1, lower the learning "
+            "rate, or regularise the weights.",
         )

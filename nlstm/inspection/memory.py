@@ -39,8 +39,8 @@ class LayerMemory:
         The share of what c was k steps before the last that its forget gates let through to the
         last; mean over rows.
     influence : ndarray, shape (lags + 1,)
-        The measured size of d h_T / d h_(T-k): the root of the mean square over rows and units, 1 for
-        k = 0.
+        The measured size of d h_T / d h_(T-k): the root of the mean square over rows and units, 1
+        for k = 0.
     influence_of_units : ndarray, shape (lags + 1, units)
         The part of each unit k steps before.
     influence_of_c : ndarray, shape (lags + 1,), or None

@@ -105,7 +105,7 @@ def order_test(
         for repeat in range(count):
             generator = np.random.default_rng((seed, repeat))
             changed = {
-                one: array[np.arange(len(array))[:, None], reorder(*array.shape[:2], generator)]
+                one: array[np.arange(len(array))[:, None], reorder(len(array), array.shape[1], generator)]
                 for one, array in samples.sequences.items()
             }
             predictions.append(samples.predict(changed))

@@ -88,8 +88,8 @@ class StepBack:
             x, weights, gains, work, _, dgains, _, reverse, _ = self.arguments
             factors = work.factors[step : step + 1]
             work = work._replace(**self._states(work, step), factors=factors)
-            kept = (x[at : at + 1], weights, gains, work, gradients, dgains)
-            return self.function, (*kept, self._scratch, reverse, masks)
+            six = (x[at : at + 1], weights, gains, work, gradients, dgains)
+            return self.function, (*six, self._scratch, reverse, masks)
         x, weights, work, _, _, reverse, _, *zoneout = self.arguments
         work = work._replace(**self._states(work, step))
         given = (x[at : at + 1], weights, work, gradients, self._scratch, reverse, masks)
