@@ -33,6 +33,8 @@ class Attribution:
     completeness : float or None
         The share that is missed: the sum of the magnitudes of gaps by that of differences. 0.01 is
         1 %.
+    steps : int or None
+        Places of the integral that were taken.
     whole : tuple of bool
         Of "occlusion": whether steps, and features, were hidden together, so that their values are
         one number, repeated.
@@ -45,6 +47,7 @@ class Attribution:
     base_outputs: np.ndarray | None = None
     gaps: np.ndarray | None = None
     completeness: float | None = None
+    steps: int | None = None
     whole: tuple[bool, bool] = (False, False)
 
     @property

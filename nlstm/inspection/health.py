@@ -78,7 +78,10 @@ def health(model: Any, x: Any, y: Any = None, *, rows: int = 256, lengths: Any =
     scored = Observed(model, x, lengths, every=True, y=y)
     found = scored.watching(_measured, scored)
     loss, layers = found
-    gradients, ratios, of_kernels = _updated(model, x, y, lengths)
+    gradients: dict[str, float] = {}
+    ratios, of_kernels = gradients, gradients
+    if np.isfinite(loss):
+        gradients, ratios, of_kernels = _updated(model, x, y, lengths)
     wrong = findings_of(loss, layers, gradients, of_kernels)
     return Health(loss, layers, gradients, ratios, wrong)
 

@@ -100,14 +100,15 @@ def order_test(
     drawn = blocks_of_rows(samples.rows, rows, checked_size("draws", draws), seed)
     base = samples.predict()
     found = []
-    for name, reorder, count in _ways(sizes, repeats):
+    for name, reorder, times in _ways(sizes, repeats):
         predictions = []
-        for repeat in range(count):
+        for repeat in range(times):
             generator = np.random.default_rng((seed, repeat))
-            changed = {
-                one: array[np.arange(len(array))[:, None], reorder(len(array), array.shape[1], generator)]
-                for one, array in samples.sequences.items()
-            }
+            changed = {}
+            for one, array in samples.sequences.items():
+                count = len(array)
+                places = reorder(count, array.shape[1], generator)
+                changed[one] = array[np.arange(count)[:, None], places]
             predictions.append(samples.predict(changed))
         found.append((name, effect(score, samples, base, predictions, drawn)))
     effects = effects_of(found)

@@ -52,16 +52,15 @@ def test_targets_by_step_and_by_row():
 @pytest.mark.parametrize("baseline", [None, 0.5, "mean", np.ones(3), rows(5, seed=9)])
 def test_integrated_gradients_are_complete(kind, baseline):
     model, x = of_each(kind), rows(5)
-    if kind == "relu":  # its kinks need more places
-        model, x = model, x / 8
     found = attribute(model, x, target=0, baseline=baseline)
-    base = np.broadcast_to(x.mean((0, 1)) if isinstance(baseline, str) else baseline or 0.0, x.shape) \
-        if not isinstance(baseline, np.ndarray) else np.broadcast_to(baseline, x.shape)  # fmt: skip
-    differences = output_of(model, x, (0,)) - output_of(model, np.array(base), (0,))
+    if baseline is None or isinstance(baseline, str):
+        baseline = 0.0 if baseline is None else x.mean(axis=(0, 1))
+    base = np.zeros_like(x) + baseline
+    differences = output_of(model, x, (0,)) - output_of(model, base, (0,))
     np.testing.assert_allclose(found.outputs - found.base_outputs, differences, atol=1e-12)
     np.testing.assert_allclose(found.values.sum((1, 2)) - differences, found.gaps, atol=1e-12)
     assert found.completeness == pytest.approx(np.abs(found.gaps).sum() / np.abs(differences).sum())
-    assert found.completeness < 0.01
+    assert found.completeness < 0.01 and found.steps in (50, 100, 200, 400, 800)
 
 
 def test_incomplete_integrals_are_warned_of():
@@ -130,12 +129,9 @@ def test_tokens():
     assert not found.values[0, 3:].any()
     np.testing.assert_allclose(found.outputs, output_of(model, x, (1,)), atol=1e-6)
     other = attribute(model, x, target=1, baseline=6)
-    same = np.where(x == 0, 6, 6)
-    mask = x != 0  # that of the tokens stays
     assert other.completeness < 1e-3 and not np.allclose(other.values, found.values)
     full = attribute(model, x[1:], target=1, baseline=6)
-    np.testing.assert_allclose(full.base_outputs, output_of(model, same[1:], (1,)), atol=1e-6)
-    assert mask.any()
+    np.testing.assert_allclose(full.base_outputs, output_of(model, 0 * x[1:] + 6, (1,)), atol=1e-6)
     gradient_by_token = attribute(model, x, target=1, method="gradient").values
     assert (gradient_by_token >= 0).all() and gradient_by_token.shape == x.shape
     hidden = attribute(model, x, target=1, method="occlusion", baseline=6).values

@@ -121,7 +121,7 @@ def test_levels_directions_and_simple_rnn():
     )
     x, w = rows(3), model.get_weights()
     found = trace(model, x)
-    forward, backward = "bidirectional/forward_lstm_1", "bidirectional/backward_lstm_1"
+    forward, backward = "bidirectional/forward_lstm", "bidirectional/backward_lstm"
     assert [*found] == ["lstm/0", "lstm/1", forward, backward, "simple_rnn"]
     for place, name in enumerate(["lstm/0", "lstm/1"]):
         wanted = lstm_arrays(x, w[3 * place : 3 * place + 3], None, False)
