@@ -8,11 +8,11 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_seed, checked_size
 from nlstm.inspection.scores import (
+    Comparison,
     Effects,
     Samples,
     Score,
     blocks_of_rows,
-    effect,
     effects_of,
 )
 from nlstm.inspection.tables import as_plain, number
@@ -118,11 +118,11 @@ def importance(
     if samples.rows < 2:
         raise ValueError("x must have at least 2 rows: parts are permuted over rows.")
     drawn = blocks_of_rows(samples.rows, size, checked_size("draws", draws), seed)
-    base = samples.predict()
-    run = _Run(samples, score, base, drawn, repeats, seed)
+    comparison = Comparison(samples, score, drawn)
+    run = _Run(samples, comparison, repeats, seed)
     return Importance(
         score.name,
-        score(samples.y, base),
+        comparison.base,
         run.features(names),
         run.lags(lags, steps),
         run.order(),
@@ -132,10 +132,8 @@ def importance(
 class _Run:
     """What all parts are measured with."""
 
-    def __init__(
-        self, samples: Samples, score: Score, base: Any, draws: np.ndarray, repeats: int, seed: int
-    ) -> None:
-        self.samples, self.score, self.base, self.draws = samples, score, base, draws
+    def __init__(self, samples: Samples, comparison: Comparison, repeats: int, seed: int) -> None:
+        self.samples, self.comparison = samples, comparison
         self.repeats, self.seed = repeats, seed
 
     def features(self, names: Sequence[str] | None) -> Effects:
@@ -189,7 +187,7 @@ class _Run:
                 places = generator.permuted(np.tile(np.arange(one.shape[1]), (len(one), 1)), axis=1)
                 shuffled[name] = one[np.arange(len(one))[:, None], places]
             predictions.append(self.samples.predict(shuffled))
-        return effects_of([("steps shuffled", self._effect(predictions))])
+        return effects_of([("steps shuffled", self.comparison.effect(predictions))])
 
     def _permuted(self, parts: dict[str, Any], what: str) -> tuple[float, float, float]:
         predictions = []
@@ -202,10 +200,7 @@ class _Run:
                 array[part] = array[others][part]
                 changed[name] = array
             predictions.append(self.samples.predict(changed))
-        return self._effect(predictions)
-
-    def _effect(self, predictions: list[Any]) -> tuple[float, float, float]:
-        return effect(self.score, self.samples, self.base, predictions, self.draws)
+        return self.comparison.effect(predictions)
 
 
 def _other_rows(rows: int, generator: np.random.Generator) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_seed, checked_size
 from nlstm.inspection.scores import (
+    Comparison,
     Effects,
     Samples,
     Score,
     blocks_of_rows,
-    effect,
     effects_of,
 )
 from nlstm.inspection.tables import as_plain, number
@@ -98,7 +98,7 @@ def order_test(
     sizes = _sizes(blocks, steps)
     rows = min(steps if block is None else checked_size("block", block), samples.rows)
     drawn = blocks_of_rows(samples.rows, rows, checked_size("draws", draws), seed)
-    base = samples.predict()
+    comparison = Comparison(samples, score, drawn)
     found = []
     for name, reorder, times in _ways(sizes, repeats):
         predictions = []
@@ -110,9 +110,9 @@ def order_test(
                 places = reorder(count, array.shape[1], generator)
                 changed[one] = array[np.arange(count)[:, None], places]
             predictions.append(samples.predict(changed))
-        found.append((name, effect(score, samples, base, predictions, drawn)))
+        found.append((name, comparison.effect(predictions)))
     effects = effects_of(found)
-    return OrderTest(score.name, score(samples.y, base), effects)
+    return OrderTest(score.name, comparison.base, effects)
 
 
 def _sizes(blocks: Sequence[int] | None, steps: int) -> list[int]:

@@ -16,7 +16,7 @@ from nlstm.inspection.passes import checked_model
 from nlstm.inspection.tables import number, table
 from nlstm.metrics import KernelMetric, Metric
 
-__all__ = ["Effects", "Samples", "Score", "blocks_of_rows", "effect", "effects_of"]
+__all__ = ["Comparison", "Effects", "Samples", "Score", "blocks_of_rows", "effects_of"]
 
 LEVEL = 0.95  # of intervals
 MODES = ("auto", "min", "max")
@@ -207,34 +207,40 @@ def blocks_of_rows(rows: int, block: int, draws: int, seed: int) -> np.ndarray:
     return ((firsts + np.arange(block)) % rows).reshape(draws, -1)[:, :rows]
 
 
-def effect(
-    score: Score, samples: Samples, base: Any, changed: list[Any], draws: np.ndarray
-) -> tuple[float, float, float]:
-    """Return how much worse predictions are than those of the base, with an interval.
+class Comparison:
+    """A model's predictions, and how much worse others are.
 
     Parameters
     ----------
-    base : array or arrays
-        Predictions of the model on x as it is.
-    changed : list of the same
-        On what was changed, once for each repeat: the mean of them counts.
+    samples : Samples
+    score : Score
     draws : ndarray, shape (draws, rows)
-        Rows for the interval.
+        Rows for the intervals.
     """
-    y = samples.y
-    value = np.mean([score.worse(y, p, score(y, base)) for p in changed])
-    spread = []
-    for draw, rows in enumerate(draws):
-        part = _taken(y, rows)
-        whole = score(part, _taken(base, rows))
-        p = changed[draw % len(changed)]
-        spread.append(score.worse(part, _taken(p, rows), whole))
-    low, high = np.quantile(spread, ((1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0))
-    return float(value), float(low), float(high)
+
+    def __init__(self, samples: Samples, score: Score, draws: np.ndarray) -> None:
+        self._samples, self._score, self._draws = samples, score, draws
+        y, p = samples.y, samples.predict()
+        self.base = score(y, p)
+        self._bases = [score(_taken(y, rows), _taken(p, rows)) for rows in draws]
+
+    def effect(self, changed: list[Any]) -> tuple[float, float, float]:
+        """Return how much worse predictions are, with an interval.
+
+        `changed` are those of each repeat: the mean of them counts.
+        """
+        y, score = self._samples.y, self._score
+        value = np.mean([score.worse(y, p, self.base) for p in changed])
+        spread = [
+            score.worse(_taken(y, rows), _taken(changed[draw % len(changed)], rows), base)
+            for draw, (rows, base) in enumerate(zip(self._draws, self._bases, strict=True))
+        ]
+        low, high = np.quantile(spread, ((1.0 - LEVEL) / 2.0, (1.0 + LEVEL) / 2.0))
+        return float(value), float(low), float(high)
 
 
 def effects_of(found: list[tuple[str, tuple[float, float, float]]]) -> Effects:
-    """Return what `effect` gave, by name."""
+    """Return what `Comparison.effect` gave, by name."""
     values = np.array([one for _, one in found]).reshape(-1, 3)
     names = tuple(name for name, _ in found)
     return Effects(names, values[:, 0], values[:, 1], values[:, 2])

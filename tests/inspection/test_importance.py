@@ -32,7 +32,7 @@ def data(count=300):
 
 def test_what_counts_is_found():
     x, y = data()
-    found = importance(linear(WEIGHTS), x, y, names=["a", "b", "c"])
+    found = importance(linear(WEIGHTS), x, y, names=["a", "b", "c"], draws=50)
     assert (found.metric, found.score) == ("loss", pytest.approx(0.0, abs=1e-12))
     # Two numbers of variance 1, independent: the squared difference is 2 w^2.
     assert found.features["a"] == pytest.approx(8.0, rel=0.15)
@@ -44,8 +44,9 @@ def test_what_counts_is_found():
     assert found.order["steps shuffled"] > 5.0
     for effects in (found.features, found.lags, found.order):
         assert (effects.low <= effects.values).all() and (effects.values <= effects.high).all()
-    again = importance(linear(WEIGHTS), x, y, names=["a", "b", "c"])
-    np.testing.assert_array_equal(found.features.low, again.features.low)
+    quick = {"draws": 10, "repeats": 1, "lags": [0]}
+    first, again = (importance(linear(WEIGHTS), x, y, **quick) for _ in range(2))
+    np.testing.assert_array_equal(first.features.low, again.features.low)
     assert "worse by" in str(found) and repr(found).startswith("<Importance by loss")
     assert found.to_dict()["features"]["names"] == ["a", "b", "c"]
 
@@ -90,7 +91,7 @@ def test_classes():
     model.set_weights([weights, np.zeros(2)])
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = rows(200, steps=4)
-    found = importance(model, x, (x[:, 3, 0] > 0).astype(int), "accuracy", repeats=2)
+    found = importance(model, x, (x[:, 3, 0] > 0).astype(int), "accuracy", repeats=2, draws=20)
     assert found.score > 0.95
     assert found.features["0"] == pytest.approx(0.5, abs=0.1) and found.features["1"] == 0.0
 
