@@ -16,16 +16,16 @@ MOST = 0.5
 ALWAYS = 0.9  # of rows and steps
 LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-7
 TEXTS = {
-    ("i", 0): "which write nothing",
-    ("i", 1): "which write everything",
-    ("f", 0): "which forget everything at each step",
-    ("f", 1): "which forget nothing",
-    ("o", 0): "which show nothing",
-    ("o", 1): "which show all of c",
-    ("z", 0): "which take nothing over from the step before",
-    ("z", 1): "which never change",
-    ("r", 0): "which do not see the state before",
-    ("r", 1): "which see all of the state before",
+    ("i", 0): "so that they write nothing",
+    ("i", 1): "so that they write everything",
+    ("f", 0): "so that they forget everything at each step",
+    ("f", 1): "so that they forget nothing",
+    ("o", 0): "so that they show nothing",
+    ("o", 1): "so that they show all of c",
+    ("z", 0): "so that they take nothing over from the step before",
+    ("z", 1): "so that they never change",
+    ("r", 0): "so that they do not see the state before",
+    ("r", 1): "so that they see all of the state before",
 }
 
 
@@ -175,7 +175,7 @@ def _stuck(layer: LayerHealth) -> Iterator[Finding]:
         part = float(units.mean())
         if part < MOST:
             continue
-        what = TEXTS.get((gate, end), "which do not move")
+        what = TEXTS.get((gate, end), "so that they do not move")
         yield Finding(
             "stuck",
             layer.name,
