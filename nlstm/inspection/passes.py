@@ -24,7 +24,7 @@ from nlstm.training.reader import Reader
 
 __all__ = ["Entry", "Observed", "Pass", "Places", "checked_model", "fetched", "looked_up"]
 
-ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
+ELEMENTS = 1 << 19  # of the widest layer's output: what a pass leaves is several of them
 ROWS = (32, 512)
 Places = slice | np.ndarray  # of rows
 
@@ -167,8 +167,8 @@ class Observed:
     def batches(self, batch_size: Any = None, times: int = 1) -> Iterator[slice]:
         """Give the rows of each pass; of `times` as many rows each."""
         if batch_size is None:
-            longest = max(source.shape[1] * source.shape[2] for source in self.data.x)
-            longest = max(longest, *(self.shape(n)[0] for n in range(len(self.entries))), 1)
+            shapes = zip(map(self.shape, range(len(self.entries))), self.entries, strict=True)
+            longest = max(steps if entry.moves else max(steps, f) for (steps, f), entry in shapes)
             rows = min(max(ROWS[0], ELEMENTS // (longest * self.network.widest)), ROWS[1])
         else:
             rows = checked_size("batch_size", batch_size)
