@@ -101,18 +101,24 @@ class StepBack:
         Parts of these arrays are copied.
         """
         x, weights, h, a, s, _, scratch, reverse, _ = self.arguments
-        kept = [np.ascontiguousarray(one[:, step : step + 1]) for one in (a, s)]
-        seen = np.ascontiguousarray(x[:, at : at + 1])
-        one = (seen, weights, h[step : step + 2], *kept)
+        ops, masks = self.ops, self._masks(at)
+        a, s = (self._copied(one, step) for one in (a, s))
+        given = (self._copied(x, at), weights, h[step : step + 2], a, s)
         if gradients.dx is None:
-            return self.function, (*one, gradients, scratch, reverse, self._masks(at))
-        dx = np.empty((1, 1, *gradients.dx.shape[2:]), gradients.dx.dtype)
+            return self.function, (*given, gradients, scratch, reverse, masks)
+        to = gradients.dx[0][at : at + 1]
+        dx = ops.zeros((1, *to.shape))
 
         def run(*arguments: Any) -> None:
             self.function(*arguments)
-            gradients.dx[:, at : at + 1] = dx
+            ops.copy(to, dx[0])
 
-        return run, (*one, gradients._replace(dx=dx), scratch, reverse, self._masks(at))
+        return run, (*given, gradients._replace(dx=dx), scratch, reverse, masks)
+
+    def _copied(self, array: Array, step: int) -> Array:
+        """Return one step of an array (parts, T, N, S) as an array of its own."""
+        part = self.ops.to_host(array)[:, step : step + 1]
+        return self.ops.to_device(np.ascontiguousarray(part))
 
     @staticmethod
     def _states(work: Any, step: int) -> dict[str, Any]:

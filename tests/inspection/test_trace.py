@@ -2,12 +2,13 @@
 
 import copy
 import pickle
+import threading
 
 import numpy as np
 import pytest
 
 import nlstm
-from nlstm.inspection import trace
+from nlstm.inspection import attribute, trace
 from nlstm.layers import (
     GRU,
     LSTM,
@@ -189,17 +190,40 @@ def test_a_model_stays_as_it_is():
     model.compile("adam", "mse")
     x, y = rows(4), rows(4)[:, 0]
     model.train_on_batch(x, y)
-    twin = copy.deepcopy(model)
+    twin, fresh = copy.deepcopy(model), copy.deepcopy(model)
+    for layer in fresh.layers:
+        layer.reset_state()
     gradients = [one.get_gradient() for one in model.trainable_weights]
     states_before = [layer.states for layer in model.layers]
-    first = trace(model, x)["lstm"].f
-    np.testing.assert_array_equal(first, trace(model, x)["lstm"].f)  # no state goes on
+    first, found = trace(fresh, x), trace(model, x)  # no state goes on
+    for name in ("lstm", "gru"):
+        np.testing.assert_array_equal(first[name].h, found[name].h)
+    attribute(model, x, target=0)
     for one, before in zip(model.trainable_weights, gradients):
         np.testing.assert_array_equal(one.get_gradient(), before)
     for layer, before in zip(model.layers, states_before):
         np.testing.assert_array_equal(layer.states, before)
     for one in (model, twin):
         one.train_on_batch(x, y)
+    for one, other in zip(model.get_weights(), twin.get_weights()):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_beside_a_fit_in_another_thread():
+    x, y = rows(64), np.random.default_rng(1).normal(size=(64, 1))
+    model = chain(LSTM(4, dropout=0.3, return_sequences=True), GRU(3), Dense(1))
+    model.compile("adam", "mse")
+    twin = copy.deepcopy(model)
+    twin.fit(x, y, epochs=20, batch_size=8, verbose=0)
+    fit = threading.Thread(target=lambda: model.fit(x, y, epochs=20, batch_size=8, verbose=0))
+    fit.start()
+    looks = 0
+    while fit.is_alive() or not looks:
+        found = attribute(model, x, steps=20)  # of one state of the weights: it adds up
+        assert found.completeness < 0.01
+        trace(model, x)
+        looks += 1
+    fit.join()
     for one, other in zip(model.get_weights(), twin.get_weights()):
         np.testing.assert_array_equal(one, other)
 
