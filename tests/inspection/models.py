@@ -11,7 +11,9 @@ STEPS, FEATURES = 7, 3
 def with_random_weights(model, scale=0.5):
     """Return a model whose weights, biases too, are random."""
     rng = np.random.default_rng(1)
-    model.set_weights([rng.normal(scale=scale, size=one.shape) for one in model.get_weights()])
+    for one in model.weights:
+        value = rng.normal(scale=scale, size=one.shape)
+        one.set(np.abs(value) if one.name.endswith("variance") else value)
     return model
 
 

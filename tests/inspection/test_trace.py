@@ -17,8 +17,10 @@ from nlstm.layers import (
     Dense,
     Dropout,
     Embedding,
+    GaussianNoise,
     Reshape,
     SimpleRNN,
+    SpatialDropout1D,
     TimeDistributed,
 )
 from tests.inspection.models import FEATURES, STEPS, chain, rows, with_random_weights
@@ -164,12 +166,27 @@ def test_rows_do_not_depend_on_batches():
             np.testing.assert_array_equal(layer[array], parts[name][array])
 
 
-def test_what_is_seen_is_what_predict_gives():
-    layers = LSTM(4, return_sequences=True, dropout=0.4), BatchNormalization(), Dropout(0.5)
-    model = chain(*layers, LSTM(3, recurrent_dropout=0.3))
-    x = rows(5)
-    last = trace(model, x)["lstm_1"].h[:, -1]
-    np.testing.assert_allclose(last, model.predict(x, verbose=0), rtol=0, atol=1e-12)
+WHOLE = {"return_sequences": True}
+DROPS = {"dropout": 0.4, "recurrent_dropout": 0.3}
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [LSTM(4, **WHOLE, **DROPS)],
+        lambda: [GRU(4, **WHOLE, **DROPS)],
+        lambda: [GRU(4, reset_after=False, **WHOLE, **DROPS)],
+        lambda: [SimpleRNN(4, **WHOLE, **DROPS)],
+        lambda: [Dropout(0.5), BatchNormalization()],
+        lambda: [SpatialDropout1D(0.5), GaussianNoise(1.0)],
+    ],
+)
+def test_what_is_seen_is_what_predict_gives(layers):
+    model, x = chain(*layers(), LSTM(3)), rows(5)
+    *_, last = trace(model, x).values()
+    y = model.predict(x, verbose=0)
+    assert np.isfinite(y).all()
+    np.testing.assert_allclose(last.h[:, -1], y, rtol=0, atol=1e-12)
 
 
 def test_layers_that_are_called_twice_and_steps_as_rows():
