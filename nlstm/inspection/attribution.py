@@ -182,8 +182,9 @@ class _Asked:
         if found.completeness is not None and found.completeness > MISSED:
             missed = percent(found.completeness)
             warn_user(
-                f"Integrated gradients of {found.steps} steps miss {missed} of what they explain; "
-                "more steps miss less."
+                f"Integrated gradients of {found.steps} steps miss {missed} of what they explain: "
+                "more steps may miss less, unless the model jumps on the way from the baseline, as "
+                "where a mask ends."
             )
         return found
 
