@@ -87,13 +87,19 @@ def error_of(name, run, stored):
         expected = run("cpu")
     else:
         expected = {what: stored[f"{name}|{what}"] for what in results}
+    finite = {what: np.isfinite(wanted) for what, wanted in expected.items()}
+    largest = max(
+        (np.abs(w[finite[what]]).max(initial=0) for what, w in expected.items()), default=0
+    )
     worst = 0.0
     for what, wanted in expected.items():
-        there = np.isfinite(wanted)
+        there = finite[what]
         if not np.array_equal(there, np.isfinite(results[what])):
             return float("inf")
+        own = np.abs(wanted[there]).max(initial=0) or largest  # what should be zero has no size
         if there.any():
-            worst = max(worst, forms.relative(results[what][there], wanted[there]))
+            error = np.abs(np.asarray(results[what], float)[there] - wanted[there]).max()
+            worst = max(worst, float(error / max(own, np.finfo(float).tiny)))
     return worst
 
 

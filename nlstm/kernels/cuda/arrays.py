@@ -11,7 +11,7 @@ import weakref
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize, turn
+from nlstm.kernels.cuda.launch import SIMULATED, Recording, cuda, stream, synchronize, turn
 
 ALIGNMENT = 256
 
@@ -23,12 +23,15 @@ class Block:
         self.size = max(int(size), ALIGNMENT)
         self._zeroed = zeroed
         self._bytes = None
+        self._address = None
         self.owner = None  # of memory that is somebody else's
 
     @property
     def bytes(self):
         """The memory."""
         if self._bytes is None:
+            if Recording.on:  # zeros would be written again by each replay
+                raise RuntimeError("memory that is first used while a graph is recorded")
             with turn:
                 stream()
                 made = cuda.device_array(self.size, np.uint8)
@@ -37,6 +40,13 @@ class Block:
                 self._bytes = made
                 Taken.count(self)
         return self._bytes
+
+    @property
+    def address(self) -> int:
+        """Where the memory begins."""
+        if self._address is None:
+            self._address = self.bytes.__cuda_array_interface__["data"][0]
+        return self._address
 
 
 class Taken:
@@ -101,8 +111,15 @@ class DeviceArray:
         return self.size * self.dtype.itemsize
 
     @property
+    def address(self) -> int:
+        """Where the first element is on the device."""
+        if self.block is None:
+            raise ValueError(f"{self!r} has no memory.")
+        return self.block.address + self.offset
+
+    @property
     def raw(self):
-        """The array as kernels take it, made once."""
+        """The array as copies and the simulator's kernels take it, made once."""
         if self._raw is None:
             if self.block is None:
                 raise ValueError(f"{self!r} has no memory.")
