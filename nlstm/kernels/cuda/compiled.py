@@ -79,7 +79,7 @@ def numba_type(kind):
     if isinstance(kind, tuple):
         return kinds.BaseTuple.from_types(tuple(map(numba_type, kind)))
     if isinstance(kind, np.dtype):
-        return kinds.boolean if kind == bool else getattr(kinds, kind.name)
+        return kinds.boolean if kind.kind == "b" else getattr(kinds, kind.name)
     return {bool: kinds.boolean, int: kinds.int64, float: kinds.float64}[kind]
 
 

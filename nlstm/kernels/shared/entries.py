@@ -69,7 +69,7 @@ def read(folder, name):
 
 
 def keep(places, name, data):
-    """Write an entry to the first folder that will take it, and say once what spoke against others."""
+    """Write an entry where one may be written, and say once what spoke against other folders."""
     _, folder, faults = places
     if faults:
         where = f"in {folder}" if folder else "nowhere, and compiled again at every start"

@@ -38,9 +38,8 @@ def main():
             continue
         compiled.machine_code(kernel.function, kind, kernel.max_registers, (major, minor))
         done += 1
-    print(
-        f"{done} of {len(found)} kernels in {time.perf_counter() - start:.0f} s: {compiled.places().write}"
-    )
+    seconds = time.perf_counter() - start
+    print(f"{done} of {len(found)} kernels in {seconds:.0f} s: {compiled.places().write}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What only a GPU shows: other libraries' arrays in place, the same bits again, threads, sanitizers."""
+"""What only a GPU shows: others' arrays in place, the same bits again, threads, sanitizers."""
 
 import shutil
 import subprocess
