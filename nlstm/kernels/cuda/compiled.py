@@ -23,7 +23,15 @@ FOLDERS = (Path(__file__).resolve().parent, Path(__file__).resolve().parents[1] 
 LINE = "nlstm: compiling kernels for this GPU"
 KEPT = "; the next start finds them in the cache"
 # What no compiled code depends on.
-APART = {"arrays.py", "cells.py", "entries.py", "folders.py", "programs.py", "words.py"}
+APART = {
+    "arrays.py",
+    "cells.py",
+    "copies.py",
+    "entries.py",
+    "folders.py",
+    "programs.py",
+    "words.py",
+}
 # How a number is packed, padded to eight bytes.
 NUMBERS = {
     bool: "?7x", int: "q", float: "d", np.dtype(bool): "?7x", np.dtype("uint8"): "B7x",

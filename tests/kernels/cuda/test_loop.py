@@ -9,7 +9,7 @@ import pytest
 
 import nlstm
 from nlstm import Sequential, callbacks, optimizers, set_random_seed
-from nlstm.kernels.cuda import arrays, cells, launch, programs
+from nlstm.kernels.cuda import arrays, cells, copies, launch, programs
 from nlstm.kernels.cuda.programs import Program, Queued
 from nlstm.layers import LSTM, Dense
 from nlstm.windows import Windows
@@ -259,7 +259,7 @@ def test_a_host_array_among_arguments_is_refused():
 
 def test_pinned_memory_comes_again():
     cell = OPS.cell(np.int64, 1000)
-    for number in range(2 * cells.ROOM // 8000):
+    for number in range(2 * copies.ROOM // 8000):
         cell.host[:] = number
         cell.push()
     cell.host[:] = 0
