@@ -121,9 +121,9 @@ def quick_exponential_and_ratio(dtype):
     )
 
 
-def registers_of(threads: int) -> int:
-    """Return the most registers a thread may have for a block of `threads` to start."""
-    warps = -(-threads // 32)
+def registers_of(threads: int, blocks: int = 1) -> int:
+    """Return the most registers a thread may have for blocks of `threads` to start together."""
+    warps = -(-threads // 32) * blocks
     return min(255, REGISTERS // (32 * warps) // 8 * 8)
 
 
@@ -135,13 +135,14 @@ class Kernel:
     function : callable. The Python function.
     threads : int. Threads of a block.
     shared_bytes : int. Dynamic shared memory of a block.
+    blocks : int. Blocks that a multiprocessor should hold at once.
     """
 
-    def __init__(self, function, threads: int, shared_bytes: int = 0):
+    def __init__(self, function, threads: int, shared_bytes: int = 0, blocks: int = 1):
         self.function = function
         self.threads = threads
         self.shared_bytes = shared_bytes
-        self.max_registers = registers_of(threads)
+        self.max_registers = registers_of(threads, blocks)
         self._ready = {}
 
     def __call__(self, grid, *arguments) -> None:
