@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import lstm_whole_back
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
@@ -300,7 +301,7 @@ def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask):
     dout = dy if sequences else nothing(c.dtype, 3)
     if is_whole(F, H, c.dtype):
         rows = lstm_whole.rows_of_block(N, processors())
-        run = lstm_whole.whole_backward(c.dtype, H, rows, sequences, masked, *names)
+        run = lstm_whole_back.whole_backward(c.dtype, H, rows, sequences, masked, *names)
         run(-(-N // rows), gates, c, dout, dh, dc, U, seen)
         return
     run = lstm_steps.step_backward(c.dtype, sequences, masked, *names)
