@@ -8,7 +8,8 @@ import math
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, device_function, quick_exponential_and_ratio
+from nlstm.kernels.cuda.launch import device_function, quick_exponential_and_ratio
+from nlstm.kernels.cuda.quick import tanh_or_sigmoid
 
 
 def tanh(real):
@@ -200,26 +201,14 @@ def activation(name: str, dtype):
 
 
 def one_of_two(first: str, second: str, dtype):
-    """Return a device function of (z, is_first), by one of two activations.
+    """Return device functions (z, is_first) -> y, by one of two activations, and z -> y of the first.
 
-    Lanes of a warp that differ in it go the same way for tanh and sigmoid.
+    For recurrences: the usual pair in float32 is quick.
     """
     a, s = activation(first, dtype)[0], activation(second, dtype)[0]
+    if (first, second) == ("tanh", "sigmoid") and np.dtype(dtype) == np.float32:
+        either = tanh_or_sigmoid()
+        return either, device_function(lambda z: either(z, True))
     if first == second:
-        return device_function(lambda z, is_first: s(z))
-    if (first, second) != ("tanh", "sigmoid") or np.dtype(dtype) != np.float32 or SIMULATED:
-        return device_function(lambda z, is_first: a(z) if is_first else s(z))
-    real = np.float32
-    one, two, middle = real(1), real(2), real(0.55)
-    exponential, ratio = quick_exponential_and_ratio(real)
-    # tanh of small numbers: the polynomial of CUDA's.
-    p_3, p_5, p_7, p_9 = real(-0.33332768), real(0.13315298), real(-0.052303962), real(0.015739683)
-
-    def tanh_or_sigmoid(z, is_first):
-        scale = two if is_first else one
-        large = scale * ratio(one, one + exponential(-scale * z)) - (scale - one)
-        square = z * z
-        small = (((p_9 * square + p_7) * square + p_5) * square + p_3) * square * z + z
-        return small if is_first and abs(z) < middle else large
-
-    return device_function(tanh_or_sigmoid)
+        return device_function(lambda z, is_first: s(z)), a
+    return device_function(lambda z, is_first: a(z) if is_first else s(z)), a

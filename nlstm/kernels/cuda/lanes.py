@@ -94,3 +94,22 @@ def _fold(values, size, lane_mask):
 
 
 fold = _fold if SIMULATED else device_function(_fold)
+
+
+def in_turn(function, count):
+    """Return a device function of seven arguments that calls another with 0, 1, ... before them.
+
+    Without a loop: the compiler leaves long ones, and what they index would lie in memory.
+    """
+    call = device_function(lambda a, b, c, d, e, f, g: None)
+    for number in range(count):
+        call = _after(call, function, number)
+    return call
+
+
+def _after(first, function, number):
+    def call(a, b, c, d, e, f, g):
+        first(a, b, c, d, e, f, g)
+        function(number, a, b, c, d, e, f, g)
+
+    return device_function(call)

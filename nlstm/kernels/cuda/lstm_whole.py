@@ -22,7 +22,7 @@ import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.activations import one_of_two
-from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane
+from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function, registers_of
 
 VECTOR = 4
@@ -56,23 +56,21 @@ def blocks_of(H: int) -> int:
     return -(-H // (VECTOR * QUAD))
 
 
-def blocks_held(H: int, rows: int, dtype, features: int = 0) -> int:
-    """Return how many blocks of a thread's weights stay in registers."""
-    blocks, units = blocks_of(H), units_of_quad(H)
+def inputs_held(H: int, rows: int, dtype, features: int = 0) -> int:
+    """Return of how many inputs a thread's weights stay in registers; backward: of how many dz."""
+    inputs, width = blocks_of(H) * VECTOR, GATES * units_of_quad(H)
     if SIMULATED:
-        return min(blocks, 1)
+        return min(inputs, 3)
     size = np.dtype(dtype).itemsize // 4
-    inputs = -(-features // QUAD) * (GATES * units + rows)
-    other = OTHER_REGISTERS + (rows * (ROW_REGISTERS + GATES * units) + inputs) * size
-    free = registers_of(threads_of(H)) - other
-    return min(blocks, max(0, free // (VECTOR * GATES * units * size)))
+    of_features = -(-features // QUAD) * (width + rows)
+    other = OTHER_REGISTERS + (rows * (ROW_REGISTERS + width) + of_features) * size
+    return min(inputs, max(0, registers_of(threads_of(H)) - other) // (width * size))
 
 
 def rest_bytes(H: int, rows: int, dtype, features: int = 0) -> int:
     """Return the bytes of the weights that registers do not hold."""
-    rest = blocks_of(H) - blocks_held(H, rows, dtype, features)
-    numbers = rest * VECTOR * GATES * units_of_quad(H) * threads_of(H)
-    return numbers * np.dtype(dtype).itemsize
+    rest = blocks_of(H) * VECTOR - inputs_held(H, rows, dtype, features)
+    return rest * GATES * units_of_quad(H) * threads_of(H) * np.dtype(dtype).itemsize
 
 
 def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024) -> bool:
@@ -111,25 +109,61 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     The same bits in every run; `rows` changes them in the last place.
     """
     number = np.dtype(dtype)
-    a, _ = scalar_functions(activation, dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
-    a_or_s = one_of_two(activation, recurrent_activation, dtype)
+    a_or_s, a = one_of_two(activation, recurrent_activation, dtype)
     F, inline, inputs = features, features > 0, -(-features // QUAD)
     share, units = Share(rows, units_of_quad(H)), units_of_quad(H)
     own_cells, own_gates = share.own_cells, share.own_gates
     place_of = share.places()
-    blocks, held, threads = blocks_of(H), blocks_held(H, rows, dtype, features), threads_of(H)
+    blocks, held, threads = blocks_of(H), inputs_held(H, rows, dtype, features), threads_of(H)
     width = GATES * units  # of the weights of an input
     own, sums = own_cells * own_gates, rows * width
     groups = blocks * QUAD  # of four units, in a row
     zero = number.type(0)
     shape_v = (2 * rows * groups, VECTOR)
-    held_numbers = max(held, 1) * VECTOR * width
+    held_numbers = max(held, 1) * width
     input_numbers, ahead_numbers = max(inputs, 1) * width, max(inputs, 1) * rows
     # Unsigned: an index that might be negative keeps four loads from becoming one.
     both, unsigned_gates = np.uint64(rows * groups), np.uint64(GATES)
-    next_1, next_2, next_3 = np.uint64(1), np.uint64(2), np.uint64(3)
     four = np.uint64(VECTOR)
+
+    def load(number, w, rest, U, thread, part, unit_x, gate_x):
+        """Read an input's weights in this lane's order; something in any case: no branches."""
+        quad = thread // QUAD
+        k = (number // VECTOR * QUAD + part) * VECTOR + number % VECTOR
+        for i in range(width):
+            u = quad * units + ((i // GATES) ^ unit_x)
+            source = (min(k, H - 1) * H + min(u, H - 1)) * GATES
+            value = U[np.uint64(source + ((i % GATES) ^ gate_x))]
+            value = value if k < H and u < H else zero
+            if number < held:
+                w[number * width + i] = value
+            else:
+                place = (number - held) * units + i // GATES
+                rest[np.uint64((place * threads + thread) * GATES + i % GATES)] = value
+
+    def multiply(number, total, w, rest, v, from_row, now, thread):
+        """Add what an input's weights in registers make of h."""
+        for r in range(rows):
+            group = now + from_row[r] + np.uint64(number // VECTOR * QUAD)
+            value = v[group, np.uint64(number % VECTOR)]
+            for i in range(width):
+                total[r * width + i] += w[number * width + i] * value
+
+    def multiply_shared(after, total, w, rest, v, from_row, now, thread):
+        """Add what an input's weights in shared memory make of h."""
+        number = held + after
+        for u in range(units):
+            at = np.uint64(((after * units + u) * threads + thread) * GATES)
+            for r in range(rows):
+                group = now + from_row[r] + np.uint64(number // VECTOR * QUAD)
+                value = v[group, np.uint64(number % VECTOR)]
+                for q in range(GATES):
+                    total[r * width + u * GATES + q] += rest[at + np.uint64(q)] * value
+
+    load_all = in_turn(device_function(load), blocks * VECTOR)
+    multiply_held = in_turn(device_function(multiply), held)
+    multiply_rest = in_turn(device_function(multiply_shared), blocks * VECTOR - held)
 
     @device_function
     def begin(total, ahead, x_ahead, wx):
@@ -196,20 +230,7 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
         from_row = cuda.local.array(rows, np.uint64)
         x_row = cuda.local.array(rows, np.uint64)
 
-        # Weights in this lane's order. Something is read in any case: no branches.
-        for block in range(blocks):
-            for j in range(VECTOR):
-                k = (block * QUAD + part) * VECTOR + j
-                for i in range(width):
-                    u = quad * units + ((i // GATES) ^ unit_x)
-                    source = (min(k, H - 1) * H + min(u, H - 1)) * GATES
-                    value = U[np.uint64(source + ((i % GATES) ^ gate_x))]
-                    value = value if k < H and u < H else zero
-                    if block < held:
-                        w[(block * VECTOR + j) * width + i] = value
-                    else:
-                        place = ((block - held) * VECTOR + j) * units + i // GATES
-                        rest[np.uint64((place * threads + thread) * GATES + i % GATES)] = value
+        load_all(w, rest, U, thread, part, unit_x, gate_x)
         for j in range(inputs):
             k = j * QUAD + part
             for i in range(width):
@@ -217,8 +238,8 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                 source = (min(k, F - 1) * H + min(u, H - 1)) * GATES
                 value = W[np.uint64(source + ((i % GATES) ^ gate_x))]
                 wx[j * width + i] = value if k < F and u < H else zero
-        for place in range(thread, rows * groups * VECTOR, threads):
-            r, k = place // (groups * VECTOR), place % (groups * VECTOR)
+        for place in range(thread, 2 * rows * groups * VECTOR, threads):  # all: what is left is read
+            r, k = place // (groups * VECTOR) % rows, place % (groups * VECTOR)
             value = h[np.uint64(min(first + r, N - 1) * H + min(k, H - 1))]
             v[np.uint64(place // VECTOR), np.uint64(place % VECTOR)] = value
 
@@ -253,27 +274,8 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
 
         for t in range(T):
             cuda.syncthreads()
-            for block in range(held):
-                for r in range(rows):
-                    group = now + from_row[r] + np.uint64(block * QUAD)
-                    for j in range(VECTOR):
-                        value = v[group, np.uint64(j)]
-                        for i in range(width):
-                            one = w[(block * VECTOR + j) * width + i]
-                            total[r * width + i] += one * value
-            for block in range(held, blocks):
-                for j in range(VECTOR):
-                    for u in range(units):
-                        place = ((block - held) * VECTOR + j) * units + u
-                        weight = np.uint64((place * threads + thread) * GATES)
-                        for r in range(rows):
-                            group = now + from_row[r] + np.uint64(block * QUAD)
-                            value = v[group, np.uint64(j)]
-                            i = r * width + u * GATES
-                            total[i] += rest[weight] * value
-                            total[i + 1] += rest[weight + next_1] * value
-                            total[i + 2] += rest[weight + next_2] * value
-                            total[i + 3] += rest[weight + next_3] * value
+            multiply_held(total, w, rest, v, from_row, now, thread)
+            multiply_rest(total, w, rest, v, from_row, now, thread)
             fold(total, sums, 2)
             fold(total, sums // 2, 1)
             for i in range(own):
@@ -290,23 +292,26 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                     at_mask += np.uint64(N)
                 seen = mask[at_mask]
             for e in range(own_cells):
+                if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                    h[at + np.uint64(e)] = hidden[e]  # of the step before
+                    if keep:
+                        c[at + np.uint64(e)] = cell[e]
+            at += step
+            for e in range(own_cells):
                 i, f, g, o = finish(z, e, lane, part)
+                if keep and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                    for q in range(own_gates):
+                        at_own = at_gates + np.uint64(e * GATES + q)
+                        gates[at_own] = z[e * own_gates + q]
                 new = f * cell[e] + i * g
                 cell[e] = new if present else cell[e]
                 hidden[e] = o * a(new) if present else hidden[e]
                 to = now * four + into + np.uint64(e)
                 v[to // four, to % four] = hidden[e]
-            for e in range(own_cells):
-                if (e == 0 and is_cell) or (e == 1 and is_second):
-                    if keep:
-                        for q in range(own_gates):
-                            at_own = at_gates + np.uint64(e * GATES + q)
-                            gates[at_own] = z[e * own_gates + q]
-                    if gate_x == 0:
-                        h[at + step + np.uint64(e)] = hidden[e]
-                        if keep or t + 1 == T:
-                            c[at + step + np.uint64(e)] = cell[e]
-            at, at_gates = at + step, at_gates + step_gates
+            at_gates += step_gates
+        for e in range(own_cells):
+            if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                h[at + np.uint64(e)], c[at + np.uint64(e)] = hidden[e], cell[e]
 
     compiled = Kernel(kernel, threads, rest_bytes(H, rows, dtype, features))
     return flattened(compiled, states=5)

@@ -12,10 +12,11 @@ from functools import cache
 import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
-from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane
+from nlstm.kernels.cuda.activations import one_of_two
+from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import Kernel, cuda, device_function
 from nlstm.kernels.cuda.lstm_whole import (
-    blocks_held,
+    inputs_held,
     blocks_of,
     flattened,
     rest_bytes,
@@ -41,20 +42,61 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     U, mask : as in the forward pass.
     """
     number = np.dtype(dtype)
-    a, a_slope = scalar_functions(activation, dtype)
+    _, a_slope = scalar_functions(activation, dtype)
+    _, a = one_of_two(activation, recurrent_activation, dtype)
     _, s_slope = scalar_functions(recurrent_activation, dtype)
     share, units = Share(rows, units_of_quad(H)), units_of_quad(H)
     cells, own_cells, own_gates = share.cells, share.own_cells, share.own_gates
     place_of = share.places()
-    blocks, held, threads = blocks_of(H), blocks_held(H, rows, dtype), threads_of(H)
+    blocks, held, threads = blocks_of(H), inputs_held(H, rows, dtype), threads_of(H)
     width = QUADS * units  # of the weights of a dz: units that it is a part of
     own, sums = own_cells * own_gates, QUADS * cells
     row_units = blocks * PARTS
     zero, one = number.type(0), number.type(1)
     shape_dz = (2 * rows * row_units, GATES)
-    held_numbers = max(held, 1) * GATES * width
+    held_numbers = max(held, 1) * width
     # Unsigned: an index that might be negative keeps four loads from becoming one.
     both, unsigned_gates = np.uint64(rows * row_units), np.uint64(GATES)
+
+    def load(number, w, rest, U, thread, part, unit_x, quad_x):
+        """Read a dz's weights in this lane's order; something in any case: no branches."""
+        j, q = number // GATES * PARTS + part, number % GATES
+        for i in range(width):
+            quad = thread // PARTS * QUADS + ((i // units) ^ quad_x)
+            u = quad * units + ((i % units) ^ unit_x)
+            value = U[np.uint64((min(u, H - 1) * H + min(j, H - 1)) * GATES + q)]
+            value = value if u < H and j < H else zero
+            if number < held:
+                w[number * width + i] = value
+            else:
+                place = (number - held) * units + i // GATES
+                rest[np.uint64((place * threads + thread) * GATES + i % GATES)] = value
+
+    def multiply(number, total, w, rest, dz, from_row, now, thread):
+        """Add what a dz's weights in registers make of it."""
+        for r in range(rows):
+            j = now + from_row[r] + np.uint64(number // GATES * PARTS)
+            value = dz[j, np.uint64(number % GATES)]
+            for i in range(width):
+                to = i // units * cells + r * units + i % units
+                total[to] += w[number * width + i] * value
+
+    def multiply_shared(after, total, w, rest, dz, from_row, now, thread):
+        """Add what a dz's weights in shared memory make of it."""
+        number = held + after
+        for four in range(units):
+            at = np.uint64(((after * units + four) * threads + thread) * GATES)
+            for r in range(rows):
+                j = now + from_row[r] + np.uint64(number // GATES * PARTS)
+                value = dz[j, np.uint64(number % GATES)]
+                for k in range(GATES):
+                    i = four * GATES + k
+                    to = i // units * cells + r * units + i % units
+                    total[to] += rest[at + np.uint64(k)] * value
+
+    load_all = in_turn(device_function(load), blocks * GATES)
+    multiply_held = in_turn(device_function(multiply), held)
+    multiply_rest = in_turn(device_function(multiply_shared), blocks * GATES - held)
 
     @device_function
     def ask(w, c_before, dy, gates, c, dout, at_gates, at, second):
@@ -121,20 +163,7 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
         from_row = cuda.local.array(rows, np.uint64)
         is_here = True
 
-        # Weights in this lane's order. Something is read in any case: no branches.
-        for block in range(blocks):
-            j = block * PARTS + wide_part
-            for q in range(GATES):
-                for i in range(width):
-                    u = (wide * QUADS + ((i // units) ^ quad_x)) * units + ((i % units) ^ unit_x)
-                    source = (min(u, H - 1) * H + min(j, H - 1)) * GATES + q
-                    value = U[np.uint64(source)]
-                    value = value if u < H and j < H else zero
-                    if block < held:
-                        held_w[(block * GATES + q) * width + i] = value
-                    else:
-                        place = ((block - held) * GATES + q) * units + i // GATES
-                        rest[np.uint64((place * threads + thread) * GATES + i % GATES)] = value
+        load_all(held_w, rest, U, thread, wide_part, unit_x, quad_x)
         for place in range(thread, 2 * rows * row_units * GATES, threads):
             dz[np.uint64(place // GATES), np.uint64(place % GATES)] = zero
         cuda.syncthreads()
@@ -186,27 +215,8 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
             cuda.syncthreads()
             for i in range(sums):
                 total[i] = zero
-            for block in range(held):
-                for r in range(rows):
-                    j = now + from_row[r] + np.uint64(block * PARTS)
-                    for q in range(GATES):
-                        value = dz[j, np.uint64(q)]
-                        for i in range(width):
-                            weight = held_w[(block * GATES + q) * width + i]
-                            total[i // units * cells + r * units + i % units] += weight * value
-            for block in range(held, blocks):
-                for q in range(GATES):
-                    for four in range(units):
-                        place = ((block - held) * GATES + q) * units + four
-                        weight_at = np.uint64((place * threads + thread) * GATES)
-                        for r in range(rows):
-                            j = now + from_row[r] + np.uint64(block * PARTS)
-                            value = dz[j, np.uint64(q)]
-                            for k in range(GATES):
-                                i = four * GATES + k
-                                weight = rest[weight_at + np.uint64(k)]
-                                to = i // units * cells + r * units + i % units
-                                total[to] += weight * value
+            multiply_held(total, held_w, rest, dz, from_row, now, thread)
+            multiply_rest(total, held_w, rest, dz, from_row, now, thread)
             if masked:
                 is_here = seen != 0
             for e in range(own_cells):
