@@ -16,6 +16,7 @@ shape       rows, units, threads   FMA      shared memory  in order    old: shar
 ==========  =====================  =======  =============  ==========  ===========
 """
 
+import functools
 from functools import cache
 
 import numpy as np
@@ -23,14 +24,21 @@ import numpy as np
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.activations import one_of_two
 from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
-from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function, registers_of
+from nlstm.kernels.cuda.launch import (
+    SIMULATED,
+    STATIC_SHARED_BYTES,
+    Kernel,
+    cuda,
+    device_function,
+    registers_of,
+)
 
 VECTOR = 4
 ROWS = 1, 2, 4
 MOST_INLINE_FEATURES = 16
 MOST_UNITS_ALONE = 6 if SIMULATED else 96  # above, a quad has two units: fewer threads, with more registers each
-# Registers that are not weights: addresses, states, what is read ahead; and those of a row.
-OTHER_REGISTERS, ROW_REGISTERS = 44, 8
+# Registers that are not weights, for each number of rows: as few as need no spills at H = 128.
+FORWARD_REGISTERS, BACKWARD_REGISTERS = {1: 66, 2: 83, 4: 114}, {1: 68, 2: 79, 4: 116}
 
 
 def padded(count: int, multiple: int = VECTOR) -> int:
@@ -56,18 +64,23 @@ def blocks_of(H: int) -> int:
     return -(-H // (VECTOR * QUAD))
 
 
-def inputs_held(H: int, rows: int, dtype, features: int = 0) -> int:
-    """Return of how many inputs a thread's weights stay in registers; backward: of how many dz."""
+def inputs_held(H: int, rows: int, dtype, features: int | None = None) -> int:
+    """Return of how many inputs a thread's weights stay in registers.
+
+    Backward, where there are no features, of how many dz.
+    """
     inputs, width = blocks_of(H) * VECTOR, GATES * units_of_quad(H)
     if SIMULATED:
         return min(inputs, 3)
     size = np.dtype(dtype).itemsize // 4
-    of_features = -(-features // QUAD) * (width + rows)
-    other = OTHER_REGISTERS + (rows * (ROW_REGISTERS + width) + of_features) * size
-    return min(inputs, max(0, registers_of(threads_of(H)) - other) // (width * size))
+    others = (BACKWARD_REGISTERS if features is None else FORWARD_REGISTERS)[rows]
+    others -= rows * (2 * GATES - width)
+    of_features = -(-(features or 0) // QUAD) * (width + rows) * size
+    free = registers_of(threads_of(H)) - others * (1 + size) // 2 - of_features
+    return min(inputs, max(0, free) // (width * size))
 
 
-def rest_bytes(H: int, rows: int, dtype, features: int = 0) -> int:
+def rest_bytes(H: int, rows: int, dtype, features: int | None = None) -> int:
     """Return the bytes of the weights that registers do not hold."""
     rest = blocks_of(H) * VECTOR - inputs_held(H, rows, dtype, features)
     return rest * GATES * units_of_quad(H) * threads_of(H) * np.dtype(dtype).itemsize
@@ -77,10 +90,11 @@ def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024) -> bool:
     """Whether the whole form can run, by its threads and shared memory."""
     if threads_of(H) > 1024:
         return False
-    size = np.dtype(dtype).itemsize
+    states = {rows: 2 * rows * padded(H, 16) * np.dtype(dtype).itemsize for rows in ROWS}
     return all(
-        rest_bytes(H, rows, dtype, features) + 2 * size * rows * GATES * padded(H, 16) <= limit
-        and 2 * size * rows * GATES * padded(H, 16) <= 48 * 1024
+        GATES * states[rows] <= STATIC_SHARED_BYTES
+        and rest_bytes(H, rows, dtype, features) + states[rows] <= limit
+        and rest_bytes(H, rows, dtype) + GATES * states[rows] <= limit
         for rows in ROWS
     )
 
@@ -108,6 +122,13 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     -----
     The same bits in every run; `rows` changes them in the last place.
     """
+    options = dtype, H, rows, features, keep, masked, activation, recurrent_activation
+    return flattened(functools.partial(_forward, *options), states=5)
+
+
+@cache
+def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activation, index):
+    """Compile the kernel of flat arrays; `index`: what counts their elements."""
     number = np.dtype(dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
     a_or_s, a = one_of_two(activation, recurrent_activation, dtype)
@@ -181,12 +202,12 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
         if inline:
             for r in range(rows):
                 for j in range(inputs):
-                    at = at_x + x_row[r] + np.uint64(min(j * QUAD + part, F - 1))
+                    at = index(at_x + x_row[r] + index(min(j * QUAD + part, F - 1)))
                     x_ahead[r * inputs + j] = x[at]
         else:
             for e in range(own_cells):
                 for q in range(own_gates):
-                    at = at_gates + second * np.uint64(e * GATES) + np.uint64(q)
+                    at = index(at_gates + second * np.uint64(e * GATES)) + np.uint64(q)
                     ahead[e * own_gates + q] = gates[at]
 
     @device_function
@@ -228,7 +249,7 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
         cell = cuda.local.array(own_cells, number)
         hidden = cuda.local.array(own_cells, number)
         from_row = cuda.local.array(rows, np.uint64)
-        x_row = cuda.local.array(rows, np.uint64)
+        x_row = cuda.local.array(rows, index)
 
         load_all(w, rest, U, thread, part, unit_x, gate_x)
         for j in range(inputs):
@@ -244,12 +265,11 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
             v[np.uint64(place // VECTOR), np.uint64(place % VECTOR)] = value
 
         n = min(row, N - 1)
-        step, step_x = np.uint64(N * H), np.uint64(N * F)
-        at = np.uint64(n * H + min(unit, H - 1))
+        step, step_gates, step_x = index(N * H), index(N * H * GATES), index(N * F)
+        at = index(n * H + min(unit, H - 1))
         second = np.uint64(1 if unit + 1 < H else 0)
-        at_gates = at * unsigned_gates + np.uint64(gate_x)
-        at_ahead, step_gates = at_gates, step * unsigned_gates
-        at_x, at_mask = np.uint64(0), np.uint64(n)
+        at_gates = index(at * unsigned_gates + np.uint64(gate_x))
+        at_ahead, at_x, at_mask = at_gates, index(0), index(n)
         is_cell = row < N and unit < H
         is_second = row < N and unit + 1 < H
         for e in range(own_cells):
@@ -260,11 +280,11 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                     ahead[e * own_gates + q] = bias
         for r in range(rows):
             from_row[r] = np.uint64((r ^ row_x) * groups + part)
-            x_row[r] = np.uint64(min(first + (r ^ row_x), N - 1) * F)
+            x_row[r] = index(min(first + (r ^ row_x), N - 1) * F)
         ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
         begin(total, ahead, x_ahead, wx)
         if T > 1:
-            at_ahead, at_x = at_ahead + step_gates, at_x + step_x
+            at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
         ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
         seen = np.uint8(1)
         if masked:
@@ -282,21 +302,21 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                 z[i] = total[i]
             begin(total, ahead, x_ahead, wx)
             if t + 2 < T:
-                at_ahead, at_x = at_ahead + step_gates, at_x + step_x
+                at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
             ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
             now = both - now
             present = True
             if masked:
                 present = seen != 0
                 if t + 1 < T:
-                    at_mask += np.uint64(N)
+                    at_mask = index(at_mask + index(N))
                 seen = mask[at_mask]
             for e in range(own_cells):
                 if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
                     h[at + np.uint64(e)] = hidden[e]  # of the step before
                     if keep:
                         c[at + np.uint64(e)] = cell[e]
-            at += step
+            at = index(at + step)
             for e in range(own_cells):
                 i, f, g, o = finish(z, e, lane, part)
                 if keep and ((e == 0 and is_cell) or (e == 1 and is_second)):
@@ -308,21 +328,25 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                 hidden[e] = o * a(new) if present else hidden[e]
                 to = now * four + into + np.uint64(e)
                 v[to // four, to % four] = hidden[e]
-            at_gates += step_gates
+            at_gates = index(at_gates + step_gates)
         for e in range(own_cells):
             if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
                 h[at + np.uint64(e)], c[at + np.uint64(e)] = hidden[e], cell[e]
 
-    compiled = Kernel(kernel, threads, rest_bytes(H, rows, dtype, features))
-    return flattened(compiled, states=5)
+    return Kernel(kernel, threads, rest_bytes(H, rows, dtype, features))
 
 
-def flattened(kernel, states):
-    """Return a kernel of arrays of any shape: all are flat to it, after the numbers of steps and rows."""
+def flattened(kernel_of, states):
+    """Return a function of (grid, *arrays), arrays in their shapes, of a kernel of flat ones.
+
+    The kernel gets the numbers of steps and rows before them, from the array at place `states`.
+    """
 
     def run(grid, *arrays):
         T, N, _ = arrays[states].shape
+        few = max(array.size for array in arrays) < 1 << 32
+        kernel = kernel_of(np.uint32 if few else np.uint64)
         kernel(grid, T - 1, N, *(array.reshape(-1) for array in arrays))
 
-    run.kernel = kernel
+    run.kernel_of = kernel_of
     return run

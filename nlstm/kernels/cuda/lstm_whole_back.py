@@ -7,6 +7,7 @@ are added up. So between two barriers are the sums, the shuffles and a few multi
 the step after the next wants of memory is asked for in time.
 """
 
+import functools
 from functools import cache
 
 import numpy as np
@@ -41,6 +42,13 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     dh, dc : (N, H). Gradients of the last state; = those of the initial state.
     U, mask : as in the forward pass.
     """
+    options = dtype, H, rows, sequences, masked, activation, recurrent_activation
+    return flattened(functools.partial(_backward, *options), states=1)
+
+
+@cache
+def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activation, index):
+    """Compile the kernel of flat arrays; `index`: what counts their elements."""
     number = np.dtype(dtype)
     _, a_slope = scalar_functions(activation, dtype)
     _, a = one_of_two(activation, recurrent_activation, dtype)
@@ -103,7 +111,7 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
         """Read a step's gates, states and gradients of outputs."""
         for e in range(own_cells):
             for q in range(own_gates):
-                z_at = at_gates + second * np.uint64(e * GATES) + np.uint64(q)
+                z_at = index(at_gates + second * np.uint64(e * GATES)) + np.uint64(q)
                 w[e * own_gates + q] = gates[z_at]
             c_before[e] = c[at + second * np.uint64(e)]
             if sequences:
@@ -169,14 +177,14 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
         cuda.syncthreads()
 
         n = min(row, N - 1)
-        step, step_gates = np.uint64(N * H), np.uint64(N * H * GATES)
-        start = np.uint64(n * H + min(unit, H - 1))
+        step, step_gates, step_mask = index(N * H), index(N * H * GATES), index(N)
+        start = index(n * H + min(unit, H - 1))
         second = np.uint64(1 if unit + 1 < H else 0)
         is_cell = row < N and unit < H
         is_second = row < N and unit + 1 < H
-        steps = np.uint64(T - 1)
-        at_gates = steps * step_gates + start * unsigned_gates + np.uint64(gate_x)
-        at, own_at, at_mask = steps * step + start, at_gates, np.uint64((T - 1) * N + n)
+        at = index(index((T - 1) * N * H) + start)
+        at_gates = index(at * unsigned_gates + np.uint64(gate_x))
+        own_at, at_mask = at_gates, index((T - 1) * N + n)
         for e in range(own_cells):
             y[e] = a(c[at + step + second * np.uint64(e)])
             dcell[e] = dc[start + second * np.uint64(e)]
@@ -191,7 +199,8 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
             to_cell[e], keep_cell[e] = rates(w, e, y[e], c_before[e], is_here, lane, part, rate)
             dy_now[e], c_now[e] = dy[e], c_before[e]
         if T > 1:
-            at, at_gates, at_mask = at - step, at_gates - step_gates, at_mask - np.uint64(N)
+            at, at_mask = index(at - step), index(at_mask - step_mask)
+            at_gates = index(at_gates - step_gates)
         ask(w, c_before, dy, gates, c, dout, at_gates, at, second)
         seen = mask[at_mask] if masked else np.uint8(1)
         now = np.uint64(0)
@@ -211,7 +220,7 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                 dcell[e] *= keep_cell[e]
                 if masked:
                     carried[e] = zero if is_here else dhidden
-            own_at -= step_gates
+            own_at = index(own_at - step_gates)
             cuda.syncthreads()
             for i in range(sums):
                 total[i] = zero
@@ -226,7 +235,8 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                 )
                 dy_now[e], c_now[e] = dy[e], c_before[e]
             if back + 2 < T:
-                at, at_gates, at_mask = at - step, at_gates - step_gates, at_mask - np.uint64(N)
+                at, at_mask = index(at - step), index(at_mask - step_mask)
+                at_gates = index(at_gates - step_gates)
             ask(w, c_before, dy, gates, c, dout, at_gates, at, second)
             if masked:
                 seen = mask[at_mask]
@@ -240,5 +250,4 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                 dh[start + np.uint64(e)] = total[e] + carried[e]
                 dc[start + np.uint64(e)] = dcell[e]
 
-    compiled = Kernel(kernel, threads, rest_bytes(H, rows, dtype))
-    return flattened(compiled, states=1)
+    return Kernel(kernel, threads, rest_bytes(H, rows, dtype))
