@@ -34,7 +34,6 @@ from nlstm.kernels.cuda.launch import (
 )
 
 VECTOR = 4
-ROWS = 1, 2, 4
 MOST_INLINE_FEATURES = 16
 MOST_UNITS_ALONE = 6 if SIMULATED else 96  # above, a quad has two units: fewer threads, with more registers each
 # Registers that are not weights, for each number of rows: as few as need no spills at H = 128.
@@ -86,23 +85,22 @@ def rest_bytes(H: int, rows: int, dtype, features: int | None = None) -> int:
     return rest * GATES * units_of_quad(H) * threads_of(H) * np.dtype(dtype).itemsize
 
 
-def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024) -> bool:
-    """Whether the whole form can run, by its threads and shared memory."""
+def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024, rows: int = 2) -> bool:
+    """Whether the whole form can run with so many rows a block: threads and shared memory."""
     if threads_of(H) > 1024:
         return False
-    states = {rows: 2 * rows * padded(H, 16) * np.dtype(dtype).itemsize for rows in ROWS}
-    return all(
-        GATES * states[rows] <= STATIC_SHARED_BYTES
-        and rest_bytes(H, rows, dtype, features) + states[rows] <= limit
-        and rest_bytes(H, rows, dtype) + GATES * states[rows] <= limit
-        for rows in ROWS
+    states = 2 * rows * padded(H, 16) * np.dtype(dtype).itemsize
+    return (
+        GATES * states <= STATIC_SHARED_BYTES
+        and rest_bytes(H, rows, dtype, features) + states <= limit
+        and rest_bytes(H, rows, dtype) + GATES * states <= limit
     )
 
 
-def rows_of_block(N: int, processors: int = 132) -> int:
+def rows_of_block(N: int, processors: int = 132, most: int = 4) -> int:
     """Return the rows of a block: few enough that every multiprocessor has some."""
     rows = -(-N // processors)
-    return 1 if rows <= 1 else 2 if rows <= 2 else 4
+    return 1 if rows <= 1 else 2 if rows <= 2 else most
 
 
 @cache
@@ -197,13 +195,12 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
                     total[r * width + i] += wx[j * width + i] * x_ahead[r * inputs + j]
 
     @device_function
-    def ask(ahead, x_ahead, gates, x, at_gates, second, at_x, x_row, part):
+    def ask(ahead, x_ahead, gates, x, at_gates, second, at_x, x_from):
         """Read a step's inputs, or their product."""
         if inline:
             for r in range(rows):
                 for j in range(inputs):
-                    at = index(at_x + x_row[r] + index(min(j * QUAD + part, F - 1)))
-                    x_ahead[r * inputs + j] = x[at]
+                    x_ahead[r * inputs + j] = x[index(at_x + x_from[r * inputs + j])]
         else:
             for e in range(own_cells):
                 for q in range(own_gates):
@@ -249,7 +246,7 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
         cell = cuda.local.array(own_cells, number)
         hidden = cuda.local.array(own_cells, number)
         from_row = cuda.local.array(rows, np.uint64)
-        x_row = cuda.local.array(rows, index)
+        x_from = cuda.local.array(ahead_numbers, index)
 
         load_all(w, rest, U, thread, part, unit_x, gate_x)
         for j in range(inputs):
@@ -280,19 +277,22 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
                     ahead[e * own_gates + q] = bias
         for r in range(rows):
             from_row[r] = np.uint64((r ^ row_x) * groups + part)
-            x_row[r] = index(min(first + (r ^ row_x), N - 1) * F)
-        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
+            for j in range(inputs):
+                in_row = min(j * QUAD + part, F - 1)
+                x_from[r * inputs + j] = index(min(first + (r ^ row_x), N - 1) * F + in_row)
+        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
         begin(total, ahead, x_ahead, wx)
         if T > 1:
             at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
-        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
+        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
         seen = np.uint8(1)
         if masked:
             seen = mask[at_mask]
         now = np.uint64(0)
         into = np.uint64(row_x * groups * VECTOR + unit)
 
-        for t in range(T):
+        steps, last = np.int32(T), np.int32(T - 2)
+        for t in range(steps):
             cuda.syncthreads()
             multiply_held(total, w, rest, v, from_row, now, thread)
             multiply_rest(total, w, rest, v, from_row, now, thread)
@@ -301,14 +301,14 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
             for i in range(own):
                 z[i] = total[i]
             begin(total, ahead, x_ahead, wx)
-            if t + 2 < T:
+            if t < last:
                 at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
-            ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_row, part)
+            ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
             now = both - now
             present = True
             if masked:
                 present = seen != 0
-                if t + 1 < T:
+                if t <= last:
                     at_mask = index(at_mask + index(N))
                 seen = mask[at_mask]
             for e in range(own_cells):

@@ -144,6 +144,31 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
             to_cell, f = zero, one
         return to_cell, f
 
+    @device_function
+    def finish(total, carried, dy, to_cell, keep_cell, rate, dcell, value, gate_x, is_here):
+        """Take own cells through a step: dh and dc into dz, and dc into that of the step before."""
+        for e in range(own_cells):
+            dhidden = total[e] + carried[e] + dy[e] if masked else total[e] + dy[e]
+            dcell[e] += dhidden * to_cell[e]
+            for q in range(own_gates):
+                is_output = gate_x + q == GATES - 1
+                at = e * own_gates + q
+                value[at] = rate[at] * (dhidden if is_output else dcell[e])
+            dcell[e] *= keep_cell[e]
+            if masked:
+                carried[e] = zero if is_here else dhidden
+
+    @device_function
+    def tell(value, dz, gates, at, into, gate, is_cell, is_second):
+        """Write own dz to the block's other threads, and to memory."""
+        for e in range(own_cells):
+            for q in range(own_gates):
+                dz[into + np.uint64(e), gate + np.uint64(q)] = value[e * own_gates + q]
+        for e in range(own_cells):
+            if (e == 0 and is_cell) or (e == 1 and is_second):
+                for q in range(own_gates):
+                    gates[at + np.uint64(e * GATES + q)] = value[e * own_gates + q]
+
     def kernel(T, N, gates, c, dout, dh, dc, U, mask):
         thread = np.int64(cuda.threadIdx.x)
         quad, part = thread // QUAD, thread % QUAD
@@ -167,6 +192,9 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
         dy = cuda.local.array(own_cells, number)
         dy_now = cuda.local.array(own_cells, number)
         dcell = cuda.local.array(own_cells, number)
+        last_dh = cuda.local.array(own_cells, number)
+        last_dc = cuda.local.array(own_cells, number)
+        value = cuda.local.array(own, number)
         carried = cuda.local.array(own_cells, number)
         from_row = cuda.local.array(rows, np.uint64)
         is_here = True
@@ -207,20 +235,10 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
         into = np.uint64(row_x * row_units + unit)
         gate = np.uint64(gate_x)
 
-        for back in range(T):
-            for e in range(own_cells):
-                dhidden = total[e] + carried[e] + dy_now[e]
-                dcell[e] += dhidden * to_cell[e]
-                for q in range(own_gates):
-                    is_output = gate_x + q == GATES - 1
-                    value = rate[e * own_gates + q] * (dhidden if is_output else dcell[e])
-                    dz[now + into + np.uint64(e), gate + np.uint64(q)] = value
-                    if (e == 0 and is_cell) or (e == 1 and is_second):
-                        gates[own_at + np.uint64(e * GATES + q)] = value
-                dcell[e] *= keep_cell[e]
-                if masked:
-                    carried[e] = zero if is_here else dhidden
-            own_at = index(own_at - step_gates)
+        finish(total, carried, dy_now, to_cell, keep_cell, rate, dcell, value, gate_x, is_here)
+        tell(value, dz, gates, own_at, into, gate, is_cell, is_second)
+        count, last = np.int32(T), np.int32(T - 2)
+        for back in range(count):
             cuda.syncthreads()
             for i in range(sums):
                 total[i] = zero
@@ -234,7 +252,8 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
                     w, e, y[e], c_before[e], is_here, lane, part, rate
                 )
                 dy_now[e], c_now[e] = dy[e], c_before[e]
-            if back + 2 < T:
+            own_at = at_gates
+            if back < last:
                 at, at_mask = index(at - step), index(at_mask - step_mask)
                 at_gates = index(at_gates - step_gates)
             ask(w, c_before, dy, gates, c, dout, at_gates, at, second)
@@ -245,9 +264,15 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
             fold(total, cells, 2)
             fold(total, max(1, cells // 2), 1)
             now = both - now
+            for e in range(own_cells):
+                last_dh[e] = total[e] + carried[e] if masked else total[e]
+                last_dc[e] = dcell[e]
+            # After the first step there is none: what is computed goes nowhere.
+            finish(total, carried, dy_now, to_cell, keep_cell, rate, dcell, value, gate_x, is_here)
+            more, second_more = is_cell and back <= last, is_second and back <= last
+            tell(value, dz, gates, own_at, now + into, gate, more, second_more)
         for e in range(own_cells):
             if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
-                dh[start + np.uint64(e)] = total[e] + carried[e]
-                dc[start + np.uint64(e)] = dcell[e]
+                dh[start + np.uint64(e)], dc[start + np.uint64(e)] = last_dh[e], last_dc[e]
 
     return Kernel(kernel, threads, rest_bytes(H, rows, dtype))
