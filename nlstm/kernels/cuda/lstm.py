@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import lstm_whole_back
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
@@ -85,10 +86,15 @@ def chunk_steps(T, N, H):
     return max(1, min(T, CHUNK // (N * GATES * H)))
 
 
-def is_whole(F, H, dtype):
+def is_whole(F, H, dtype, rows=2):
     """Whether one block can take rows through all steps."""
-    return lstm_whole.fits(H, dtype, F if F <= lstm_whole.MOST_INLINE_FEATURES else 0,
-                           shared_memory())  # fmt: skip
+    features = F if F <= lstm_whole.MOST_INLINE_FEATURES else 0
+    return lstm_whole.fits(H, dtype, features, shared_memory(), rows)
+
+
+def rows_of_block(N, F, H, dtype):
+    """Return how many rows a block takes through all steps."""
+    return lstm_whole.rows_of_block(N, processors(), 4 if is_whole(F, H, dtype, 4) else 2)
 
 
 def is_inline(F, H, dtype):
@@ -166,7 +172,7 @@ def _recurrence(names, x, weights, z, h, c, mask, inline, keep):
     masked = mask is not None
     seen = mask if masked else nothing(np.dtype(np.uint8), 2)
     if is_whole(F, H, h.dtype):
-        rows = lstm_whole.rows_of_block(N, processors())
+        rows = rows_of_block(N, F, H, h.dtype)
         features = F if inline else 0
         run = lstm_whole.whole_forward(h.dtype, H, rows, features, keep, masked, *names)
         run(-(-N // rows), x, W, U, b, z, h, c, seen)
@@ -299,8 +305,8 @@ def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask):
     seen = mask if masked else nothing(np.dtype(np.uint8), 2)
     dout = dy if sequences else nothing(c.dtype, 3)
     if is_whole(F, H, c.dtype):
-        rows = lstm_whole.rows_of_block(N, processors())
-        run = lstm_whole.whole_backward(c.dtype, H, rows, sequences, masked, *names)
+        rows = rows_of_block(N, F, H, c.dtype)
+        run = lstm_whole_back.whole_backward(c.dtype, H, rows, sequences, masked, *names)
         run(-(-N // rows), gates, c, dout, dh, dc, U, seen)
         return
     run = lstm_steps.step_backward(c.dtype, sequences, masked, *names)

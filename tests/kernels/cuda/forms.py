@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nlstm.kernels.cuda import layouts, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import layouts, lstm_steps, lstm_whole, lstm_whole_back, products
 from nlstm.kernels.cuda.arrays import empty, to_device, zeros
 from tests.reference import lstm as reference
 
@@ -54,7 +54,7 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
             dtype, H, rows, F if inline else 0, True, masked, **options
         )
         forward(-(-N // rows), d_x, d_W, d_U, d_b, gates, h, c, mask)
-        backward = lstm_whole.whole_backward(dtype, H, rows, True, masked, **options)
+        backward = lstm_whole_back.whole_backward(dtype, H, rows, True, masked, **options)
         backward(-(-N // rows), gates, c, d_dout, dh, dc, d_U, mask)
     else:
         forward = lstm_steps.step_forward(dtype, True, masked, **options)

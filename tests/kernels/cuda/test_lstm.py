@@ -11,14 +11,18 @@ TOLERANCES = {"float32": 2e-6, "float64": 1e-13}
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize(
-    "form, rows, inline",
-    [("whole", 1, True), ("whole", 2, False), ("whole", 4, True), ("steps", 1, 0)],
+    "form, rows, inline, H",
+    [
+        *(("whole", rows, inline, 6) for rows, inline in ((1, True), (2, False), (4, True))),
+        *(("whole", rows, inline, 9) for rows, inline in ((1, False), (2, True), (4, False))),
+        ("steps", 1, False, 6),
+    ],
 )
-def test_forward_and_backward(form, rows, inline, masked, dtype):
+def test_forward_and_backward(form, rows, inline, H, masked, dtype):
+    """In the simulator a quad has two units above 6."""
     errors = lstm_errors(
-        form, N=5, T=3, F=3, H=6, rows=rows, inline=bool(inline), masked=masked,
-        dtype=np.dtype(dtype),
-    )  # fmt: skip
+        form, N=5, T=3, F=5, H=H, rows=rows, inline=inline, masked=masked, dtype=np.dtype(dtype)
+    )
     assert max(errors.values()) < TOLERANCES[dtype], errors
 
 
