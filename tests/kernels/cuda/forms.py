@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from nlstm.kernels.cuda import layouts, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import layouts, lstm_cut, lstm_grid, lstm_steps, lstm_whole, products
 from nlstm.kernels.cuda.arrays import empty, to_device, zeros
 from tests.reference import lstm as reference
 
@@ -10,6 +10,31 @@ from tests.reference import lstm as reference
 def relative(found, expected):
     """Return the largest error, relative to the largest number."""
     return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+
+
+def run_grid(threads, arrays, masked, options):
+    """Run both passes in one launch, or one a step where blocks would wait for each other.
+
+    threads : (row threads, column threads) of a warp, forward and backward.
+    """
+    U, gates, h, c, dout, dh, dc, mask = arrays
+    (T, N, _), H, dtype = gates.shape, U.shape[2], U.dtype
+    forward, backward = (
+        lstm_cut.Cut(way, N, H, *given, dtype.itemsize)
+        for way, given in zip((False, True), threads)
+    )
+    flags = [zeros(cut.unit_blocks * cut.row_groups, np.int32) for cut in (forward, backward)]
+    run = lstm_grid.grid_forward(dtype, forward, True, masked, **options)
+    size = T if forward.unit_blocks == 1 else 1
+    for t in range(0, T, size):
+        some, states = slice(t, t + size), slice(t, t + size + 1)
+        grid = forward.unit_blocks, forward.row_groups
+        run(grid, 0, U, gates[some], h[states], c[states], mask[some], flags[0])
+    run = lstm_grid.grid_backward(dtype, backward, True, masked, **options)
+    size = T + 1 if backward.unit_blocks == 1 else 1
+    for step in range(0, T + 1, size):
+        grid = backward.unit_blocks, backward.row_groups
+        run(grid, (step, step + size), 0, U, gates, c, dout, dh, dc, mask, flags[1])
 
 
 def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.float32,
@@ -56,6 +81,8 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
         forward(-(-N // rows), d_x, d_W, d_U, d_b, gates, h, c, mask)
         backward = lstm_whole.whole_backward(dtype, H, rows, True, masked, **options)
         backward(-(-N // rows), gates, c, d_dout, dh, dc, d_U, mask)
+    elif form == "grid":
+        run_grid(rows, (d_U, gates, h, c, d_dout, dh, dc, mask), masked, options)
     else:
         forward = lstm_steps.step_forward(dtype, True, masked, **options)
         for t in range(T):

@@ -29,3 +29,17 @@ def test_other_activations(form):
         recurrent_activation="hard_sigmoid",
     )  # fmt: skip
     assert max(errors.values()) < 1e-13, errors
+
+
+# Row and column threads of a warp, forward and backward: several groups of rows and units; lanes
+# that share a sum; one block of units, which goes through all steps in one launch.
+CUTS = {"sliced": ((2, 2), (2, 1)), "shared": ((1, 2), (1, 1)), "alone": ((1, 4), (1, 2))}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_grid_of_blocks(cut, masked, dtype):
+    H = 4 if cut == "alone" else 10
+    errors = lstm_errors("grid", N=5, T=3, F=3, H=H, rows=CUTS[cut], masked=masked, dtype=dtype)
+    assert max(errors.values()) < TOLERANCES[dtype], errors
