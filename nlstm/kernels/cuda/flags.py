@@ -6,12 +6,23 @@ arithmetic; `wait_for_copies` waits for all but the last few bundles. In the sim
 block runs after the other, the same in plain Python.
 """
 
+import functools
+
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, Kernel
+from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, stream
 
-LEAST_CAPABILITY = 8  # of devices that have such copies
+LEAST_CAPABILITY = 8  # of devices that have copies behind the arithmetic
 MOST_BYTES = 16  # of a copy
+
+
+@functools.cache
+def has_copies() -> bool:
+    """Whether the device has them."""
+    if SIMULATED:
+        return True
+    stream()
+    return cuda.get_current_device().compute_capability[0] >= LEAST_CAPABILITY
 
 
 class Together(Kernel):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nlstm.kernels.cuda.flags import MOST_BYTES, bundle_copies, copier
+from nlstm.kernels.cuda.flags import MOST_BYTES, bundle_copies, copier, see_flag
 from nlstm.kernels.cuda.launch import SIMULATED, device_function
 
 GATES = 4
@@ -23,6 +23,7 @@ MOST_CELLS = 4  # of a thread
 STATIC_BYTES = 1024  # of a block's shared memory, beside what is cut here
 # Of a multiprocessor in a cycle: products, of which loads leave so much, and bytes from afar.
 PRODUCTS, BYTES = 128 * 0.8, 24
+MOST_LOOKS = 1 << 24  # at a flag: many seconds
 MEETING = 3000  # cycles: what a step takes beside its sums
 
 
@@ -135,6 +136,11 @@ class Cut(NamedTuple):
         return next(n for n in (4, 2, 1) if n <= most and self.terms % n == 0)
 
     @property
+    def copies(self):
+        """Copies of a lane for a chunk."""
+        return -(-self.rows * self.chunk // (self.copied * LANES))
+
+    @property
     def unit_blocks(self):
         """Blocks of a group of rows."""
         return -(-self.H // self.units)
@@ -150,6 +156,10 @@ class Cut(NamedTuple):
         launches = -(-self.row_groups // most)
         return -(-self.row_groups // launches)
 
+    def blocks_at_once(self, processors):
+        """Return how many blocks a launch has."""
+        return self.unit_blocks * self.groups_at_once(processors)
+
     def fits(self, processors, limit):
         """Whether all blocks of a group of rows run at once."""
         return (
@@ -163,7 +173,7 @@ class Cut(NamedTuple):
         groups = self.groups_at_once(processors)
         slow = self.size // 4
         sums = self.rows * self.columns * self.chunks * self.chunk * WARPS * slow / PRODUCTS
-        share = groups * self.unit_blocks / processors
+        share = self.blocks_at_once(processors) / processors
         far = self.rows * self.terms * self.size / BYTES * share
         return -(-self.row_groups // groups) * (max(sums, far) + far / 8 + MEETING)
 
@@ -204,32 +214,38 @@ def lane_places(cut: Cut):
 
 @cache
 def staged(cut: Cut):
-    """Compile what brings a chunk of a warp's terms to shared memory.
+    """Compile what brings a chunk of a warp's terms to shared memory, and what is ready before.
 
-    Returns a device function of (memory, to, source, start, term, first, N, lane)
-    ------------------------------------------------------------------------------
-    memory, to : shared memory, and the buffer's place in it.
-    source, start : an array, and where in it row 0 begins.
-    term : int. The chunk's first.
-    first, N : int. The first row, and how many there are.
+    Returns two device functions
+    ----------------------------
+    (first, N, lane, offsets) : offsets = where in a slot of the source a lane's copies begin,
+        in registers; `first` is the first row, of N.
+    (memory, to, source, start, term, lane, offsets) : memory and to, the buffer's place in it, are
+        shared; the source's slot begins at `start`, the chunk at `term`.
     """
     numbers, terms, stride, width = cut.copied, cut.terms, cut.stride, cut.chunk
-    a_row = width // numbers
-    copies = cut.rows * a_row
+    a_row, count, copies = width // numbers, cut.copies, cut.rows * width // numbers
+    whole, even = cut.chunks * width * WARPS == terms, copies % LANES == 0
     copy = copier(numbers)
 
-    def stage(memory, to, source, start, term, first, N, lane):
-        for load in range((copies + LANES - 1) // LANES):
+    def prepare(first, N, lane, offsets):
+        for load in range(count):
             place = load * LANES + lane
-            if copies % LANES == 0 or place < copies:
+            n = min(first + place // a_row, N - 1)
+            offsets[load] = np.uint32(n * terms + place % a_row * numbers)
+
+    def stage(memory, to, source, start, term, lane, offsets):
+        begin = start + np.uint64(term)
+        for load in range(count):
+            place = load * LANES + lane
+            if even or place < copies:
                 row, k = place // a_row, place % a_row * numbers
-                n = min(first + row, N - 1)
-                real = term + k < terms
-                at = start + np.uint64(n) * np.uint64(terms) + np.uint64(term + k if real else 0)
-                copy(memory, to + np.uint64(row * stride + k), source, at, real)
+                near, far = to + np.uint64(row * stride + k), begin + np.uint64(offsets[load])
+                real = whole or term + k < terms
+                copy(memory, near, source, far if real else start, real)
         bundle_copies()
 
-    return device_function(stage)
+    return device_function(prepare), device_function(stage)
 
 
 @cache
@@ -259,6 +275,31 @@ def multiplied(cut: Cut):
                     total[row, column] += a[row, j] * w[column]
 
     return device_function(multiply)
+
+
+@cache
+def waited(cut: Cut):
+    """Compile a warp's wait for who writes what it reads.
+
+    Returns a device function of (flags, first, wanted, warp, lane, late)
+    ---------------------------------------------------------------------
+    flags, first : (count,) of int32, and the first of the blocks of these rows.
+    wanted : int. What a flag must have reached.
+    late : (1,), in shared memory. = 1 where it was waited for too long.
+    """
+    terms = cut.chunks * cut.chunk
+    a_block, blocks = cut.units * cut.terms // cut.H, cut.unit_blocks
+
+    def wait(flags, first, wanted, warp, lane, late):
+        last = min(((warp + 1) * terms - 1) // a_block, blocks - 1)
+        for block in range(warp * terms // a_block + lane, last + 1, LANES):
+            looks = 0
+            while see_flag(flags, np.uint64(first + block)) < wanted and late[0] == 0:
+                looks += 1
+                if looks == MOST_LOOKS:
+                    late[0] = 1
+
+    return device_function(wait)
 
 
 @cache

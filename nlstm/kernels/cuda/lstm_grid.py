@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
-from nlstm.kernels.cuda.flags import Together, bundle_copies, raise_flag, see_flag, waiter
-from nlstm.kernels.cuda.launch import SIMULATED, cuda, device_function
+from nlstm.kernels.cuda.basics import fill
+from nlstm.kernels.cuda.flags import Together, bundle_copies, raise_flag, waiter
+from nlstm.kernels.cuda.launch import SIMULATED, cuda, device_function, processors
 from nlstm.kernels.cuda.lstm_cut import (
     BUFFERS,
     GATES,
@@ -26,43 +27,26 @@ from nlstm.kernels.cuda.lstm_cut import (
     multiplied,
     staged,
     turned,
+    waited,
 )
 
-MOST_LOOKS = 1 << 24  # at a flag: many seconds
 wait_for_copies = waiter(BUFFERS - 1)
 
 
-@cache
-def waited(cut: Cut):
-    """Compile a warp's wait for who writes what it reads.
-
-    Returns a device function of (flags, first, wanted, warp, lane, late)
-    ---------------------------------------------------------------------
-    flags, first : (count,) of int32, and the first of the blocks of these rows.
-    wanted : int. What a flag must have reached.
-    late : (1,), in shared memory. = 1 where it was waited for too long.
-    """
-    terms = cut.chunks * cut.chunk
-    a_block, blocks = cut.units * cut.terms // cut.H, cut.unit_blocks
-
-    def wait(flags, first, wanted, warp, lane, late):
-        last = min(((warp + 1) * terms - 1) // a_block, blocks - 1)
-        for block in range(warp * terms // a_block + lane, last + 1, LANES):
-            looks = 0
-            while see_flag(flags, np.uint64(first + block)) < wanted and late[0] == 0:
-                looks += 1
-                if looks == MOST_LOOKS:
-                    late[0] = 1
-
-    return device_function(wait)
+def launches(cut: Cut, flags):
+    """Give grid and first row of each launch; flags are lowered before it."""
+    groups = cut.groups_at_once(processors())
+    for first in range(0, cut.row_groups, groups):
+        fill(flags, 0)
+        yield (cut.unit_blocks, min(groups, cut.row_groups - first)), first * cut.rows
 
 
 @cache
 def summed(cut: Cut):
     """Compile a warp's parts of a step's sums, which it leaves in its area of shared memory.
 
-    Returns a device function of (memory, source, start, first, N, warp, lane, a, w, total)
-    ---------------------------------------------------------------------------------------
+    Returns a device function of (memory, source, start, warp, lane, offsets, a, w, total)
+    ----------------------------------------------------------------------------------
     See `lstm_cut.staged` and `multiplied`.
     """
     chunk, chunks, stride, sets = cut.chunk, cut.chunks, cut.stride, cut.sets
@@ -72,10 +56,11 @@ def summed(cut: Cut):
     turns, states_step = chunk // (VECTOR * sets), np.uint64(VECTOR * sets)
     weights_stride, weights_step = cut.weights_stride, np.uint64(sets * cut.weights_stride)
     fours_of_warp = chunks * chunk // VECTOR
-    places, stage, multiply, turn = lane_places(cut), staged(cut), multiplied(cut), turned(cut)
+    places, (_, stage), multiply = lane_places(cut), staged(cut), multiplied(cut)
+    turn = turned(cut)
     zero = np.dtype(f"f{cut.size}").type(0)
 
-    def parts(memory, source, start, first, N, warp, lane, a, w, total):
+    def parts(memory, source, start, warp, lane, offsets, a, w, total):
         row, column, one = places(lane)
         own = areas + warp * area
         for r in range(thread_rows):
@@ -83,11 +68,11 @@ def summed(cut: Cut):
                 total[r, k] = zero
         term = warp * chunks * chunk
         right = np.uint64((warp * fours_of_warp + one) * weights_stride + column * VECTOR)
-        stage(memory, np.uint64(own), source, start, term, first, N, lane)
+        stage(memory, np.uint64(own), source, start, term, lane, offsets)
         for number in range(chunks):
             if number + 1 < chunks:
                 ahead = np.uint64(own + (number + 1) % BUFFERS * buffer)
-                stage(memory, ahead, source, start, term + (number + 1) * chunk, first, N, lane)
+                stage(memory, ahead, source, start, term + (number + 1) * chunk, lane, offsets)
             else:
                 bundle_copies()
             wait_for_copies()
@@ -137,7 +122,8 @@ def grid_forward(dtype, cut, keep=True, masked=False,
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
     terms, sets, all_terms = cut.terms, cut.sets, cut.chunks * cut.chunk * WARPS
     cells_of_block, part = rows * units, rows * columns
-    wait, parts, turn = waited(cut), summed(cut), turned(cut)
+    wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
+    copies = cut.copies
     shape_a, shape_w = (cut.thread_rows, VECTOR), cut.fours * VECTOR
     shape_total, shape_gates = (cut.thread_rows, cut.fours * VECTOR), (count, GATES)
 
@@ -149,6 +135,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
         first_flag = cuda.blockIdx.y * blocks
         memory = cuda.shared.array(0, number, alignment=16)
         late = cuda.shared.array(1, np.int32)
+        offsets = cuda.local.array(copies, np.uint32)
         states = cuda.local.array(shape_a, number)
         weights = cuda.local.array(shape_w, number)
         total = cuda.local.array(shape_total, number)
@@ -159,6 +146,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
         hidden = cuda.local.array(count, number)
         present = cuda.local.array(count, np.bool_)
 
+        prepare(first, N, lane, offsets)
         if thread == 0:
             late[0] = 0
         for place in range(thread, all_terms * columns, THREADS):
@@ -189,7 +177,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
                 if not SIMULATED:
                     cuda.syncwarp()
             start = np.uint64(t) * np.uint64(N) * np.uint64(terms)
-            parts(memory, h, start, first, N, warp, lane, states, weights, total)
+            parts(memory, h, start, warp, lane, offsets, states, weights, total)
             cuda.syncthreads()
             for i in range(count):
                 place = thread + i * THREADS
@@ -258,7 +246,8 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
     terms, sets, all_terms = cut.terms, cut.sets, cut.chunks * cut.chunk * WARPS
     cells_of_block, part = rows * units, rows * columns
-    wait, parts, turn = waited(cut), summed(cut), turned(cut)
+    wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
+    copies = cut.copies
     shape_a, shape_w = (cut.thread_rows, VECTOR), cut.fours * VECTOR
     shape_total, shape_gates = (cut.thread_rows, cut.fours * VECTOR), (count, GATES)
     run = 8  # terms that lanes read side by side
@@ -271,6 +260,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
         first_flag = cuda.blockIdx.y * blocks
         memory = cuda.shared.array(0, number, alignment=16)
         late = cuda.shared.array(1, np.int32)
+        offsets = cuda.local.array(copies, np.uint32)
         states = cuda.local.array(shape_a, number)
         weights = cuda.local.array(shape_w, number)
         total = cuda.local.array(shape_total, number)
@@ -282,6 +272,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
         dcell = cuda.local.array(count, number)
         present = cuda.local.array(count, np.bool_)
 
+        prepare(first, N, lane, offsets)
         if thread == 0:
             late[0] = 0
         for place in range(thread, all_terms * columns, THREADS):
@@ -321,7 +312,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                     if not SIMULATED:
                         cuda.syncwarp()
                 start = np.uint64(t + 1) * np.uint64(N) * np.uint64(terms)
-                parts(memory, gates, start, first, N, warp, lane, states, weights, total)
+                parts(memory, gates, start, warp, lane, offsets, states, weights, total)
             cuda.syncthreads()
             for i in range(count):
                 place = thread + i * THREADS
