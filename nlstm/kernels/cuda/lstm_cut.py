@@ -19,7 +19,7 @@ VECTOR = 4
 LANES, WARPS = (4, 2) if SIMULATED else (32, 8)
 THREADS = LANES * WARPS
 BUFFERS = 2
-MOST_CELLS = 4  # of a thread
+MOST_CELL_BYTES = 16  # numbers of a kind that a thread has for its cells
 STATIC_BYTES = 1024  # of a block's shared memory, beside what is cut here
 # Of a multiprocessor in a cycle: products, of which loads leave so much, and bytes from afar.
 PRODUCTS, BYTES = 128 * 0.8, 24
@@ -165,7 +165,7 @@ class Cut(NamedTuple):
         return (
             self.unit_blocks <= processors
             and self.bytes + STATIC_BYTES <= limit
-            and self.cells <= MOST_CELLS
+            and self.cells * self.size <= MOST_CELL_BYTES
         )
 
     def cycles(self, processors):

@@ -1,10 +1,15 @@
 """Both forms of the LSTM kernels against the NumPy reference."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
+from tests.kernels.cuda import recurrent
 from tests.kernels.cuda.forms import lstm_errors
+from tests.kernels.cuda.side import Side
 
+lstm = import_module("nlstm.kernels.cuda.lstm")  # the package has a function of that name
 TOLERANCES = {"float32": 2e-6, "float64": 1e-13}
 
 
@@ -43,3 +48,23 @@ def test_a_grid_of_blocks(cut, masked, dtype):
     H = 4 if cut == "alone" else 10
     errors = lstm_errors("grid", N=5, T=3, F=3, H=H, rows=CUTS[cut], masked=masked, dtype=dtype)
     assert max(errors.values()) < TOLERANCES[dtype], errors
+
+
+@pytest.fixture
+def in_a_grid(monkeypatch):
+    """Let no layer be small enough for the whole form."""
+    monkeypatch.setattr(lstm, "is_whole", lambda F, H, dtype: False)
+    lstm.grid_cut.cache_clear()
+    yield
+    lstm.grid_cut.cache_clear()
+
+
+@pytest.mark.usefixtures("in_a_grid")
+@pytest.mark.parametrize("options", ["wide", "masked reversed", "last masked", "relu", "dropout"])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_grid_is_what_the_contract_wants(training, options):
+    given = recurrent.OPTIONS[options] | {"H": 4, "T": 3, "training": training}
+    assert lstm.grid_cut(not training, 3, 5, 3, 4, np.dtype("float64"))
+    here, there = (recurrent.lstm(Side(device, "float64"), **given) for device in ("cuda", "cpu"))
+    for name, expected in there.items():
+        np.testing.assert_allclose(here[name], expected, rtol=1e-10, atol=1e-12, err_msg=name)
