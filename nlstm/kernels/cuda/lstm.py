@@ -52,16 +52,18 @@ class Scratch(NamedTuple):
     z: int  # of prediction, in the same place
     mask: int
     flags: int
+    shared: int  # sums of blocks backward, in the place of z
 
     @property
     def size(self):
         """All numbers."""
-        return max(self.parts, self.z) + self.flags + self.mask
+        return max(self.parts, self.z, self.shared) + self.flags + self.mask
 
-    def flags_of(self, scratch):
-        """Return room for the flags of the form `lstm_grid`."""
+    def for_blocks(self, scratch):
+        """Return room for the flags of the form `lstm_grid`, and for sums."""
         end = self.size - self.mask
-        return scratch[end - self.flags : end].view(np.int32)
+        sums = scratch[: self.shared] if self.shared else nothing(scratch.dtype, 1)
+        return scratch[end - self.flags : end].view(np.int32), sums
 
     def mask_like(self, scratch, mask):
         """Return room for a mask."""
@@ -89,7 +91,9 @@ def scratch_of(T, N, F, H, dtype):
     size = np.dtype(dtype).itemsize
     cuts = [grid_cut(backward, T, N, F, H, dtype) for backward in (False, True)]
     blocks = [cut.blocks_at_once(processors()) for cut in cuts if cut]
-    return Scratch(parts, z, -(-T * N // size), -(-max(blocks, default=0) * 4 // size))
+    flags = 2 * max(blocks, default=0)
+    shared = cuts[1].shared_sums(processors()) if cuts[1] else 0
+    return Scratch(parts, z, -(-T * N // size), -(-flags * 4 // size), shared)
 
 
 def lstm_scratch_size(T, N, F, H, dtype):
@@ -178,7 +182,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
         shown = None if mask is None else mask[first:last]
         states = h[first : last + 1], c[first : last + 1]
         if kind is None:
-            flags = cuts.flags_of(scratch)
+            flags, _ = cuts.for_blocks(scratch)
             _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep, flags)
         else:
             _plain_recurrence(kind, U, peephole, z, *states, shown, masks[3], zoneout)
@@ -270,7 +274,7 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     mask = _in_order(mask, scratch, cuts, reverse)
     kind = _kind(names, masks, peephole, zoneout, True)
     if kind is None:
-        _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, cuts.flags_of(scratch))
+        _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, cuts.for_blocks(scratch))
     else:
         _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
     if dp is not None:
@@ -323,7 +327,7 @@ def _gradients_by_gate(x, W, h, dz, x_mask, h_mask, by_gate, to):
                           nothing(dz.dtype, 1), dx.reshape(T * N, F), transposed=True)  # fmt: skip
 
 
-def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, flags):
+def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, room):
     (T, N, _), H, masked = gates.shape, U.shape[2], mask is not None
     sequences = dy.shape[0] == T
     if not sequences:
@@ -338,8 +342,8 @@ def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, flags):
     cut = grid_cut(True, T, N, F, H, c.dtype)
     if cut:
         run = lstm_grid.grid_backward(c.dtype, cut, sequences, masked, *names)
-        for grid, first in lstm_grid.launches(cut, flags):
-            run(grid, (0, T + 1), first, U, gates, c, dout, dh, dc, seen, flags)
+        for grid, first in lstm_grid.launches(cut, room[0]):
+            run(grid, (0, 2 * T + 2), first, U, gates, c, dout, dh, dc, seen, *room)
         return
     run = lstm_steps.step_backward(c.dtype, sequences, masked, *names)
     grid = lstm_steps.backward_grid(N, H)

@@ -19,6 +19,7 @@ VECTOR = 4
 LANES, WARPS = (4, 2) if SIMULATED else (32, 8)
 THREADS = LANES * WARPS
 BUFFERS = 2
+SPLITS = (1,) if SIMULATED else (1, 2, 4)
 MOST_CELL_BYTES = 16  # numbers of a kind that a thread has for its cells
 STATIC_BYTES = 1024  # of a block's shared memory, beside what is cut here
 # Of a multiprocessor in a cycle: products, of which loads leave so much, and bytes from afar.
@@ -36,6 +37,7 @@ class Cut(NamedTuple):
     N, H : int. Rows and units of the layer.
     row_threads, column_threads : int. Of a warp.
     size : int. Bytes of a number.
+    splits : int. Blocks that share the sums of some units, and then those units: backward.
     """
 
     backward: bool
@@ -44,6 +46,7 @@ class Cut(NamedTuple):
     row_threads: int
     column_threads: int
     size: int
+    splits: int = 1
 
     @property
     def thread_rows(self):
@@ -71,6 +74,11 @@ class Cut(NamedTuple):
         return self.columns if self.backward else self.columns // GATES
 
     @property
+    def own_units(self):
+        """Units whose cells a block has."""
+        return self.units // self.splits
+
+    @property
     def terms(self):
         """Terms of a sum."""
         return GATES * self.H if self.backward else self.H
@@ -88,7 +96,12 @@ class Cut(NamedTuple):
     @property
     def chunks(self):
         """Chunks of a warp."""
-        return -(-self.terms // (WARPS * self.chunk))
+        return -(-self.terms // (self.splits * WARPS * self.chunk))
+
+    @property
+    def block_terms(self):
+        """Terms of a block, with those that are none."""
+        return self.chunks * self.chunk * WARPS
 
     @property
     def stride(self):
@@ -111,7 +124,7 @@ class Cut(NamedTuple):
     @property
     def weights(self):
         """Numbers of the block's weights."""
-        return self.chunks * WARPS * self.chunk // VECTOR * self.weights_stride
+        return self.block_terms // VECTOR * self.weights_stride
 
     @property
     def area(self):
@@ -122,7 +135,7 @@ class Cut(NamedTuple):
     @property
     def cells(self):
         """Cells of a thread."""
-        return -(-self.rows * self.units // THREADS)
+        return -(-self.rows * self.own_units // THREADS)
 
     @property
     def bytes(self):
@@ -143,7 +156,7 @@ class Cut(NamedTuple):
     @property
     def unit_blocks(self):
         """Blocks of a group of rows."""
-        return -(-self.H // self.units)
+        return -(-self.H // self.units) * self.splits
 
     @property
     def row_groups(self):
@@ -160,6 +173,11 @@ class Cut(NamedTuple):
         """Return how many blocks a launch has."""
         return self.unit_blocks * self.groups_at_once(processors)
 
+    def shared_sums(self, processors):
+        """Return how many numbers blocks give each other in a step, and in the next."""
+        blocks = self.blocks_at_once(processors) if self.splits > 1 else 0
+        return 2 * blocks * self.rows * self.units
+
     def fits(self, processors, limit):
         """Whether all blocks of a group of rows run at once."""
         return (
@@ -172,10 +190,11 @@ class Cut(NamedTuple):
         """Estimate the time of a step."""
         groups = self.groups_at_once(processors)
         slow = self.size // 4
-        sums = self.rows * self.columns * self.chunks * self.chunk * WARPS * slow / PRODUCTS
+        sums = self.rows * self.columns * self.block_terms * slow / PRODUCTS
         share = self.blocks_at_once(processors) / processors
-        far = self.rows * self.terms * self.size / BYTES * share
-        return -(-self.row_groups // groups) * (max(sums, far) + far / 8 + MEETING)
+        far = self.rows * self.block_terms * self.size / BYTES * share
+        meetings = MEETING * (1 if self.splits == 1 else 2)
+        return -(-self.row_groups // groups) * (max(sums, far) + far / 8 + meetings)
 
 
 @cache
@@ -183,9 +202,10 @@ def best_cut(backward, N, H, dtype, processors, limit) -> Cut | None:
     """Return the cut of a pass that is the quickest, or None where none fits."""
     powers = [1 << k for k in range(LANES.bit_length())]
     cuts = [
-        Cut(backward, N, H, rows, columns, np.dtype(dtype).itemsize)
+        Cut(backward, N, H, rows, columns, np.dtype(dtype).itemsize, splits)
         for rows in powers
         for columns in powers
+        for splits in (SPLITS if backward else (1,))
         if rows * columns <= LANES
     ]
     fitting = [cut for cut in cuts if cut.fits(processors, limit)]
@@ -225,7 +245,7 @@ def staged(cut: Cut):
     """
     numbers, terms, stride, width = cut.copied, cut.terms, cut.stride, cut.chunk
     a_row, count, copies = width // numbers, cut.copies, cut.rows * width // numbers
-    whole, even = cut.chunks * width * WARPS == terms, copies % LANES == 0
+    whole, even = cut.block_terms * cut.splits == terms, copies % LANES == 0
     copy = copier(numbers)
 
     def prepare(first, N, lane, offsets):
@@ -277,27 +297,36 @@ def multiplied(cut: Cut):
     return device_function(multiply)
 
 
+def look(flags, at, wanted, late):
+    """Wait until a flag is as high as wanted, or write 1 to `late`."""
+    looks = 0
+    while see_flag(flags, np.uint64(at)) < wanted and late[0] == 0:
+        looks += 1
+        if looks == MOST_LOOKS:
+            late[0] = 1
+
+
+wait_for = device_function(look)
+
+
 @cache
 def waited(cut: Cut):
     """Compile a warp's wait for who writes what it reads.
 
-    Returns a device function of (flags, first, wanted, warp, lane, late)
+    Returns a device function of (flags, first, wanted, part, lane, late)
     ---------------------------------------------------------------------
     flags, first : (count,) of int32, and the first of the blocks of these rows.
     wanted : int. What a flag must have reached.
+    part : int. The warp's part of the sum.
     late : (1,), in shared memory. = 1 where it was waited for too long.
     """
     terms = cut.chunks * cut.chunk
-    a_block, blocks = cut.units * cut.terms // cut.H, cut.unit_blocks
+    a_block, blocks = cut.own_units * cut.terms // cut.H, -(-cut.H // cut.own_units)
 
-    def wait(flags, first, wanted, warp, lane, late):
-        last = min(((warp + 1) * terms - 1) // a_block, blocks - 1)
-        for block in range(warp * terms // a_block + lane, last + 1, LANES):
-            looks = 0
-            while see_flag(flags, np.uint64(first + block)) < wanted and late[0] == 0:
-                looks += 1
-                if looks == MOST_LOOKS:
-                    late[0] = 1
+    def wait(flags, first, wanted, part, lane, late):
+        last = min(((part + 1) * terms - 1) // a_block, blocks - 1)
+        for block in range(part * terms // a_block + lane, last + 1, LANES):
+            wait_for(flags, first + block, wanted, late)
 
     return device_function(wait)
 

@@ -27,6 +27,7 @@ from nlstm.kernels.cuda.lstm_cut import (
     multiplied,
     staged,
     turned,
+    wait_for,
     waited,
 )
 
@@ -45,8 +46,9 @@ def launches(cut: Cut, flags):
 def summed(cut: Cut):
     """Compile a warp's parts of a step's sums, which it leaves in its area of shared memory.
 
-    Returns a device function of (memory, source, start, warp, lane, offsets, a, w, total)
-    ----------------------------------------------------------------------------------
+    Returns a device function of (memory, source, start, part, warp, lane, offsets, a, w, total)
+    ----------------------------------------------------------------------------------------
+    part : int. Which part of the sum the warp has.
     See `lstm_cut.staged` and `multiplied`.
     """
     chunk, chunks, stride, sets = cut.chunk, cut.chunks, cut.stride, cut.sets
@@ -60,13 +62,13 @@ def summed(cut: Cut):
     turn = turned(cut)
     zero = np.dtype(f"f{cut.size}").type(0)
 
-    def parts(memory, source, start, warp, lane, offsets, a, w, total):
+    def parts(memory, source, start, part, warp, lane, offsets, a, w, total):
         row, column, one = places(lane)
         own = areas + warp * area
         for r in range(thread_rows):
             for k in range(fours * VECTOR):
                 total[r, k] = zero
-        term = warp * chunks * chunk
+        term = part * chunks * chunk
         right = np.uint64((warp * fours_of_warp + one) * weights_stride + column * VECTOR)
         stage(memory, np.uint64(own), source, start, term, lane, offsets)
         for number in range(chunks):
@@ -120,7 +122,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
     s, _ = scalar_functions(recurrent_activation, dtype)
     H, rows, units, blocks, count = cut.H, cut.rows, cut.units, cut.unit_blocks, cut.cells
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
-    terms, sets, all_terms = cut.terms, cut.sets, cut.chunks * cut.chunk * WARPS
+    terms, sets, block_terms = cut.terms, cut.sets, cut.block_terms
     cells_of_block, part = rows * units, rows * columns
     wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
     copies = cut.copies
@@ -149,7 +151,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
         prepare(first, N, lane, offsets)
         if thread == 0:
             late[0] = 0
-        for place in range(thread, all_terms * columns, THREADS):
+        for place in range(thread, block_terms * columns, THREADS):
             k, column = place // columns, place % columns
             value = zero
             if k < terms and first_unit + column // GATES < H:
@@ -177,7 +179,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
                 if not SIMULATED:
                     cuda.syncwarp()
             start = np.uint64(t) * np.uint64(N) * np.uint64(terms)
-            parts(memory, h, start, warp, lane, offsets, states, weights, total)
+            parts(memory, h, start, warp, warp, lane, offsets, states, weights, total)
             cuda.syncthreads()
             for i in range(count):
                 place = thread + i * THREADS
@@ -227,37 +229,54 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                   activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
     """Compile the backward pass; its grid is unit blocks, groups of rows.
 
-    Returns a `Kernel` of (steps, first_row, U, gates, c, dout, dh, dc, mask, flags)
-    ---------------------------------------------------------------------------
-    steps : two ints. The first and the last but one, counted from the end: step k makes dz of
-        t = T - 1 - k from that of t + 1, and step T dh of the initial state. All: 0, T + 1.
+    Returns a `Kernel` of (halves, first_row, U, gates, c, dout, dh, dc, mask, flags, shared)
+    ------------------------------------------------------------------------------------
+    halves : two ints. Which halves of steps are done, from the end: half 2 k makes the sums of step
+        k, which are dh of t = T - 1 - k, half 2 k + 1 its dz; step T that of the initial state.
+        All: 0, 2 T + 2.
     first_row : int. Of the first group of rows.
     gates : (T, N, 4 H). As the forward pass left them; = dz.
     c : (T + 1, N, H). Of the forward pass.
     dout : (T, N, H). Gradient of every output; read if `sequences`.
     dh, dc : (N, H). Gradients of the last state; = those of the initial state.
-    U, mask, flags : as in the forward pass.
+    U, mask : as in the forward pass.
+    flags : (2 blocks,) of int32, zeros.
+    shared : (2 blocks rows units,). Sums of blocks for each other, if the cut has splits.
     """
     number = np.dtype(dtype)
     zero, not_a_number = number.type(0), number.type(np.nan)
     a, a_slope = scalar_functions(activation, dtype)
     _, s_slope = scalar_functions(recurrent_activation, dtype)
-    H, rows, units, blocks, count = cut.H, cut.rows, cut.units, cut.unit_blocks, cut.cells
+    H, rows, units, blocks, count = cut.H, cut.rows, cut.own_units, cut.unit_blocks, cut.cells
+    splits, sums = cut.splits, rows * cut.units // THREADS + (rows * cut.units % THREADS > 0)
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
-    terms, sets, all_terms = cut.terms, cut.sets, cut.chunks * cut.chunk * WARPS
-    cells_of_block, part = rows * units, rows * columns
+    terms, sets, block_terms = cut.terms, cut.sets, cut.block_terms
+    cells_of_block, results = rows * units, rows * columns
     wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
     copies = cut.copies
     shape_a, shape_w = (cut.thread_rows, VECTOR), cut.fours * VECTOR
     shape_total, shape_gates = (cut.thread_rows, cut.fours * VECTOR), (count, GATES)
     run = 8  # terms that lanes read side by side
 
-    def kernel(steps, first_row, U, gates, c, dout, dh, dc, mask, flags):
+    def add(memory, row, column):
+        at = row * columns + turn(row, column // VECTOR) * VECTOR + column % VECTOR
+        sum_ = zero
+        for other in range(WARPS):
+            for one in range(sets):
+                sum_ += memory[np.uint64(areas + other * area + one * results + at)]
+        return sum_
+
+    added = device_function(add)
+
+    def kernel(halves, first_row, U, gates, c, dout, dh, dc, mask, flags, shared):
         T, N = gates.shape[0], gates.shape[1]
         thread = cuda.threadIdx.x
         warp, lane = thread // LANES, thread % LANES
         first, first_unit = first_row + cuda.blockIdx.y * rows, cuda.blockIdx.x * units
         first_flag = cuda.blockIdx.y * blocks
+        flag, all_flags = first_flag + cuda.blockIdx.x, cuda.gridDim.y * blocks
+        split = cuda.blockIdx.x % splits
+        first_column, part = first_unit - split * units, split * WARPS + warp
         memory = cuda.shared.array(0, number, alignment=16)
         late = cuda.shared.array(1, np.int32)
         offsets = cuda.local.array(copies, np.uint32)
@@ -275,26 +294,26 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
         prepare(first, N, lane, offsets)
         if thread == 0:
             late[0] = 0
-        for place in range(thread, all_terms * columns, THREADS):
+        for place in range(thread, block_terms * columns, THREADS):
             k = place // (run * columns) * run + place % run
-            column = place // run % columns
+            column, term = place // run % columns, split * block_terms + k
             value = zero
-            if k < terms and first_unit + column < H:
-                value = U[0, first_unit + column, k // GATES, k % GATES]
+            if term < terms and first_column + column < H:
+                value = U[0, first_column + column, term // GATES, term % GATES]
             memory[k // VECTOR * four_stride + k % VECTOR * columns + column] = value
 
-        begin, end = steps
-        t = T - 1 - begin
+        begin, end = halves
+        t = T - 1 - begin // 2
         for i in range(count):
             place = thread + i * THREADS
             n, j = first + place // units, np.uint64(first_unit + place % units)
-            present[i] = False  # at the end dh is given: it is kept as that of a masked step is
+            present[i] = False  # after the last step dh is given: it is kept as that of a masked step is
             now[i], before[i], dy[i], dhidden[i], dcell[i] = zero, zero, zero, zero, zero
             for q in range(GATES):
                 made[i, q] = zero
             if place < cells_of_block and n < N and j < H:
                 dhidden[i], dcell[i] = dh[n, j], dc[n, j]
-                if begin > 0:
+                if begin > 1:
                     present[i] = not masked or mask[t + 1, n] != 0
                 if t >= 0:
                     now[i], before[i] = c[t + 1, n, j], c[t, n, j]
@@ -304,15 +323,28 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                         dy[i] = dout[t, n, j]
         cuda.syncthreads()
 
-        for back in range(begin, end):
+        for back in range(begin // 2, (end + 1) // 2):
             t = T - 1 - back
-            if back > 0:
-                if back > begin:
-                    wait(flags, first_flag, back, warp, lane, late)
-                    if not SIMULATED:
-                        cuda.syncwarp()
+            if back > 0 and 2 * back >= begin:
+                wait(flags, first_flag, back, part, lane, late)
+                if not SIMULATED:
+                    cuda.syncwarp()
                 start = np.uint64(t + 1) * np.uint64(N) * np.uint64(terms)
-                parts(memory, gates, start, warp, lane, offsets, states, weights, total)
+                parts(memory, gates, start, part, warp, lane, offsets, states, weights, total)
+                if splits > 1:
+                    cuda.syncthreads()
+                    for i in range(sums):
+                        place = thread + i * THREADS
+                        if place < results:
+                            to = ((back % 2) * all_flags + flag) * results + place
+                            shared[np.uint64(to)] = added(memory, place // columns, place % columns)
+                    cuda.syncthreads()
+                    if thread == 0:
+                        raise_flag(flags, np.uint64(all_flags + flag), back)
+            if 2 * back + 1 >= end:
+                continue
+            if splits > 1 and back > 0 and thread < splits:
+                wait_for(flags, all_flags + flag - split + thread, back, late)
             cuda.syncthreads()
             for i in range(count):
                 place = thread + i * THREADS
@@ -320,12 +352,14 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                 n, j = first + row, np.uint64(first_unit + unit)
                 if place < cells_of_block and n < N and j < H:
                     if present[i]:
-                        dhidden[i] = zero
-                        at = row * units + turn(row, unit // VECTOR) * VECTOR + unit % VECTOR
-                        for other in range(WARPS):
-                            for one in range(sets):
-                                place = np.uint64(areas + other * area + one * part + at)
-                                dhidden[i] += memory[place]
+                        if splits == 1:
+                            dhidden[i] = added(memory, row, unit)
+                        else:
+                            dhidden[i] = zero
+                            at = row * columns + split * units + unit
+                            for other in range(splits):
+                                from_ = (back % 2) * all_flags + flag - split + other
+                                dhidden[i] += shared[np.uint64(from_ * results + at)]
                     if late[0] != 0:
                         dhidden[i] = not_a_number
                     if t >= 0:
@@ -351,7 +385,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                         gates[t, n, at + np.uint64(3)] = do
             cuda.syncthreads()
             if thread == 0:
-                raise_flag(flags, np.uint64(first_flag + cuda.blockIdx.x), back + 1)
+                raise_flag(flags, np.uint64(flag), back + 1)
             for i in range(count):
                 place = thread + i * THREADS
                 n, j = first + place // units, np.uint64(first_unit + place % units)

@@ -15,15 +15,15 @@ def relative(found, expected):
 def run_grid(threads, arrays, masked, options):
     """Run both passes in one launch, or one a step where blocks would wait for each other.
 
-    threads : (row threads, column threads) of a warp, forward and backward.
+    threads : (row threads, column threads) of a warp, forward and backward; there splits too.
     """
     U, gates, h, c, dout, dh, dc, mask = arrays
     (T, N, _), H, dtype = gates.shape, U.shape[2], U.dtype
     forward, backward = (
-        lstm_cut.Cut(way, N, H, *given, dtype.itemsize)
+        lstm_cut.Cut(way, N, H, *given[:2], dtype.itemsize, *given[2:])
         for way, given in zip((False, True), threads)
     )
-    flags = [zeros(cut.unit_blocks * cut.row_groups, np.int32) for cut in (forward, backward)]
+    flags = [zeros(2 * cut.unit_blocks * cut.row_groups, np.int32) for cut in (forward, backward)]
     run = lstm_grid.grid_forward(dtype, forward, True, masked, **options)
     size = T if forward.unit_blocks == 1 else 1
     for t in range(0, T, size):
@@ -31,10 +31,15 @@ def run_grid(threads, arrays, masked, options):
         grid = forward.unit_blocks, forward.row_groups
         run(grid, 0, U, gates[some], h[states], c[states], mask[some], flags[0])
     run = lstm_grid.grid_backward(dtype, backward, True, masked, **options)
-    size = T + 1 if backward.unit_blocks == 1 else 1
-    for step in range(0, T + 1, size):
-        grid = backward.unit_blocks, backward.row_groups
-        run(grid, (step, step + size), 0, U, gates, c, dout, dh, dc, mask, flags[1])
+    shared = zeros(2 * backward.unit_blocks * backward.row_groups * backward.rows * backward.units, dtype)
+    size = 2 * T + 2 if backward.unit_blocks == 1 else 1
+    for half in range(0, 2 * T + 2, size):
+        grid, halves = (backward.unit_blocks, backward.row_groups), (half, half + size)
+        if size == 1 and backward.splits == 1:  # sums stay in the block
+            halves = half - half % 2, half - half % 2 + 2
+            if half % 2:
+                continue
+        run(grid, halves, 0, U, gates, c, dout, dh, dc, mask, flags[1], shared)
 
 
 def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.float32,

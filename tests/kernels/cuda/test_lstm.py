@@ -37,8 +37,15 @@ def test_other_activations(form):
 
 
 # Row and column threads of a warp, forward and backward: several groups of rows and units; lanes
-# that share a sum; one block of units, which goes through all steps in one launch.
-CUTS = {"sliced": ((2, 2), (2, 1)), "shared": ((1, 2), (1, 1)), "alone": ((1, 4), (1, 2))}
+# that share a sum; one block of units, which goes through all steps in one launch; blocks that
+# share sums.
+CUTS = {
+    "sliced": ((2, 2), (2, 1)),
+    "shared": ((1, 2), (1, 1)),
+    "alone": ((1, 4), (1, 2)),
+    "split": ((2, 2), (2, 2, 4)),
+    "split in two": ((1, 4), (1, 2, 2)),
+}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
