@@ -7,8 +7,6 @@ steps at a time in scratch.
 """
 
 import functools
-import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +24,7 @@ from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.flags import has_copies
 from nlstm.kernels.cuda.launch import processors, shared_memory
 from nlstm.kernels.cuda.lstm_cut import best_cut
+from nlstm.kernels.cuda.lstm_scratch import Scratch, front
 from nlstm.kernels.cuda.random import WORD
 from nlstm.kernels.cuda.zoneout import thresholds
 
@@ -43,37 +42,6 @@ def lstm_gates_shape(T, N, H, dtype):
 def lstm_masked_size(N, H, dtype):
     """Return how many numbers masked states take."""
     return GATES * N * H
-
-
-class Scratch(NamedTuple):
-    """How scratch is cut: numbers of each part."""
-
-    parts: int  # of the gradients, in training
-    z: int  # of prediction, in the same place
-    mask: int
-    flags: int
-    shared: int  # sums of blocks backward, in the place of z
-
-    @property
-    def size(self):
-        """All numbers."""
-        return max(self.parts, self.z, self.shared) + self.flags + self.mask
-
-    def for_blocks(self, scratch):
-        """Return room for the flags of the form `lstm_grid`, and for sums."""
-        end = self.size - self.mask
-        sums = scratch[: self.shared] if self.shared else nothing(scratch.dtype, 1)
-        return scratch[end - self.flags : end].view(np.int32), sums
-
-    def mask_like(self, scratch, mask):
-        """Return room for a mask."""
-        room = scratch[self.size - self.mask : self.size].view(np.uint8)
-        return room[: mask.size].reshape(mask.shape)
-
-
-def front(room, shape):
-    """Return the first numbers of a flat array as one of a shape."""
-    return room[: math.prod(shape)].reshape(shape)
 
 
 def part_count(T, N, F, H):

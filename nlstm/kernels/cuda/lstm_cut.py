@@ -91,7 +91,8 @@ class Cut(NamedTuple):
     @property
     def chunk(self):
         """Terms that a warp has in a buffer."""
-        return VECTOR * max(self.sets, 1 if SIMULATED else 8 if self.rows < 32 else 4)
+        turns = 2 if self.rows * self.sets * self.size <= 512 else 1
+        return VECTOR * max(self.sets * turns, 1 if SIMULATED else 8 if self.rows < 32 else 4)
 
     @property
     def chunks(self):

@@ -83,9 +83,13 @@ def summed(cut: Cut):
             else:
                 cuda.syncwarp()
             left = np.uint64(own + number % BUFFERS * buffer + row * stride + one * VECTOR)
-            for _ in range(turns):
+            for _ in range(turns // 2):
                 multiply(memory, left, right, a, w, total)
-                left += states_step
+                multiply(memory, left + states_step, right + weights_step, a, w, total)
+                left += states_step + states_step
+                right += weights_step + weights_step
+            if turns % 2:
+                multiply(memory, left, right, a, w, total)
                 right += weights_step
             if SIMULATED:
                 cuda.syncthreads()
@@ -307,7 +311,9 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
         for i in range(count):
             place = thread + i * THREADS
             n, j = first + place // units, np.uint64(first_unit + place % units)
-            present[i] = False  # after the last step dh is given: it is kept as that of a masked step is
+            present[i] = (
+                False  # after the last step dh is given: it is kept as that of a masked step is
+            )
             now[i], before[i], dy[i], dhidden[i], dcell[i] = zero, zero, zero, zero, zero
             for q in range(GATES):
                 made[i, q] = zero

@@ -31,7 +31,9 @@ def run_grid(threads, arrays, masked, options):
         grid = forward.unit_blocks, forward.row_groups
         run(grid, 0, U, gates[some], h[states], c[states], mask[some], flags[0])
     run = lstm_grid.grid_backward(dtype, backward, True, masked, **options)
-    shared = zeros(2 * backward.unit_blocks * backward.row_groups * backward.rows * backward.units, dtype)
+    shared = zeros(
+        2 * backward.unit_blocks * backward.row_groups * backward.rows * backward.units, dtype
+    )
     size = 2 * T + 2 if backward.unit_blocks == 1 else 1
     for half in range(0, 2 * T + 2, size):
         grid, halves = (backward.unit_blocks, backward.row_groups), (half, half + size)
