@@ -115,6 +115,14 @@ def lstm_forms(options, attempt):
         found["whole H=128, 2 rows"] = attempt(
             lambda: forms.lstm_errors("whole", 61, 30, 5, 128, rows=2)
         )
+        for N, T, H in ((70, 12, 250), (256, 30, 256), (64, 9, 500), (64, 9, 1024), (300, 5, 333)):
+            for dtype in ("float32", "float64") if H < 1000 else ("float32",):
+                given = dict(masked=H == 500, dtype=dtype)
+                found[f"grid N={N} H={H} {dtype}"] = attempt(
+                    lambda N=N, T=T, H=H, given=given: forms.lstm_errors(
+                        "grid", N, T, 40, H, **given
+                    )
+                )
         found["steps H=250"] = attempt(lambda: forms.lstm_errors("steps", 70, 12, 40, 250))
     return found
 

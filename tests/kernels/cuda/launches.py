@@ -28,6 +28,11 @@ LSTM_SHAPES = [
     dict(N=600, T=2, F=7, H=128, mask=True, last_only=True),
     dict(N=64, T=2, F=40, H=200, last_only=True),
     dict(N=64, T=2, F=40, H=200, mask=True),
+    dict(N=64, T=1, F=40, H=200, last_only=True),
+    dict(N=64, T=1, F=40, H=200, mask=True),
+    dict(N=256, T=2, F=40, H=256),
+    dict(N=64, T=2, F=40, H=500),
+    dict(N=64, T=2, F=40, H=1024),
 ]
 
 
