@@ -119,14 +119,17 @@ class Compiled:
         first, count = ctypes.addressof(self._bytes), self._packed.size // 8
         self._places = (ctypes.c_void_p * count)(*range(first, first + 8 * count, 8))
 
-    def launch(self, grid, threads, shared_bytes, stream, arguments) -> None:
-        """Queue one launch."""
+    def launch(self, grid, threads, shared_bytes, stream, together, arguments) -> None:
+        """Queue one launch; if `together`, the driver starts all blocks at once, or refuses."""
         grid = (grid, 1, 1) if isinstance(grid, int) else (*grid, 1, 1)[:3]
         self._packed.pack_into(self._bytes, 0, *values_of(arguments))
+        given = self.function, *grid, threads, 1, 1, shared_bytes, stream
         places = ctypes.addressof(self._places)
-        check(self._driver.cuLaunchKernel(
-            self.function, *grid, threads, 1, 1, shared_bytes, stream, places, 0
-        )[0])  # fmt: skip
+        if together:
+            error = self._driver.cuLaunchCooperativeKernel(*given, places)
+        else:
+            error = self._driver.cuLaunchKernel(*given, places, 0)
+        check(error[0])
 
 
 def check(error):

@@ -28,11 +28,7 @@ def has_copies() -> bool:
 class Together(Kernel):
     """A kernel whose blocks wait for each other: the driver starts all at once, or refuses."""
 
-    def _compile(self, arguments):
-        ready = super()._compile(arguments)
-        if not SIMULATED:
-            self.compiled.cooperative = True
-        return ready
+    together = True
 
 
 if SIMULATED:

@@ -25,6 +25,7 @@ from nlstm.kernels.cuda.compiled import Compiled, check, kind_of  # noqa: E402
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 REGISTERS = 65536
+STATIC_SHARED_BYTES = 48 * 1024
 
 turn = threading.RLock()  # one thread at a time queues work: a recording holds nobody else's
 _here = threading.local()  # whether this thread has the device's context
@@ -138,6 +139,8 @@ class Kernel:
     blocks : int. Blocks that a multiprocessor should hold at once.
     """
 
+    together = False  # whether blocks wait for each other
+
     def __init__(self, function, threads: int, shared_bytes: int = 0, blocks: int = 1):
         self.function = function
         self.threads = threads
@@ -160,7 +163,8 @@ class Kernel:
                     self._simulate(ready, grid, raw(arguments))
             else:
                 stream()
-                ready.launch(grid, self.threads, self.shared_bytes, handle(), arguments)
+                shape = grid, self.threads, self.shared_bytes
+                ready.launch(*shape, handle(), self.together, arguments)
 
     def _simulate(self, ready, grid, arguments):
         ready[grid, self.threads, stream(), self.shared_bytes](*arguments)

@@ -35,7 +35,9 @@ from nlstm.kernels.cuda.launch import (
 
 VECTOR = 4
 MOST_INLINE_FEATURES = 16
-MOST_UNITS_ALONE = 6 if SIMULATED else 96  # above, a quad has two units: fewer threads, with more registers each
+MOST_UNITS_ALONE = (
+    6 if SIMULATED else 96
+)  # above, a quad has two units: fewer threads, with more registers each
 # Registers that are not weights, for each number of rows: as few as need no spills at H = 128.
 FORWARD_REGISTERS, BACKWARD_REGISTERS = {1: 66, 2: 83, 4: 114}, {1: 68, 2: 79, 4: 116}
 
@@ -256,7 +258,9 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
                 source = (min(k, F - 1) * H + min(u, H - 1)) * GATES
                 value = W[np.uint64(source + ((i % GATES) ^ gate_x))]
                 wx[j * width + i] = value if k < F and u < H else zero
-        for place in range(thread, 2 * rows * groups * VECTOR, threads):  # all: what is left is read
+        for place in range(
+            thread, 2 * rows * groups * VECTOR, threads
+        ):  # all: what is left is read
             r, k = place // (groups * VECTOR) % rows, place % (groups * VECTOR)
             value = h[np.uint64(min(first + r, N - 1) * H + min(k, H - 1))]
             v[np.uint64(place // VECTOR), np.uint64(place % VECTOR)] = value

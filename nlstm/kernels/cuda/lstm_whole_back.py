@@ -248,9 +248,7 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
                 is_here = seen != 0
             for e in range(own_cells):
                 y[e] = a(c_now[e])
-                to_cell[e], keep_cell[e] = rates(
-                    w, e, y[e], c_before[e], is_here, lane, part, rate
-                )
+                to_cell[e], keep_cell[e] = rates(w, e, y[e], c_before[e], is_here, lane, part, rate)
                 dy_now[e], c_now[e] = dy[e], c_before[e]
             own_at = at_gates
             if back < last:
