@@ -239,30 +239,33 @@ def staged(cut: Cut):
 
     Returns two device functions
     ----------------------------
-    (first, N, lane, offsets) : offsets = where in a slot of the source a lane's copies begin,
-        in registers; `first` is the first row, of N.
+    (first, N, lane, offsets) : offsets = where in a slot of the source a lane's copies begin, and
+        last where in a buffer they go, in registers; `first` is the first row, of N.
     (memory, to, source, start, term, lane, offsets) : memory and to, the buffer's place in it, are
         shared; the source's slot begins at `start`, the chunk at `term`.
     """
     numbers, terms, stride, width = cut.copied, cut.terms, cut.stride, cut.chunk
     a_row, count, copies = width // numbers, cut.copies, cut.rows * width // numbers
     whole, even = cut.block_terms * cut.splits == terms, copies % LANES == 0
+    # All lanes' copies at once are some rows, or a part of one.
+    rows_at_once, parts = max(1, LANES // a_row), max(1, a_row // LANES)
+    row_step, part_step = rows_at_once * stride, LANES * numbers
     copy = copier(numbers)
 
     def prepare(first, N, lane, offsets):
+        row, k = lane // a_row, lane % a_row * numbers
         for load in range(count):
-            place = load * LANES + lane
-            n = min(first + place // a_row, N - 1)
-            offsets[load] = np.uint32(n * terms + place % a_row * numbers)
+            n = min(first + load // parts * rows_at_once + row, N - 1)
+            offsets[load] = np.uint32(n * terms + load % parts * part_step + k)
+        offsets[count] = np.uint32(row * stride + k)
 
     def stage(memory, to, source, start, term, lane, offsets):
-        begin = start + np.uint64(term)
+        begin, to_lane = start + np.uint64(term), to + np.uint64(offsets[count])
         for load in range(count):
-            place = load * LANES + lane
-            if even or place < copies:
-                row, k = place // a_row, place % a_row * numbers
-                near, far = to + np.uint64(row * stride + k), begin + np.uint64(offsets[load])
-                real = whole or term + k < terms
+            if even or lane < copies:
+                near = to_lane + np.uint64(load // parts * row_step + load % parts * part_step)
+                far = begin + np.uint64(offsets[load])
+                real = whole or term + load % parts * part_step + lane % a_row * numbers < terms
                 copy(memory, near, source, far if real else start, real)
         bundle_copies()
 

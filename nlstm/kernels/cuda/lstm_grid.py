@@ -129,7 +129,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
     terms, sets, block_terms = cut.terms, cut.sets, cut.block_terms
     cells_of_block, part = rows * units, rows * columns
     wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
-    copies = cut.copies
+    copies = cut.copies + 1
     shape_a, shape_w = (cut.thread_rows, VECTOR), cut.fours * VECTOR
     shape_total, shape_gates = (cut.thread_rows, cut.fours * VECTOR), (count, GATES)
 
@@ -257,7 +257,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
     terms, sets, block_terms = cut.terms, cut.sets, cut.block_terms
     cells_of_block, results = rows * units, rows * columns
     wait, parts, turn, (prepare, _) = waited(cut), summed(cut), turned(cut), staged(cut)
-    copies = cut.copies
+    copies = cut.copies + 1
     shape_a, shape_w = (cut.thread_rows, VECTOR), cut.fours * VECTOR
     shape_total, shape_gates = (cut.thread_rows, cut.fours * VECTOR), (count, GATES)
     run = 8  # terms that lanes read side by side
