@@ -294,8 +294,8 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
         steps, last = np.int32(T), np.int32(T - 2)
         for t in range(steps):
             cuda.syncthreads()
-            multiply_held(total, w, rest, v, from_row, now, thread)
             multiply_rest(total, w, rest, v, from_row, now, thread)
+            multiply_held(total, w, rest, v, from_row, now, thread)
             fold(total, sums, 2)
             fold(total, sums // 2, 1)
             for i in range(own):
