@@ -12,8 +12,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
-from nlstm.kernels.cuda import lstm_whole_back
+from nlstm.kernels.cuda import (
+    activations,
+    lstm_plain,
+    lstm_steps,
+    lstm_whole,
+    lstm_whole_back,
+    products,
+)
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each

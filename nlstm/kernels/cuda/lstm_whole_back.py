@@ -17,9 +17,9 @@ from nlstm.kernels.cuda.activations import one_of_two
 from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import Kernel, cuda, device_function
 from nlstm.kernels.cuda.lstm_whole import (
-    inputs_held,
     blocks_of,
     flattened,
+    inputs_held,
     rest_bytes,
     threads_of,
     units_of_quad,
@@ -172,7 +172,7 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
     def kernel(T, N, gates, c, dout, dh, dc, U, mask):
         thread = np.int64(cuda.threadIdx.x)
         quad, part = thread // QUAD, thread % QUAD
-        wide, wide_part = thread // PARTS, thread % PARTS
+        wide_part = thread % PARTS
         lane = thread % WARP - part
         first = np.int64(cuda.blockIdx.x) * rows
         row_x, unit_x, gate_x = place_of(part)
@@ -248,9 +248,7 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
                 is_here = seen != 0
             for e in range(own_cells):
                 y[e] = a(c_now[e])
-                to_cell[e], keep_cell[e] = rates(
-                    w, e, y[e], c_before[e], is_here, lane, part, rate
-                )
+                to_cell[e], keep_cell[e] = rates(w, e, y[e], c_before[e], is_here, lane, part, rate)
                 dy_now[e], c_now[e] = dy[e], c_before[e]
             own_at = at_gates
             if back < last:
