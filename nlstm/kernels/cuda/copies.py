@@ -58,7 +58,7 @@ def upload(host, array) -> None:
 
 
 def download(array, host) -> None:
-    """Copy an array of the device to a contiguous one on the host, once all that is queued is done."""
+    """Copy an array of the device to a contiguous one here, once all that is queued is done."""
     with turn:
         place = bytes_of(host)
         if place.size <= LARGE:
