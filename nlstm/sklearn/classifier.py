@@ -144,9 +144,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
         """
         return self._fit(X, y, sample_weight, self.warm_start, False, None)
 
-    def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
-    ) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on these rows, on from what there is.
 
         Parameters
@@ -165,9 +163,7 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         return self._fit(X, y, sample_weight, True, True, classes)
 
-    def _fit(
-        self, X: Any, y: Any, weight: Any, goes_on: bool, once: bool, classes: Any
-    ) -> Self:
+    def _fit(self, X: Any, y: Any, weight: Any, goes_on: bool, once: bool, classes: Any) -> Self:
         starts = self._starts(goes_on)
         data, weight = self._read(X, y, weight, starts)
         labels = Labels.of(y, classes) if starts else self._labels

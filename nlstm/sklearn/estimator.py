@@ -113,8 +113,10 @@ class LSTMEstimator(BaseEstimator):
         if weight is not None:
             weight = _check_sample_weight(weight, data.array, dtype=np.float64)
             if (weight < 0).any():
-                raise ValueError("sample_weight must not be negative: row "
-                                 f"{int(np.argmax(weight < 0))} has {weight.min()}.")
+                raise ValueError(
+                    "sample_weight must not be negative: row "
+                    f"{int(np.argmax(weight < 0))} has {weight.min()}."
+                )
             if not weight.any():
                 raise ValueError("sample_weight must hold a number that is not zero.")
         return data, weight

@@ -40,8 +40,10 @@ class Labels:
         else:
             columns = [np.unique(np.asarray(one)) for one in classes]
         if len(columns) != table.shape[1]:
-            raise ValueError(f"classes must be {table.shape[1]} lists, one for each column of y; "
-                             f"got {len(columns)}.")
+            raise ValueError(
+                f"classes must be {table.shape[1]} lists, one for each column of y; "
+                f"got {len(columns)}."
+            )
         if indicates:
             columns = [np.array([0, 1])] * table.shape[1]
         return cls(columns, flat, indicates)
