@@ -1,1 +1,483 @@
-class LSTMForecaster: ...
+"""`LSTMForecaster`: from a series to forecasts past its end, in one object."""
+
+import copy
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from nlstm.arguments.checks import checked_choice, checked_flag, checked_integer, checked_size
+from nlstm.callbacks import EarlyStopping
+from nlstm.losses import QuantileLoss
+from nlstm.sklearn.estimator import check_settings, chosen_optimizer
+from nlstm.sklearn.network import network
+from nlstm.sklearn.past_the_end import formed, rows_ahead
+from nlstm.windows import (
+    Backtest,
+    LogScaler,
+    MinMaxScaler,
+    RobustScaler,
+    Scaler,
+    StandardScaler,
+    Windows,
+    backtest,
+)
+from nlstm.windows.series import as_several, checked_columns, checked_steps
+from nlstm.windows.several import Several
+
+__all__ = ["LSTMForecaster"]
+
+SCALERS = {
+    "standard": StandardScaler,
+    "minmax": MinMaxScaler,
+    "robust": RobustScaler,
+    "log": LogScaler,
+}
+
+
+class Columns(NamedTuple):
+    """Numbers of columns: what is forecast, what is only seen, what is known ahead."""
+
+    targets: np.ndarray
+    exogenous: np.ndarray
+    future: np.ndarray
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """What is seen up to the present."""
+        return np.concatenate([self.targets, self.exogenous])
+
+
+class LSTMForecaster(BaseEstimator):
+    """Forecasts of one or several series, with the parameters and copies of scikit-learn.
+
+    Parameters
+    ----------
+    lags : int, default 24
+        Steps that the model sees.
+    horizon : int, default 1
+        Steps that it forecasts together.
+    targets : sequence of int or str, optional
+        Columns to forecast; by default all that are not `exogenous` or `future`. Columns of frames
+        go by name too.
+    exogenous : sequence of int or str, optional
+        Columns that are seen beside them, and not known ahead.
+    future : sequence of int or str, optional
+        Columns that are known ahead, such as calendars and plans.
+    quantiles : sequence of float, optional
+        Forecast these instead of one number, with the quantile loss.
+    scaling : {"standard", "minmax", "robust", "log"}, Scaler or None
+        What the series is scaled by inside; what it learns comes from `fit`'s series.
+    window_scaling : {"standard", "first", "last"}, optional
+        Scale each window by its own steps besides: see `nlstm.windows.Windows`.
+    drop_nan : bool, default False
+        Leave out windows that hold NaN while training, instead of raising.
+    freq : str or offset, optional
+        What lies between two dates, as pandas or polars has it, where the dates of the series do
+        not say it.
+    units, num_layers, bidirectional, dropout, epochs, batch_size, learning_rate, optimizer
+        As for `LSTMRegressor`.
+    loss : str or Loss, default "mse"
+        Without `quantiles`.
+    early_stopping : bool, default False
+        Hold the latest windows back, and stop when their loss does not fall any more.
+    validation_fraction, n_iter_no_change, tol, warm_start, random_state, verbose, dtype
+        As for `LSTMRegressor`.
+
+    Attributes
+    ----------
+    model_ : Sequential
+        From scaled windows to scaled forecasts.
+    scaler_ : Scaler or None
+    n_iter_ : int
+        Epochs of the last fit.
+    loss_curve_, validation_loss_curve_ : list of float
+
+    Notes
+    -----
+    A series is an array (steps,) or (steps, columns), or a series or frame of pandas or polars,
+    oldest step first; several are a list or a dict, and share a model. Dates are the index of
+    pandas, or the one column of them.
+
+    Examples
+    --------
+    >>> forecaster = LSTMForecaster(lags=12, horizon=4, epochs=5, random_state=0)
+    >>> forecaster.fit(np.sin(np.arange(200) / 6)).predict().shape
+    (4,)
+    """
+
+    def __init__(
+        self,
+        lags: int = 24,
+        horizon: int = 1,
+        *,
+        targets: Any = None,
+        exogenous: Any = None,
+        future: Any = None,
+        quantiles: Any = None,
+        scaling: Any = "standard",
+        window_scaling: str | None = None,
+        drop_nan: bool = False,
+        freq: Any = None,
+        units: int = 32,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        dropout: float = 0.0,
+        epochs: int = 50,
+        batch_size: int = 32,
+        learning_rate: float = 0.005,
+        optimizer: Any = "adam",
+        loss: Any = "mse",
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        dtype: str = "float32",
+    ) -> None:
+        self.lags = lags
+        self.horizon = horizon
+        self.targets = targets
+        self.exogenous = exogenous
+        self.future = future
+        self.quantiles = quantiles
+        self.scaling = scaling
+        self.window_scaling = window_scaling
+        self.drop_nan = drop_nan
+        self.freq = freq
+        self.units = units
+        self.num_layers = num_layers
+        self.bidirectional = bidirectional
+        self.dropout = dropout
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.loss = loss
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        self.dtype = dtype
+
+    def fit(self, series: Any, y: None = None) -> Self:
+        """Learn from one or several series.
+
+        Parameters
+        ----------
+        series : array_like, frame, or several
+            See the class.
+        y
+            Not used; scikit-learn's tools pass it.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(as_several(series))
+
+    def predict(self, horizon: int | None = None, *, series: Any = None, future: Any = None) -> Any:
+        """Return forecasts of the steps past the end of a series.
+
+        Parameters
+        ----------
+        horizon : int, optional
+            How many; by default those of the constructor. More are made by taking forecasts for
+            what came, which needs `quantiles` and `exogenous` to be None.
+        series : as of `fit`, optional
+            Whose end it is; by default that of the series that `fit` got.
+        future : array_like or frame, or several
+            Where there are columns known ahead: their values past the end, for as many whole
+            horizons as are needed. A frame with dates may hold other steps, and other columns, too.
+
+        Returns
+        -------
+        ndarray, Series or DataFrame, or list or dict of them
+            As the series came: frames and dated series have the dates that follow. Columns are the
+            targets; with quantiles ``"target_0.1"`` and so on, and for arrays a last axis.
+        """
+        check_is_fitted(self)
+        steps = self.horizon if horizon is None else checked_size("horizon", horizon)
+        several, ends = self._seen, self._ends
+        if series is not None:
+            several = as_several(series)
+            self._check_columns(several)
+            ends = self._ends_of(several)
+        blocks = -(-steps // self.horizon)
+        self._check_blocks(steps, blocks)
+        total = blocks * self.horizon
+        future_names = self._names_of(several, self._columns.future)
+        ahead = rows_ahead(
+            future, several, ends, self._columns.future, future_names, total, self.freq
+        )
+        histories, ahead = self._scaled([one[: self.lags] for one in ends]), self._scaled(ahead)
+        found = self._forecasts(histories, ahead, blocks)[:, :steps]
+        names = self._names_of(several, self._columns.targets)
+        return formed(found, several, names, self._levels(), self.freq)
+
+    def backtest(
+        self,
+        series: Any,
+        start: Any,
+        stride: int = 1,
+        *,
+        fit: bool = True,
+        refit_every: int | None = None,
+    ) -> Backtest:
+        """Forecast from many times of the past, and compare with what came.
+
+        Parameters
+        ----------
+        series : as of `fit`
+        start : int or date
+            The first step that is forecast.
+        stride : int, default 1
+            Steps from one forecast to the next.
+        fit : bool, default True
+            Train a copy on the steps before `start`; this forecaster stays as it is. Otherwise it
+            forecasts itself, which is honest if it was fitted on steps before `start`.
+        refit_every : int, optional
+            Train the copy anew, on all steps before, after every so many forecasts; the scaler
+            stays.
+
+        Returns
+        -------
+        nlstm.windows.Backtest
+            `to_frame` makes a table with dates of it.
+        """
+        series = list(series) if hasattr(series, "__next__") else series
+        several = as_several(series)
+        if checked_flag("fit", fit):
+            begin = checked_steps("start", start, several.given)
+            used = clone(self)._fit(_cut(several, begin))
+        elif refit_every is not None:
+            raise ValueError("refit_every trains a copy, which fit=False has not.")
+        else:
+            check_is_fitted(self)
+            self._check_columns(several)
+            used = self
+
+        def refit(_: Any, origin: int) -> None:
+            used._fit(_cut(several, np.full(len(several.given), origin)), used.scaler_)
+
+        found = used._columns
+        return backtest(
+            _Held(used),
+            series,
+            start,
+            self.horizon,
+            stride,
+            sequence_length=self.lags,
+            inputs=found.inputs.tolist(),
+            targets=found.targets.tolist(),
+            future=found.future.tolist(),
+            scaler=used.scaler_,
+            scaling=self.window_scaling,
+            quantiles=self._levels(),
+            refit=None if refit_every is None else refit,
+            refit_every=1 if refit_every is None else refit_every,
+            drop_nan=self.drop_nan,
+        )
+
+    # Training
+
+    def _fit(self, several: Several, scaler: Scaler | None = None) -> Self:
+        check_settings(self)
+        checked_size("lags", self.lags)
+        checked_size("horizon", self.horizon)
+        goes_on = self.warm_start and hasattr(self, "model_")
+        if goes_on:
+            self._check_columns(several)
+        else:
+            self._columns = self._chosen(several)
+            self.n_features_in_ = several.arrays[0].shape[1]
+            self.scaler_ = scaler if scaler is not None else self._new_scaler(several)
+        windows = self._windows(self._scaled(several.arrays), drop_nan=self.drop_nan)
+        if not goes_on:
+            self._make(windows.x.shape[2])
+        options: dict[str, Any] = {}
+        if self.early_stopping:
+            windows, held = _parted(windows, self.validation_fraction)
+            stopping = EarlyStopping(
+                patience=self.n_iter_no_change, min_delta=self.tol, restore_best_weights=True
+            )
+            options = {"validation_data": held, "callbacks": [stopping]}
+        found = self.model_.fit(
+            windows,
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            verbose=min(2, int(self.verbose)),
+            **options,
+        ).history
+        self.loss_curve_ += found["loss"]
+        self.validation_loss_curve_ += found.get("val_loss", [])
+        self.n_iter_ = len(found["loss"])
+        self._ends = self._ends_of(several)
+        names = [one._replace(numbers=None) for one in several.given]
+        self._seen = several._replace(given=names, arrays=[])
+        return self
+
+    def _make(self, features: int) -> None:
+        levels = self._levels()
+        outputs = self.horizon * self._columns.targets.size * len(levels or (0,))
+        self.model_ = network(
+            features,
+            [(outputs, None)],
+            check_random_state(self.random_state),
+            units=self.units,
+            num_layers=self.num_layers,
+            bidirectional=checked_flag("bidirectional", self.bidirectional),
+            dropout=self.dropout,
+            dtype=self.dtype,
+        )
+        self.model_.compile(chosen_optimizer(self), QuantileLoss(levels) if levels else self.loss)
+        self.loss_curve_: list[float] = []
+        self.validation_loss_curve_: list[float] = []
+
+    def _new_scaler(self, several: Several) -> Scaler | None:
+        if self.scaling is None:
+            return None
+        if isinstance(self.scaling, Scaler):
+            return copy.deepcopy(self.scaling).fit(several.arrays)
+        return SCALERS[checked_choice("scaling", self.scaling, tuple(SCALERS))]().fit(
+            several.arrays
+        )
+
+    def _levels(self) -> tuple[float, ...] | None:
+        if self.quantiles is None:
+            return None
+        return tuple(QuantileLoss(self.quantiles).quantiles)
+
+    # Columns
+
+    def _chosen(self, several: Several) -> Columns:
+        width, names = several.arrays[0].shape[1], several.given[0].names
+        none = np.zeros(0, np.int64)
+        exogenous = checked_columns("exogenous", self.exogenous, width, none, names)
+        future = checked_columns("future", self.future, width, none, names)
+        beside = np.union1d(exogenous, future)
+        rest = np.setdiff1d(np.arange(width), beside)
+        targets = checked_columns("targets", self.targets, width, rest, names)
+        if not targets.size:
+            raise ValueError("targets names no column: exogenous and future leave none.")
+        both = np.intersect1d(targets, beside)
+        if both.size or np.intersect1d(exogenous, future).size:
+            raise ValueError(
+                "targets, exogenous and future must be different columns; got "
+                f"{targets.tolist()}, {exogenous.tolist()}, {future.tolist()}."
+            )
+        return Columns(targets, exogenous, future)
+
+    def _check_columns(self, several: Several) -> None:
+        width, before = several.arrays[0].shape[1], self._seen.given[0].names
+        names = several.given[0].names
+        if width != self.n_features_in_ or (names and before and names != before):
+            raise ValueError(
+                f"series has the columns {names or width}; the forecaster was fitted on "
+                f"{before or self.n_features_in_}."
+            )
+
+    def _names_of(self, several: Several, columns: np.ndarray) -> list[Any]:
+        names = several.given[0].names
+        return [names[c] if names else None for c in columns.tolist()]
+
+    # Forecasting
+
+    def _windows(self, arrays: list[np.ndarray], drop_nan: bool = False) -> Windows:
+        columns = self._columns
+        return Windows(
+            arrays,
+            self.lags,
+            self.horizon,
+            inputs=columns.inputs,
+            targets=columns.targets,
+            future=columns.future,
+            scaling=self.window_scaling,
+            drop_nan=drop_nan,
+        )
+
+    def _scaled(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        return arrays if self.scaler_ is None else self.scaler_.transform(arrays)
+
+    def _ends_of(self, several: Several) -> list[np.ndarray]:
+        for name, one in zip(several.names, several.arrays, strict=True):
+            if len(one) < self.lags:
+                raise ValueError(f"{name} must have lags={self.lags} steps; got {len(one)}.")
+        return [one[-self.lags :].copy() for one in several.arrays]
+
+    def _check_blocks(self, steps: int, blocks: int) -> None:
+        if blocks == 1:
+            return
+        for name in ("quantiles", "exogenous"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"horizon must be at most {self.horizon}, the forecaster's, as forecasts do "
+                    f"not tell the {name} of steps after it; got {steps}."
+                )
+
+    def _forecasts(
+        self, histories: list[np.ndarray], ahead: list[np.ndarray], blocks: int
+    ) -> np.ndarray:
+        """Return forecasts in the series' units, (series, steps, targets, quantiles or 1)."""
+        targets, horizon = self._columns.targets, self.horizon
+        several = len(self._levels() or (0,))
+        found = []
+        for block in range(blocks):
+            rows = [one[block * horizon :][:horizon] for one in ahead]
+            for one in rows:
+                one[:, targets] = 0.0  # nothing that is not known is seen
+            pairs = zip(histories, rows, strict=True)
+            windows = self._windows([np.concatenate(pair) for pair in pairs])
+            made = self.model_.predict(windows.x[:], verbose=0).astype(np.float64)
+            made = made.reshape(len(made), several, horizon, -1).swapaxes(1, 2)
+            made = windows.inverse_scaling(made.reshape(len(made), horizon, -1))
+            found.append(made)
+            for one, values in zip(rows, made, strict=True):
+                one[:, targets] = values[:, : targets.size]
+            pairs = zip(histories, rows, strict=True)
+            histories = [np.concatenate(pair)[-self.lags :] for pair in pairs]
+        whole = np.concatenate(found, axis=1)
+        whole = whole.reshape(*whole.shape[:2], several, targets.size)
+        if self.scaler_ is not None:
+            whole = np.stack(self.scaler_.inverse_transform(list(whole), targets.tolist()))
+        return whole.swapaxes(2, 3)
+
+
+class _Held:
+    """The model of a forecaster, whichever it has."""
+
+    def __init__(self, forecaster: LSTMForecaster) -> None:
+        self.forecaster = forecaster
+
+    def predict(self, x: Any, **options: Any) -> Any:
+        return self.forecaster.model_.predict(x, **options)
+
+
+def _cut(several: Several, steps: np.ndarray) -> Several:
+    """Return the series before a step of each."""
+    for name, step in zip(several.names, steps.tolist(), strict=True):
+        checked_integer(f"start, in {name},", step, 1)
+    pairs = zip(several.arrays, steps.tolist(), strict=True)
+    return several._replace(arrays=[one[:step] for one, step in pairs])
+
+
+def _parted(windows: Windows, share: float) -> tuple[Windows, Windows]:
+    """Return windows to train on, and the latest of each series, whose targets are others."""
+    origins, owners = windows.origins, windows.series_index
+    cuts = np.zeros(owners.max() + 1)
+    for owner in np.unique(owners):
+        cuts[owner] = np.quantile(origins[owners == owner], 1.0 - share)
+    cuts = cuts[owners]
+    early, late = origins + windows.horizon <= cuts, origins >= cuts
+    if not early.any():
+        raise ValueError(
+            f"validation_fraction={share} of {len(windows)} windows leaves none to train on."
+        )
+    return windows.part(early), windows.part(late)

@@ -1,0 +1,105 @@
+"""Past the end of a series: what is known there, and forecasts in the form the series came in."""
+
+from typing import Any
+
+import numpy as np
+
+from nlstm.windows.frames import framed
+from nlstm.windows.series import as_several
+from nlstm.windows.several import Several
+
+__all__ = ["formed", "rows_ahead"]
+
+
+def rows_ahead(
+    future: Any,
+    several: Several,
+    ends: list[np.ndarray],
+    columns: np.ndarray,
+    names: list[Any],
+    steps: int,
+    freq: Any,
+) -> list[np.ndarray]:
+    """Return the rows past the end of each series, with what is known ahead.
+
+    Parameters
+    ----------
+    future : array_like, frame, or several, or None
+        Values of `columns`.
+    several : Several
+        The series.
+    ends : list of ndarray, shape (lags, columns)
+        Their last rows, of which the last fills the other columns.
+    columns : ndarray of int
+    names : list
+        Those of `columns`, where they are known.
+    steps : int
+    freq : Any
+        See `Dates.after`.
+    """
+    rows = [np.repeat(one[-1:], steps, axis=0) for one in ends]
+    if not columns.size:
+        if future is not None:
+            raise ValueError("future is for forecasters that were made with future columns.")
+        return rows
+    if future is None:
+        raise ValueError(
+            f"future must hold {steps} steps of the columns known ahead, "
+            f"{names if names[0] is not None else columns.tolist()}; got None."
+        )
+    given = as_several(future)
+    if len(given.arrays) != len(rows):
+        raise ValueError(f"future has {len(given.arrays)} series; there are {len(rows)}.")
+    for number, row in enumerate(rows):
+        values, title = given.arrays[number], given.names[number].replace("series", "future")
+        own, found = several.given[number], given.given[number]
+        known = found.names is not None and set(names) <= set(found.names)
+        if known and found.names is not None:
+            values = values[:, [found.names.index(name) for name in names]]
+        if own.dates is not None and found.dates is not None:
+            first = own.dates.after(1, freq)[0]
+            values = values[found.dates.step_of(title, first) :]
+        if values.shape[1] != columns.size or len(values) < steps:
+            raise ValueError(
+                f"{title} must hold {steps} steps past the end, of {columns.size} columns; "
+                f"got shape {values.shape}."
+            )
+        row[:, columns] = values[:steps]
+        if not np.isfinite(row[:, columns]).all():
+            raise ValueError(f"{title} must be finite; it holds NaN or infinity.")
+    return rows
+
+
+def formed(
+    found: np.ndarray,
+    several: Several,
+    names: list[Any],
+    levels: tuple[float, ...] | None,
+    freq: Any,
+) -> Any:
+    """Return forecasts (series, steps, targets, quantiles or 1) as the series came."""
+    results = []
+    for number, values in enumerate(found):
+        given = several.given[number]
+        if given.library is None:
+            made = values if levels else values[..., 0]
+            results.append(made[:, 0] if given.flat else made)
+            continue
+        called = ["forecast" if name is None else name for name in names]
+        table = {
+            (f"{name}_{level}" if levels else name): values[:, place, n]
+            for place, name in enumerate(called)
+            for n, level in enumerate(levels or (0.0,))
+        }
+        if given.dates is None:
+            frame = framed(given.library, table)
+        else:
+            frame = given.dates.frame(given.dates.after(len(values), freq), table)
+        if given.flat and not levels:
+            name = called[0] if names[0] is not None else None
+            frame = frame[called[0]]
+            frame = frame.rename(name) if given.library == "pandas" else frame
+        results.append(frame)
+    if several.keys is not None:
+        return dict(zip(several.keys, results, strict=True))
+    return results if several.listed else results[0]
