@@ -78,6 +78,9 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
     ['quick', 'slow', 'quick', 'slow', 'quick', 'slow']
     """
 
+    _labels: Labels
+    classes_: Any
+
     def __init__(
         self,
         units: int = 32,
@@ -195,13 +198,11 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
         ndarray(float64), shape (rows, classes), or list of them
             A list for several outputs. For an indicator (rows, outputs), how likely each one is.
         """
-        found = self._labels_of_fitted(self._predict(X))
-        return found if len(found) > 1 else found[0]
-
-    def _labels_of_fitted(self, heads: list[np.ndarray]) -> list[np.ndarray]:
+        heads = self._predict(X)
         if self._labels.indicates:
-            return heads
-        return [one / one.sum(axis=1, keepdims=True) for one in heads]
+            return heads[0]
+        found = [one / one.sum(axis=1, keepdims=True) for one in heads]
+        return found if len(found) > 1 else found[0]
 
     def predict_log_proba(self, X: Any) -> Any:
         """Return the logarithms of `predict_proba`."""
@@ -216,7 +217,5 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
         ----------
         X : array_like or list of array_like
         """
-        return self._labels_of(self._predict(X))
-
-    def _labels_of(self, heads: list[np.ndarray]) -> np.ndarray:
+        heads = self._predict(X)
         return self._labels.decoded(heads)

@@ -77,11 +77,13 @@ class LSTMForecaster(BaseEstimator):
     freq : str or offset, optional
         What lies between two dates, as pandas or polars has it, where the dates of the series do
         not say it.
-    units, num_layers, bidirectional, dropout, epochs, batch_size, learning_rate, optimizer
+    epochs : int, default 100
+        Passes over the windows, at most.
+    units, num_layers, bidirectional, dropout, batch_size, learning_rate, optimizer
         As for `LSTMRegressor`.
     loss : str or Loss, default "mse"
         Without `quantiles`.
-    early_stopping : bool, default False
+    early_stopping : bool, default True
         Hold the latest windows back, and stop when their loss does not fall any more.
     validation_fraction, n_iter_no_change, tol, warm_start, random_state, verbose, dtype
         As for `LSTMRegressor`.
@@ -125,12 +127,12 @@ class LSTMForecaster(BaseEstimator):
         num_layers: int = 1,
         bidirectional: bool = False,
         dropout: float = 0.0,
-        epochs: int = 50,
+        epochs: int = 100,
         batch_size: int = 32,
         learning_rate: float = 0.005,
         optimizer: Any = "adam",
         loss: Any = "mse",
-        early_stopping: bool = False,
+        early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -418,8 +420,9 @@ class LSTMForecaster(BaseEstimator):
         for name in ("quantiles", "exogenous"):
             if getattr(self, name) is not None:
                 raise ValueError(
-                    f"horizon must be at most {self.horizon}, the forecaster's, as forecasts do "
-                    f"not tell the {name} of steps after it; got {steps}."
+                    f"horizon must be at most {self.horizon}, which the forecaster was made for; "
+                    f"got {steps}. Later steps are forecast from forecasts, which do not tell "
+                    f"{name}."
                 )
 
     def _forecasts(
@@ -478,6 +481,7 @@ def _parted(windows: Windows, share: float) -> tuple[Windows, Windows]:
     early, late = origins + windows.horizon <= cuts, origins >= cuts
     if not early.any():
         raise ValueError(
-            f"validation_fraction={share} of {len(windows)} windows leaves none to train on."
+            f"validation_fraction={share} of {len(windows)} windows leaves none to train on: "
+            "early_stopping=False holds none back."
         )
     return windows.part(early), windows.part(late)

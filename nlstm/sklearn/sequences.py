@@ -49,8 +49,12 @@ class Moments(NamedTuple):
         array = data.array
         rows, steps, columns = array.shape
         first = array[0, 0].astype(np.float64)  # so that equal values have themselves as mean
-        known = np.ones((rows, steps)) if data.lengths is None else data.known()
-        shares = known * (np.ones(rows) if weight is None else weight)[:, None]
+        shares = np.ones((rows, steps))
+        if weight is not None:
+            shares *= weight[:, None]
+        known = data.known()
+        if known is not None:
+            shares *= known
         shares /= shares.sum()
         size = max(1, CHUNK // (steps * columns))
         parts = [slice(start, start + size) for start in range(0, rows, size)]
@@ -146,7 +150,7 @@ def _several(X: Any) -> list[Any] | None:
 
 def _padded(several: list[Any]) -> Sequences:
     """Return sequences of shape (steps,) or (steps, features) as one array."""
-    arrays = []
+    arrays: list[np.ndarray] = []
     for number, one in enumerate(several):
         name = f"X[{number}]"
         array = as_numbers(name, one)

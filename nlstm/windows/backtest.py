@@ -49,7 +49,8 @@ def backtest(
         Anything with Keras's ``predict(x)`` whose outputs have shape (batch, horizon, targets) or
         (batch, horizon * targets).
     series : array_like, shape (steps,) or (steps, columns), or several
-        As for `Windows`, in its own units. The forecast from an origin sees the steps before it, and `future`.
+        As for `Windows`, in its own units. The forecast from an origin sees the steps before it,
+        and `future`.
     start : int or date
         The first step to be forecast from. Steps before it are for training. A date is for frames
         that have some.

@@ -72,16 +72,18 @@ class PolarsDates:
     def step_of(self, name: str, date: Any) -> int:
         """Return the first step at `date` or later."""
         polars = sys.modules["polars"]
+        if isinstance(date, np.datetime64):
+            date = date.astype("datetime64[us]").item()
         try:
             given = polars.Series([date])
             if given.dtype == polars.String:
                 given = given.str.to_datetime(strict=True)
-            if given.dtype.is_temporal():
+            if given.dtype.is_temporal() and given.null_count() == 0:
                 zone = getattr(self.series.dtype, "time_zone", None)
                 if zone is not None and getattr(given.dtype, "time_zone", None) is None:
                     given = given.cast(polars.Datetime("us")).dt.replace_time_zone(zone)
                 return int((self.series < given.cast(self.series.dtype)[0]).sum())
-        except (polars.exceptions.PolarsError, TypeError, ValueError):
+        except (polars.exceptions.PolarsError, TypeError, ValueError):  # it is none
             pass
         raise TypeError(f"{name} must be a step or a date of a series; got {date!r}.")
 
@@ -117,12 +119,12 @@ class PolarsDates:
 
     def _step(self) -> tuple[int, str]:
         series = self.series
-        if getattr(series.dtype, "time_zone", None) is None:
-            return step_between(series.to_numpy())
-        try:
-            return step_between(series.dt.replace_time_zone(None).to_numpy())
-        except ValueError:  # hours are even in UTC alone
-            return step_between(series.to_numpy())
+        if getattr(series.dtype, "time_zone", None) is not None:
+            try:
+                return step_between(series.dt.replace_time_zone(None).to_numpy())
+            except ValueError:  # hours are even in UTC alone
+                pass
+        return step_between(series.to_numpy())
 
     def frame(self, dates: Any, columns: dict[str, Any]) -> Any:
         """Return a frame of `columns` at `dates`."""

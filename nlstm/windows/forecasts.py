@@ -26,7 +26,7 @@ class Backtest:
     actuals : ndarray(float64), shape (B, horizon, targets)
     quantiles : tuple of float, or None
     places : tuple, or None
-        What the series came as, the columns that are targets, and the sampling rate, for `to_frame`.
+        What the series came as, the columns that are targets, the sampling rate: for `to_frame`.
     """
 
     origins: np.ndarray

@@ -149,12 +149,19 @@ class PandasDates:
 
     def step_of(self, name: str, date: Any) -> int:
         """Return the first step at `date` or later."""
+        index, pandas = self.index, sys.modules["pandas"]
         try:
-            if hasattr(self.index, "to_timestamp"):
-                date = sys.modules["pandas"].Period(date, self.index.freq)
-            return int(self.index.searchsorted(date))
-        except (ValueError, TypeError, KeyError):
-            raise TypeError(f"{name} must be a step or a date of a series; got {date!r}.") from None
+            if hasattr(index, "to_timestamp"):
+                found = pandas.Period(date, index.freq)
+            else:
+                found = pandas.Timestamp(date)
+                if index.tz is not None and found.tz is None:
+                    found = found.tz_localize(index.tz)
+            if found is not pandas.NaT:
+                return int(index.searchsorted(found))
+        except (ValueError, TypeError):  # it is none
+            pass
+        raise TypeError(f"{name} must be a step or a date of a series; got {date!r}.")
 
     def backwards(self) -> tuple[int, Any, Any] | None:
         """Return the first step whose date is before that of the step before, and both dates."""

@@ -34,8 +34,8 @@ class Windows:
     series : array_like, shape (steps,) or (steps, columns), or several
         Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
         first. Of a frame of pandas or polars a column of dates is no feature, and columns are
-        counted without it. float32 and float64 arrays are used where they lie, so leave them as they are;
-        several series are joined into one copy.
+        counted without it. float32 and float64 arrays are used where they lie, so leave them as
+        they are; several series are joined into one copy.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
