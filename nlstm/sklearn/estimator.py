@@ -1,16 +1,12 @@
 """What the estimators of sequences have in common: parameters, and how they are trained."""
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, check_is_fitted
 
-from nlstm import optimizers
 from nlstm.arguments.checks import (
     checked_choice,
     checked_flag,
@@ -18,11 +14,11 @@ from nlstm.arguments.checks import (
     checked_rate,
     checked_size,
 )
-from nlstm.callbacks import EarlyStopping
-from nlstm.sklearn.network import network
+from nlstm.sklearn.held_back import drawn
 from nlstm.sklearn.sequences import Moments, Sequences, read
+from nlstm.sklearn.training import make, train
 
-__all__ = ["LSTMEstimator", "check_settings", "chosen_optimizer"]
+__all__ = ["LSTMEstimator", "check_settings"]
 
 
 def check_settings(estimator: Any) -> None:
@@ -35,16 +31,6 @@ def check_settings(estimator: Any) -> None:
     checked_number("tol", estimator.tol, 0)
     checked_flag("early_stopping", estimator.early_stopping)
     checked_choice("dtype", estimator.dtype, ("float32", "float64"))
-
-
-def chosen_optimizer(estimator: Any) -> Any:
-    """Return a new optimizer: by name with the learning rate, or a copy of one that was given."""
-    if not isinstance(estimator.optimizer, str):
-        return copy.deepcopy(estimator.optimizer)
-    found = optimizers.get(estimator.optimizer)
-    assert found is not None
-    found.learning_rate = estimator.learning_rate
-    return found
 
 
 class LSTMEstimator(BaseEstimator):
@@ -128,20 +114,7 @@ class LSTMEstimator(BaseEstimator):
         features = data.array.shape[2]
         scale = checked_flag("scale", self.scale)
         self._moments = Moments.of(data, weight) if scale else Moments.none(features)
-        self.model_ = network(
-            features,
-            heads,
-            check_random_state(self.random_state),
-            units=self.units,
-            num_layers=self.num_layers,
-            bidirectional=checked_flag("bidirectional", self.bidirectional),
-            dropout=self.dropout,
-            dtype=self.dtype,
-        )
-        self.model_.compile(chosen_optimizer(self), loss)
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] = []
-        self.n_iter_ = 0
+        make(self, features, heads, loss)
 
     def _train(
         self, data: Sequences, targets: list[np.ndarray], weight: Any, once: bool, labels: Any
@@ -157,57 +130,23 @@ class LSTMEstimator(BaseEstimator):
         """
         data = self._moments.scaled(data, self.dtype)
         rows = np.arange(len(data.array)) if weight is None else np.flatnonzero(weight)
-        options: dict[str, Any] = {}
+        validation = None
         if self.early_stopping and not once:
-            rows, held = self._held_back(rows, labels)
-            options = self._validation(data.part(held), targets, weight, held)
+            rows, held = drawn(rows, self.validation_fraction, labels, self.random_state)
+            validation = self._part(data, targets, weight, held)
+        part = self._part(data, targets, weight, rows)
+        train(self, *part, validation_data=validation, epochs=1 if once else self.epochs)
+
+    def _part(
+        self, data: Sequences, targets: list[np.ndarray], weight: Any, rows: np.ndarray
+    ) -> tuple[Sequences, Any, Any]:
+        """Return some rows: x, y and weights whose mean is 1."""
         if rows.size < len(data.array):
-            data = data.part(rows)
-            targets = [one[rows] for one in targets]
+            data, targets = data.part(rows), [one[rows] for one in targets]
             weight = None if weight is None else weight[rows]
-        if isinstance(self.optimizer, str) and self.model_.optimizer is not None:
-            self.model_.optimizer.learning_rate = self.learning_rate
-        found = self.model_.fit(
-            data.array,
-            targets if len(targets) > 1 else targets[0],
-            lengths=data.lengths,
-            sample_weight=_of_mean_one(weight),
-            epochs=1 if once else self.epochs,
-            batch_size=self.batch_size,
-            verbose=min(2, int(self.verbose)),
-            **options,
-        ).history
-        self.loss_curve_ += found["loss"]
-        self.validation_loss_curve_ += found.get("val_loss", [])
-        self.n_iter_ = len(found["loss"])
-
-    def _held_back(self, rows: np.ndarray, labels: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows to train on, and those that say when to stop."""
-        random = check_random_state(self.random_state)
-        share, stratify = self.validation_fraction, None
-        if labels is not None:
-            counts = np.unique(labels[rows], return_counts=True)[1]
-            enough = min(share, 1 - share) * rows.size >= counts.size and counts.min() > 1
-            stratify = labels[rows] if enough else None
-        return train_test_split(rows, test_size=share, random_state=random, stratify=stratify)
-
-    def _validation(
-        self, held: Sequences, targets: list[np.ndarray], weight: Any, rows: np.ndarray
-    ) -> dict[str, Any]:
-        values = [one[rows] for one in targets]
-        weights = () if weight is None else (_of_mean_one(weight[rows]),)
-        stopping = EarlyStopping(
-            patience=self.n_iter_no_change, min_delta=self.tol, restore_best_weights=True
-        )
-        return {
-            "validation_data": (
-                held.array,
-                values if len(values) > 1 else values[0],
-                *weights,
-            ),
-            "validation_lengths": held.lengths,
-            "callbacks": [stopping],
-        }
+        if weight is not None:  # ratios alone count, so that a loss stays of its size
+            weight = weight / weight.mean()
+        return data, targets if len(targets) > 1 else targets[0], weight
 
     def _predict(self, X: Any) -> list[np.ndarray]:
         """Return what the heads give, float64."""
@@ -216,8 +155,3 @@ class LSTMEstimator(BaseEstimator):
         found = self.model_.predict(data.array, lengths=data.lengths, verbose=0)
         heads = found if isinstance(found, list) else [found]
         return [one.astype(np.float64) for one in heads]
-
-
-def _of_mean_one(weight: Any) -> Any:
-    """Return weights of which only the ratios are kept, so that a loss stays of its size."""
-    return None if weight is None else weight / weight.mean()

@@ -1,19 +1,19 @@
 """`LSTMForecaster`: from a series to forecasts past its end, in one object."""
 
 import copy
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from nlstm.arguments.checks import checked_choice, checked_flag, checked_integer, checked_size
-from nlstm.callbacks import EarlyStopping
+from nlstm.arguments.checks import checked_choice, checked_flag, checked_size
 from nlstm.losses import QuantileLoss
-from nlstm.sklearn.estimator import check_settings, chosen_optimizer
-from nlstm.sklearn.network import network
-from nlstm.sklearn.past_the_end import formed, rows_ahead
+from nlstm.sklearn.columns import Columns
+from nlstm.sklearn.estimator import check_settings
+from nlstm.sklearn.held_back import cut, parted
+from nlstm.sklearn.past_the_end import forecasts, formed, rows_ahead
+from nlstm.sklearn.training import make, train
 from nlstm.windows import (
     Backtest,
     LogScaler,
@@ -24,7 +24,7 @@ from nlstm.windows import (
     Windows,
     backtest,
 )
-from nlstm.windows.series import as_several, checked_columns, checked_steps
+from nlstm.windows.series import as_several, checked_steps
 from nlstm.windows.several import Several
 
 __all__ = ["LSTMForecaster"]
@@ -35,19 +35,6 @@ SCALERS = {
     "robust": RobustScaler,
     "log": LogScaler,
 }
-
-
-class Columns(NamedTuple):
-    """Numbers of columns: what is forecast, what is only seen, what is known ahead."""
-
-    targets: np.ndarray
-    exogenous: np.ndarray
-    future: np.ndarray
-
-    @property
-    def inputs(self) -> np.ndarray:
-        """What is seen up to the present."""
-        return np.concatenate([self.targets, self.exogenous])
 
 
 class LSTMForecaster(BaseEstimator):
@@ -215,14 +202,10 @@ class LSTMForecaster(BaseEstimator):
         blocks = -(-steps // self.horizon)
         self._check_blocks(steps, blocks)
         total = blocks * self.horizon
-        future_names = self._names_of(several, self._columns.future)
-        ahead = rows_ahead(
-            future, several, ends, self._columns.future, future_names, total, self.freq
-        )
-        histories, ahead = self._scaled([one[: self.lags] for one in ends]), self._scaled(ahead)
-        found = self._forecasts(histories, ahead, blocks)[:, :steps]
-        names = self._names_of(several, self._columns.targets)
-        return formed(found, several, names, self._levels(), self.freq)
+        columns = self._columns
+        ahead = rows_ahead(future, several, ends, columns, total, self.freq)
+        found = forecasts(self, self._scaled(ends), self._scaled(ahead))[:, :steps]
+        return formed(found, several, columns.names(several, "targets"), self.levels, self.freq)
 
     def backtest(
         self,
@@ -258,7 +241,11 @@ class LSTMForecaster(BaseEstimator):
         several = as_several(series)
         if checked_flag("fit", fit):
             begin = checked_steps("start", start, several.given)
-            used = clone(self)._fit(_cut(several, begin))
+            if refit_every is not None and (begin != begin[0]).any():
+                raise ValueError(
+                    f"refit_every needs the same start in all series; it is step {begin.tolist()}."
+                )
+            used = clone(self)._fit(cut(several, begin))
         elif refit_every is not None:
             raise ValueError("refit_every trains a copy, which fit=False has not.")
         else:
@@ -267,7 +254,9 @@ class LSTMForecaster(BaseEstimator):
             used = self
 
         def refit(_: Any, origin: int) -> None:
-            used._fit(_cut(several, np.full(len(several.given), origin)), used.scaler_)
+            if (begin == origin).all():  # as it is already
+                return
+            used._fit(cut(several, np.full(len(several.given), origin)), used.scaler_)
 
         found = used._columns
         return backtest(
@@ -282,7 +271,7 @@ class LSTMForecaster(BaseEstimator):
             future=found.future.tolist(),
             scaler=used.scaler_,
             scaling=self.window_scaling,
-            quantiles=self._levels(),
+            quantiles=self.levels,
             refit=None if refit_every is None else refit,
             refit_every=1 if refit_every is None else refit_every,
             drop_nan=self.drop_nan,
@@ -298,50 +287,22 @@ class LSTMForecaster(BaseEstimator):
         if goes_on:
             self._check_columns(several)
         else:
-            self._columns = self._chosen(several)
+            self._columns = Columns.of(self, several)
             self.n_features_in_ = several.arrays[0].shape[1]
             self.scaler_ = scaler if scaler is not None else self._new_scaler(several)
-        windows = self._windows(self._scaled(several.arrays), drop_nan=self.drop_nan)
+        windows = self.windows(self._scaled(several.arrays), drop_nan=self.drop_nan)
         if not goes_on:
-            self._make(windows.x.shape[2])
-        options: dict[str, Any] = {}
+            outputs = self.horizon * self._columns.targets.size * len(self.levels or (0,))
+            loss = QuantileLoss(self.levels) if self.levels else self.loss
+            make(self, windows.x.shape[2], [(outputs, None)], loss)
+        held = None
         if self.early_stopping:
-            windows, held = _parted(windows, self.validation_fraction)
-            stopping = EarlyStopping(
-                patience=self.n_iter_no_change, min_delta=self.tol, restore_best_weights=True
-            )
-            options = {"validation_data": held, "callbacks": [stopping]}
-        found = self.model_.fit(
-            windows,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            verbose=min(2, int(self.verbose)),
-            **options,
-        ).history
-        self.loss_curve_ += found["loss"]
-        self.validation_loss_curve_ += found.get("val_loss", [])
-        self.n_iter_ = len(found["loss"])
+            windows, held = parted(windows, self.validation_fraction)
+        train(self, windows, validation_data=held)
         self._ends = self._ends_of(several)
         names = [one._replace(numbers=None) for one in several.given]
         self._seen = several._replace(given=names, arrays=[])
         return self
-
-    def _make(self, features: int) -> None:
-        levels = self._levels()
-        outputs = self.horizon * self._columns.targets.size * len(levels or (0,))
-        self.model_ = network(
-            features,
-            [(outputs, None)],
-            check_random_state(self.random_state),
-            units=self.units,
-            num_layers=self.num_layers,
-            bidirectional=checked_flag("bidirectional", self.bidirectional),
-            dropout=self.dropout,
-            dtype=self.dtype,
-        )
-        self.model_.compile(chosen_optimizer(self), QuantileLoss(levels) if levels else self.loss)
-        self.loss_curve_: list[float] = []
-        self.validation_loss_curve_: list[float] = []
 
     def _new_scaler(self, several: Several) -> Scaler | None:
         if self.scaling is None:
@@ -352,30 +313,12 @@ class LSTMForecaster(BaseEstimator):
             several.arrays
         )
 
-    def _levels(self) -> tuple[float, ...] | None:
-        if self.quantiles is None:
-            return None
-        return tuple(QuantileLoss(self.quantiles).quantiles)
+    @property
+    def levels(self) -> tuple[float, ...] | None:
+        """The quantiles, checked."""
+        return None if self.quantiles is None else tuple(QuantileLoss(self.quantiles).quantiles)
 
     # Columns
-
-    def _chosen(self, several: Several) -> Columns:
-        width, names = several.arrays[0].shape[1], several.given[0].names
-        none = np.zeros(0, np.int64)
-        exogenous = checked_columns("exogenous", self.exogenous, width, none, names)
-        future = checked_columns("future", self.future, width, none, names)
-        beside = np.union1d(exogenous, future)
-        rest = np.setdiff1d(np.arange(width), beside)
-        targets = checked_columns("targets", self.targets, width, rest, names)
-        if not targets.size:
-            raise ValueError("targets names no column: exogenous and future leave none.")
-        both = np.intersect1d(targets, beside)
-        if both.size or np.intersect1d(exogenous, future).size:
-            raise ValueError(
-                "targets, exogenous and future must be different columns; got "
-                f"{targets.tolist()}, {exogenous.tolist()}, {future.tolist()}."
-            )
-        return Columns(targets, exogenous, future)
 
     def _check_columns(self, several: Several) -> None:
         width, before = several.arrays[0].shape[1], self._seen.given[0].names
@@ -386,21 +329,18 @@ class LSTMForecaster(BaseEstimator):
                 f"{before or self.n_features_in_}."
             )
 
-    def _names_of(self, several: Several, columns: np.ndarray) -> list[Any]:
-        names = several.given[0].names
-        return [names[c] if names else None for c in columns.tolist()]
-
     # Forecasting
 
-    def _windows(self, arrays: list[np.ndarray], drop_nan: bool = False) -> Windows:
+    def windows(self, arrays: list[np.ndarray], drop_nan: bool = False) -> Windows:
+        """Return what the model sees and forecasts of scaled series."""
         columns = self._columns
         return Windows(
             arrays,
             self.lags,
             self.horizon,
-            inputs=columns.inputs,
-            targets=columns.targets,
-            future=columns.future,
+            inputs=columns.inputs.tolist(),
+            targets=columns.targets.tolist(),
+            future=columns.future.tolist(),
             scaling=self.window_scaling,
             drop_nan=drop_nan,
         )
@@ -425,33 +365,6 @@ class LSTMForecaster(BaseEstimator):
                     f"{name}."
                 )
 
-    def _forecasts(
-        self, histories: list[np.ndarray], ahead: list[np.ndarray], blocks: int
-    ) -> np.ndarray:
-        """Return forecasts in the series' units, (series, steps, targets, quantiles or 1)."""
-        targets, horizon = self._columns.targets, self.horizon
-        several = len(self._levels() or (0,))
-        found = []
-        for block in range(blocks):
-            rows = [one[block * horizon :][:horizon] for one in ahead]
-            for one in rows:
-                one[:, targets] = 0.0  # nothing that is not known is seen
-            pairs = zip(histories, rows, strict=True)
-            windows = self._windows([np.concatenate(pair) for pair in pairs])
-            made = self.model_.predict(windows.x[:], verbose=0).astype(np.float64)
-            made = made.reshape(len(made), several, horizon, -1).swapaxes(1, 2)
-            made = windows.inverse_scaling(made.reshape(len(made), horizon, -1))
-            found.append(made)
-            for one, values in zip(rows, made, strict=True):
-                one[:, targets] = values[:, : targets.size]
-            pairs = zip(histories, rows, strict=True)
-            histories = [np.concatenate(pair)[-self.lags :] for pair in pairs]
-        whole = np.concatenate(found, axis=1)
-        whole = whole.reshape(*whole.shape[:2], several, targets.size)
-        if self.scaler_ is not None:
-            whole = np.stack(self.scaler_.inverse_transform(list(whole), targets.tolist()))
-        return whole.swapaxes(2, 3)
-
 
 class _Held:
     """The model of a forecaster, whichever it has."""
@@ -461,27 +374,3 @@ class _Held:
 
     def predict(self, x: Any, **options: Any) -> Any:
         return self.forecaster.model_.predict(x, **options)
-
-
-def _cut(several: Several, steps: np.ndarray) -> Several:
-    """Return the series before a step of each."""
-    for name, step in zip(several.names, steps.tolist(), strict=True):
-        checked_integer(f"start, in {name},", step, 1)
-    pairs = zip(several.arrays, steps.tolist(), strict=True)
-    return several._replace(arrays=[one[:step] for one, step in pairs])
-
-
-def _parted(windows: Windows, share: float) -> tuple[Windows, Windows]:
-    """Return windows to train on, and the latest of each series, whose targets are others."""
-    origins, owners = windows.origins, windows.series_index
-    cuts = np.zeros(owners.max() + 1)
-    for owner in np.unique(owners):
-        cuts[owner] = np.quantile(origins[owners == owner], 1.0 - share)
-    cuts = cuts[owners]
-    early, late = origins + windows.horizon <= cuts, origins >= cuts
-    if not early.any():
-        raise ValueError(
-            f"validation_fraction={share} of {len(windows)} windows leaves none to train on: "
-            "early_stopping=False holds none back."
-        )
-    return windows.part(early), windows.part(late)

@@ -4,19 +4,19 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.sklearn.columns import Columns
 from nlstm.windows.frames import framed
 from nlstm.windows.series import as_several
 from nlstm.windows.several import Several
 
-__all__ = ["formed", "rows_ahead"]
+__all__ = ["forecasts", "formed", "rows_ahead"]
 
 
 def rows_ahead(
     future: Any,
     several: Several,
     ends: list[np.ndarray],
-    columns: np.ndarray,
-    names: list[Any],
+    chosen: Columns,
     steps: int,
     freq: Any,
 ) -> list[np.ndarray]:
@@ -25,18 +25,17 @@ def rows_ahead(
     Parameters
     ----------
     future : array_like, frame, or several, or None
-        Values of `columns`.
+        Values of the columns known ahead.
     several : Several
         The series.
     ends : list of ndarray, shape (lags, columns)
         Their last rows, of which the last fills the other columns.
-    columns : ndarray of int
-    names : list
-        Those of `columns`, where they are known.
+    chosen : Columns
     steps : int
     freq : Any
         See `Dates.after`.
     """
+    columns, names = chosen.future, chosen.names(several, "future")
     rows = [np.repeat(one[-1:], steps, axis=0) for one in ends]
     if not columns.size:
         if future is not None:
@@ -68,6 +67,40 @@ def rows_ahead(
         if not np.isfinite(row[:, columns]).all():
             raise ValueError(f"{title} must be finite; it holds NaN or infinity.")
     return rows
+
+
+def forecasts(forecaster: Any, histories: list[np.ndarray], ahead: list[np.ndarray]) -> np.ndarray:
+    """Return forecasts in the series' units, (series, steps, targets, quantiles or 1).
+
+    Parameters
+    ----------
+    forecaster : LSTMForecaster
+    histories, ahead : list of ndarray
+        Scaled: the last steps of each series, and the rows past its end, of whole horizons.
+    """
+    targets, horizon = forecaster._columns.targets, forecaster.horizon
+    several = len(forecaster.levels or (0,))
+    found = []
+    for begin in range(0, len(ahead[0]), horizon):
+        rows = [one[begin : begin + horizon] for one in ahead]
+        for one in rows:
+            one[:, targets] = 0.0  # nothing that is not known is seen
+        pairs = zip(histories, rows, strict=True)
+        windows = forecaster.windows([np.concatenate(pair) for pair in pairs])
+        made = forecaster.model_.predict(windows.x[:], verbose=0).astype(np.float64)
+        made = made.reshape(len(made), several, horizon, -1).swapaxes(1, 2)
+        made = windows.inverse_scaling(made.reshape(len(made), horizon, -1))
+        found.append(made)
+        for one, values in zip(rows, made, strict=True):
+            one[:, targets] = values[:, : targets.size]
+        pairs = zip(histories, rows, strict=True)
+        histories = [np.concatenate(pair)[-forecaster.lags :] for pair in pairs]
+    whole = np.concatenate(found, axis=1)
+    whole = whole.reshape(*whole.shape[:2], several, targets.size)
+    scaler = forecaster.scaler_
+    if scaler is not None:
+        whole = np.stack(scaler.inverse_transform(list(whole), targets.tolist()))
+    return whole.swapaxes(2, 3)
 
 
 def formed(
