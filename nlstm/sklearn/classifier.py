@@ -179,6 +179,8 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
         if self.class_weight is not None:
             shares = compute_sample_weight(self.class_weight, labels.column(y))
             weight = shares if weight is None else weight * shares
+            if not weight.any():
+                raise ValueError("class_weight leaves no row whose weight is not zero.")
         if starts:
             self._labels, self.classes_ = labels, labels.classes
             self._make(data, weight, labels.heads, labels.loss)

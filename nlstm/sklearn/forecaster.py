@@ -4,14 +4,15 @@ import copy
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from nlstm.arguments.checks import checked_choice, checked_flag, checked_size
+from nlstm.arguments.checks import checked_choice, checked_size
 from nlstm.losses import QuantileLoss
+from nlstm.sklearn.backtesting import backtested
 from nlstm.sklearn.columns import Columns
 from nlstm.sklearn.estimator import check_settings
-from nlstm.sklearn.held_back import cut, parted
+from nlstm.sklearn.held_back import parted
 from nlstm.sklearn.past_the_end import forecasts, formed, rows_ahead
 from nlstm.sklearn.training import make, train
 from nlstm.windows import (
@@ -22,9 +23,8 @@ from nlstm.windows import (
     Scaler,
     StandardScaler,
     Windows,
-    backtest,
 )
-from nlstm.windows.series import as_several, checked_steps
+from nlstm.windows.series import as_several
 from nlstm.windows.several import Several
 
 __all__ = ["LSTMForecaster"]
@@ -80,6 +80,8 @@ class LSTMForecaster(BaseEstimator):
     model_ : Sequential
         From scaled windows to scaled forecasts.
     scaler_ : Scaler or None
+    columns_ : tuple of ndarray(int64)
+        Numbers of the columns of `targets`, `exogenous` and `future`.
     n_iter_ : int
         Epochs of the last fit.
     loss_curve_, validation_loss_curve_ : list of float
@@ -170,7 +172,7 @@ class LSTMForecaster(BaseEstimator):
         -------
         self
         """
-        return self._fit(as_several(series))
+        return self.learn(as_several(series))
 
     def predict(self, horizon: int | None = None, *, series: Any = None, future: Any = None) -> Any:
         """Return forecasts of the steps past the end of a series.
@@ -197,12 +199,12 @@ class LSTMForecaster(BaseEstimator):
         several, ends = self._seen, self._ends
         if series is not None:
             several = as_several(series)
-            self._check_columns(several)
+            self.check_columns(several)
             ends = self._ends_of(several)
         blocks = -(-steps // self.horizon)
         self._check_blocks(steps, blocks)
         total = blocks * self.horizon
-        columns = self._columns
+        columns = self.columns_
         ahead = rows_ahead(future, several, ends, columns, total, self.freq)
         found = forecasts(self, self._scaled(ends), self._scaled(ahead))[:, :steps]
         return formed(found, several, columns.names(several, "targets"), self.levels, self.freq)
@@ -237,62 +239,25 @@ class LSTMForecaster(BaseEstimator):
         nlstm.windows.Backtest
             `to_frame` makes a table with dates of it.
         """
-        series = list(series) if hasattr(series, "__next__") else series
-        several = as_several(series)
-        if checked_flag("fit", fit):
-            begin = checked_steps("start", start, several.given)
-            if refit_every is not None and (begin != begin[0]).any():
-                raise ValueError(
-                    f"refit_every needs the same start in all series; it is step {begin.tolist()}."
-                )
-            used = clone(self)._fit(cut(several, begin))
-        elif refit_every is not None:
-            raise ValueError("refit_every trains a copy, which fit=False has not.")
-        else:
-            check_is_fitted(self)
-            self._check_columns(several)
-            used = self
-
-        def refit(_: Any, origin: int) -> None:
-            if (begin == origin).all():  # as it is already
-                return
-            used._fit(cut(several, np.full(len(several.given), origin)), used.scaler_)
-
-        found = used._columns
-        return backtest(
-            _Held(used),
-            series,
-            start,
-            self.horizon,
-            stride,
-            sequence_length=self.lags,
-            inputs=found.inputs.tolist(),
-            targets=found.targets.tolist(),
-            future=found.future.tolist(),
-            scaler=used.scaler_,
-            scaling=self.window_scaling,
-            quantiles=self.levels,
-            refit=None if refit_every is None else refit,
-            refit_every=1 if refit_every is None else refit_every,
-            drop_nan=self.drop_nan,
-        )
+        return backtested(self, series, start, stride, fit, refit_every)
 
     # Training
 
-    def _fit(self, several: Several, scaler: Scaler | None = None) -> Self:
+    def learn(self, several: Several, scaler: Scaler | None = None) -> Self:
+        """Learn from series that were read, and keep a scaler if one is given."""
         check_settings(self)
         checked_size("lags", self.lags)
         checked_size("horizon", self.horizon)
         goes_on = self.warm_start and hasattr(self, "model_")
         if goes_on:
-            self._check_columns(several)
+            self.check_columns(several)
         else:
-            self._columns = Columns.of(self, several)
+            self.columns_ = Columns.of(self, several)
             self.n_features_in_ = several.arrays[0].shape[1]
             self.scaler_ = scaler if scaler is not None else self._new_scaler(several)
         windows = self.windows(self._scaled(several.arrays), drop_nan=self.drop_nan)
         if not goes_on:
-            outputs = self.horizon * self._columns.targets.size * len(self.levels or (0,))
+            outputs = self.horizon * self.columns_.targets.size * len(self.levels or (0,))
             loss = QuantileLoss(self.levels) if self.levels else self.loss
             make(self, windows.x.shape[2], [(outputs, None)], loss)
         held = None
@@ -320,7 +285,8 @@ class LSTMForecaster(BaseEstimator):
 
     # Columns
 
-    def _check_columns(self, several: Several) -> None:
+    def check_columns(self, several: Several) -> None:
+        """Raise unless a series has the columns that were fitted."""
         width, before = several.arrays[0].shape[1], self._seen.given[0].names
         names = several.given[0].names
         if width != self.n_features_in_ or (names and before and names != before):
@@ -333,7 +299,7 @@ class LSTMForecaster(BaseEstimator):
 
     def windows(self, arrays: list[np.ndarray], drop_nan: bool = False) -> Windows:
         """Return what the model sees and forecasts of scaled series."""
-        columns = self._columns
+        columns = self.columns_
         return Windows(
             arrays,
             self.lags,
@@ -364,13 +330,3 @@ class LSTMForecaster(BaseEstimator):
                     f"got {steps}. Later steps are forecast from forecasts, which do not tell "
                     f"{name}."
                 )
-
-
-class _Held:
-    """The model of a forecaster, whichever it has."""
-
-    def __init__(self, forecaster: LSTMForecaster) -> None:
-        self.forecaster = forecaster
-
-    def predict(self, x: Any, **options: Any) -> Any:
-        return self.forecaster.model_.predict(x, **options)

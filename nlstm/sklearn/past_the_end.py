@@ -78,7 +78,7 @@ def forecasts(forecaster: Any, histories: list[np.ndarray], ahead: list[np.ndarr
     histories, ahead : list of ndarray
         Scaled: the last steps of each series, and the rows past its end, of whole horizons.
     """
-    targets, horizon = forecaster._columns.targets, forecaster.horizon
+    targets, horizon = forecaster.columns_.targets, forecaster.horizon
     several = len(forecaster.levels or (0,))
     found = []
     for begin in range(0, len(ahead[0]), horizon):

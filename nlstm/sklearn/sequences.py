@@ -98,7 +98,7 @@ def read(estimator: BaseEstimator, X: Any, reset: bool) -> Sequences:
         Whether to learn them.
     """
     several = _several(X)
-    if several is None and getattr(X, "ndim", 2) != 3:
+    if several is None and len(getattr(X, "shape", (0, 0))) != 3:
         # Columns are steps: a table is held to those that it had.
         if not reset and not estimator._of_table:
             table = check_array(X, dtype=(np.float64, np.float32), estimator=estimator)
@@ -135,10 +135,9 @@ def _check_features(estimator: Any, features: int) -> None:
 
 def _several(X: Any) -> list[Any] | None:
     """Return what holds a sequence in each place as a list; None for one array."""
-    if isinstance(X, np.ndarray):
-        nested = X.dtype == object and X.ndim == 1 and X.size and not np.isscalar(X[0])
-        return list(X) if nested else None
-    if not isinstance(X, list | tuple) or not X:
+    if hasattr(X, "dtype") and len(getattr(X, "shape", ())) == 1:  # a column of sequences
+        X = list(X)
+    if not isinstance(X, list | tuple) or not len(X):
         return None
     if all(map(is_arraylike, X)):
         return list(X)
