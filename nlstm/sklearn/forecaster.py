@@ -196,18 +196,19 @@ class LSTMForecaster(BaseEstimator):
         """
         check_is_fitted(self)
         steps = self.horizon if horizon is None else checked_size("horizon", horizon)
-        several, ends = self._seen, self._ends
+        several, ends, lengths = self._seen, self._ends, self._lengths
         if series is not None:
             several = as_several(series)
             self.check_columns(several)
-            ends = self._ends_of(several)
+            ends, lengths = self._ends_of(several), list(map(len, several.arrays))
         blocks = -(-steps // self.horizon)
         self._check_blocks(steps, blocks)
         total = blocks * self.horizon
         columns = self.columns_
         ahead = rows_ahead(future, several, ends, columns, total, self.freq)
         found = forecasts(self, self._scaled(ends), self._scaled(ahead))[:, :steps]
-        return formed(found, several, columns.names(several, "targets"), self.levels, self.freq)
+        names = columns.names(several, "targets")
+        return formed(found, several, lengths, names, self.levels, self.freq)
 
     def backtest(
         self,
@@ -264,7 +265,7 @@ class LSTMForecaster(BaseEstimator):
         if self.early_stopping:
             windows, held = parted(windows, self.validation_fraction)
         train(self, windows, validation_data=held)
-        self._ends = self._ends_of(several)
+        self._ends, self._lengths = self._ends_of(several), list(map(len, several.arrays))
         names = [one._replace(numbers=None) for one in several.given]
         self._seen = several._replace(given=names, arrays=[])
         return self

@@ -105,9 +105,9 @@ class Labels:
             places = np.searchsorted(classes, values).clip(max=len(classes) - 1)
             unknown = classes[places] != values
             if unknown.any():
+                label = values[unknown].tolist()[0]
                 raise ValueError(
-                    f"y has the label {values[unknown][0]!r}, which is none of the classes "
-                    f"{classes.tolist()}."
+                    f"y has the label {label!r}, which is none of the classes {classes.tolist()}."
                 )
             found.append(places)
         return [np.stack(found, axis=1).astype(np.float64)] if self.indicates else found

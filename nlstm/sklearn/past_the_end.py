@@ -106,11 +106,15 @@ def forecasts(forecaster: Any, histories: list[np.ndarray], ahead: list[np.ndarr
 def formed(
     found: np.ndarray,
     several: Several,
+    lengths: list[int],
     names: list[Any],
     levels: tuple[float, ...] | None,
     freq: Any,
 ) -> Any:
-    """Return forecasts (series, steps, targets, quantiles or 1) as the series came."""
+    """Return forecasts (series, steps, targets, quantiles or 1) as the series came.
+
+    `lengths` : of the series, from which the steps of undated ones count on.
+    """
     results = []
     for number, values in enumerate(found):
         given = several.given[number]
@@ -125,7 +129,7 @@ def formed(
             for n, level in enumerate(levels or (0.0,))
         }
         if given.dates is None:
-            frame = framed(given.library, table)
+            frame = framed(given.library, table, lengths[number])
         else:
             frame = given.dates.frame(given.dates.after(len(values), freq), table)
         if given.flat and not levels:

@@ -6,26 +6,25 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PolarsDates", "step_between"]
+__all__ = ["PolarsDates", "clock_step"]
 
 DAY = 86_400_000_000  # microseconds
 EVERY = re.compile(r"(\d+)(us|ms|s|m|h|d|bd|w|mo|q|y)")
 
 
-def step_between(dates: Any) -> tuple[int, str]:
+def _step_between(times: np.ndarray) -> tuple[int, str]:
     """Return how far it is from each date to the next: (2, "h"), (1, "mo"), (1, "bd"), ...
 
     Parameters
     ----------
-    dates : array_like of datetime64
-        As a calendar on the wall shows them; two at least.
+    times : ndarray(datetime64[us])
+        Two at least.
 
     Raises
     ------
     ValueError
         It is not the same everywhere; the error names the row.
     """
-    times = np.asarray(dates).astype("datetime64[us]")
     if times.size < 2:
         raise ValueError("series has one date, which says no step: give freq.")
     steps = np.diff(times).astype(np.int64)
@@ -45,9 +44,21 @@ def step_between(dates: Any) -> tuple[int, str]:
     values, counts = np.unique(steps, return_counts=True)
     row = int(np.argmax(steps != values[counts.argmax()])) + 1
     raise ValueError(
-        f"The dates of series are not evenly apart: row {row} has {dates[row]}, after "
-        f"{dates[row - 1]}. Fill such gaps, or give freq."
+        f"The dates of series are not evenly apart: row {row} has {times[row]}, after "
+        f"{times[row - 1]}. Fill such gaps, or give freq."
     )
+
+
+def clock_step(wall: Any, times: Any) -> tuple[int, str]:
+    """Return the step of dates in a zone: as the clock on the wall has it, or all the world."""
+    try:
+        return _step_between(_microseconds(wall))
+    except ValueError:
+        return _step_between(_microseconds(times))  # hours are even in all the world alone
+
+
+def _microseconds(dates: Any) -> np.ndarray:
+    return np.asarray(dates, "datetime64[us]")
 
 
 class PolarsDates:
@@ -99,7 +110,9 @@ class PolarsDates:
         """Return so many dates past the end."""
         polars, series = sys.modules["polars"], self.series
         if freq is None:
-            size, unit = self._step()
+            zone = getattr(series.dtype, "time_zone", None)
+            wall = series if zone is None else series.dt.replace_time_zone(None)
+            size, unit = clock_step(wall.to_numpy(), series.to_numpy())
         else:
             found = EVERY.fullmatch(freq) if isinstance(freq, str) else None
             if found is None:
@@ -116,15 +129,6 @@ class PolarsDates:
         if unit == "month end":
             going = going.dt.month_end()
         return last.select(going.alias(self.column)).to_series()
-
-    def _step(self) -> tuple[int, str]:
-        series = self.series
-        if getattr(series.dtype, "time_zone", None) is not None:
-            try:
-                return step_between(series.dt.replace_time_zone(None).to_numpy())
-            except ValueError:  # hours are even in UTC alone
-                pass
-        return step_between(series.to_numpy())
 
     def frame(self, dates: Any, columns: dict[str, Any]) -> Any:
         """Return a frame of `columns` at `dates`."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from nlstm.windows.calendar import PolarsDates, step_between
+from nlstm.windows.calendar import PolarsDates, clock_step
 
 __all__ = ["Dates", "Given", "framed", "given_as"]
 
@@ -111,11 +111,12 @@ def _dated_index(one: Any) -> "PandasDates | None":
 
 
 def _offset(size: int, unit: str) -> Any:
-    """Return as pandas has it what `step_between` gives."""
-    offsets = sys.modules["pandas"].offsets
+    """Return as pandas has it what `clock_step` gives."""
+    pandas = sys.modules["pandas"]
+    offsets = pandas.offsets
     made = {
-        "us": lambda: offsets.Micro(size),
-        "d": lambda: offsets.DateOffset(days=size),
+        "us": lambda: pandas.tseries.frequencies.to_offset(pandas.Timedelta(size, "us")),
+        "d": lambda: offsets.Day(size),
         "mo": lambda: offsets.DateOffset(months=size),
         "month end": lambda: offsets.MonthEnd(size),
         "bd": lambda: offsets.BDay(size),
@@ -177,10 +178,9 @@ class PandasDates:
         if hasattr(index, "to_timestamp"):
             return pandas.period_range(index[-1] + 1, periods=count, freq=index.freq)
         freq = freq or index.freq
-        if freq is None and len(index) > 2:
-            freq = pandas.infer_freq(index)
         if freq is None:
-            freq = _offset(*step_between(index.tz_localize(None)))
+            wall = index if index.tz is None else index.tz_localize(None)
+            freq = _offset(*clock_step(wall, index))
         try:
             found = pandas.date_range(index[-1], periods=count + 1, freq=freq, name=index.name)
         except ValueError as error:
