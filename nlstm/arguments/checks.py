@@ -270,6 +270,8 @@ def checked_weight(
     array = as_array(name, value)
     if holds_masks(value) and np.ma.is_masked(value):
         raise ValueError(f"{name} is a masked array with masked elements.")
+    if array.dtype.kind == "O" and hasattr(value, "to_numpy"):
+        array = as_numbers(name, value)  # a frame's columns may miss some
     if array.dtype.kind not in "fiub":
         raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
     if array.shape != shape:

@@ -27,8 +27,8 @@ def as_numbers(name: str, values: Any) -> np.ndarray:
     """
     given, kind = values, type(values)
     if kind is not np.ndarray and not (kind is list and PLAIN.issuperset(map(type, values))):
-        if hasattr(values, "schema"):  # polars makes numbers of dates
-            _check_columns(name, values)
+        if hasattr(kind, "collect_schema"):  # polars makes numbers of dates
+            _check_polars(name, values)
         values = as_array(name, values)
     array = np.asarray(values)
     if array.dtype.kind in REAL:
@@ -141,13 +141,19 @@ def _of_columns(name: str, values: Any, array: np.ndarray) -> np.ndarray:
         return array
 
 
+def _check_polars(name: str, values: Any) -> None:
+    """Raise for a frame of polars that holds no numbers, or none yet."""
+    if hasattr(values, "collect"):
+        raise TypeError(f"{name} must hold real numbers; got a LazyFrame, which collect() reads.")
+    _check_columns(name, values)
+
+
 def _check_columns(name: str, values: Any) -> None:
     """Raise for a column that holds no real numbers."""
     for column, dtype in _dtypes_of(values):
         if not _is_real(dtype):
             came = f"got dtype {dtype}" if column is None else f"column {column!r} has {dtype}"
-            hint = " collect() makes a frame." * hasattr(values, "collect")
-            raise TypeError(f"{name} must hold real numbers; {came}.{hint}")
+            raise TypeError(f"{name} must hold real numbers; {came}.")
 
 
 def _is_real(dtype: Any) -> bool:
@@ -159,8 +165,8 @@ def _is_real(dtype: Any) -> bool:
 
 def _dtypes_of(values: Any) -> list[tuple[Any, Any]]:
     """Return each column's name and dtype."""
-    for names in ("schema", "dtypes"):
-        dtypes = getattr(values, names, None)
-        if dtypes is not None and hasattr(dtypes, "items"):
-            return list(dtypes.items())
+    polars = hasattr(type(values), "collect_schema")
+    dtypes = values.schema if polars else getattr(values, "dtypes", None)
+    if dtypes is not None and hasattr(dtypes, "items"):
+        return list(dtypes.items())
     return [(None, getattr(values, "dtype", None))]

@@ -53,8 +53,9 @@ def clock_step(wall: Any, times: Any) -> tuple[int, str]:
     """Return the step of dates in a zone: as the clock on the wall has it, or all the world."""
     try:
         return _step_between(_microseconds(wall))
-    except ValueError:
-        return _step_between(_microseconds(times))  # hours are even in all the world alone
+    except ValueError:  # hours are even in all the world alone
+        pass
+    return _step_between(_microseconds(times))
 
 
 def _microseconds(dates: Any) -> np.ndarray:
@@ -101,10 +102,11 @@ class PolarsDates:
     def backwards(self) -> tuple[int, Any, Any] | None:
         """Return the first step whose date is before that of the step before, and both dates."""
         series = self.series
-        if series.is_sorted():
+        wrong = series.is_null() | (series < series.shift(1)).fill_null(False)
+        if not wrong.any():
             return None
-        row = int((series[1:] < series[:-1]).arg_max()) + 1
-        return row, series[row], series[row - 1]
+        row = int(wrong.arg_max())
+        return row, series[row], series[row - 1] if row else None
 
     def after(self, count: int, freq: Any = None) -> Any:
         """Return so many dates past the end."""
