@@ -66,14 +66,15 @@ def given_as(name: str, one: Any) -> Given:
         return Given(one)
     if hasattr(one, "columns"):
         columns = list(one.columns)
-        dated = [column for column in columns if _is_date(one[column].dtype)]
+        kinds = zip(columns, one.dtypes, strict=True)
+        dated = [column for column, dtype in kinds if _is_date(dtype)]
         index = _dated_index(one)
-        if index is None and len(dated) > 1:
+        if index is None and 1 < len(dated) < len(columns):
             raise ValueError(
                 f"{name} has several columns of dates, {dated}: leave one, by which its steps are "
                 "ordered."
             )
-        if index is not None or not dated:
+        if index is not None or len(dated) in (0, len(columns)):
             return Given(one, columns, index, library)
         dates = PandasDates.of(one[dated[0]]) if library == "pandas" else PolarsDates(one[dated[0]])
         left = [column for column in columns if column != dated[0]]

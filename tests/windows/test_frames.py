@@ -33,7 +33,12 @@ def test_a_column_of_dates_is_no_feature(form):
     found, wanted = Windows(frame, 4, 2), Windows(VALUES, 4, 2)
     np.testing.assert_array_equal(found.x[:], wanted.x[:])
     np.testing.assert_array_equal(Windows(frame, 4, targets=["flow"]).y[:][:, 0, 0], VALUES[4:, 1])
-    np.testing.assert_array_equal(StandardScaler().fit(frame).shift[0], VALUES.mean(axis=0))
+    shifts = [StandardScaler().fit(one).shift for one in (frame, VALUES)]
+    np.testing.assert_array_equal(*shifts)
+    for one, other in zip(windows(frame, 4, 2), windows(VALUES, 4, 2)):
+        np.testing.assert_array_equal(one, other)
+    (x,) = timeseries_dataset_from_array(frame, None, 30)
+    np.testing.assert_array_equal(x[0], VALUES)
     assert found.since("2024-02-10").origins.min() == 11
     assert found.before(datetime.date(2024, 2, 10)).origins.max() == 9
 
