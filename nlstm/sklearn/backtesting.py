@@ -32,6 +32,7 @@ def backtested(
         raise ValueError("refit_every trains a copy, which fit=False has not.")
     else:
         check_is_fitted(used)
+        used.check_settings()
         used.check_columns(several)
 
     def refit(_: Any, origin: int) -> None:

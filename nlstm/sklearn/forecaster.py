@@ -195,6 +195,7 @@ class LSTMForecaster(BaseEstimator):
             targets; with quantiles ``"target_0.1"`` and so on, and for arrays a last axis.
         """
         check_is_fitted(self)
+        self.check_settings()
         steps = self.horizon if horizon is None else checked_size("horizon", horizon)
         several, ends, lengths = self._seen, self._ends, self._lengths
         if series is not None:
@@ -252,6 +253,7 @@ class LSTMForecaster(BaseEstimator):
         goes_on = self.warm_start and hasattr(self, "model_")
         if goes_on:
             self.check_columns(several)
+            self.check_settings()
         else:
             self.columns_ = Columns.of(self, several)
             self.n_features_in_ = several.arrays[0].shape[1]
@@ -261,6 +263,7 @@ class LSTMForecaster(BaseEstimator):
             outputs = self.horizon * self.columns_.targets.size * len(self.levels or (0,))
             loss = QuantileLoss(self.levels) if self.levels else self.loss
             make(self, windows.x.shape[2], [(outputs, None)], loss)
+            self._made_for = self.lags, self.horizon, self.levels
         held = None
         if self.early_stopping:
             windows, held = parted(windows, self.validation_fraction)
@@ -285,6 +288,15 @@ class LSTMForecaster(BaseEstimator):
         return None if self.quantiles is None else tuple(QuantileLoss(self.quantiles).quantiles)
 
     # Columns
+
+    def check_settings(self) -> None:
+        """Raise where the model was made for other steps or quantiles than are set now."""
+        found = self.lags, self.horizon, self.levels
+        if found != self._made_for:
+            raise ValueError(
+                "lags, horizon and quantiles were set anew after fit: "
+                f"{', '.join(map(str, self._made_for))} became {', '.join(map(str, found))}. Fit again."
+            )
 
     def check_columns(self, several: Several) -> None:
         """Raise unless a series has the columns that were fitted."""

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,8 @@ class PolarsDates:
         polars = sys.modules["polars"]
         if isinstance(date, np.datetime64):
             date = date.astype("datetime64[us]").item()
+        elif isinstance(date, datetime) and date.tzinfo is not None:
+            date = date.astimezone(UTC)  # polars does not know every kind of zone
         try:
             given = polars.Series([date])
             if given.dtype == polars.String:

@@ -285,6 +285,10 @@ def test_before_a_fit_nothing_is_forecast():
     ):
         with pytest.raises(NotFittedError):
             call(LSTMForecaster())
+    fitted = LSTMForecaster(**QUICK).fit(WAVE).set_params(lags=5)
+    for call in (lambda: fitted.predict(), lambda: fitted.backtest(WAVE, 200, fit=False)):
+        with pytest.raises(ValueError, match="set anew after fit: 12, 4, None became 5, 4, None"):
+            call()
     with pytest.raises(ValueError, match="refit_every trains a copy"):
         LSTMForecaster().backtest(WAVE, 200, fit=False, refit_every=2)
     with pytest.raises(ValueError, match="series must have lags=12 steps; got 5"):
