@@ -293,9 +293,10 @@ class LSTMForecaster(BaseEstimator):
         """Raise where the model was made for other steps or quantiles than are set now."""
         found = self.lags, self.horizon, self.levels
         if found != self._made_for:
+            before, now = (", ".join(map(str, one)) for one in (self._made_for, found))
             raise ValueError(
-                "lags, horizon and quantiles were set anew after fit: "
-                f"{', '.join(map(str, self._made_for))} became {', '.join(map(str, found))}. Fit again."
+                f"lags, horizon and quantiles were set anew after fit: {before} became {now}. "
+                "Fit again."
             )
 
     def check_columns(self, several: Several) -> None:

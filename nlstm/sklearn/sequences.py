@@ -10,7 +10,7 @@ from nlstm.arguments.numbers import as_numbers, is_arraylike
 
 __all__ = ["Moments", "Sequences", "read"]
 
-CHUNK = 1 << 20  # numbers that are float64 together
+CHUNK = 1 << 16  # numbers that are float64 together, in a cache
 
 
 class Sequences(NamedTuple):
@@ -56,13 +56,12 @@ class Moments(NamedTuple):
         if known is not None:
             shares *= known
         shares /= shares.sum()
-        size = max(1, CHUNK // (steps * columns))
-        parts = [slice(start, start + size) for start in range(0, rows, size)]
 
         def mean(about: np.ndarray, power: int) -> np.ndarray:
             found = np.zeros(columns)
-            for part in parts:
-                found += np.einsum("nt,ntf->f", shares[part], (array[part] - about) ** power)
+            for part in _parts(array):
+                apart = (array[part] - about).reshape(-1, columns)
+                found += shares[part].reshape(-1) @ (apart if power == 1 else apart * apart)
             return found
 
         shift = first + mean(first, 1)
@@ -77,13 +76,20 @@ class Moments(NamedTuple):
     def scaled(self, data: Sequences, dtype: Any) -> Sequences:
         """Return the data scaled; what is padded is 0."""
         found = np.empty(data.array.shape, dtype)
-        with np.errstate(over="ignore"):
-            np.subtract(data.array, self.shift, out=found, casting="same_kind")
-            np.divide(found, self.scale, out=found, casting="same_kind")
+        for part in _parts(data.array):
+            values = data.array[part] - self.shift
+            values /= self.scale
+            found[part] = values
         known = data.known()
         if known is not None:
             found[~known] = 0.0
         return Sequences(found, data.lengths)
+
+
+def _parts(array: np.ndarray) -> list[slice]:
+    rows, steps, columns = array.shape
+    size = max(1, CHUNK // (steps * columns))
+    return [slice(start, start + size) for start in range(0, rows, size)]
 
 
 def read(estimator: BaseEstimator, X: Any, reset: bool) -> Sequences:
