@@ -21,6 +21,8 @@ class Columns(NamedTuple):
     def of(cls, forecaster: Any, several: Several) -> "Columns":
         """Return those that a forecaster was given for such series."""
         width, names = several.arrays[0].shape[1], several.given[0].names
+        if names and len(set(names)) < len(names):
+            raise ValueError(f"series must have a name for each column; got {names}.")
         none = np.zeros(0, np.int64)
         exogenous = checked_columns("exogenous", forecaster.exogenous, width, none, names)
         future = checked_columns("future", forecaster.future, width, none, names)

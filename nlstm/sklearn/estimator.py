@@ -113,7 +113,7 @@ class LSTMEstimator(BaseEstimator):
         """Make a new model, and learn the scale of its inputs."""
         features = data.array.shape[2]
         scale = checked_flag("scale", self.scale)
-        self._moments = Moments.of(data, weight) if scale else Moments.none(features)
+        self._moments = Moments.of("X", data, weight) if scale else Moments.none(features)
         make(self, features, heads, loss)
 
     def _train(

@@ -56,9 +56,12 @@ def rows_ahead(
         if known and found.names is not None:
             values = values[:, [found.names.index(name) for name in names]]
         if own.dates is not None and found.dates is not None:
-            first = own.dates.after(1, freq)[0]
-            values = values[found.dates.step_of(title, first) :]
-        if values.shape[1] != columns.size or len(values) < steps:
+            dates = own.dates.after(steps + 1, freq)
+            begin, end = (found.dates.step_of(title, dates[n]) for n in (0, steps))
+            values = values[begin:end]
+        dated = own.dates is not None and found.dates is not None
+        wrong = len(values) != steps if dated else len(values) < steps
+        if values.shape[1] != columns.size or wrong:
             raise ValueError(
                 f"{title} must hold {steps} steps past the end, of {columns.size} columns; "
                 f"got shape {values.shape}."

@@ -156,7 +156,9 @@ class LSTMRegressor(RegressorMixin, LSTMEstimator):
             self._flat = values.ndim == 1
             self.n_outputs_ = table.shape[1]
             scaled = Sequences(table[:, None], None)
-            self._targets = Moments.of(scaled, weight) if self.scale else Moments.none(len(table.T))
+            self._targets = (
+                Moments.of("y", scaled, weight) if self.scale else Moments.none(len(table.T))
+            )
             self._make(data, weight, [(table.shape[1], None)], self.loss)
         elif table.shape[1] != self.n_outputs_:
             raise ValueError(f"y has {table.shape[1]} outputs; before it had {self.n_outputs_}.")

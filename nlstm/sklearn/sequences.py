@@ -44,8 +44,14 @@ class Moments(NamedTuple):
     scale: np.ndarray
 
     @classmethod
-    def of(cls, data: Sequences, weight: np.ndarray | None = None) -> "Moments":
-        """Return those of all steps that are there, by the weight of each row."""
+    def of(cls, name: str, data: Sequences, weight: np.ndarray | None = None) -> "Moments":
+        """Return those of all steps that are there, by the weight of each row.
+
+        Raises
+        ------
+        ValueError
+            The numbers, which are called `name`, reach too far for float64.
+        """
         array = data.array
         rows, steps, columns = array.shape
         first = array[0, 0].astype(np.float64)  # so that equal values have themselves as mean
@@ -64,8 +70,11 @@ class Moments(NamedTuple):
                 found += shares[part].reshape(-1) @ (apart if power == 1 else apart * apart)
             return found
 
-        shift = first + mean(first, 1)
-        deviation = np.sqrt(mean(shift, 2))
+        with np.errstate(over="ignore", invalid="ignore"):
+            shift = first + mean(first, 1)
+            deviation = np.sqrt(mean(shift, 2))
+        if not np.isfinite(deviation).all():
+            raise ValueError(f"{name} reaches too far for float64 to hold its scale.")
         return cls(shift, np.where(deviation > 0.0, deviation, 1.0))
 
     @classmethod
@@ -148,8 +157,8 @@ def _several(X: Any) -> list[Any] | None:
     if all(map(is_arraylike, X)):
         return list(X)
     if all(isinstance(one, list | tuple) for one in X):
-        lengths = {len(one) for one in X}
-        return list(X) if len(lengths) > 1 else None
+        nested = any(isinstance(one[0], list | tuple) for one in X if len(one))
+        return list(X) if nested or len({len(one) for one in X}) > 1 else None
     return None
 
 

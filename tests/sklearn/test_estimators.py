@@ -91,6 +91,14 @@ def test_sequences_of_unlike_length_are_read_to_their_own_ends():
     np.testing.assert_allclose(regressor._moments.scale, data.std(axis=0))
 
 
+@pytest.mark.parametrize("lengths", [[3, 3, 3], [3, 2, 4]])
+def test_nested_lists_are_sequences_of_features(lengths):
+    several = [one[:n].tolist() for one, n in zip(X, lengths)]
+    found = LSTMRegressor(**QUICK).fit(several, Y[:3]).predict(several)
+    arrays = list(map(np.array, several))
+    np.testing.assert_array_equal(found, LSTMRegressor(**QUICK).fit(arrays, Y[:3]).predict(arrays))
+
+
 def test_a_constant_feature_is_no_division_by_nothing():
     x = np.concatenate([X, np.full((120, 6, 1), 0.1)], axis=2)
     assert LSTMRegressor(**QUICK).fit(x, Y).score(x, Y) > 0.9
@@ -223,6 +231,8 @@ def test_a_random_state_leaves_others_random_numbers_alone():
         (lambda e: e.fit(list(X[:-1]) + [X[-1][:0]], Y), ValueError, r"X\[119\] is empty"),
         (lambda e: e.fit(list(X[:-1]) + [X[-1] * np.nan], Y), ValueError, r"NaN, in X\[119\]"),
         (lambda e: e.fit(X[:, :0], Y), ValueError, "X is empty|0 sample|0 feature"),
+        (lambda e: e.fit(X * 1e300, Y), ValueError, "X reaches too far"),
+        (lambda e: e.fit(X, Y * 1e300), ValueError, "y reaches too far"),
         (lambda e: e.fit(X, Y[:-1]), ValueError, "inconsistent numbers of samples"),
         (lambda e: e.fit(X, Y[:, None, None]), ValueError, "dim 3|y must have shape"),
         (lambda e: e.set_params(units=0).fit(X, Y), ValueError, "units must be a positive"),

@@ -84,6 +84,13 @@ def test_a_series_of_pandas_keeps_its_name():
     assert undated.name is None and list(undated.index) == [240, 241]
 
 
+def test_columns_of_one_name():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.stack([WAVE, WAVE], axis=1), columns=["a", "a"])
+    with pytest.raises(ValueError, match=r"a name for each column; got \['a', 'a'\]"):
+        LSTMForecaster(**QUICK).fit(frame)
+
+
 def test_uneven_dates_need_a_freq():
     pandas = pytest.importorskip("pandas")
     days = pandas.bdate_range("2024-01-01", periods=260)
@@ -135,6 +142,10 @@ def test_columns_known_ahead(library):
         forecaster.predict()
     with pytest.raises(ValueError, match="future must hold 40 steps past the end"):
         forecaster.predict(40, future=future)
+    if library is not None:
+        late = dated(library, {"plan": columns["plan"]}, start="2024-10-01")
+        with pytest.raises(ValueError, match="future must hold 4 steps past the end"):
+            forecaster.predict(future=late)
     with pytest.raises(ValueError, match="future is for forecasters"):
         LSTMForecaster(**QUICK).fit(WAVE).predict(future=future)
 
