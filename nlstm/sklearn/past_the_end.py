@@ -86,8 +86,6 @@ def forecasts(forecaster: Any, histories: list[np.ndarray], ahead: list[np.ndarr
     found = []
     for begin in range(0, len(ahead[0]), horizon):
         rows = [one[begin : begin + horizon] for one in ahead]
-        for one in rows:
-            one[:, targets] = 0.0  # nothing that is not known is seen
         pairs = zip(histories, rows, strict=True)
         windows = forecaster.windows([np.concatenate(pair) for pair in pairs])
         made = forecaster.model_.predict(windows.x[:], verbose=0).astype(np.float64)

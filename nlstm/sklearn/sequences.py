@@ -83,15 +83,12 @@ class Moments(NamedTuple):
         return cls(np.zeros(columns), np.ones(columns))
 
     def scaled(self, data: Sequences, dtype: Any) -> Sequences:
-        """Return the data scaled; what is padded is 0."""
+        """Return the data scaled."""
         found = np.empty(data.array.shape, dtype)
         for part in _parts(data.array):
             values = data.array[part] - self.shift
             values /= self.scale
             found[part] = values
-        known = data.known()
-        if known is not None:
-            found[~known] = 0.0
         return Sequences(found, data.lengths)
 
 
