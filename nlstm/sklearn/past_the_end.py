@@ -36,7 +36,7 @@ def rows_ahead(
         See `Dates.after`.
     """
     columns, names = chosen.future, chosen.names(several, "future")
-    rows = [np.repeat(one[-1:], steps, axis=0) for one in ends]
+    rows = [np.repeat(one[-1:].astype(np.float64), steps, axis=0) for one in ends]
     if not columns.size:
         if future is not None:
             raise ValueError("future is for forecasters that were made with future columns.")

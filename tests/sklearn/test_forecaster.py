@@ -58,6 +58,14 @@ def test_scaling(scaling):
     assert forecaster.scaler_ is not scaling or scaling is None
 
 
+@pytest.mark.parametrize("scaling", ["standard", None])
+def test_whole_numbers_are_not_rounded_on_the_way(scaling):
+    wave = np.round(5.0 * np.sin(STEPS / 4)).astype(int)
+    options = QUICK | {"scaling": scaling, "horizon": 1}
+    found = [LSTMForecaster(**options).fit(one).predict(5) for one in (wave, wave.astype(float))]
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_frames_come_back_with_the_dates_that_follow(library):
     frame = dated(library, {"flow": WAVE, "rain": NOISE[:240]})
