@@ -38,7 +38,7 @@ LSTM_SHAPES = [
 ]
 
 
-def recorded(capability, more=None):
+def recorded(capability, more=None, every=False):
     """Return what all cases launch, and `more`: `Kernel`, kinds of its arguments."""
     found: dict = {}
 
@@ -50,7 +50,7 @@ def recorded(capability, more=None):
     pretend_device(capability, record)
     for dtype in ("float32", "float64"):
         for name in operations.CASES:
-            if is_new(name, dtype):
+            if every or is_new(name, dtype):
                 operations.results("cuda", name, dtype)
         for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::5]:
             side = operations.Side("cuda", dtype)
