@@ -21,7 +21,6 @@ from benchmarks.machine.models import compiled_model
 from nlstm.kernels.cuda import compiled
 from tests.kernels.cuda import launches
 
-
 TESTS = ("on_gpu", "loop", "moving", "products", "memory")
 
 
