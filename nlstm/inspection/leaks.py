@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.numbers import as_numbers
 from nlstm.arguments.warned import warn_user
 from nlstm.inspection.tables import as_plain
 from nlstm.windows.scalers import Scaler
-from nlstm.windows.series import as_list
+from nlstm.windows.series import LONGEST, as_several, checked_steps
 from nlstm.windows.source import Windows
 
 __all__ = ["Leakage", "leakage"]
@@ -63,9 +62,9 @@ def leakage(
     ----------
     windows : Windows or array_like
         What the model is trained on.
-    test : Windows, int, or array_like
-        What it is tested on, or the step of the series at which the test begins. Arrays can be
-        looked through for rows that are in both, and no more.
+    test : Windows, int, date, or array_like
+        What it is tested on, or the step of the series, or the date, at which it begins. Arrays can
+        be looked through for rows that are in both, and no more.
     scaler : Scaler, optional
         The one that the series was scaled by, after its `fit`.
     series : array_like, or several, optional
@@ -89,44 +88,40 @@ def leakage(
     """
     findings: list[str] = []
     overlapping = repeated = 0
-    start: int | None = None
-    if isinstance(test, Windows):
-        start = int(test.origins.min())
-        if test.y is None:
-            raise ValueError("test must have targets: windows of a horizon of at least 1.")
-    elif np.ndim(test) == 0 and not isinstance(windows, np.ndarray):
-        start = checked_integer("test", test, 0)
-    if isinstance(windows, Windows) and start is not None:
-        overlapping = _overlapping(windows, test, start, findings)
-    elif start is None:
+    by_step = isinstance(test, Windows) or np.ndim(test) == 0
+    if isinstance(test, Windows) and test.y is None:
+        raise ValueError("test must have targets: windows of a horizon of at least 1.")
+    if isinstance(windows, Windows) and by_step:
+        overlapping = _overlapping(windows, test, findings)
+    elif not by_step:
         repeated = _repeated(_rows("windows", windows), _rows("test", test), findings)
     else:
         raise TypeError(f"windows must be Windows where test is {type(test).__name__}.")
-    saw = None if scaler is None else _saw(scaler, series, start, findings)
+    saw = None if scaler is None else _saw(scaler, series, test if by_step else None, findings)
     for sentence in findings:
         warn_user(sentence, UserWarning)
     return Leakage(overlapping, repeated, saw, tuple(findings))
 
 
-def _overlapping(windows: Windows, test: Any, start: int, findings: list[str]) -> int:
+def _overlapping(windows: Windows, test: Any, findings: list[str]) -> int:
     """Return how many windows reach into what the test forecasts."""
-    rate = windows.sampling_rate
-    ends = windows.origins + (windows.horizon - 1) * rate  # the last step of each
-    firsts = windows.origins - windows.sequence_length * rate
-    if isinstance(test, Windows):
+    if not isinstance(test, Windows):
+        start, count = test, len(windows) - len(windows.before(test))
+    else:
+        rate, start = windows.sampling_rate, int(test.origins.min())
+        ends = windows.origins + (windows.horizon - 1) * rate  # the last step of each
+        firsts = windows.origins - windows.sequence_length * rate
         found = np.zeros(len(windows), bool)
         for number in np.unique(test.series_index):
             own = test.origins[test.series_index == number]
             last = own.max() + (test.horizon - 1) * test.sampling_rate
             here = windows.series_index == number
             found |= here & (ends >= own.min()) & (firsts <= last)
-    else:
-        found = ends >= start
-    count = int(found.sum())
+        count = int(found.sum())
     if count:
         findings.append(
             f"{count:,} of {len(windows):,} training windows reach into the test, which begins at "
-            f"step {start}: train on windows.before({start}), whose targets end before it."
+            f"{start}: train on windows.before({start!r}), whose targets end before it."
         )
     return count
 
@@ -155,30 +150,37 @@ def _repeated(training: np.ndarray, test: np.ndarray, findings: list[str]) -> in
     return count
 
 
-def _saw(scaler: Scaler, series: Any, start: int | None, findings: list[str]) -> bool | None:
-    """Return whether a scaler has learnt from steps at `start` or later."""
+def _saw(scaler: Scaler, series: Any, test: Any, findings: list[str]) -> bool | None:
+    """Return whether a scaler has learnt from what the test forecasts, or later."""
     if not isinstance(scaler, Scaler) or scaler.shift is None:
         raise TypeError(f"scaler must be a scaler of nlstm.windows after fit; got {scaler!r}.")
-    if series is None or start is None:
+    if series is None or test is None:
         raise ValueError("scaler needs series, as it was given to fit, and a test that has a step.")
-    tables = as_list(series)
-    if min(len(one) for one in tables) <= start:
-        raise ValueError(f"series must go on after step {start}, where the test begins.")
-    before = copy.copy(scaler).fit([one[:start] for one in tables])
-    whole = copy.copy(scaler).fit(tables)
-    if _alike(scaler, before):
+    given = as_several(series)
+    tables = given.arrays
+    if isinstance(test, Windows):
+        own = [test.origins[test.series_index == number] for number in range(len(tables))]
+        starts = [int(one.min()) if one.size else LONGEST for one in own]
+    else:
+        starts = [int(one) for one in checked_steps("test", test, given.given)]
+    parts = [one[:start] for one, start in zip(tables, starts, strict=True)]
+    if any(not len(one) for one in parts):
+        raise ValueError(f"series must have steps before the test, which begins at {min(starts)}.")
+    if _alike(scaler, copy.copy(scaler).fit(parts)):
         return False
-    if _alike(scaler, whole):
+    if _alike(scaler, copy.copy(scaler).fit(tables)):
         findings.append(
-            f"The scaler has learnt from the whole series, the test included: fit it on "
-            f"series[:{start}]."
+            "The scaler has learnt from the whole series, the test included: fit it on "
+            f"series[:{min(starts)}]."
         )
         return True
     return None  # it has learnt from another part: that before a validation, perhaps
 
 
 def _alike(one: Scaler, other: Scaler) -> bool:
-    size = np.maximum(np.abs(other.scale), 1e-300)  # type: ignore[arg-type]
-    shifts = np.abs(one.shift - other.shift) / size  # type: ignore[operator]
-    scales = np.abs(one.scale - other.scale) / size  # type: ignore[operator]
-    return bool(max(shifts.max(), scales.max()) < CLOSE)
+    numbers = (one.shift, other.shift), (one.scale, other.scale)
+    (a, b), (c, size) = ((np.asarray(mine), np.asarray(its)) for mine, its in numbers)
+    if a.shape != b.shape:
+        return False
+    apart = np.maximum(np.abs(a - b), np.abs(c - size)) / np.maximum(np.abs(size), 1e-300)
+    return bool(apart.max() < CLOSE)

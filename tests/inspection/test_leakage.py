@@ -71,6 +71,25 @@ def test_scalers(kind):
         leakage(*given, scaler=kind(), series=SERIES)
 
 
+def test_dates_and_scalers_of_several_series():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(SERIES, pandas.date_range("2020-01-01", periods=100))
+    windows = cut(frame)
+    assert not leakage(windows.before("2020-03-11"), "2020-03-11", series=frame,
+                       scaler=StandardScaler().fit(SERIES[:70]))  # fmt: skip
+    with pytest.warns(UserWarning, match="begins at 2020-03-11"):
+        assert leakage(windows, "2020-03-11").overlapping == 30
+    both = [SERIES, 3 * SERIES[:50]]
+    test = cut(both).since(40)
+    parts = [one[:40] for one in both]
+    for each in (False, True):
+        scaler = StandardScaler(per_series=each)
+        found = leakage(cut(both).before(40), test, scaler=scaler.fit(parts), series=both)
+        assert found.scaler_saw is False
+        with pytest.warns(UserWarning, match="the whole series"):
+            leakage(cut(both).before(40), test, scaler=scaler.fit(both), series=both)
+
+
 def test_rows_that_are_in_both():
     x = np.random.default_rng(0).normal(size=(20, 4, 2))
     assert not leakage(x[:10], x[10:])
