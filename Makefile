@@ -22,7 +22,7 @@ test: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest $(ARGS)
 
 # On a device whose arrays only kernels can read: what reaches for their memory is found.
-OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files \
+OPAQUE ?= tests/opaque tests/layers tests/losses tests/metrics tests/optimizers tests/training tests/models tests/files tests/inspection \
 	--ignore=tests/models/test_processes.py
 
 test-opaque: $(VENV)/installed-test,plot
@@ -30,7 +30,8 @@ test-opaque: $(VENV)/installed-test,plot
 
 # CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
 CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
-	training.py run.py masked_loss.py several_outputs.py) tests/models/test_frozen.py tests/models/test_functional.py
+	training.py run.py masked_loss.py several_outputs.py) tests/models/test_frozen.py tests/models/test_functional.py \
+	tests/inspection/test_trace.py
 
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)

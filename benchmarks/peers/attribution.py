@@ -1,6 +1,6 @@
 """Integrated gradients of 50 steps on 256 rows of weather, beside captum on PyTorch.
 
-    python -m benchmarks.machine.attribution            # --rows 256 --steps 50 --rounds 7
+    python -m benchmarks.peers.attribution            # --rows 256 --steps 50 --rounds 7
 
 Both in this process, with the same weights, data and number of threads, in turn; the fastest round
 of each. captum takes all places of the integral at once, or in parts of `internal_batch_size` rows:
