@@ -87,8 +87,9 @@ class Trace(Mapping[str, LayerTrace]):
     Attributes
     ----------
     layers : dict of str to LayerTrace
-        Levels of ``num_layers`` are "name/0", "name/1", ...; the layers of a Bidirectional
-        "name/forward_...", "name/backward_...". A layer that is called again is "name (call 2)".
+        Levels of ``num_layers`` are ``name/0``, ``name/1``, ...; the layers of a Bidirectional
+        ``name/forward_lstm``, ``name/backward_lstm``. A layer that is called again is
+        ``name (call 2)``.
     """
 
     layers: Mapping[str, LayerTrace]
