@@ -33,7 +33,7 @@ __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
 GATES, PEEPHOLES = 4, 3
 LITTLE = 1 << 17  # numbers of scratch that nobody minds
-CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
+CHUNKS = 1 << 20, 1 << 22  # numbers of projected inputs that prediction holds: least, most
 
 
 def lstm_gates_shape(T, N, H, dtype):
@@ -77,7 +77,9 @@ def lstm_scratch_size(T, N, F, H, dtype):
 
 def chunk_steps(T, N, H):
     """Return how many steps of inputs prediction projects at a time."""
-    return max(1, min(T, CHUNK // (N * GATES * H)))
+    least, most = CHUNKS
+    numbers = max(least, min(most, T * N * GATES * H // 16))
+    return max(1, min(T, numbers // (N * GATES * H)))
 
 
 def is_whole(F, H, dtype, rows=2):
