@@ -18,6 +18,10 @@ from nlstm.kernels.cuda.gradients import clip_norm as clip_norm
 from nlstm.kernels.cuda.gradients import clip_value as clip_value
 from nlstm.kernels.cuda.gradients import decay_weights as decay_weights
 from nlstm.kernels.cuda.gradients import penalty as penalty
+from nlstm.kernels.cuda.gru import gru_bias as gru_bias
+from nlstm.kernels.cuda.gru import gru_gradients as gru_gradients
+from nlstm.kernels.cuda.gru_before import gru_before as gru_before
+from nlstm.kernels.cuda.gru_before import gru_before_scratch_size as gru_before_scratch_size
 from nlstm.kernels.cuda.layer_norm import layer_norm_backward as layer_norm_backward
 from nlstm.kernels.cuda.layer_norm import layer_norm_forward as layer_norm_forward
 from nlstm.kernels.cuda.layouts import lanes as lanes

@@ -16,7 +16,7 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.activations import activation as scalar_functions
+from nlstm.kernels.cuda.gate_cells import LSTM, cell_backward, cell_forward
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, registers_of
 
 GATES = 4
@@ -78,7 +78,7 @@ def rows_of_block(N: int, processors: int = 132) -> int:
 
 @cache
 def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
-                  activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                  activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the forward pass; its grid is ceil(N / rows) blocks.
 
     Returns a `Kernel` of (x, W, U, b, gates, h, c, mask)
@@ -94,8 +94,7 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     The same bits in every run; `rows` changes them in the last place.
     """
     real = np.dtype(dtype).type
-    a, _ = scalar_functions(activation, dtype)
-    s, _ = scalar_functions(recurrent_activation, dtype)
+    finish = cell_forward(cell_kind, dtype, activation, recurrent_activation)
     F, FP, HP = features, padded(features), padded(H)
     FG, parts_count = FP // VECTOR, FORWARD_PARTS
     blocks = forward_blocks(H, features)
@@ -209,13 +208,12 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                 for other in range(parts_count):
                     for q in range(GATES):
                         z[q] += parts[row, other, u, q]
-                i, f, g, o = s(z[0]), s(z[1]), a(z[2]), s(z[3])
+                i, f, g, o, new, out = finish(z[0], z[1], z[2], z[3], cell)
                 present = True
                 if masked:
                     present = mask[t, n] != 0
                 if present:
-                    cell = f * cell + i * g
-                    hidden = o * a(cell)
+                    cell, hidden = new, out
                 v[row, FG + u // VECTOR, u % VECTOR] = hidden
                 if is_row:
                     h[t + 1, n, u] = hidden
@@ -234,7 +232,7 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
 
 @cache
 def whole_backward(dtype, H, rows, sequences=True, masked=False,
-                   activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                   activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the backward pass; its grid is ceil(N / rows) blocks.
 
     Returns a `Kernel` of (gates, c, dout, dh, dc, U, mask)
@@ -246,8 +244,7 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     U, mask : as in the forward pass.
     """
     real = np.dtype(dtype).type
-    a, a_slope = scalar_functions(activation, dtype)
-    _, s_slope = scalar_functions(recurrent_activation, dtype)
+    undo = cell_backward(cell_kind, dtype, activation, recurrent_activation)
     HP = padded(H)
     parts_count = BACKWARD_PARTS
     blocks = backward_blocks(H)
@@ -319,13 +316,7 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
                     dhidden += dy
                 di, df, dg, do = zero, zero, zero, zero
                 if present:
-                    y = a(c_now)
-                    do = dhidden * y * s_slope(o)
-                    dcell += dhidden * o * a_slope(y)
-                    di = dcell * g * s_slope(i)
-                    df = dcell * c_before * s_slope(f)
-                    dg = dcell * i * a_slope(g)
-                    dcell *= f
+                    di, df, dg, do, dcell = undo(dhidden, dcell, i, f, g, o, c_now, c_before)
                 dz[cell_row, u, 0] = di
                 dz[cell_row, u, 1] = df
                 dz[cell_row, u, 2] = dg
