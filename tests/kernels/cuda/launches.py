@@ -29,6 +29,7 @@ LSTM_SHAPES = [
     dict(N=64, T=2, F=40, H=200, last_only=True),
     dict(N=64, T=2, F=40, H=200, mask=True),
 ]
+GRU_SHAPES = LSTM_SHAPES[::2]
 
 
 def recorded(capability):
@@ -49,6 +50,8 @@ def recorded(capability):
             side = operations.Side("cuda", dtype)
             recurrent.lstm(side, **shape)
             recurrent.lstm(side, **shape | {"training": False})
+        for shape in GRU_SHAPES if dtype == "float32" else GRU_SHAPES[:1]:
+            recurrent.gru(operations.Side("cuda", dtype), **shape)
     for make, options in models.MODELS:
         models.fitted("cuda", make, **options)
     named: dict = {}
@@ -68,6 +71,8 @@ def recorded(capability):
 def is_new(name, dtype):
     """Whether a case launches what others do not: a kernel of an LSTM takes seconds to compile."""
     words = set(name.split())
+    if "gru" in words and "before" not in words:
+        return name in ("gru everything", "gru silu")
     if "lstm" in words:
         plain = PLAIN if dtype == "float32" else PLAIN[-1:]
         return "prediction" not in words and not words.isdisjoint(plain)

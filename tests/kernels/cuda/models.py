@@ -5,6 +5,7 @@ import numpy as np
 from nlstm import Model, Sequential, optimizers, set_random_seed
 from nlstm.kernels.operations import DEFAULT
 from nlstm.layers import (
+    GRU,
     LSTM,
     Add,
     Bidirectional,
@@ -105,6 +106,29 @@ def other_layers(rng):
     return model, X, Y
 
 
+def gated(rng):
+    x = Input((None, 2))
+    y, h = GRU(3, return_sequences=True, return_state=True, dropout=0.2)(x)
+    y = Bidirectional(GRU(2, return_sequences=True, recurrent_dropout=0.3, dropout=0.2))(y)
+    y = GRU(3, return_sequences=True, activation="gelu", use_bias=False)(y, initial_state=h)
+    model = Model(x, Dense(1)(GRU(3, go_backwards=True)(y)))
+    model.compile("adam", "mse")
+    return model, X, Y
+
+
+def gated_before(rng):
+    options = {"reset_after": False, "return_sequences": True}
+    layers = [
+        GRU(3, input_shape=(None, 2), dropout=0.2, **options),
+        GRU(2, recurrent_dropout=0.3, dropout=0.2, go_backwards=True, **options),
+        GRU(3, reset_after=False, activation="silu"),
+        Dense(1),
+    ]
+    model = Sequential(layers)
+    model.compile("adam", "mse")
+    return model, X, Y
+
+
 MODELS = [
     (seed, {"validation_split": 0.4}),
     (classification, {}),
@@ -112,6 +136,8 @@ MODELS = [
     (states, {"lengths": LENGTHS}),
     (sequences, {}),
     (other_layers, {}),
+    (gated, {"lengths": LENGTHS}),
+    (gated_before, {"lengths": LENGTHS}),
 ]
 LSTM_OPTIONS = [
     {"layer_norm": True, "dropout": 0.3},

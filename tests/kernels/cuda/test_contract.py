@@ -33,10 +33,6 @@ ABSENT |= dict.fromkeys(
         "batch_norm_backward",
         "batch_norm_forward",
         "gather_taps",
-        "gru_before",
-        "gru_before_scratch_size",
-        "gru_bias",
-        "gru_gradients",
         "largest_windows",
         "largest_windows_backward",
         "prelu_backward",
@@ -52,6 +48,7 @@ ABSENT |= dict.fromkeys(
 FACTORIES = {
     "activation": ("tanh",),
     "dense": ("tanh",),
+    "gru_before": ("tanh", "sigmoid"),
     "loss": ("mean_squared_error",),
     "lstm": ("tanh", "sigmoid"),
     "lstm_normalised": ("tanh", "sigmoid"),
