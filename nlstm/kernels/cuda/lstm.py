@@ -63,15 +63,18 @@ def front(room, shape):
     return room[: math.prod(shape)].reshape(shape)
 
 
-def part_count(T, N, F, H):
-    """Return in how many parts gradients are summed: no more than have room in the states c."""
-    M = F + H + 1
-    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (GATES * M)))
+def part_count(T, N, F, H, cell=LSTM):
+    """Return in how many parts gradients are summed: no more than have room in the states c.
+
+    A GRU has none, so it takes half of that in scratch.
+    """
+    M, most = F + H + 1, GATES if cell == LSTM else 2 * GATES
+    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (most * M)))
 
 
 def scratch_of(T, N, F, H, dtype, cell=LSTM):
     """Return the cuts of scratch."""
-    parts = part_count(T, N, F, H) * (F + H + 1) * GATES * H
+    parts = part_count(T, N, F, H, cell) * (F + H + 1) * GATES * H
     if cell == LSTM and parts <= (T + 1) * N * H:
         parts = 0  # they lie in the states c, which nobody reads any more
     z = N * GATES * H * (1 if is_inline(F, H, dtype) else chunk_steps(T, N, H))
@@ -261,7 +264,9 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     if by_gate or h_mask is not None:
         _gradients_by_gate(x, W, h, gates, x_mask, h_mask, by_gate, (dW, dU, db, dx))
     else:
-        _gradients(x, W, h, gates, scratch if cuts.parts else c.reshape(-1), (dW, dU, db, dx))
+        room = scratch if cuts.parts else c.reshape(-1)
+        room = front(room, (part_count(T, N, F, H, cell), F + H + 1, GATES * H))
+        _gradients(x, W, h, gates, room, (dW, dU, db, dx))
     if turned:
         turn_round(x)
     if dx is None:
@@ -272,11 +277,10 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
         turn_round(dx)
 
 
-def _gradients(x, W, h, gates, room, to):
+def _gradients(x, W, h, gates, parts, to):
     dW, dU, db, dx = to
     (T, N, width), F, H = gates.shape, W.shape[1], h.shape[2]
     dz, M = gates.reshape(T * N, width), F + H + 1
-    parts = front(room, (part_count(T, N, F, H), M, width))
     products.multiply_transposed(x.reshape(T * N, F), h[:T].reshape(T * N, H), dz, parts)
     sums = (one.reshape(-1) for one in (dW, dU, db))
     sum_gradients(M * width, parts.reshape(-1, M * width), *sums)
