@@ -44,6 +44,13 @@ def cases(dry):
             for dtype in LIMITS
             for form, shape in GRU_SHAPES.items()
         }
+        found |= {
+            f"gru before {form} {dtype}": lambda device, dtype=dtype, shape=shape: (
+                recurrent.gru_before(Side(device, dtype), **shape)
+            )
+            for dtype in LIMITS
+            for form, shape in GRU_SHAPES.items()
+        }
     return found | {f"model {name}": run for name, run in fits(dry).items()}
 
 

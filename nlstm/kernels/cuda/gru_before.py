@@ -1,7 +1,8 @@
-"""The GRU whose reset gate comes before the product, two launches a step and a thread a cell.
+"""The GRU whose reset gate comes before the product: in one launch, or in two launches a step.
 
-Plain sums, in memory: the form of old files, which few train. `a` keeps the gates' sums, and dz
-backward; the inputs of a step are summed with the states.
+The latter has a thread a cell and plain sums over memory: for many units, of which old files alone
+have this form, and dropout of the states. `a` keeps the gates' sums, and dz backward; the inputs of
+a step are summed with the states.
 """
 
 import functools
@@ -13,9 +14,11 @@ from nlstm.kernels.cuda import activations, products
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import turn_round
 from nlstm.kernels.cuda.each import each
-from nlstm.kernels.cuda.launch import SIMULATED
+from nlstm.kernels.cuda.gru_before_whole import before_backward, before_forward, fits
+from nlstm.kernels.cuda.launch import SIMULATED, processors, shared_memory
 from nlstm.kernels.cuda.lstm import sum_gradients
 from nlstm.kernels.cuda.lstm_plain import slopes
+from nlstm.kernels.cuda.lstm_whole import rows_of_block
 
 __all__ = ["gru_before", "gru_before_scratch_size"]
 
@@ -166,11 +169,24 @@ def _given(masks, dtype):
     return steps, states
 
 
+def is_whole(x, H, masks):
+    """Whether one block can take rows through all steps."""
+    plain = masks[3] is None and x.shape[0] == 1
+    return plain and fits(x.shape[3], H, x.dtype, shared_memory())
+
+
 def gru_before_forward(activation, recurrent_activation, x, weights, h, a, s, reverse, masks):
     """Run the recurrence over all time steps of a batch; see the CPU's."""
     W, U, b, _ = weights
     T, N, H = x.shape[1], x.shape[2], h.shape[2]
     steps, states = _given(masks, h.dtype)
+    if is_whole(x, H, masks):
+        rows, F, keep = rows_of_block(N, processors()), x.shape[3], a.shape[1] == T
+        names = activation, recurrent_activation
+        run = before_forward(h.dtype, F, H, rows, keep, steps[0], *names)
+        kept = a.reshape(-1), s[2].reshape(-1)
+        run(-(-N // rows), x[0], W, U, b, h, *kept, bool(reverse), steps[1])
+        return
     gates = _gates(recurrent_activation, h.dtype)
     finish = _finish(activation, recurrent_activation, h.dtype)
     for t in range(T):
@@ -186,15 +202,13 @@ def gru_before_backward(
     W, U, _, _ = weights
     dy, dh, _, dW, dU, db, dx, _ = gradients
     _, T, N, H = a.shape
-    steps, states = _given(masks, h.dtype)
-    begin = _begin_back(activation, recurrent_activation, h.dtype)
-    reset = _reset_back(recurrent_activation, h.dtype)
-    for t in range(T - 1, -2, -1):
-        tx = T - 1 - t if reverse else t
-        dy_step = t if dy.shape[0] == T else (0 if t == T - 1 else -1)
-        begin(N * H, t, tx, U, h, a, dy, dy_step, dh, *steps, *states)
-        if t >= 0:
-            reset(N * H, t, tx, U, h, a, dh, *steps, *states)
+    names = activation, recurrent_activation
+    if is_whole(x, H, masks):
+        rows, steps = rows_of_block(N, processors()), _given(masks, h.dtype)[0]
+        run = before_backward(h.dtype, H, rows, dy.shape[0] == T, steps[0], *names)
+        run(-(-N // rows), U, h, a, dy, dh, bool(reverse), steps[1])
+    else:
+        _plain_back(names, U, h, a, dy, dh, reverse, masks)
     if reverse:
         turn(x)
     _gradients(x, h, a, s, masks.h_mask is not None, scratch, (dW, dU, db))
@@ -212,6 +226,18 @@ def gru_before_backward(
             )  # fmt: skip
     if reverse:
         turn(dx)
+
+
+def _plain_back(names, U, h, a, dy, dh, reverse, masks):
+    _, T, N, H = a.shape
+    steps, states = _given(masks, h.dtype)
+    begin, reset = _begin_back(*names, h.dtype), _reset_back(names[1], h.dtype)
+    for t in range(T - 1, -2, -1):
+        tx = T - 1 - t if reverse else t
+        dy_step = t if dy.shape[0] == T else (0 if t == T - 1 else -1)
+        begin(N * H, t, tx, U, h, a, dy, dy_step, dh, *steps, *states)
+        if t >= 0:
+            reset(N * H, t, tx, U, h, a, dh, *steps, *states)
 
 
 def turn(parts):

@@ -30,6 +30,11 @@ LSTM_SHAPES = [
     dict(N=64, T=2, F=40, H=200, mask=True),
 ]
 GRU_SHAPES = LSTM_SHAPES[::2]
+BEFORE_SHAPES = [
+    dict(N=600, T=2, F=10, H=50),
+    dict(N=200, T=2, F=3, H=64, mask=True, last_only=True),
+    dict(N=32, T=2, F=1, H=128),
+]
 
 
 def recorded(capability):
@@ -52,6 +57,9 @@ def recorded(capability):
             recurrent.lstm(side, **shape | {"training": False})
         for shape in GRU_SHAPES if dtype == "float32" else GRU_SHAPES[:1]:
             recurrent.gru(operations.Side("cuda", dtype), **shape)
+        for shape in BEFORE_SHAPES if dtype == "float32" else BEFORE_SHAPES[:1]:
+            recurrent.gru_before(operations.Side("cuda", dtype), **shape)
+            recurrent.gru_before(operations.Side("cuda", dtype), **shape | {"training": False})
     for make, options in models.MODELS:
         models.fitted("cuda", make, **options)
     named: dict = {}
