@@ -40,6 +40,7 @@ LINES = 350
 LONG = {
     "kernels/cpu/activations/emitters.py": "twenty activations, each a few lines of one kind",
     "kernels/cpu/machine/simd.py": "the instructions, each a few lines of one kind",
+    "kernels/cuda/lstm_grid.py": "both passes of one form, which share its sums",
     "kernels/cuda/lstm_whole.py": "both passes of one form, which share its tiles",
     "windows/scalers.py": "four scalers of one interface",
     "arguments/config.py": "one idea, both ways: to JSON and back",

@@ -13,11 +13,13 @@ from functools import cache
 import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
+from nlstm.kernels.cuda.activations import one_of_two
 from nlstm.kernels.cuda.launch import device_function
 
-__all__ = ["CELLS", "GRU", "LSTM", "cell_backward", "cell_forward"]
+__all__ = ["GATES", "GRU", "LSTM", "cell_backward", "cell_forward", "renewed"]
 
-LSTM, GRU = CELLS = "lstm", "gru"
+LSTM, GRU = "lstm", "gru"
+GATES = 4
 
 
 @cache
@@ -36,6 +38,22 @@ def cell_forward(cell, dtype, activation, recurrent_activation):
         g = a(z_x + r * z_h)
         new = u * (h - g) + g
         return u, r, g, z_h, new, new
+
+    return device_function(gru if cell == GRU else lstm)
+
+
+@cache
+def renewed(cell, dtype, activation, recurrent_activation):
+    """Compile (an LSTM's i, f, g, o or a GRU's u, r, g, z_h; c) -> the new c and h."""
+    _, a = one_of_two(activation, recurrent_activation, dtype)
+
+    def lstm(i, f, g, o, c):
+        new = f * c + i * g
+        return new, o * a(new)
+
+    def gru(u, r, g, z_h, h):
+        new = u * (h - g) + g
+        return new, new
 
     return device_function(gru if cell == GRU else lstm)
 
