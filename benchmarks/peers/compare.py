@@ -214,7 +214,7 @@ def notes(results: dict, about: dict) -> str:
                 )
     threads = f"{about['threads']} thread{'s' * (about['threads'] > 1)}"
     lines = [
-        f"{about['date']}, {about['cpu']} ({about['isa']}), {threads}, float32; "
+        f"{about['date']}, {about['cpu']} ({about['isa'] or 'beside a GPU'}), {threads}, float32; "
         f"median of {about['rounds']} rounds; {'FMA peak ' + peak if peak else about['gpu']}.",
         "Python " + ", ".join([about["python"], *(f"{k} {v}" for k, v in versions.items())]) + ".",
     ]
