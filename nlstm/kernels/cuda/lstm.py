@@ -25,18 +25,19 @@ from nlstm.kernels.cuda import (
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, fill, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
-from nlstm.kernels.cuda.flags import has_copies
 from nlstm.kernels.cuda.gate_cells import GATES, GRU, LSTM
 from nlstm.kernels.cuda.launch import processors, shared_memory
 from nlstm.kernels.cuda.lstm_cut import best_cut
 from nlstm.kernels.cuda.lstm_scratch import Scratch, front
 from nlstm.kernels.cuda.random import WORD
+from nlstm.kernels.cuda.vectors import has_copies
 from nlstm.kernels.cuda.zoneout import thresholds
 
 __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
 PEEPHOLES = 3
 PLAIN = {LSTM: lstm_plain, GRU: gru_plain}
+LITTLE = 1 << 17  # numbers of scratch that nobody minds
 CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
 
 
@@ -53,10 +54,11 @@ def lstm_masked_size(N, H, dtype):
 def part_count(T, N, F, H, cell=LSTM):
     """Return in how many parts gradients are summed: no more than have room in the states c.
 
-    A GRU has none, so it takes half of that in scratch.
+    Or in what is little anyway. A GRU has no c, so it takes half of that in scratch.
     """
-    M, most = F + H + 1, GATES if cell == LSTM else 2 * GATES
-    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (most * M)))
+    M, share = F + H + 1, GATES if cell == LSTM else 2 * GATES
+    most = max((T + 1) * N // (share * M), LITTLE // (GATES * H * M))
+    return max(1, min(products.part_count(M, GATES * H, T * N), most))
 
 
 def scratch_of(T, N, F, H, dtype, cell=LSTM):
@@ -144,7 +146,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     if reverse:
         turn_round(x)
     if x_mask is not None:
-        (mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
+        (lstm_plain.mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
         x = xm
     keep, kind = gates is not None, _kind(names, masks, peephole, zoneout, gates is not None)
     inline = kind is None and is_inline(F, H, dtype)
@@ -217,18 +219,6 @@ def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
     below = thresholds(dtype, c_rate, h_rate)
     draws = WORD(seed), counter, WORD(stream), *below
     return (p, mask, h_mask), draws, (dtype.type(c_rate), dtype.type(h_rate))
-
-
-@each
-def _mask_by_gate(at, x, x_mask, xm):
-    N, F = x.shape[1], x.shape[2]
-    t, n, q, k = at // (N * 4 * F), at // (4 * F) % N, at // F % 4, at % F
-    xm[t, n, q, k] = x[t, n, k] * x_mask[q, n, k]
-
-
-def mask_by_gate(x, x_mask, xm):
-    """Write the masked inputs of all steps for each gate: xm (T, N, 4, F)."""
-    _mask_by_gate(xm.size, x, x_mask, xm)
 
 
 @each
