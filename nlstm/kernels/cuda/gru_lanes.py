@@ -1,8 +1,8 @@
 """A GRU's cell among the lanes of the whole form, as `lstm_whole` and `lstm_whole_back` ask for it.
 
-A lane has all four sums of its cells, two of a cell's or one (see `lanes`): of the gates, and of the
-candidate by inputs and by states. Lanes tell each other what they have before g is made, which all
-lanes of a cell do.
+A lane has all four sums of its cells, two of a cell's or one (see `lanes`): of the gates, and of
+the candidate by inputs and by states. Lanes tell each other what they have before g is made, which
+all lanes of a cell do.
 """
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions

@@ -148,7 +148,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     if reverse:
         turn_round(x)
     if x_mask is not None:
-        (mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
+        (lstm_plain.mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
         x = xm
     keep, kind = gates is not None, _kind(names, masks, peephole, zoneout, gates is not None)
     inline = kind is None and is_inline(F, H, dtype)
@@ -221,18 +221,6 @@ def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
     below = thresholds(dtype, c_rate, h_rate)
     draws = WORD(seed), counter, WORD(stream), *below
     return (p, mask, h_mask), draws, (dtype.type(c_rate), dtype.type(h_rate))
-
-
-@each
-def _mask_by_gate(at, x, x_mask, xm):
-    N, F = x.shape[1], x.shape[2]
-    t, n, q, k = at // (N * 4 * F), at // (4 * F) % N, at // F % 4, at % F
-    xm[t, n, q, k] = x[t, n, k] * x_mask[q, n, k]
-
-
-def mask_by_gate(x, x_mask, xm):
-    """Write the masked inputs of all steps for each gate: xm (T, N, 4, F)."""
-    _mask_by_gate(xm.size, x, x_mask, xm)
 
 
 @each
