@@ -77,7 +77,11 @@ def recurrent(c, drawn, sequences, wrap=True):
     features = units
     if lstm and c.rare(30):
         others = ("peephole", "num_layers", "proj_size", "zoneout", "gates")
-        extra = c.one(others if "recurrent_dropout" in options else (*others, "layer_norm"))
+        if "recurrent_dropout" in options:  # neither goes with it
+            others = tuple(name for name in others if name != "proj_size")
+        else:
+            others = (*others, "layer_norm")
+        extra = c.one(others)
         if extra in ("peephole", "layer_norm"):
             options[extra] = True
         elif extra == "num_layers":
