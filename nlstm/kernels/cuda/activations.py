@@ -201,7 +201,7 @@ def activation(name: str, dtype):
 
 
 def one_of_two(first: str, second: str, dtype):
-    """Return device functions (z, is_first) -> y, by one of two activations, and z -> y of the first.
+    """Return device functions (z, is_first) -> y by one of two activations, and z -> y by one.
 
     For recurrences: the usual pair in float32 is quick.
     """

@@ -58,7 +58,7 @@ def upload(host, array) -> None:
 
 
 def download(array, host) -> None:
-    """Copy an array of the device to a contiguous one on the host, once all that is queued is done."""
+    """Copy an array of the device to a contiguous one here, once all that is queued is done."""
     with turn:
         place = bytes_of(host)
         if place.size <= LARGE:
@@ -81,14 +81,17 @@ if SIMULATED:
         memory._ary.fill(0)
 
 else:
-    from cuda.bindings import driver
 
     def to_device(place, array):
+        from cuda.bindings import driver
+
         stream()
         there = array.address, place.ctypes.data
         check(driver.cuMemcpyHtoDAsync(*there, place.size, handle())[0])
 
     def to_host(array, place):
+        from cuda.bindings import driver
+
         stream()
         there = place.ctypes.data, array.address
         check(driver.cuMemcpyDtoHAsync(*there, place.size, handle())[0])

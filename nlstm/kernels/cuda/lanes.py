@@ -1,11 +1,11 @@
 """What the lanes of a warp tell each other, and who of four finishes which part of a cell.
 
-Four neighbouring lanes, a quad, have C cells of an LSTM between them: of a few rows and one or two
-units. A number of the 4 C (cell, gate) is `cell * 4 + gate`, and a cell is `row * units + unit`. The
-two bits of a lane's number are the first two bits of its numbers: C = 1: a lane finishes one gate; 2: two
-gates; 4: a cell; 8: two cells. A lane keeps its sums in an order of its own, in which what it finishes
-comes first: sum i is of number i ^ its first number. So what it sends is the other half, and no
-lane asks which half it keeps.
+Four neighbouring lanes, a quad, have C cells of an LSTM between them: of a few rows and one or
+two units. A number of the 4 C (cell, gate) is `cell * 4 + gate`, and a cell is `row * units +
+unit`. The two bits of a lane's number are the first two bits of its numbers: C = 1: a lane
+finishes one gate; 2: two gates; 4: a cell; 8: two cells. A lane keeps its sums in an order of
+its own, in which what it finishes comes first: sum i is of number i ^ its first number. So what
+it sends is the other half, and no lane asks which half it keeps.
 """
 
 import threading

@@ -22,16 +22,17 @@ from nlstm.kernels.cuda import (
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
-from nlstm.kernels.cuda.flags import has_copies
 from nlstm.kernels.cuda.launch import processors, shared_memory
 from nlstm.kernels.cuda.lstm_cut import best_cut
 from nlstm.kernels.cuda.lstm_scratch import Scratch, front
 from nlstm.kernels.cuda.random import WORD
+from nlstm.kernels.cuda.vectors import has_copies
 from nlstm.kernels.cuda.zoneout import thresholds
 
 __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
 GATES, PEEPHOLES = 4, 3
+LITTLE = 1 << 17  # numbers of scratch that nobody minds
 CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
 
 
@@ -46,9 +47,13 @@ def lstm_masked_size(N, H, dtype):
 
 
 def part_count(T, N, F, H):
-    """Return in how many parts gradients are summed: no more than have room in the states c."""
+    """Return in how many parts gradients are summed: no more than have room in the states c.
+
+    Or in what is little anyway.
+    """
     M = F + H + 1
-    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (GATES * M)))
+    most = max((T + 1) * N // (GATES * M), LITTLE // (GATES * H * M))
+    return max(1, min(products.part_count(M, GATES * H, T * N), most))
 
 
 def scratch_of(T, N, F, H, dtype):

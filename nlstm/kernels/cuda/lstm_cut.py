@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nlstm.kernels.cuda.flags import MOST_BYTES, bundle_copies, copier, see_flag
+from nlstm.kernels.cuda.flags import see_flag
 from nlstm.kernels.cuda.launch import SIMULATED, device_function
+from nlstm.kernels.cuda.vectors import MOST_BYTES, commit, copier
 
 GATES = 4
 VECTOR = 4
@@ -267,7 +268,7 @@ def staged(cut: Cut):
                 far = begin + np.uint64(offsets[load])
                 real = whole or term + load % parts * part_step + lane % a_row * numbers < terms
                 copy(memory, near, source, far if real else start, real)
-        bundle_copies()
+        commit()
 
     return device_function(prepare), device_function(stage)
 

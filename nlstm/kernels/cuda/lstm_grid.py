@@ -13,7 +13,7 @@ import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.basics import fill
-from nlstm.kernels.cuda.flags import Together, bundle_copies, raise_flag, waiter
+from nlstm.kernels.cuda.flags import Together, raise_flag
 from nlstm.kernels.cuda.launch import SIMULATED, cuda, device_function, processors
 from nlstm.kernels.cuda.lstm_cut import (
     BUFFERS,
@@ -30,6 +30,7 @@ from nlstm.kernels.cuda.lstm_cut import (
     wait_for,
     waited,
 )
+from nlstm.kernels.cuda.vectors import commit, waiter
 
 wait_for_copies = waiter(BUFFERS - 1)
 
@@ -76,7 +77,7 @@ def summed(cut: Cut):
                 ahead = np.uint64(own + (number + 1) % BUFFERS * buffer)
                 stage(memory, ahead, source, start, term + (number + 1) * chunk, lane, offsets)
             else:
-                bundle_copies()
+                commit()
             wait_for_copies()
             if SIMULATED:
                 cuda.syncthreads()

@@ -1,10 +1,10 @@
 """An LSTM of few units, backward: one block takes a few rows through all time steps.
 
 16 neighbouring lanes make dh of four quads' units, each lane from every 16th unit's dz, and add
-their parts by shuffles so that a quad's lanes end with its cells (see `lanes`). What a cell's dz are
-in terms of dh and dc does not wait for either: it is computed while the sums of the step before
-are added up. So between two barriers are the sums, the shuffles and a few multiplications. What
-the step after the next wants of memory is asked for in time.
+their parts by shuffles so that a quad's lanes end with its cells (see `lanes`). What a cell's
+dz are in terms of dh and dc does not wait for either: it is computed while the sums of the step
+before are added up. So between two barriers are the sums, the shuffles and a few
+multiplications. What the step after the next wants of memory is asked for in time.
 """
 
 import functools
@@ -17,9 +17,9 @@ from nlstm.kernels.cuda.activations import one_of_two
 from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import Kernel, cuda, device_function
 from nlstm.kernels.cuda.lstm_whole import (
-    inputs_held,
     blocks_of,
     flattened,
+    inputs_held,
     rest_bytes,
     threads_of,
     units_of_quad,
@@ -172,7 +172,7 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
     def kernel(T, N, gates, c, dout, dh, dc, U, mask):
         thread = np.int64(cuda.threadIdx.x)
         quad, part = thread // QUAD, thread % QUAD
-        wide, wide_part = thread // PARTS, thread % PARTS
+        wide_part = thread % PARTS
         lane = thread % WARP - part
         first = np.int64(cuda.blockIdx.x) * rows
         row_x, unit_x, gate_x = place_of(part)

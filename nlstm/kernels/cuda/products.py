@@ -11,14 +11,14 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
 from nlstm.kernels.cuda import products_fast
+from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
 from nlstm.kernels.cuda.tile_sum import EDGE, FOUR, VECTOR, fours, tile_sum, tiles
 from nlstm.kernels.cuda.vectors import are_aligned
 
 SUMMED = 4 if SIMULATED else 8
 BLOCKS_WANTED = 264  # two for each multiprocessor of a large device
-LEAST_SUMMED = 8 if SIMULATED else 128
+LEAST_SUMMED = 8 if SIMULATED else 32
 
 
 def part_count(M: int, C: int, R: int) -> int:

@@ -1,4 +1,4 @@
-"""Products of float32 matrices whose rows lie at multiples of 16 bytes: tiles that come by themselves.
+"""Products of float32 whose rows lie at multiples of 16 bytes: tiles that come by themselves.
 
 A block makes 128 x 128 of the result or half of that either way, a thread 8 x 8 or half; the sum is
 taken 16 terms at a time. Three tiles of each side lie in shared memory: one is used, the two that
@@ -12,7 +12,14 @@ import numpy as np
 
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
 from nlstm.kernels.cuda.tile_sum import EDGE, FOUR, VECTOR
-from nlstm.kernels.cuda.vectors import commit, copy_four, copy_one, read_four, wait, write_four
+from nlstm.kernels.cuda.vectors import (
+    commit,
+    copy_four,
+    copy_one,
+    read_four,
+    waiter,
+    write_four,
+)
 
 SUMMED = 4 if SIMULATED else 16
 ROW = SUMMED + VECTOR
@@ -21,6 +28,7 @@ THREADS = EDGE * EDGE
 BLOCKS = 2  # of a multiprocessor
 NUMBER = np.dtype("float32")
 ZERO, ONE = NUMBER.type(0), NUMBER.type(1)
+wait = waiter(STAGES - 2)
 L = np.uint64  # of places: Numba asks of others whether they are negative
 
 

@@ -1,7 +1,8 @@
 """tanh and sigmoid of float32 in few instructions, right to a few units in the last place.
 
-For recurrences, where a step waits for them. The device's instructions are right for what is large or
-small, so that no number needs a way of its own, but that tanh of small ones is a polynomial.
+For recurrences, where a step waits for them. The device's instructions are right for what is
+large or small, so that no number needs a way of its own, but that tanh of small ones is a
+polynomial.
 """
 
 import math

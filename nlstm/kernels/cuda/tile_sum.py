@@ -15,8 +15,9 @@ FOUR = EDGE * VECTOR  # rows or columns of a tile whose threads have four
 
 
 def fours(count: int) -> int:
-    """Return how many fours of rows or columns a thread has: two, but for a narrow result."""
-    return 1 if count <= FOUR or FOUR * 2 < count <= FOUR * 3 else 2
+    """Return how many fours of rows or columns a thread has: two, if little of a tile is empty."""
+    one, two = (-(-count // (FOUR * n)) * n for n in (1, 2))
+    return 2 if two <= 1.04 * one else 1
 
 
 def tiles(R: int, C: int) -> tuple[int, int]:

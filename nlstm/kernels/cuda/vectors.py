@@ -1,15 +1,18 @@
-"""Sixteen bytes at a time: reads of four numbers, and copies to shared memory that go on by themselves.
+"""Sixteen bytes at a time: reads of four numbers, and copies that nobody waits for.
 
-Places are counted in elements from the array's first, whatever its axes, and are multiples of four
-of what lies at a multiple of 16 bytes. Numba would make four loads of four numbers that it does not
-know to be aligned, and has no words for asynchronous copies.
+Places are counted in elements from the array's first, whatever its axes; those of four numbers are
+multiples of four of what lies at a multiple of 16 bytes. Numba would make four loads of four
+numbers that it does not know to be aligned, and has no words for copies behind the arithmetic.
 """
+
+import functools
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED
+from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream
 
-__all__ = ["commit", "copy_four", "copy_one", "read_four", "wait", "write_four"]
+LEAST_CAPABILITY = 8  # of devices that have such copies
+MOST_BYTES = 16  # of a copy
 
 if SIMULATED:
 
@@ -24,18 +27,21 @@ if SIMULATED:
         flat = _flat(array)
         flat[at], flat[at + 1], flat[at + 2], flat[at + 3] = first, second, third, fourth
 
-    def copy_four(to, at, array, place, inside):
-        for q in range(4):
-            _flat(to)[at + q] = _flat(array)[place + q] if inside else 0
+    def copier(numbers):
+        """Return a function that copies so many numbers to shared memory, or zeros there."""
 
-    def copy_one(to, at, array, place, inside):
-        _flat(to)[at] = _flat(array)[place] if inside else 0
+        def copy(to, at, array, place, inside):
+            for q in range(numbers):
+                _flat(to)[at + np.uint64(q)] = _flat(array)[place + np.uint64(q)] if inside else 0
+
+        return copy
 
     def commit():
-        pass
+        """Begin what has been asked for since the last commit."""
 
-    def wait():
-        pass
+    def waiter(left):
+        """Return a function that waits until no more than so many commits are on their way."""
+        return lambda: None
 
 else:
     from llvmlite import ir
@@ -43,14 +49,18 @@ else:
     from numba.cuda.extending import intrinsic
 
     WORD = ir.IntType(32)
-    ADDRESS = ir.IntType(64)
     SHARED = 3  # LLVM's number of shared memory
 
-    def _pointer(context, builder, kind, array, place_kind, place):
-        """Return the address of an element."""
+    def element(context, builder, kind, array, place_kind, place):
+        """Return the address of an element of an array, taken as one axis."""
         data = context.make_array(kind)(context, builder, array).data
         place = context.cast(builder, place, place_kind, types.uint64)
         return builder.gep(data, [place])
+
+    def assembly(builder, text, constraints, result, *arguments):
+        """Emit one instruction that stays where it is."""
+        kind = ir.FunctionType(result, [one.type for one in arguments])
+        return builder.call(ir.InlineAsm(kind, text, constraints, side_effect=True), arguments)
 
     def _four(context, builder, kind, pointer):
         """Return an address as one of four numbers."""
@@ -63,7 +73,7 @@ else:
 
         def generate(context, builder, signature, given):
             kind, place_kind = signature.args
-            pointer = _pointer(context, builder, kind, given[0], place_kind, given[1])
+            pointer = element(context, builder, kind, given[0], place_kind, given[1])
             four = builder.load(_four(context, builder, kind, pointer))
             four.align = 16
             numbers = [builder.extract_element(four, WORD(q)) for q in range(4)]
@@ -77,7 +87,7 @@ else:
 
         def generate(context, builder, signature, given):
             kind, place_kind, *kinds = signature.args
-            pointer = _pointer(context, builder, kind, given[0], place_kind, given[1])
+            pointer = element(context, builder, kind, given[0], place_kind, given[1])
             number = context.get_data_type(kind.dtype)
             four = ir.Constant(ir.VectorType(number, 4), ir.Undefined)
             for q, one in enumerate(given[2:]):
@@ -88,56 +98,66 @@ else:
         numbers = (array.dtype,) * 4
         return types.void(array, at, *numbers), generate
 
-    def _copy(size, cached):
-        """Make a copy of `size` bytes to shared memory; zeros where it is not `inside`."""
+    def copier(numbers):
+        """Return a function that copies so many numbers to shared memory, or zeros there."""
 
+        @intrinsic
         def copy(typing_context, to, at, array, place, inside):
+            size = numbers * to.dtype.bitwidth // 8
+            cached = "cg" if size == MOST_BYTES else "ca"
+
             def generate(context, builder, signature, given):
                 to_kind, at_kind, kind, place_kind, inside_kind = signature.args
-                to_pointer = _pointer(context, builder, to_kind, given[0], at_kind, given[1])
-                shared = ir.PointerType(to_pointer.type.pointee, addrspace=SHARED)
-                to_word = builder.ptrtoint(builder.addrspacecast(to_pointer, shared), WORD)
-                pointer = _pointer(context, builder, kind, given[2], place_kind, given[3])
+                there = element(context, builder, to_kind, given[0], at_kind, given[1])
+                there = builder.addrspacecast(there, there.type.pointee.as_pointer(SHARED))
+                source = element(context, builder, kind, given[2], place_kind, given[3])
                 inside = context.cast(builder, given[4], inside_kind, types.boolean)
-                bytes_read = builder.select(inside, WORD(size), WORD(0))
-                assembly = ir.InlineAsm(
-                    ir.FunctionType(ir.VoidType(), [WORD, ADDRESS, WORD]),
-                    f"cp.async.{cached}.shared.global [$0], [$1], {size}, $2;",
-                    "r,l,r,~{memory}", side_effect=True,
-                )  # fmt: skip
-                builder.call(assembly, [to_word, builder.ptrtoint(pointer, ADDRESS), bytes_read])
+                read = builder.select(inside, WORD(size), WORD(0))
+                text = f"cp.async.{cached}.shared.global [$0], [$1], {size}, $2;"
+                places = builder.ptrtoint(there, WORD), source
+                assembly(builder, text, "r,l,r,~{memory}", ir.VoidType(), *places, read)
                 return context.get_dummy_value()
 
             return types.void(to, at, array, place, inside), generate
 
         return copy
 
-    copy_four = intrinsic(_copy(16, "cg"))
-    copy_one = intrinsic(_copy(4, "ca"))
+    def _plain(text):
+        @intrinsic
+        def plain(typing_context):
+            def generate(context, builder, signature, given):
+                assembly(builder, text, "~{memory}", ir.VoidType())
+                return context.get_dummy_value()
 
-    def _plain(assembly):
-        def generate(context, builder, signature, given):
-            kind = ir.FunctionType(ir.VoidType(), [])
-            builder.call(ir.InlineAsm(kind, assembly, "~{memory}", side_effect=True), [])
-            return context.get_dummy_value()
+            return types.void(), generate
 
-        return types.void(), generate
+        return plain
 
-    @intrinsic
-    def commit(typing_context):
-        """Begin what has been asked for since the last commit."""
-        return _plain("cp.async.commit_group;")
+    commit = _plain("cp.async.commit_group;")
 
-    @intrinsic
-    def wait(typing_context):
-        """Wait until all commits but the last have arrived."""
-        return _plain("cp.async.wait_group 1;")
+    def waiter(left):
+        """Return a function that waits until no more than so many commits are on their way."""
+        return _plain(f"cp.async.wait_group {left};")
+
+
+copy_four, copy_one = copier(4), copier(1)
+
+
+@functools.cache
+def has_copies() -> bool:
+    """Whether the device copies to shared memory behind the arithmetic."""
+    if SIMULATED:
+        return True
+    stream()
+    return cuda.get_current_device().compute_capability[0] >= LEAST_CAPABILITY
 
 
 def are_aligned(*arrays) -> bool:
     """Whether every row of arrays lies at a multiple of 16 bytes: as far as that is our doing."""
-    return all(
-        array.dtype == np.float32 and array.offset % 16 == 0 and array.block.owner is None
+    return has_copies() and all(
+        array.dtype == np.float32
+        and array.offset % 16 == 0
+        and array.block.owner is None
         and array.shape[-1] % 4 == 0
         for array in arrays
-    )  # fmt: skip
+    )

@@ -26,6 +26,8 @@ LSTM_SHAPES = [
     dict(N=300, T=2, F=1, H=25),
     dict(N=600, T=2, F=20, H=64),
     dict(N=600, T=2, F=7, H=128, mask=True, last_only=True),
+    dict(N=64, T=2, F=8, H=128),
+    dict(N=200, T=2, F=40, H=128),
     dict(N=64, T=2, F=40, H=200, last_only=True),
     dict(N=64, T=2, F=40, H=200, mask=True),
     dict(N=64, T=1, F=40, H=200, last_only=True),
@@ -36,7 +38,7 @@ LSTM_SHAPES = [
 ]
 
 
-def recorded(capability, more=None):
+def recorded(capability, more=None, every=False):
     """Return what all cases launch, and `more`: `Kernel`, kinds of its arguments."""
     found: dict = {}
 
@@ -48,9 +50,9 @@ def recorded(capability, more=None):
     pretend_device(capability, record)
     for dtype in ("float32", "float64"):
         for name in operations.CASES:
-            if is_new(name, dtype):
+            if every or is_new(name, dtype):
                 operations.results("cuda", name, dtype)
-        for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::3]:
+        for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::5]:
             side = operations.Side("cuda", dtype)
             recurrent.lstm(side, **shape)
             recurrent.lstm(side, **shape | {"training": False})
