@@ -113,7 +113,8 @@ def loss(c):
         if weight is not None or options or not is_tame(y, p):
             return
         target, guess = np.asarray(y.plain, float), np.asarray(p.plain, float)
-        if guess.shape != (*shape, count) or target.size not in (guess.size, guess.size // count):
+        columns = 1 if kind == "labels" else count
+        if guess.shape != (*shape, count) or target.size != guess.size // count * columns:
             return
         target = target.reshape(*shape, -1)
         expected = np.mean(wanted(target, guess))
