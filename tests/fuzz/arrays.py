@@ -72,7 +72,7 @@ def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.floa
         names = FLOATS + (WHOLE if plain.dtype.kind in "iu" or c.chance(30) else ())
         name = c.one(names)
         if plain.dtype.kind == "f" and name not in FLOATS:
-            plain = np.clip(np.round(plain), 0, 100)
+            plain = np.asarray(np.clip(np.round(plain), 0, 100))
         handed = cast = plain.astype(name)
         if c.chance(30):
             story, handed = _laid_out(c, cast)
