@@ -77,16 +77,13 @@ def recurrent(c, drawn, sequences, wrap=True):
     features = units
     if lstm and c.rare(30):
         others = ("peephole", "num_layers", "proj_size", "zoneout", "gates")
-        if "recurrent_dropout" in options:  # neither goes with it
-            others = tuple(name for name in others if name != "proj_size")
-        else:
-            others = (*others, "layer_norm")
-        extra = c.one(others)
+        extra = c.one(others if "recurrent_dropout" in options else (*others, "layer_norm"))
+        apart = {"recurrent_dropout", "zero_output_for_mask"} & options.keys()
         if extra in ("peephole", "layer_norm"):
             options[extra] = True
         elif extra == "num_layers":
             options["num_layers"] = c.whole(1, 3)
-        elif extra == "proj_size" and units > 1:
+        elif extra == "proj_size" and units > 1 and not apart:
             features = options["proj_size"] = c.whole(1, units - 1)
         elif extra == "zoneout":
             options["zoneout"], drawn.noisy = c.one((0.1, (0.2, 0.0))), True
