@@ -13,9 +13,10 @@ __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 def _by_sample(values: Any, weight: Any, reduce: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Reduce values and weights to one number a sample, as Keras does."""
-    values = checked_array("values", values).astype(np.float64)
+    # In one layout, whatever came: NumPy adds up another one in another order.
+    values = checked_array("values", values).astype(np.float64, order="C")
     if weight is not None:
-        weight = checked_array("sample_weight", weight).astype(np.float64)
+        weight = checked_array("sample_weight", weight).astype(np.float64, order="C")
         if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
             weight = weight[..., 0]
         if values.ndim > weight.ndim:

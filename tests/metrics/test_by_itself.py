@@ -150,6 +150,14 @@ def test_values_alone():
     assert metrics.Sum()(np.ones((2, 3, 0))) == 0.0
 
 
+@pytest.mark.parametrize("metric", [metrics.Mean, metrics.Sum])
+def test_values_in_any_layout(metric):
+    values = np.random.default_rng(0).normal(size=(50, 33))
+    rows = np.broadcast_to(values[:1], values.shape)
+    for one in (np.asfortranarray(values), values[::-1].copy()[::-1], rows):
+        assert metric()(one) == metric()(np.ascontiguousarray(one))
+
+
 def test_sums_of_other_widths_are_not_added_to():
     metric = metrics.F1Score()
     metric.update_state(Y, P)
