@@ -60,7 +60,7 @@ class WindowScaler:
 
         A feature that is NaN at all steps of a window, or at the step that counts, is an error.
         """
-        windows = _as_windows(x).astype(np.float64, order="C")  # sums of one order
+        windows = _as_windows(x).astype(np.float64)
         _check_known(np.logical_not(np.isinf(windows).any(axis=1)), "a step", "infinity")
         if self.kind == "standard":
             known = ~np.isnan(windows)

@@ -265,13 +265,6 @@ def test_a_set_is_no_series():
         StandardScaler().fit(np.array(1.0))
 
 
-def test_windows_in_any_layout():
-    x = np.random.default_rng(0).normal(size=(5, 40, 3))
-    one, other = WindowScaler().fit(x), WindowScaler().fit(np.asfortranarray(x))
-    np.testing.assert_array_equal(one.shift, other.shift)
-    np.testing.assert_array_equal(one.scale, other.scale)
-
-
 @pytest.mark.parametrize("steps", [[1e300, 1.0, 2.0], [1e308, -1e308, -1.7e308]])
 def test_steps_too_far_apart_are_named(steps):
     with pytest.raises(ValueError, match="Window 0 has values whose squares .* in feature 0"):
