@@ -10,7 +10,15 @@ import numpy as np
 
 from nlstm.arguments.shown import short
 
-__all__ = ["as_array", "as_numbers", "first_not_finite", "holds_masks", "is_arraylike", "listed"]
+__all__ = [
+    "NOT_ARRAYS",
+    "as_array",
+    "as_numbers",
+    "first_not_finite",
+    "holds_masks",
+    "is_arraylike",
+    "listed",
+]
 
 REAL = "fiub"
 PLAIN = frozenset((float, int, bool))

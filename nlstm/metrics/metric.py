@@ -92,9 +92,9 @@ class Metric(Configured):
         for one in inner:
             one.reset_state()
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
-        """Take in one batch and return the result."""
-        self.update_state(y_true, y_pred, sample_weight)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Take in one batch, given as to `update_state`, and return the result."""
+        self.update_state(*args, **kwargs)
         return self.result()
 
     def bind(
@@ -262,7 +262,7 @@ class KernelMetric(Metric):
 
 def _is_by_element(weight: np.ndarray | None, p: np.ndarray) -> bool:
     """Whether weights have the features' axis too, and their size there."""
-    if weight is None or weight.ndim != p.ndim or p.shape[-1] == 1:
+    if weight is None or weight.ndim != p.ndim or p.shape[-1:] in ((), (1,)):
         return False
     fits = zip(weight.shape, p.shape, strict=True)
     return weight.shape[-1] == p.shape[-1] and all(n in (1, most) for n, most in fits)

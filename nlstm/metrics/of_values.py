@@ -13,23 +13,34 @@ __all__ = ["Mean", "MeanMetricWrapper", "Sum"]
 
 def _by_sample(values: Any, weight: Any, reduce: Any) -> tuple[np.ndarray, np.ndarray | None]:
     """Reduce values and weights to one number a sample, as Keras does."""
-    values = checked_array("values", values).astype(np.float64)
+    # In one layout, whatever came: NumPy adds up another one in another order.
+    values = checked_array("values", values).astype(np.float64, order="C")
     if weight is not None:
-        weight = checked_array("sample_weight", weight).astype(np.float64)
+        weight = checked_array("sample_weight", weight).astype(np.float64, order="C")
         if weight.ndim == values.ndim + 1 and weight.shape[-1] == 1:
             weight = weight[..., 0]
         if values.ndim > weight.ndim:
             values = reduce(values, axis=tuple(range(weight.ndim, values.ndim)))
-        if np.broadcast_shapes(weight.shape, values.shape) != values.shape:
+        try:
+            weight = np.broadcast_to(weight, values.shape)
+        except ValueError:
             found, wanted = weight.shape, values.shape
-            raise ValueError(f"sample_weight of shape {found} does not fit values of {wanted}.")
-        weight = np.broadcast_to(weight, values.shape)
+            raise ValueError(
+                f"sample_weight of shape {found} does not fit values of {wanted}."
+            ) from None
         values = values * weight
         if weight.ndim > 1:
             weight = reduce(weight, axis=tuple(range(1, weight.ndim)))
     if values.ndim > 1:
         values = reduce(values, axis=tuple(range(1, values.ndim)))
     return values, weight
+
+
+def _mean(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
+    """Return means along axes, none of them empty."""
+    if any(values.shape[n] == 0 for n in axis):
+        raise ValueError(f"values has shape {values.shape}: nothing to take a mean of.")
+    return values.mean(axis=axis)
 
 
 class Mean(Metric):
@@ -47,7 +58,7 @@ class Mean(Metric):
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         """Take in values, the first axis samples."""
-        found, weight = _by_sample(values, sample_weight, np.mean)
+        found, weight = _by_sample(values, sample_weight, _mean)
         self.total += float(found.sum())
         self.count += float(np.size(found) if weight is None else weight.sum())
 

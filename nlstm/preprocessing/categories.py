@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer, is_number
+from nlstm.arguments.checks import checked_integer, checked_numpy_dtype, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
 
 __all__ = ["normalize", "to_categorical"]
@@ -42,6 +42,7 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
+    dtype = checked_numpy_dtype("dtype", dtype)
     given = as_array("x", x)
     if given.dtype.kind in "OUS":
         try:
@@ -79,13 +80,29 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
     axis : int, default -1
     order : float, default 2
         Of the norm.
+
+    Notes
+    -----
+    As in Keras an infinity or NaN becomes NaN. Finite numbers of any size, in any dtype, come to
+    norm 1: they are brought near to 1 first, so that no square is lost.
     """
     array = np.atleast_1d(as_numbers("x", x))
     axis = checked_integer("axis", axis, -array.ndim, array.ndim - 1)
     if not is_number(order) or np.isnan(order):
         raise TypeError(f"order must be a number or infinity; got {order!r}.")
+    if array.dtype.kind != "f":
+        array = array.astype(np.float64)
     if not array.size:
-        return array.astype(np.result_type(array, np.float32))
-    with np.errstate(all="ignore"):  # negative orders of zeros, numbers near the largest
+        return array
+    if order:  # 0 counts what is not 0, whatever its size
+        array = _near_one(array, axis)
+    with np.errstate(all="ignore"):  # infinities, and negative orders of zeros
         norm = np.linalg.norm(array, order, axis, keepdims=True)
         return array / np.where(norm == 0, 1, norm)
+
+
+def _near_one(array: np.ndarray, axis: int) -> np.ndarray:
+    """Return `array` divided by powers of 2 along an axis, which costs no digit."""
+    largest = np.abs(array).max(axis, keepdims=True)
+    _, exponent = np.frexp(np.where(np.isfinite(largest), largest, 1))
+    return np.ldexp(array, -exponent)

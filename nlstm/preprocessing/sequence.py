@@ -8,7 +8,7 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_numpy_dtype
 from nlstm.arguments.former import warn_former
-from nlstm.arguments.numbers import as_array
+from nlstm.arguments.numbers import NOT_ARRAYS, as_array
 from nlstm.arguments.warned import warn_user
 from nlstm.data.py_dataset import PyDataset
 
@@ -59,13 +59,13 @@ def pad_sequences(
     for name, end in (("padding", padding), ("truncating", truncating)):
         if end not in ("pre", "post"):
             raise ValueError(f"{name} must be 'pre' or 'post'; got {end!r}.")
-    if not hasattr(sequences, "__len__"):
+    if not _has_length(sequences):
         raise ValueError(f"sequences must be a list of sequences; got {sequences!r}.")
     kind = checked_numpy_dtype("dtype", dtype).kind
     if isinstance(value, str) and kind not in "OUS":
         raise ValueError(f"value is a string, so dtype must be object; got {dtype!r}.")
     for number, one in enumerate(sequences):
-        if not hasattr(one, "__len__"):
+        if not _has_length(one) or isinstance(one, NOT_ARRAYS):
             raise ValueError(f"sequences must be a list of sequences; number {number} is {one!r}.")
     if maxlen is None:
         maxlen = max(map(len, sequences), default=0)
@@ -101,6 +101,10 @@ def pad_sequences(
             UserWarning,
         )
     return made
+
+
+def _has_length(value: Any) -> bool:
+    return hasattr(value, "__len__") and getattr(value, "ndim", 1) != 0
 
 
 def _has_fractions(given: Any, whole: np.ndarray) -> bool:
@@ -155,6 +159,9 @@ class TimeseriesGenerator(PyDataset):
             "timeseries_dataset_from_array do more."
         )
         super().__init__(**options)
+        for name, one in (("data", data), ("targets", targets)):
+            if not _has_length(one):
+                raise TypeError(f"{name} must be an array or a list; got {one!r}.")
         if len(data) != len(targets):
             raise ValueError(
                 f"data and targets must have one length; got {len(data)} and {len(targets)}."

@@ -1,5 +1,6 @@
 """One side of windows, inputs or targets: where its values lie, and the calls that fetch them."""
 
+import math
 import operator
 from typing import Any, NamedTuple
 
@@ -28,6 +29,13 @@ class Scaling(NamedTuple):
         values -= first[:, None]
         deviation = values.std(axis=1)
         return first + values.mean(axis=1), np.where(deviation > 0.0, deviation, 1.0)
+
+    def largest(self, dtype: np.dtype) -> float:
+        """Return a magnitude up to which `dtype` holds differences, and float64 their squares."""
+        most = float(np.finfo(dtype).max) / 2
+        if self.kind != "standard":
+            return most
+        return min(most, math.sqrt(np.finfo(np.float64).max / len(self.offsets)) / 2)
 
 
 class Side:
@@ -81,6 +89,17 @@ class Side:
         scaled //= self._offsets.shape[1]
         return Side(self._panel, starts, offsets, self._scaling, scaled, self._static, group)
 
+    def check_size(self, dtype: np.dtype) -> None:
+        """Raise where the series holds a number that `dtype` cannot hold, or scale."""
+        found, scaling = self._panel.largest, self._scaling
+        if found > float(np.finfo(dtype).max):
+            raise ValueError(f"series holds {found:g}, which {dtype.name} cannot hold.")
+        if scaling is not None and found > scaling.largest(dtype):
+            raise ValueError(
+                f"series holds {found:g}, which scaling={scaling.kind!r} cannot scale in "
+                f"{dtype.name}: at most {scaling.largest(dtype):g}."
+            )
+
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return the calls that copy windows `index`, as it is when they run, to `out`.
 
@@ -91,10 +110,7 @@ class Side:
         out : Array, shape (T, N, S), S >= features
             Columns past the features are left alone.
         """
-        if self._panel.largest > float(np.finfo(out.dtype).max):
-            raise ValueError(
-                f"series holds {self._panel.largest:g}, which {out.dtype.name} cannot hold."
-            )
+        self.check_size(out.dtype)
         flat, starts = resident(self._panel.flat, ops), resident(self._starts, ops)
         places = resident(self._offsets, ops)
         calls: list[Call] = [(ops.gather_windows, (flat, starts, index, places, out))]

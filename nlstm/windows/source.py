@@ -126,6 +126,9 @@ class Windows:
             raise ValueError("future needs a horizon of at least 1; got 0.")
         self._static = None if static is None else as_static(static, len(panel.lengths))
         self._cut_all(checked_flag("drop_nan", drop_nan))
+        for side in (self.x, self.y):
+            if side is not None:
+                side.check_size(panel.flat.dtype)
 
     def _cut_all(self, drop_nan: bool) -> None:
         """Find where windows start."""

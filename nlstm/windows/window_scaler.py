@@ -68,9 +68,12 @@ class WindowScaler:
             _check_known(counts > 0, "all steps")
             # About a value of each window: the mean of many equal numbers need not be their value.
             shift = np.where(known, windows, -np.inf).max(axis=1)
-            shift += np.where(known, windows - shift[:, None], 0.0).sum(axis=1) / counts
-            squares = np.where(known, windows - shift[:, None], 0.0) ** 2
-            deviation = np.sqrt(squares.sum(axis=1) / counts)
+            with np.errstate(over="ignore", invalid="ignore"):
+                shift += np.where(known, windows - shift[:, None], 0.0).sum(axis=1) / counts
+                squares = np.where(known, windows - shift[:, None], 0.0) ** 2
+                deviation = np.sqrt(squares.sum(axis=1) / counts)
+            held = np.isfinite(shift) & np.isfinite(deviation)
+            _check_known(held, "its steps", "values whose squares float64 cannot hold")
             self.shift, self.scale = shift, np.where(deviation > 0.0, deviation, 1.0)
         else:
             step = 0 if self.kind == "first" else -1

@@ -72,13 +72,13 @@ def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.floa
         names = FLOATS + (WHOLE if plain.dtype.kind in "iu" or c.chance(30) else ())
         name = c.one(names)
         if plain.dtype.kind == "f" and name not in FLOATS:
-            plain = np.clip(np.round(plain), 0, 100)
+            plain = np.asarray(np.clip(np.round(plain), 0, 100))
         handed = cast = plain.astype(name)
         if c.chance(30):
             story, handed = _laid_out(c, cast)
             name += " " + story
         wide = np.int64 if cast.dtype.kind in "iu" else np.float64
-        if cast.dtype in single and not isinstance(handed, list | tuple):
+        if np.asarray(handed).dtype in single:  # rows in a list keep their dtype, numbers do not
             wide = np.float32
         return Given(np.array(handed, wide, order="C"), name, handed)
     if kind == "shape":
@@ -232,4 +232,4 @@ def _of_no_numbers(c, plain):
         made = {name: made[name] for name in ("None", "a word", "bytes", "a set", "a date")}
     name = c.one(tuple(made))
     handed = made[name]()
-    return name, handed
+    return "None" if handed is None else name, handed

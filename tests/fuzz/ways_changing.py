@@ -7,7 +7,7 @@ from nlstm import layers as L
 from tests.fuzz import networks
 from tests.fuzz.arrays import given
 from tests.fuzz.cases import Case, unequal
-from tests.fuzz.ways_models import ARGUMENTS, DTYPES, inputs_of
+from tests.fuzz.ways_models import ARGUMENTS, DTYPES, inputs_of, optional
 
 CHANGES = ("freeze", "weights", "rate", "stop", "recompile", "predict", "evaluate", "wrong weights",
            "add", "batch", "nested fit", "state", "momentum")  # fmt: skip
@@ -27,7 +27,9 @@ def batches(c):
         value = np.zeros(np.shape(networks.data_for(c, drawn, rows, steps, 0)[0].plain))
         shape = drawn.model.predict(value, verbose=0).shape
         y = given(c, c.rng().uniform(0, 1, shape), 4)
-        weight = given(c, c.rng().uniform(0.5, 1, rows), 20) if c.chance(15) else None
+        weight = None
+        if c.chance(15):
+            weight = optional(given(c, c.rng().uniform(0.5, 1, rows), 20))
         made.append((x, y) if weight is None else (x, y, weight))
     door = c.one(("fit", "evaluate", "predict", "train_on_batch", "predict_on_batch"))
     lasting = c.one(("list", "generator", "iterator"))

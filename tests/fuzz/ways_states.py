@@ -79,8 +79,8 @@ def states(c):
     moves = []
     for _ in range(c.whole(1, 5)):
         count = rows if c.chance(85) else c.whole(1, 8)
-        moves.append((c.one(("predict", "train", "reset", "evaluate")),
-                      networks.data_for(c, drawn, count, c.whole(1, 4), 6)[0]))  # fmt: skip
+        move, length = c.one(("predict", "train", "reset", "evaluate")), c.whole(1, 4)
+        moves.append((move, networks.data_for(c, drawn, count, length, 6)[0]))
 
     def run(plain):
         model = make().model
@@ -93,7 +93,9 @@ def states(c):
             elif move == "predict":
                 found.append(model.predict(value, verbose=0))
             else:
-                y = np.zeros((*np.shape(value)[:2], model.output_shape[-1]))
+                holed = x.wrong in ("ragged", "nested None")  # NumPy finds no shape in them
+                shape = (rows, 1) if holed else np.shape(value)[:2]
+                y = np.zeros((*shape, model.output_shape[-1]))
                 name = "train_on_batch" if move == "train" else "test_on_batch"
                 found.append(getattr(model, name)(value, y))
         return found, model.get_weights()

@@ -113,7 +113,8 @@ def loss(c):
         if weight is not None or options or not is_tame(y, p):
             return
         target, guess = np.asarray(y.plain, float), np.asarray(p.plain, float)
-        if guess.shape != (*shape, count) or target.size not in (guess.size, guess.size // count):
+        columns = 1 if kind == "labels" else count
+        if guess.shape != (*shape, count) or target.size != guess.size // count * columns:
             return
         target = target.reshape(*shape, -1)
         expected = np.mean(wanted(target, guess))
@@ -169,20 +170,17 @@ def metric(c):
     def run(plain):
         made, found = getattr(metrics, name)(**options), []
         for y, p, weight in updates:
+            given_ = None if weight is None else weight.pick(plain)
             if name in ("Mean", "Sum"):
-                made.update_state(y.pick(plain))
+                made.update_state(y.pick(plain), given_)
             else:
-                given_ = None if weight is None else weight.pick(plain)
                 made.update_state(y.pick(plain), p.pick(plain), given_)
             found.append(made.result())
         return found
 
     used = tuple(one for update in updates for one in update if one is not None)
     if name in ("Mean", "Sum"):
-        used = tuple(update[0] for update in updates)
-        for one in used:
-            if one.wrong == "masked":
-                one.wrong = None
+        used = tuple(one for y, _, weight in updates for one in (y, weight) if one is not None)
     if name.endswith("Accuracy"):
         for y, *_ in updates:
             if y.wrong and y.wrong[-1:].isdigit():

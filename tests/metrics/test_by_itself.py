@@ -127,11 +127,35 @@ def test_along_another_axis():
         ),
         (lambda: metrics.SparseCategoricalCrossentropy()([0, 1, 1e9, 0], P), "class indices"),
         (lambda: metrics.sparse_categorical_accuracy([[0], [1]], P), "y_true of shape"),
+        (
+            lambda: metrics.FalseNegatives()(1.0, 1.0, 0.5),
+            r"y_pred must have rows .* got shape \(\)",
+        ),
+        (lambda: metrics.AUC()(1.0, 1.0), r"y_pred must have rows .* got shape \(\)"),
+        (lambda: metrics.Mean()(np.ones((3, 2, 0))), r"values has shape \(3, 2, 0\)"),
+        (lambda: metrics.Mean()(np.ones((0, 3)), 1.0), r"values has shape \(0, 3\)"),
+        (lambda: metrics.Mean()(np.ones(3), np.ones(2)), r"sample_weight of shape \(2,\) does not"),
+        (lambda: metrics.Sum()(np.ones(1), np.ones(2)), r"sample_weight of shape \(2,\) does not"),
     ],
 )
 def test_what_does_not_fit(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+def test_values_alone():
+    mean = metrics.Mean()
+    assert mean([1.0, 3.0]) == 2.0 and mean([2.0], sample_weight=[2.0]) == 2.0
+    assert mean(np.ones((0, 3))) == 2.0 and mean([]) == 2.0  # no samples
+    assert metrics.Sum()(np.ones((2, 3, 0))) == 0.0
+
+
+@pytest.mark.parametrize("metric", [metrics.Mean, metrics.Sum])
+def test_values_in_any_layout(metric):
+    values = np.random.default_rng(0).normal(size=(50, 33))
+    rows = np.broadcast_to(values[:1], values.shape)
+    for one in (np.asfortranarray(values), values[::-1].copy()[::-1], rows):
+        assert metric()(one) == metric()(np.ascontiguousarray(one))
 
 
 def test_sums_of_other_widths_are_not_added_to():

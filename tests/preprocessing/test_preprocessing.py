@@ -46,6 +46,10 @@ def test_sequences_of_vectors_and_of_words():
         (([[1]], None, "int32", "left"), "padding must be 'pre' or 'post'; got 'left'"),
         (([[1]], None, "int32", "pre", "left"), "truncating must be 'pre'"),
         (([1, 2],), "number 0 is 1"),
+        (([[1], "ab"], None, object), "number 1 is 'ab'"),  # one word has no length in an array
+        (([[1], "12"],), "number 1 is '12'"),
+        (([np.array(3)],), r"number 0 is array\(3\)"),
+        ((np.array(3),), r"sequences must be a list of sequences; got array\(3\)"),
         ((3,), "sequences must be a list of sequences; got 3"),
         (([[1]], None, "int32", "pre", "pre", "x"), "value is a string, so dtype must be object"),
         (([[[1, 2]], [[1, 2, 3]]],), r"of one shape, \(2,\); those of number 1 have \(3,\)"),
@@ -162,6 +166,32 @@ def test_rows_of_length_one():
     found = normalize([[3.0, 4.0], [0.0, 0.0]])
     np.testing.assert_allclose(found, [[0.6, 0.8], [0, 0]])
     np.testing.assert_allclose(normalize(np.eye(2) * 2, axis=0, order=1), np.eye(2))
+    assert normalize([2.0, 4.0, 0.0], order=0).tolist() == [1.0, 2.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"),
+    [
+        ("float16", 1e4),
+        ("float16", 1e-4),
+        ("float32", 1e30),
+        ("float64", 1e300),
+        ("float64", 1e-300),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_rows_whose_squares_no_dtype_holds_have_length_one(dtype, size, order):
+    found = normalize(
+        np.array([[3, -4, 0], [1, 0, 0]], dtype) * np.dtype(dtype).type(size), -1, order
+    )
+    wanted = np.array([[3, -4, 0], [1, 0, 0]]) / [[np.linalg.norm([3, 4], order)], [1]]
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, wanted, rtol=4 * np.finfo(dtype).eps)
+
+
+def test_infinity_has_no_direction():
+    found = normalize([[np.inf, 1.0], [np.nan, 1.0], [3.0, 4.0]])
+    np.testing.assert_allclose(found, [[np.nan, 0.0], [np.nan, np.nan], [0.6, 0.8]])
 
 
 @pytest.mark.parametrize(
@@ -178,8 +208,9 @@ def test_rows_of_length_one():
         (lambda: to_categorical([1e300]), r"x must hold classes.*got 1e\+300"),
         (lambda: pad_sequences([[1]], value=None), "value must fit dtype 'int32'; got None"),
         (lambda: pad_sequences([[1]], dtype="floaty"), "dtype must be a dtype"),
-        (lambda: pad_sequences([[1], "ab"]), "number 1 does not"),
-        (lambda: pad_sequences([[1], {"a": 1}]), "number 1 does not"),
+        (lambda: pad_sequences([[1], ["ab"]]), "number 1 does not"),
+        (lambda: pad_sequences([[1], {"a": 1}]), "number 1 is {'a': 1}"),
+        (lambda: to_categorical([1], dtype="floaty"), "dtype must be a dtype"),
         (lambda: pad_sequences([[[1], [2, 3]]]), "sequences is no array"),
     ],
 )

@@ -53,8 +53,9 @@ def categorical_hinge(y, p):
 
 
 def cosine(y, p):
-    lengths = np.linalg.norm(y, axis=-1) * np.linalg.norm(p, axis=-1)
-    return -(y * p).sum(-1) / lengths
+    # Keras's least square of a length: rows of zeros have no direction, and give 0.
+    lengths = [np.sqrt(np.maximum((one * one).sum(-1), 1e-12)) for one in (y, p)]
+    return -(y * p).sum(-1) / (lengths[0] * lengths[1])
 
 
 def divergence(y, p):

@@ -265,6 +265,12 @@ def test_a_set_is_no_series():
         StandardScaler().fit(np.array(1.0))
 
 
+@pytest.mark.parametrize("steps", [[1e300, 1.0, 2.0], [1e308, -1e308, -1.7e308]])
+def test_steps_too_far_apart_are_named(steps):
+    with pytest.raises(ValueError, match="Window 0 has values whose squares .* in feature 0"):
+        WindowScaler().fit(np.array(steps).reshape(1, 3, 1))
+
+
 @pytest.mark.parametrize("kind", ["standard", "first", "last"])
 def test_infinity_in_a_window_is_named(kind):
     windows = np.ones((2, 3, 2))

@@ -201,6 +201,25 @@ def test_values_that_are_not_finite_are_named():
 
 
 @pytest.mark.parametrize(
+    ("scaling", "dtype", "most"),
+    [("first", "float64", 8.98e307), ("last", "float32", 1.7e38), ("standard", "float64", 3.8e153),
+     ("standard", "float32", 1.7e38)],
+)  # fmt: skip
+def test_what_no_scaling_can_scale_is_named(scaling, dtype, most):
+    steps = np.array([most, -most, most, most, -most, most], dtype)
+    windows = Windows(steps, 3, scaling=scaling)
+    assert np.isfinite(windows.x[:]).all()
+    if dtype == "float32":
+        assert np.isfinite(fed(windows.x, [0, 1])).all()
+    with pytest.raises(ValueError, match=f"series holds .*, which scaling='{scaling}' cannot"):
+        Windows(steps * 1.1, 3, scaling=scaling)
+    if dtype == "float64":
+        wide = Windows(np.full(6, 3e38), 3, scaling=scaling)
+        with pytest.raises(ValueError, match=r"cannot scale in float32: at most 1.70141e\+38"):
+            wide.x.check_size(np.dtype(np.float32))
+
+
+@pytest.mark.parametrize(
     ("options", "error", "message"),
     [
         ({"sequence_length": 0}, ValueError, "sequence_length must be at least 1; got 0"),
