@@ -1,6 +1,8 @@
 """PyTorch's weights in the kernels' layout, and gradients back.
 
-There a matrix is (gates * H, K); here it is gate weights (B, K, 4, L), see `nlstm.kernels`.
+There a matrix is (gates * H, K); here it is gate weights (B, K, 4, L), see `nlstm.kernels`. Every
+call of a module packs its weights: nothing tells when they have changed, for what a fused optimizer
+or `weight.data` does to them leaves their `_version` alone.
 """
 
 from collections.abc import Sequence
@@ -12,6 +14,8 @@ __all__ = ["GRU", "LSTM", "Cell"]
 
 Parts = tuple[tuple[int, int], ...]  # pairs: part of the four, gate of PyTorch's
 ALL = 4
+APART = 16  # numbers between staged rows, which else might fall into the same cache sets
+NEAR = 512  # inputs whose part of a block stays in the first-level cache
 
 
 class Cell(NamedTuple):
@@ -33,7 +37,9 @@ class Cell(NamedTuple):
         _pack(w_hh, self.of_states, U)
         b[...] = 0
         for bias, parts in zip(biases, (self.of_inputs, self.of_states), strict=False):
-            _pack(bias[:, None], parts, b[:, None], add=True)
+            packed = np.empty_like(b)
+            _pack(bias[:, None], parts, packed[:, None])
+            b += packed
 
     def unpack(self, packed: Sequence[np.ndarray], weights: Sequence[np.ndarray | None]) -> None:
         """Write (=) gradients like `weights`, where they are wanted, from those like `packed`."""
@@ -48,34 +54,30 @@ LSTM = Cell("LSTM", ((0, 0), (1, 1), (2, 2), (3, 3)), ((0, 0), (1, 1), (2, 2), (
 GRU = Cell("GRU", ((0, 1), (1, 0), (2, 2)), ((0, 1), (1, 0), (3, 2)), False)
 
 
-def _pack(matrix: np.ndarray, parts: Parts, out: np.ndarray, add: bool = False) -> None:
-    """Write a matrix (gates * H, K) to gate weights, or add it; lanes without a unit become 0."""
-    width, inputs = out.shape[3], out.shape[1]
-    units = matrix.shape[0] // len(parts)
-    full, rest = divmod(units, width)
-    for part, gate in parts:
-        rows = matrix[gate * units : (gate + 1) * units]
-        blocks = rows[: full * width].reshape(full, width, inputs).transpose(0, 2, 1)
-        if add:
-            out[:full, :, part] += blocks
-            out[full:, :, part, :rest] += rows[full * width :].T
-        else:
-            out[:full, :, part] = blocks
-            out[full:, :, part, :rest] = rows[full * width :].T
-            out[full:, :, part, rest:] = 0
-    if not add and len(parts) < ALL:
-        (missing,) = set(range(ALL)) - {part for part, _ in parts}
-        out[:, :, missing] = 0
+def _pack(matrix: np.ndarray, parts: Parts, out: np.ndarray) -> None:
+    """Write a matrix (gates * H, K) to gate weights; lanes and parts without numbers become 0."""
+    count, inputs, _, width = out.shape
+    gates = matrix.reshape(len(parts), -1, inputs)
+    staged = np.zeros((ALL, width, inputs + APART), out.dtype)[..., :inputs]
+    turned = staged.transpose(2, 0, 1)
+    for block in range(count):
+        rows = gates[:, block * width : (block + 1) * width]
+        units = rows.shape[1]
+        if units < width:
+            staged[:, units:] = 0
+        for part, gate in parts:
+            staged[part, :units] = rows[gate]
+        out[block] = turned
 
 
 def _unpack(packed: np.ndarray, parts: Parts, out: np.ndarray) -> None:
     """Write a matrix (gates * H, K) from gate weights."""
-    width, inputs = packed.shape[3], packed.shape[1]
-    units = out.shape[0] // len(parts)
-    full, rest = divmod(units, width)
-    for part, gate in parts:
-        rows = out[gate * units : (gate + 1) * units]
-        blocks = rows[: full * width].reshape(full, width, inputs)
-        blocks[...] = packed[:full, :, part].transpose(0, 2, 1)
-        if rest:
-            rows[full * width :] = packed[full, :, part, :rest].T
+    count, inputs, _, width = packed.shape
+    gates = out.reshape(len(parts), -1, inputs)
+    for block in range(count):
+        rows = gates[:, block * width : (block + 1) * width]
+        units = rows.shape[1]
+        for k in range(0, inputs, NEAR):
+            near = packed[block, k : k + NEAR, :, :units]
+            for part, gate in parts:
+                rows[gate, :, k : k + NEAR] = near[:, part].T
