@@ -63,12 +63,10 @@ def check_states(cell: Cell, x: Tensor, hx: Any) -> bool:
     batched = x.dim() == 3
     states = () if hx is None else (tuple(hx) if cell.has_c else (hx,))
     if any(one.dim() != x.dim() for one in states):
-        kind, names = ("batched", "3-D") if batched else ("unbatched", "2-D"), "hx and cx"
+        kind, axes = ("batched", "3-D") if batched else ("unbatched", "2-D")
         found = ", ".join(f"{one.dim()}-D" for one in states)
-        raise RuntimeError(
-            f"For {kind[0]} {kind[1]} input, {names if cell.has_c else 'hx'} should also be "
-            f"{kind[1]} but got ({found}) tensors"
-        )
+        names, got = ("hx and cx", f"({found}) tensors") if cell.has_c else ("hx", f"{found} tensor")
+        raise RuntimeError(f"For {kind} {axes} input, {names} should also be {axes} but got {got}")
     return batched
 
 

@@ -70,7 +70,9 @@ class Level:
         """
         given = (x, *states, *weights)
         if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in given):
-            return Recurrence.apply(self, *given)
+            found = Recurrence.apply(self, *given)
+            self.kept = ()  # autograd has it, and lets go of it after the backward pass
+            return found
         return self.forward(given, training=False)
 
     # Forward
@@ -103,12 +105,8 @@ class Level:
         return (self._output(h), *ends)
 
     def handed_over(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-        """Return what is to be saved, and keep it no longer.
-
-        y is among it so that autograd finds out where somebody has changed it since.
-        """
+        """Return what is to be saved: y too, so that autograd finds out if somebody changes it."""
         saved, *others = self.kept
-        self.kept = ()
         return (x if saved is None else saved, y, *others)
 
     def _recur(self, x: np.ndarray, matrices: list[Any], h: list[Any], work: list[Any]) -> None:

@@ -1,7 +1,10 @@
 """`torch.nn.LSTM` and `torch.nn.GRU` on nlstm's kernels."""
 
+import sys
+from functools import cache
 from typing import Any
 
+import torch
 from torch import nn
 
 from nlstm.torch import weights
@@ -40,7 +43,7 @@ class LSTM(nn.LSTM):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Return (output, (h_n, c_n))."""
-        found = call(self, weights.LSTM, _pool_of(self), input, hx)
+        found = _called(self, weights.LSTM, input, hx)
         return super().forward(input, hx) if found is None else (found[0], tuple(found[1]))
 
     def __getstate__(self) -> dict[str, Any]:
@@ -63,11 +66,25 @@ class GRU(nn.GRU):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """Return (output, h_n)."""
-        found = call(self, weights.GRU, _pool_of(self), input, hx)
+        found = _called(self, weights.GRU, input, hx)
         return super().forward(input, hx) if found is None else (found[0], found[1][0])
 
     def __getstate__(self) -> dict[str, Any]:
         return _without_pool(super().__getstate__())
+
+
+def _called(module: Any, cell: weights.Cell, input: Any, hx: Any) -> Any:
+    """Return what `call` does; None where PyTorch's own code is to run."""
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():  # what is recorded is PyTorch's
+        return None
+    run = _outside_graphs() if "torch._dynamo" in sys.modules else call
+    return run(module, cell, _pool_of(module), input, hx)
+
+
+@cache
+def _outside_graphs() -> Any:
+    """Return `call`, into which torch.compile does not look."""
+    return torch.compiler.disable(call)
 
 
 def _pool_of(module: nn.Module) -> Pool:

@@ -14,6 +14,7 @@ __all__ = ["GRU", "LSTM", "Cell"]
 
 Parts = tuple[tuple[int, int], ...]  # pairs: part of the four, gate of PyTorch's
 ALL = 4
+LARGE = 1 << 18  # numbers of a matrix, from which on caches decide
 APART = 16  # numbers between staged rows, which else might fall into the same cache sets
 NEAR = 512  # inputs whose part of a block stays in the first-level cache
 
@@ -56,8 +57,26 @@ GRU = Cell("GRU", ((0, 1), (1, 0), (2, 2)), ((0, 1), (1, 0), (3, 2)), False)
 
 def _pack(matrix: np.ndarray, parts: Parts, out: np.ndarray) -> None:
     """Write a matrix (gates * H, K) to gate weights; lanes and parts without numbers become 0."""
-    count, inputs, _, width = out.shape
+    _, inputs, _, width = out.shape
     gates = matrix.reshape(len(parts), -1, inputs)
+    if matrix.size >= LARGE:
+        _pack_in_stages(gates, parts, out)
+        return
+    if len(parts) < ALL:
+        out[...] = 0
+    full, rest = divmod(gates.shape[1], width)
+    for part, gate in parts:
+        rows = gates[gate]
+        blocks = rows[: full * width].reshape(full, width, inputs)
+        out[:full, :, part] = blocks.transpose(0, 2, 1)
+        if rest:
+            out[full, :, part, :rest] = rows[full * width :].T
+            out[full, :, part, rest:] = 0
+
+
+def _pack_in_stages(gates: np.ndarray, parts: Parts, out: np.ndarray) -> None:
+    """Do the same block by block, by way of rows that do not fall into the same cache sets."""
+    count, inputs, _, width = out.shape
     staged = np.zeros((ALL, width, inputs + APART), out.dtype)[..., :inputs]
     turned = staged.transpose(2, 0, 1)
     for block in range(count):
@@ -72,12 +91,13 @@ def _pack(matrix: np.ndarray, parts: Parts, out: np.ndarray) -> None:
 
 def _unpack(packed: np.ndarray, parts: Parts, out: np.ndarray) -> None:
     """Write a matrix (gates * H, K) from gate weights."""
-    count, inputs, _, width = packed.shape
+    _, inputs, _, width = packed.shape
     gates = out.reshape(len(parts), -1, inputs)
-    for block in range(count):
-        rows = gates[:, block * width : (block + 1) * width]
-        units = rows.shape[1]
+    full, rest = divmod(gates.shape[1], width)
+    for part, gate in parts:
+        rows = gates[gate]
+        blocks = rows[: full * width].reshape(full, width, inputs)
         for k in range(0, inputs, NEAR):
-            near = packed[block, k : k + NEAR, :, :units]
-            for part, gate in parts:
-                rows[gate, :, k : k + NEAR] = near[:, part].T
+            blocks[..., k : k + NEAR] = packed[:full, k : k + NEAR, part].transpose(0, 2, 1)
+        if rest:
+            rows[full * width :] = packed[full, :, part, :rest].T
