@@ -65,7 +65,9 @@ def check_states(cell: Cell, x: Tensor, hx: Any) -> bool:
     if any(one.dim() != x.dim() for one in states):
         kind, axes = ("batched", "3-D") if batched else ("unbatched", "2-D")
         found = ", ".join(f"{one.dim()}-D" for one in states)
-        names, got = ("hx and cx", f"({found}) tensors") if cell.has_c else ("hx", f"{found} tensor")
+        names, got = (
+            ("hx and cx", f"({found}) tensors") if cell.has_c else ("hx", f"{found} tensor")
+        )
         raise RuntimeError(f"For {kind} {axes} input, {names} should also be {axes} but got {got}")
     return batched
 
