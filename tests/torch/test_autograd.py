@@ -114,11 +114,14 @@ def test_only_some_results_are_used():
         close(*found)
 
 
+@pytest.mark.filterwarnings("ignore:.*autocast:FutureWarning")  # PyTorch 2.4's own
 def test_checkpoints_and_hooks_on_saved_tensors():
+    from torch.utils.checkpoint import checkpoint
+
     theirs, ours = pair(F, 6)
     x = drawn(T, N, F, gradient=True)
     squares(theirs, x).backward()
-    torch.utils.checkpoint.checkpoint(lambda x: squares(ours, x), x, use_reentrant=False).backward()
+    checkpoint(lambda x: squares(ours, x), x, use_reentrant=False).backward()
     close(gradients_of(ours), gradients_of(theirs))
     with torch.autograd.graph.save_on_cpu():
         loss = squares(ours, x)

@@ -172,7 +172,11 @@ def test_autocast_stays_in_float32():
 def test_what_is_exported_is_pytorchs():
     theirs, ours = pair(F, 6)
     x = drawn(T, N, F)
-    saved = torch.export.export(ours, (x,))
+    try:
+        torch.export.export(theirs, (x,), strict=False)
+    except ValueError:
+        pytest.skip("this PyTorch exports no LSTM")
+    saved = torch.export.export(ours, (x,), strict=False)
     assert "aten.lstm" in str(saved.graph)
     close(saved.module()(x), theirs(x))
 
