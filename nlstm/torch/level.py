@@ -86,7 +86,7 @@ class Level:
         each = len(weights) // self.directions
         for d in range(self.directions):
             own = [array_of(one) for one in weights[d * each : (d + 1) * each]]
-            self.cell.pack(own, *matrices[MATRICES * d : MATRICES * (d + 1)])
+            self.cell.pack(own, *matrices[MATRICES * d : MATRICES * (d + 1)], allowed(ops))
         states, h = self._memory(self._state_shapes(steps, rows))
         work, arrays = self._memory(self._work_shapes(steps, rows, training))
         for state, first in zip(given[1 : 1 + self.states], (h, arrays[::WORK]), strict=False):
@@ -234,7 +234,8 @@ class Level:
                 for shape, one in zip(shapes, asked, strict=True)
             ]
             arrays = [None if one is None else one.numpy() for one in own]
-            self.cell.unpack(sums[MATRICES * d : MATRICES * (d + 1)], arrays)
+            packed = sums[MATRICES * d : MATRICES * (d + 1)]
+            self.cell.unpack(packed, arrays, allowed(self.ops))
             found += own
         return found
 
@@ -277,13 +278,18 @@ class Level:
         return [c, gates if training else None] * self.directions
 
 
+def allowed(ops: Operations) -> int:
+    """Return how many threads both nlstm and PyTorch may use."""
+    return min(torch.get_num_threads(), ops.get_num_threads())
+
+
 @contextmanager
 def threads(ops: Operations) -> Iterator[None]:
-    """Run kernels on as many threads as both nlstm and PyTorch may use."""
+    """Run kernels on so many threads."""
     before = ops.enter()
     try:
-        if torch.get_num_threads() < ops.get_num_threads():
-            ops.leave(torch.get_num_threads())
+        if allowed(ops) < ops.get_num_threads():
+            ops.leave(allowed(ops))
         yield
     except BaseException:
         ops.recover()

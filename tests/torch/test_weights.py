@@ -15,7 +15,7 @@ assert pair
 def test_weights_and_back(name, units, large, monkeypatch):
     from nlstm.torch import weights
 
-    monkeypatch.setattr(weights, "LARGE", 0 if large else 1 << 30)
+    monkeypatch.setattr(weights, "LARGE", 1 if large else 1 << 30)
     monkeypatch.setattr(weights, "NEAR", 2)
     cell, ops, rng = getattr(weights, name), load(HOST), np.random.default_rng(0)
     gates = len(cell.of_inputs)
@@ -26,7 +26,7 @@ def test_weights_and_back(name, units, large, monkeypatch):
     blocks, _, *last = ops.lstm_gates_shape(1, 1, units, ops.dtype)[1:]
     shapes = [(blocks, 3, *last), (blocks, units, *last), (blocks, *last)]
     packed = [np.full(shape, np.nan, "float32") for shape in shapes]
-    cell.pack([w_ih, w_hh, b_ih, b_hh], *packed)
+    cell.pack([w_ih, w_hh, b_ih, b_hh], *packed, 1 + 2 * large)
     for matrix, parts, found in (
         (w_ih, cell.of_inputs, packed[0]),
         (w_hh, cell.of_states, packed[1]),
@@ -43,7 +43,7 @@ def test_weights_and_back(name, units, large, monkeypatch):
     np.testing.assert_array_equal(packed[2], ops.gate_vector(units).pack(four.reshape(-1)))
     back = [np.full_like(one, np.nan) for one in (w_ih, w_hh, b_ih, b_hh)]
     back[1] = None
-    cell.unpack(packed, back)
+    cell.unpack(packed, back, 1 + 2 * large)
     np.testing.assert_array_equal(back[0], w_ih)
     for side, parts in ((2, cell.of_inputs), (3, cell.of_states)):
         for part, gate in parts:
