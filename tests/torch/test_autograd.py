@@ -155,6 +155,10 @@ def test_memory_is_used_again_and_is_no_more_than_was_in_use_at_once():
         held.add(ours._nlstm_pool._held)
     pool = ours._nlstm_pool
     assert len(held) == 1 and pool._held == pool._most
+    for steps in (50, 60, 80, 120):
+        loss = squares(ours, drawn(8, steps, F))
+        loss.backward()
+        assert pool._held == pool._most
     del loss
     gc.collect()
     assert pool._lent == 0 and sum(one.size for one in pool._free) == pool._held

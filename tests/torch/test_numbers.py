@@ -11,7 +11,22 @@ F, N, T = 5, 4, 7
 LENGTHS = [3, 7, 1, 5]
 
 
-def packed(x, batch_first, sort=False):
+@pytest.fixture(autouse=True)
+def poison(monkeypatch):
+    """Let a pool's memory hold NaN: nobody may count on what is there."""
+    from nlstm.torch.memory import Pool
+
+    flat = Pool.flat
+
+    def poisoned(self, size, dtype):
+        found = flat(self, size, dtype)
+        found.fill(float("nan"))
+        return found
+
+    monkeypatch.setattr(Pool, "flat", poisoned)
+
+
+def packed(x, batch_first):
     return nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first, enforce_sorted=False)
 
 
