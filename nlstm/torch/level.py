@@ -86,8 +86,8 @@ class Level:
         each = len(weights) // self.directions
         for d in range(self.directions):
             own = [array_of(one) for one in weights[d * each : (d + 1) * each]]
-            layouts = matrices[MATRICES * d : MATRICES * (d + 1)]
-            self.cell.pack(own, *layouts, threads=allowed(ops))
+            W, U, b = matrices[MATRICES * d : MATRICES * (d + 1)]
+            self.cell.pack(own, W, U, b, allowed(ops))
         states, h = self._memory(self._state_shapes(steps, rows))
         work, arrays = self._memory(self._work_shapes(steps, rows, training))
         for state, first in zip(given[1 : 1 + self.states], (h, arrays[::WORK]), strict=False):

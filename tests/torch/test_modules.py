@@ -47,6 +47,16 @@ def test_the_door_shadows_nothing():
     assert python(code) == "torch torch.nn.modules.rnn True"
 
 
+def test_the_page_of_the_api_has_every_name_and_argument():
+    from nlstm import torch as door
+
+    text = (ROOT / "docs" / "api" / "torch.rst").read_text(encoding="utf-8")
+    for name in door.__all__:
+        assert f".. class:: {name}(input_size, hidden_size, num_layers=1, bias=True" in text
+        assert getattr(door, name).__doc__
+    assert text.count(".. class::") == len(door.__all__)
+
+
 # States and copies
 
 
