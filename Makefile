@@ -96,7 +96,7 @@ test-arm:
 	tests/arm.sh $(ARGS)
 
 # Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
-PARITY ?= tests/parity tests/reference tests/compat
+PARITY ?= tests/parity tests/reference tests/compat tests/torch
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)

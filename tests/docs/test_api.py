@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "api").glob("*.rst"))
 # Rooms that users do not import. A new room is taken for one that they do.
 INNER = set("arguments data demo files kernels network plan training __main__".split())
+# Its library is not among what tests and pages are made with: tests/torch looks at its page.
+ELSEWHERE = {"torch"}
 # What users hold and do not import: it is on a page without being a name of a public room.
 HELD = {"nlstm.network.stream.Stream", "nlstm.windows.side.Side"}
 
@@ -20,7 +22,7 @@ def rooms():
     waiting = [
         f"nlstm.{path.stem}"
         for path in sorted((ROOT / "nlstm").iterdir())
-        if path.stem not in INNER | {"__init__", "__pycache__", "py"}
+        if path.stem not in INNER | ELSEWHERE | {"__init__", "__pycache__", "py"}
         if path.suffix == ".py" or (path / "__init__.py").exists()
     ]
     while waiting:

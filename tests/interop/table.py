@@ -86,6 +86,55 @@ LIVE = """
 optimizer's variables to the bit.
 """
 
+TORCH = """
+# Modules of PyTorch
+
+    pip install 'nlstm[torch]'     # PyTorch 2.4 or later
+
+```python
+import torch
+from nlstm.torch import LSTM       # was: from torch.nn import LSTM
+
+lstm = LSTM(10, 50, num_layers=2, batch_first=True)
+output, (h, c) = lstm(torch.randn(32, 20, 10))
+output[:, -1].sum().backward()     # any optimizer, any loop
+```
+
+`nlstm.torch.LSTM` and `nlstm.torch.GRU` are classes of `torch.nn.LSTM` and `torch.nn.GRU` whose passes, forward and backward, are nlstm's kernels. In a model
+that exists already: `model.lstm = LSTM(...)`, then `model.load_state_dict(state)`, strict, with the state it had. Back: the same the other way.
+
+| What | As in PyTorch |
+|---|---|
+| arguments, first weights for one `torch.manual_seed`, names and shapes of the state dict (`weight_hr_l0`, `..._reverse`), `repr`, errors | yes |
+| `num_layers`, `bias`, `batch_first`, `dropout`, `bidirectional`, `proj_size`; float32, float64 | yes |
+| unbatched input, `PackedSequence`, `(h_0, c_0)`, no rows; the strides of the output | yes |
+| `retain_graph=True`, several forward passes before a backward one, hooks, checkpoints, `torch.func.grad`, `functional_call`, parametrizations, frozen weights | yes |
+| `copy.deepcopy`, pickle, `torch.save`, a `DataLoader`'s workers, several threads | yes |
+| weights that `.data`, NumPy or another process changes | yes: they are read at every call |
+| `torch.jit.trace`, `torch.export`, ONNX | what is recorded is PyTorch's own operation |
+| `torch.compile` | the module runs as it is, between graphs, as PyTorch's does |
+| `torch.autocast` | it stays in float32, and so does its output |
+| threads | as many as `torch.get_num_threads()` and `nlstm.get_num_threads()` both allow |
+| second derivatives (`create_graph=True` and a derivative of it), `torch.func.vmap` | no: an error; `torch.nn.LSTM` takes the state dict |
+| CUDA, half precision, `torch.jit.script` | no: an error |
+
+Numbers differ by rounding, 1e-6 in float32. Input is read where it lies if it is time-major, and copied once if the batch comes first; the output lies in the
+memory of the states where their rows are whole vectors. What a step writes goes back to the module's pool when no tensor needs it, and the next step writes
+there; a pool holds no more than was in use at one time, and goes with its module. For single steps of a stream PyTorch's module is as quick (0.07 ms a call
+beside 0.1 ms, nearly all of it Python's); `model.stream()` of nlstm takes microseconds.
+
+One training step of the module, `Linear(1)` and PyTorch's fused Adam, beside the same with `torch.nn.LSTM`, in one process, float32, 2 threads of AMD EPYC
+(AVX-512), 2026-11-27, the shortest of many in turn; `python -m benchmarks.peers.modules` measures it again:
+
+| rows, steps, features, units | `torch.nn.LSTM` ms | `nlstm.torch.LSTM` ms | ratio |
+|---|---|---|---|
+| weather: 256, 120, 7, 32 | 21.3 | 4.97 | 4.3x |
+| hydro: 256, 365, 5, 128 | 403 | 118 | 3.4x |
+| long: 16, 2000, 8, 64 | 82.6 | 14.5 | 5.7x |
+| speech: 64, 50, 500, 500 | 124 | 86.7 | 1.4x |
+| wide: 64, 25, 1024, 1024 | 210 | 180 | 1.17x |
+"""
+
 
 def page():
     """Return the page."""
@@ -105,7 +154,7 @@ def page():
     for version in VERSIONS:
         names = ", ".join(f"`{one}`" for one in sorted(files_of(version, ".h5", ".keras")))
         lines.append(f"| {version} | {names} |")
-    return "\n".join([*lines, LIVE.rstrip()])
+    return "\n".join([*lines, LIVE.rstrip(), TORCH.rstrip()])
 
 
 if __name__ == "__main__":

@@ -3,26 +3,11 @@
 Without them a module that imports this one is skipped; with NLSTM_PEERS=required it fails.
 """
 
-import importlib
 import os
-import warnings
 
-import pytest
+from tests.parity.asked import peer as peer
 
-REQUIRED = os.environ.get("NLSTM_PEERS") == "required"
 os.environ["KERAS_BACKEND"] = "torch"  # read when Keras is first imported
-
-
-def peer(name):
-    """Return a module, or skip the one that asks for it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return importlib.import_module(name)
-    except ImportError:
-        if REQUIRED:
-            raise
-        pytest.skip(f"{name} is not installed", allow_module_level=True)
 
 
 def keep_float64(module):
