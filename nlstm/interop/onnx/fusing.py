@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.interop.onnx.recurrent_in import STATES
-from nlstm.interop.onnx.steps import Ref, Step
+from nlstm.interop.onnx.steps import MERGED, RAW, Ref, Step
 
 __all__ = ["LAST", "fused"]
 
@@ -15,15 +15,13 @@ WHOLE = slice(None)
 BACKWARDS = (WHOLE, slice(None, None, -1))
 LAST = (WHOLE, -1)
 FIRST = (WHOLE, 0)
-RAW = 90  # the output of a layer that goes backwards, in the order in which it gives steps
-MERGED = 91  # what a Bidirectional makes of both directions
 MODES = {"Add": "sum", "Multiply": "mul", "Average": "ave"}
 
 
 def fused(steps: list[Step], outputs: list[Ref]) -> tuple[list[Step], list[Ref]]:
     """Return fewer steps that compute the same."""
     graph = _Steps(steps, outputs)
-    for rule in (_shifts, _activations, _sums, _means, _turned, _turned_back, _twice, _ends, _merges):
+    for rule in RULES:
         graph.apply(rule)
     for step in graph.steps:
         if step.kind == "Affine":
@@ -136,7 +134,7 @@ def _is(step: Step, key: Any) -> bool:
 
 def _turned(graph: _Steps, step: Step) -> Replaced:
     """Let a layer on steps that are turned round go backwards."""
-    if step.kind not in STATES or step.arguments.get("go_backwards") or step.mask is not None:
+    if step.kind not in STATES or step.arguments["go_backwards"] or step.wanted is not None:
         return
     before = step.inputs[0].step
     if _is(before, BACKWARDS):
@@ -150,7 +148,7 @@ def _turned_back(graph: _Steps, step: Step) -> Replaced:
     if not _is(step, BACKWARDS):
         return
     ref = step.inputs[0]
-    if ref.step.kind in STATES and ref.step.arguments.get("go_backwards"):
+    if ref.step.kind in STATES and ref.step.arguments["go_backwards"]:
         if ref.index == 0:
             yield Ref(step), Ref(ref.step, RAW)
         elif ref.index == RAW:
@@ -189,7 +187,7 @@ def _at(key: Any, end: Any, ref: Ref) -> bool:
 
 
 def _sequences(layer: Step) -> bool:
-    return layer.mask is not None or layer.inputs[0].mask is not None  # zeros at masked steps
+    return layer.wanted is not None  # zeros at masked steps
 
 
 def _merges(graph: _Steps, step: Step) -> Replaced:
@@ -210,8 +208,13 @@ def _merges(graph: _Steps, step: Step) -> Replaced:
         return
     if pair == (0, 1) or (pair == (2, 2 + states) and not used & {0, 1}):
         layer.arguments["merged"] = modes[step.kind]
-        layer.arguments["of"] = pair
+        layer.arguments |= {"of": pair, "shape": step.shapes[0]}
         yield Ref(step), Ref(layer, MERGED)
+
+
+RULES = (
+    _shifts, _activations, _sums, _means, _turned_back, _turned, _turned_back, _twice, _ends, _merges
+)  # fmt: skip
 
 
 def _frozen(step: Step) -> None:

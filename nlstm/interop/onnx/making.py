@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from nlstm import layers
+from nlstm.arguments.names import FreeNames
 from nlstm.files.arrays_file import check_fits
-from nlstm.interop.onnx.fusing import MERGED, RAW
 from nlstm.interop.onnx.recurrent_in import STATES
-from nlstm.interop.onnx.steps import Open, Ref, Step
+from nlstm.interop.onnx.steps import MERGED, RAW, Open, Ref, Step
 from nlstm.layers.arithmetic import Arithmetic, Linear
 from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.layers.parts import GetItem
@@ -21,7 +21,7 @@ __all__ = ["model_from"]
 
 OWN = {"Arithmetic": Arithmetic, "GetItem": GetItem, "Linear": Linear, "MaskOf": MaskOf, "Unmasked": Unmasked}
 WORD = re.compile(r"[A-Za-z_][\w.-]*$")
-INNER = ("cell", "merged", "of")  # arguments that say how the step is read
+INNER = ("cell", "merged", "of", "shape", "chosen")  # arguments that say how the step is read
 
 
 def model_from(steps: Sequence[Step], outputs: Sequence[Ref], name: str) -> Any:
@@ -76,6 +76,11 @@ class _Maker:
             self._used.setdefault(id(ref.step), set()).add(ref.index)
         for step in steps:
             self._take(step)
+        free = FreeNames(self._names)
+        for layer in dict.fromkeys(layer for layer, _, _ in self.calls):
+            if not layer.named_by_user:  # theirs come behind those that the file has
+                layer.name, layer.named_by_user = free.free(layer.name), True
+                free.take(layer.name)
 
     def chain(self) -> list[Any] | None:
         """Return the layers, with the input first, where each takes what the one before it made."""
@@ -91,7 +96,7 @@ class _Maker:
             before = made[0]
         if before is not self.symbols[self.outputs[0]]:
             return None
-        fresh = [type(one).from_config(_config(one)) for one in found[1:]]
+        fresh = [type(one).from_config(one.get_config()) for one in found[1:]]
         self.weights = [
             (new, weights)
             for new, old in zip(fresh, found[1:], strict=True)
@@ -136,7 +141,7 @@ class _Maker:
 
     def _layer(self, kind: str, arguments: dict[str, Any]) -> Any:
         cls: Any = OWN.get(kind) or getattr(layers, kind)
-        return cls(**arguments)
+        return cls(**{name: value for name, value in arguments.items() if name not in INNER})
 
     def _symbol(self, ref: Ref) -> Any:
         return self.symbols[ref]
@@ -181,8 +186,7 @@ class _Maker:
         lasts = used - {0, 1, MERGED}
         plain = {2, 2 + states} if not sequences and not merged else set()
         more = bool(lasts - plain)
-        given = {name: value for name, value in arguments.items() if name not in INNER}
-        given |= {"go_backwards": False, "return_sequences": sequences, "return_state": more}
+        given = arguments | {"go_backwards": False, "return_sequences": sequences, "return_state": more}
         given.pop("zero_output_for_mask", None)
         side = self._layer(arguments["cell"], given)
         made = self._called(step, "Bidirectional", {"layer": side, "merge_mode": merged})
@@ -194,11 +198,6 @@ class _Maker:
                 self.symbols[Ref(step, place)] = symbol
         for number, symbol in enumerate(made[count:], 2):
             self.symbols.setdefault(Ref(step, number), symbol)
-
-
-def _config(layer: Any) -> dict[str, Any]:
-    config = layer.get_config()
-    return config if layer.named_by_user else {name: value for name, value in config.items() if name != "name"}
 
 
 def _plain(name: str) -> str:

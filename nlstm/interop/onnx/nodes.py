@@ -1,6 +1,6 @@
 """A graph of ONNX while it is written: nodes, arrays, and names that are free."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,3 +100,15 @@ class Nodes:
             self.arrays[name] = np.ascontiguousarray(made(), self.dtype)
             self._weights[key] = name
         return self._weights[key]
+
+    def prune(self, outputs: Sequence[str]) -> None:
+        """Take away what the outputs do not need."""
+        needed, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        self.arrays = {name: array for name, array in self.arrays.items() if name in needed}
+        used = {node.op_type for node in kept if node.domain == DOMAIN}
+        self.functions = {name: None for name in self.functions if name in used}

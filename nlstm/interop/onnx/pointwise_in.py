@@ -82,6 +82,7 @@ SEVERAL: dict[str, Function] = {
     "Sum": np.add,
     "Where": np.where,
 }
+BY_FEATURE = ("Add", "Div", "Mul", "Sub", "Sum")
 JOINS = ("Add", "Max", "Min", "Mul", "Sub", "Sum")
 
 
@@ -124,7 +125,10 @@ def _pair(t: Tracer, node: NodeOf, inputs: list[Any], function: Function) -> Any
     if node.op == "Mul" and any(one.is_zero for one in known):  # a state before the first step
         shape = np.broadcast_shapes(*(getattr(one, "array", one).shape for one in inputs))
         return Const(np.zeros(shape), True)
-    wide = [one for one in known if one.array.size != 1]
+    one_feature = any(isinstance(one, View) and one.ref.shape[-1] == 1 for one in inputs)
+    wide = [
+        one for one in known if one.array.size != 1 or (one_feature and one.array.ndim == 1 and node.op in BY_FEATURE)
+    ]
     if not wide:
         numbers = [_scalar(one) if isinstance(one, Const) else None for one in inputs]
         views = [one for one in inputs if isinstance(one, View)]
@@ -135,7 +139,7 @@ def _pair(t: Tracer, node: NodeOf, inputs: list[Any], function: Function) -> Any
 
         constants = [one for one in numbers if one is not None]
         return _applied(t, node, views, applied, constants)
-    if len(inputs) != 2 or node.op not in ("Add", "Sub", "Mul", "Div", "Sum"):
+    if len(inputs) != 2 or node.op not in BY_FEATURE:
         raise Unsupported("an array of numbers that are known")
     if all(one.is_zero for one in wide) and node.op in ("Add", "Sub", "Sum") and inputs[1] is wide[0]:
         return inputs[0]
@@ -157,7 +161,8 @@ def _by_feature(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
             raise Unsupported("numbers for something other than features")
         given = [const if one is const else t.view(t.sample(view)) for one in inputs]
         return _by_feature(t, node, given)
-    numbers = const.array.reshape(-1).astype(np.float64)
+    numbers = const.array.reshape(-1)
+    numbers = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float32)
     ones, zeros = np.ones_like(numbers), np.zeros_like(numbers)
     pairs = {
         "Add": (ones, numbers),

@@ -6,6 +6,7 @@ from typing import Any
 from nlstm.interop.onnx import layers_in, pointwise_in, recurrent_in, shapes_in
 from nlstm.interop.onnx.fusing import fused
 from nlstm.interop.onnx.making import model_from
+from nlstm.interop.onnx.masks_in import with_masks
 from nlstm.interop.onnx.package import onnx
 from nlstm.interop.onnx.resolving import resolved
 from nlstm.interop.onnx.steps import Ref, Step
@@ -54,4 +55,5 @@ def _read(proto: Any) -> tuple[list[Step], list[Ref]]:
     if not outputs:
         raise ValueError("it has no output.")
     steps = [*(step for step in tracer.inputs if step not in steps), *steps]
-    return fused(steps, outputs)
+    steps, outputs = fused(steps, outputs)
+    return with_masks(steps, outputs), outputs

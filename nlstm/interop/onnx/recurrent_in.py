@@ -34,7 +34,6 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
         raise TimeMajor(_sources(t, X))
     x = t.sample(X.moved(axes))
     mask = _mask_of(t, X, lengths)
-    x, explicit = masked(t, x, mask)
     direction = node.get("direction", "forward").lower()
     count = 2 if direction == "bidirectional" else 1
     units = int(node.get("hidden_size") or np.shape(known(R, "R"))[-1])
@@ -60,7 +59,7 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
         both = {f"{side}/{name}": one for side, part in zip(("forward", "backward"), weights, strict=True) for name, one in part.items()}
         arguments = {"cell": kind, **arguments}
         ref = t.add("Bidirectional", arguments, [x, *states], shapes, both, key, node.name)
-    ref.step.mask = explicit
+    _wants(ref, mask)
     return _outputs(t, ref.step, count, STATES[kind], layout, X.packed)
 
 
@@ -204,20 +203,15 @@ def _mask_of(t: Tracer, X: View, lengths: Any) -> Mask | None:
     sequences = [step for step in t.inputs if len(step.shapes[0]) == 2]
     if len(sequences) != 1:
         raise Unsupported("lengths beside other than one input of sequences")
+    sequences[0].arguments["measured"] = True
     return "of", Ref(sequences[0])
 
 
-def masked(t: Tracer, x: Ref, mask: Mask | None) -> tuple[Ref, Ref | None]:
-    """Return a value that has a mask, and the numbers that are given as its mask, if any are."""
-    if x.mask == mask:
-        return x, None
-    if mask is None:
-        return t.add("Unmasked", {}, [x], [x.shape]), None
-    if mask[0] == "numbers":
-        return x, mask[1]
-    if mask[0] != "of" or mask[1].mask != mask:
-        raise Unsupported("a mask that no layer hands on")
-    return t.add("MaskOf", {}, [x, mask[1]], [x.shape]), None
+def _wants(ref: Ref, mask: Mask | None) -> None:
+    """Note by which mask a layer goes."""
+    ref.step.wanted = mask
+    if mask is not None and mask[0] == "numbers":
+        ref.step.mask = mask[1]
 
 
 def _masking(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
@@ -233,19 +227,19 @@ def _mask_of_numbers(t: Tracer, node: NodeOf, inputs: list[Any]) -> Marks:
         ref = t.sample(inputs[0])
     for step in reversed(t.steps):
         if step.kind == "Embedding" and step.inputs == [ref]:
-            step.arguments["mask_zero"], step.masks = True, [("of", Ref(step))]
+            step.arguments["mask_zero"] = True
             return Marks(("of", Ref(step)))
     return Marks(("numbers", ref))
 
 
 def _mask_of_lengths(t: Tracer, node: NodeOf, inputs: list[Any]) -> Marks:
     ref = t.sample(inputs[0])
-    ref.step.masks = [("of", ref)]
+    ref.step.arguments["measured"] = True
     return Marks(("of", ref))
 
 
 def _every(t: Tracer, node: NodeOf, inputs: list[Any]) -> Marks:
-    return Marks(("every", t.sample(inputs[0])))
+    return Marks(("every", None))
 
 
 def _pack(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
@@ -282,9 +276,9 @@ def _chosen(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 
 def _mean(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
-    x, explicit = masked(t, t.sample(inputs[0]), inputs[1].mask)
+    x = t.sample(inputs[0])
     ref = t.add("GlobalAveragePooling1D", {"keepdims": False}, [x], [x.shape[1:]], name=node.name)
-    ref.step.mask = explicit
+    _wants(ref, inputs[1].mask)
     return t.view(ref)
 
 

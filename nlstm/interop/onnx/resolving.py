@@ -104,13 +104,8 @@ class _Resolver:
             if found is not None:
                 return self._layer(found, [self.final(inputs[0])], step)
         elif op in MERGING and len(step.inputs) == 2:
-            kind = MERGING[op]
-            masked = any(one.mask is not None for one in step.inputs)
-            if not masked or step.arguments["chosen"] or op in ("Add", "Sub", "Sum"):
-                return self._layer((kind, {}), [self.final(one) for one in step.inputs], step)
-            if op == "Mul":
-                found = "Arithmetic", {"kind": "multiply"}
-                return self._layer(found, [self.final(one) for one in step.inputs], step)
+            found = MERGING[op], {"chosen": step.arguments["chosen"]}
+            return self._layer(found, [self.final(one) for one in step.inputs], step)
         shown = f"{op} {step.name!r}" if step.name else op
         what = "values of unlike kinds" if len(inputs) > 1 else "no activation of nlstm's"
         self._problems.append(f"{shown}: {what}")
@@ -121,7 +116,6 @@ class _Resolver:
         if kind == "Linear" and arguments == {"factor": 1.0, "offset": 0.0}:
             return inputs[0]
         made = Step(kind, arguments, inputs, list(step.shapes), {}, (), step.name)
-        made.masks = step.masks if kind not in ("Linear", "Arithmetic") else [None]
         self.steps.append(made)
         return Ref(made)
 

@@ -10,8 +10,14 @@ import numpy as np
 from nlstm.interop.onnx.masks import Mask
 
 __all__ = [
-    "Atom", "Axes", "Const", "Marks", "Open", "Ref", "Step", "Unsupported", "View", "sizes_of",
+    "MERGED", "RAW", "Atom", "Axes", "Const", "Marks", "Open", "Ref", "Step", "Unsupported", "View",
+    "sizes_of",
 ]  # fmt: skip
+
+
+# Outputs that a node has not:
+RAW = 90  # what a layer that goes backwards gives, in the order in which it gives it
+MERGED = 91  # what a Bidirectional makes of both directions
 
 
 class Unsupported(Exception):
@@ -42,10 +48,10 @@ class Step:
         The names of arrays in the file: steps with the same share a layer.
     name : str
         What the node is called.
-    masks : list of Mask or None
-        The masks of the outputs.
     mask : Ref, optional
         Numbers that are given as the mask of the first input.
+    wanted : Mask, optional
+        What a layer that skips steps goes by in the file; None for all steps.
     """
 
     kind: str
@@ -55,8 +61,8 @@ class Step:
     weights: dict[str, Any] = field(default_factory=dict)
     key: tuple[Any, ...] = ()
     name: str = ""
-    masks: list[Mask | None] = field(default_factory=list)
     mask: "Ref | None" = None
+    wanted: Mask | None = None
 
 
 class Ref(NamedTuple):
@@ -68,13 +74,9 @@ class Ref(NamedTuple):
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a sample."""
-        return self.step.shapes[self.index]
-
-    @property
-    def mask(self) -> Mask | None:
-        """Its mask."""
-        masks = self.step.masks
-        return masks[self.index] if self.index < len(masks) else None
+        if self.index == MERGED:
+            return tuple(self.step.arguments["shape"])
+        return self.step.shapes[0 if self.index == RAW else self.index]
 
 
 @dataclass(eq=False)

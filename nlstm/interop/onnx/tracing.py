@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from nlstm.interop.onnx.folding import folded
-from nlstm.interop.onnx.masks import Mask, mask_after
 from nlstm.interop.onnx.package import DOMAIN, onnx
 from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Step, Unsupported, View, sizes_of
 
@@ -201,14 +200,6 @@ class Tracer:
     ) -> Ref:
         """Append a step; return its first output."""
         step = Step(kind, arguments, list(inputs), list(shapes), weights or {}, key, name)
-        if inputs:
-            masks = [ref.mask for ref in inputs]
-            ranks = [len(ref.shape) for ref in inputs]
-            own: Mask = ("of", Ref(step))
-            known = {"Pointwise": "Add" if len(inputs) > 1 else "Activation"}
-            kind = known.get(kind, "Activation" if kind == "Affine" else kind)
-            get = {"return_sequences": True, "merge_mode": None, "mask_zero": False, **arguments}.get
-            step.masks = mask_after(kind, get, masks, ranks, own, inputs)
         self.steps.append(step)
         return Ref(step)
 
@@ -246,13 +237,15 @@ class Tracer:
         repeats = [atom for atom in order if atom.role == "repeat"]
         if order == plain:
             return self.reshaped(ref, shape)
-        if len(repeats) == 1 and len(shape) == 2:
+        if len(repeats) == 1:
             count = int(repeats[0].size)
-            if order == [repeats[0], *plain] and len(ref.shape) == 1 and shape[0] == count:
-                return self.add("RepeatVector", {"n": count}, [ref], [shape])
+            if order == [repeats[0], *plain] and len(ref.shape) == 1:
+                made = self.add("RepeatVector", {"n": count}, [ref], [(count, *ref.shape)])
+                return self.reshaped(made, shape)
             if len(parts) == 2 and order == [*parts[0], repeats[0], *parts[1]]:
-                shape = (_kept(shape[0], ref.shape[0]), shape[1])
-                return self.add("UpSampling1D", {"size": count}, [ref], [shape])
+                more = _kept(ref.shape[0] * count, ref.shape[0]), ref.shape[1]
+                made = self.add("UpSampling1D", {"size": count}, [ref], [more])
+                return self.reshaped(made, shape)
         if len(parts) == 2 and order == [*parts[1], *parts[0]]:
             if isinstance(ref.shape[0], Open):
                 raise Unsupported("steps of an open number become features")
@@ -268,6 +261,8 @@ class Tracer:
             return self.add("Flatten", {}, [ref], [shape])
         if isinstance(shape[-1], Open) or (len(shape) == 1):
             raise Unsupported("features of an open number")
+        if [int(n) for n in shape] == [int(n) for n in ref.shape]:
+            return ref
         inside = any(isinstance(n, Open) for n in ref.shape)
         if inside and not isinstance(shape[0], Open):
             shape = (Open(shape[0]), shape[1])

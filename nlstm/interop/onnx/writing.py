@@ -53,6 +53,7 @@ def model_of(model: Any, lengths: bool) -> Any:
         to.nodes.append(helper.make_node("Identity", [walk.names[symbol]], [name], name))
         kind = helper.np_dtype_to_tensor_dtype(network.dtype)
         ends.append(helper.make_tensor_value_info(name, kind, _shape(symbol, None)))
+    to.prune([one.name for one in ends])
     arrays = [onnx().numpy_helper.from_array(one, name) for name, one in to.arrays.items()]
     graph = helper.make_graph(to.nodes, model.name, begun, ends, arrays)
     versions = [helper.make_opsetid("", OPSET)]
