@@ -10,6 +10,7 @@ from nlstm.interop.onnx.steps import Const, Unsupported
 
 __all__ = ["folded"]
 
+SHAPED = ("ConstantOfShape", "Expand", "Reshape", "Slice", "Tile")  # by sizes, which are no numbers
 LARGEST = 1 << 26  # numbers that a node may make of fewer
 
 
@@ -31,10 +32,11 @@ def folded(node: Any, inputs: Sequence[Any], version: int) -> list[Const]:
 
     try:
         with np.errstate(all="ignore"):
-            found = ReferenceEvaluator(function).run(None, feeds)
+            found = ReferenceEvaluator(function).run(None, feeds, attributes={})
     except Exception as error:
         raise Unsupported(f"it cannot be computed ({error})"[:200]) from error
-    drawn = any(one is not None and one.drawn for one in inputs)
+    seen = inputs[: 0 if node.op == "ConstantOfShape" else 1] if node.op in SHAPED else inputs
+    drawn = any(one is not None and one.drawn for one in seen)
     return [Const(np.asarray(one), drawn) for one in found]
 
 

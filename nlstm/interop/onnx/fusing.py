@@ -100,6 +100,18 @@ def _shifts(graph: _Steps, step: Step) -> Replaced:
         yield Ref(step), step.inputs[0]
 
 
+def _causal(graph: _Steps, step: Step) -> Replaced:
+    """Let a convolution pad before the first step by itself."""
+    before, own = step.inputs[0].step if step.inputs else step, step.arguments
+    if step.kind != "Conv1D" or before.kind != "ZeroPadding1D" or not graph.alone(step.inputs[0]):
+        return
+    reach = own["dilation_rate"] * (own["kernel_size"] - 1)
+    if own["padding"] == "valid" and before.arguments["padding"] == (reach, 0):
+        own["padding"] = "causal"
+        step.inputs = list(before.inputs)
+    yield from ()
+
+
 def _activations(graph: _Steps, step: Step) -> Replaced:
     """Give layers the activations behind them."""
     if step.kind != "Activation" or not graph.alone(step.inputs[0]):
@@ -149,9 +161,9 @@ def _turned_back(graph: _Steps, step: Step) -> Replaced:
         return
     ref = step.inputs[0]
     if ref.step.kind in STATES and ref.step.arguments["go_backwards"]:
-        if ref.index == 0:
+        if ref.number == 0:
             yield Ref(step), Ref(ref.step, RAW)
-        elif ref.index == RAW:
+        elif ref.number == RAW:
             yield Ref(step), Ref(ref.step)
 
 
@@ -169,13 +181,13 @@ def _ends(graph: _Steps, step: Step) -> Replaced:
     layer, key = ref.step, step.arguments["key"]
     backwards = layer.arguments.get("go_backwards")
     if layer.kind in STATES and not layer.arguments.get("zero_output_for_mask"):
-        end = FIRST if backwards and ref.index == 0 else LAST
-        if ref.index in (0, RAW) and _at(key, end, ref):
+        end = FIRST if backwards and ref.number == 0 else LAST
+        if ref.number in (0, RAW) and _at(key, end, ref):
             yield Ref(step), Ref(layer, 1)
-    elif layer.kind == "Bidirectional" and ref.index < 2 and not _sequences(layer):
+    elif layer.kind == "Bidirectional" and ref.number < 2 and not _sequences(layer):
         states = STATES[layer.arguments["cell"]]
-        if _at(key, FIRST if ref.index else LAST, ref):
-            yield Ref(step), Ref(layer, 2 + states * ref.index)
+        if _at(key, FIRST if ref.number else LAST, ref):
+            yield Ref(step), Ref(layer, 2 + states * ref.number)
 
 
 def _at(key: Any, end: Any, ref: Ref) -> bool:
@@ -183,7 +195,11 @@ def _at(key: Any, end: Any, ref: Ref) -> bool:
     if len(key) != 2 or isinstance(key[1], slice):
         return False
     steps = ref.step.shapes[0][0]
-    return key[1] == end[1] or (end == LAST and key[1] == steps - 1) or (end == FIRST and key[1] == -steps)
+    return (
+        key[1] == end[1]
+        or (end == LAST and key[1] == steps - 1)
+        or (end == FIRST and key[1] == -steps)
+    )
 
 
 def _sequences(layer: Step) -> bool:
@@ -202,8 +218,8 @@ def _merges(graph: _Steps, step: Step) -> Replaced:
     if step.kind == "Concatenate" and step.arguments["axis"] != -1:
         return
     states = STATES[layer.arguments["cell"]]
-    used = {ref.index for ref in graph.uses if ref.step is layer}
-    pair = one.index, other.index
+    used = {ref.number for ref in graph.uses if ref.step is layer}
+    pair = one.number, other.number
     if not (graph.alone(one) and graph.alone(other)):
         return
     if pair == (0, 1) or (pair == (2, 2 + states) and not used & {0, 1}):
@@ -213,7 +229,8 @@ def _merges(graph: _Steps, step: Step) -> Replaced:
 
 
 RULES = (
-    _shifts, _activations, _sums, _means, _turned_back, _turned, _turned_back, _twice, _ends, _merges
+    _shifts, _causal, _activations, _sums, _means, _turned_back, _turned, _turned_back, _twice,
+    _ends, _merges,
 )  # fmt: skip
 
 

@@ -34,7 +34,8 @@ def _gemm(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     weights = known(kernel, "kernel") * node.get("alpha", 1.0)
     if node.get("transB", 0):
         weights = weights.T
-    bias, key = None, (node.inputs[1],)
+    bias: Any = None
+    key: tuple[str, ...] = (node.inputs[1],)
     if len(inputs) > 2 and inputs[2] is not None:
         bias = known(inputs[2], "bias") * node.get("beta", 1.0)
         bias = np.broadcast_to(bias.reshape(-1), (weights.shape[1],))
@@ -129,7 +130,9 @@ def _windows(node: NodeOf, ones: list[int], size: int) -> tuple[int, int, list[i
 
 def _counted(ref: Ref, reach: int, stride: int, padding: str) -> int:
     steps = ref.shape[0]
-    count = -(-steps // stride) if padding in ("same", "causal") else (steps - reach - 1) // stride + 1
+    count = (
+        -(-steps // stride) if padding in ("same", "causal") else (steps - reach - 1) // stride + 1
+    )
     return Open(count) if isinstance(steps, Open) else count
 
 
@@ -147,7 +150,8 @@ def _conv(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
         shape = (_grown(ref.shape[0], before + after), ref.shape[1])
         ref = t.add("ZeroPadding1D", {"padding": (before, after)}, [ref], [shape])
         padding = "valid"
-    weights, key = {"kernel": kernel.transpose(2, 1, 0)}, (node.inputs[1],)
+    weights = {"kernel": kernel.transpose(2, 1, 0)}
+    key: tuple[str, ...] = (node.inputs[1],)
     bias = inputs[2] if len(inputs) > 2 else None
     if bias is not None:
         weights["bias"], key = known(bias, "bias"), (*key, node.inputs[2])
@@ -199,7 +203,10 @@ def _batch_norm(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = inputs[0]
     names = ("gamma", "beta", "moving_mean", "moving_variance")
     weights = {name: known(one, name) for name, one in zip(names, inputs[1:], strict=True)}
-    arguments = {"epsilon": float(node.get("epsilon", 1e-5)), "momentum": float(node.get("momentum", 0.9))}
+    arguments = {
+        "epsilon": float(node.get("epsilon", 1e-5)),
+        "momentum": float(node.get("momentum", 0.9)),
+    }
     key = (*node.inputs[1:], arguments["epsilon"])
     if len(view.axes) == 2:
         ref, ones = t.sample(view), None
@@ -230,7 +237,9 @@ def _layer_norm(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
         raise Unsupported("one number for more than one feature")
     arguments = {"epsilon": _short(node.get("epsilon", 1e-5)), "center": shift is not None}
     key = tuple(node.inputs[1:])
-    ref = t.add("LayerNormalization", arguments, [view.ref], [view.ref.shape], weights, key, node.name)
+    ref = t.add(
+        "LayerNormalization", arguments, [view.ref], [view.ref.shape], weights, key, node.name
+    )
     return View(ref, view.parts, view.axes)
 
 
@@ -259,7 +268,12 @@ def _reduced(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
         if isinstance(steps, Open):
             raise Unsupported("the sum of an open number of steps")
         numbers = [float(steps)]
-        arguments = {"op": "Mul", "function": lambda x: x * steps, "numbers": numbers, "chosen": False}
+        arguments = {
+            "op": "Mul",
+            "function": lambda x: x * steps,
+            "numbers": numbers,
+            "chosen": False,
+        }
         made = t.add("Pointwise", arguments, [made], [made.shape])
     found = t.view(made)
     pair = list(found.axes) if t.batch in rest[0] else list(found.axes)[::-1]
@@ -270,14 +284,18 @@ def _reduced(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 def _softmax(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = inputs[0]
-    axis = node.get("axis", -1 if t.version >= 13 else 1)
-    if axis not in (-1, len(view.axes) - 1):
-        raise Unsupported("over other than the last axis")
+    axis = node.get("axis", -1 if t.version >= 13 else 1) % len(view.axes)
+    if t.version < 13 and axis != len(view.axes) - 1:
+        raise Unsupported("over several axes")
+    order = [*(one for one in range(len(view.axes)) if one != axis), axis]
+    view = view.moved([view.axes[one] for one in order])
     part = [atom for atom in view.parts[-1] if atom.size != 1]
     if [atom for atom in view.axes[-1] if atom.size != 1] != part:
         view = t.view(t.sample(view))
-    ref = t.add("Activation", {"activation": "softmax"}, [view.ref], [view.ref.shape], name=node.name)
-    return View(ref, view.parts, view.axes)
+    arguments = {"activation": "softmax"}
+    ref = t.add("Activation", arguments, [view.ref], [view.ref.shape], name=node.name)
+    back = [order.index(one) for one in range(len(order))]
+    return View(ref, view.parts, tuple(view.axes[one] for one in back))
 
 
 def _prelu(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
@@ -292,11 +310,17 @@ def _prelu(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     weights = slope.reshape(shape[1:])
     if len(shape) != len(ref.shape) + 1:
         raise Unsupported("slopes of other axes than the value's")
-    shared = [at for at, (one, size) in enumerate(zip(weights.shape, ref.shape, strict=True), 1) if one != size]
+    shared = [
+        at
+        for at, (one, size) in enumerate(zip(weights.shape, ref.shape, strict=True), 1)
+        if one != size
+    ]
     if 1 in shared and isinstance(ref.shape[0], Open) is False and len(ref.shape) == 1:
         shared = [1]
     arguments = {"shared_axes": shared or None}
-    made = t.add("PReLU", arguments, [ref], [ref.shape], {"alpha": weights}, (node.inputs[1],), node.name)
+    made = t.add(
+        "PReLU", arguments, [ref], [ref.shape], {"alpha": weights}, (node.inputs[1],), node.name
+    )
     return View(made, view.parts, view.axes) if swapped else t.view(made)
 
 

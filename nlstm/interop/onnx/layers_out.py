@@ -1,54 +1,29 @@
 """What each layer is in ONNX: one function for each, of the names of what comes in."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from nlstm import layers
 from nlstm.interop.onnx.activations_out import activated, ramp
-from nlstm.interop.onnx.nodes import Nodes
+from nlstm.interop.onnx.merging_out import (
+    arithmetic,
+    averaged,
+    compared,
+    concatenated,
+    folded,
+    multiplied,
+)
+from nlstm.interop.onnx.nodes import Form, Given, Nodes
 from nlstm.interop.onnx.recurrent_out import bidirectional, recurrent
 from nlstm.layers.arithmetic import Arithmetic, Linear
 from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.layers.parts import GetItem
 
-__all__ = ["FORMS", "Given"]
+__all__ = ["FORMS"]
 
 END = np.iinfo(np.int64).max
-BATCH, STEPS, FEATURES = 0, 1, -1
-OPERATIONS = {"add": "Add", "subtract": "Sub", "multiply": "Mul"}
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a call of a layer gets.
-
-    Attributes
-    ----------
-    names, masks : list of str
-        Of the values, and of their masks or None.
-    samples : list of tuple
-        The shapes of samples.
-    """
-
-    names: Sequence[str]
-    masks: Sequence[str | None]
-    samples: Sequence[tuple[int | None, ...]]
-
-    @property
-    def one(self) -> str:
-        """The first value."""
-        return self.names[0]
-
-    @property
-    def rank(self) -> int:
-        """Axes of the first value, with that of the batch."""
-        return 1 + len(self.samples[0])
-
-
-Form = Callable[[Nodes, Any, Given], str | list[str]]
 
 
 def _dense(to: Nodes, layer: Any, given: Given) -> str:
@@ -243,85 +218,6 @@ def _entry(one: Any) -> Any:
     return slice(one["start"], one["stop"], one["step"]) if isinstance(one, dict) else one
 
 
-# Several values
-
-
-def _folded(op: str) -> Form:
-    def form(to: Nodes, layer: Any, given: Given) -> str:
-        y, *rest = _of_one_rank(to, given)
-        for other in rest:
-            y = to.add(op, y, other)
-        return y
-
-    return form
-
-
-def _of_one_rank(to: Nodes, given: Given) -> list[str]:
-    """Return values of which those without steps have one."""
-    rank = max(len(sample) for sample in given.samples)
-    return [
-        to.add("Unsqueeze", name, to.constant([1])) if len(sample) < rank else name
-        for name, sample in zip(given.names, given.samples, strict=True)
-    ]
-
-
-def _mean(to: Nodes, layer: Any, given: Given) -> str:
-    return to.add("Mul", str(_folded("Add")(to, layer, given)), to.constant(1 / len(given.names)))
-
-
-def _same_masks(given: Given) -> bool:
-    return len(set(given.masks)) == 1
-
-
-def _multiply(to: Nodes, layer: Any, given: Given) -> str:
-    """Append a product, in which masked steps are ones."""
-    chosen, joined = list(given.names), None not in given.masks
-    if not any(given.masks) or len(set(given.samples)) > 1:
-        return str(_folded("Mul")(to, layer, given))
-    if not _same_masks(given):
-        one = to.constant([[[1.0]]])
-        chosen = [
-            name if mask is None else to.function("Choose", 1, mask, name, one)[0]
-            for name, mask in zip(given.names, given.masks, strict=True)
-        ]
-    y = str(_folded("Mul")(to, layer, Given(chosen, given.masks, given.samples)))
-    if joined:
-        return to.function("Choose", 1, _joined(to, given), y, to.constant([[[0.0]]]))[0]
-    return y
-
-
-def _joined(to: Nodes, given: Given) -> str:
-    found = list(dict.fromkeys(one for one in given.masks if one is not None))
-    mask = found[0]
-    for other in found[1:]:
-        mask = to.add("Or", mask, other)
-    return mask
-
-
-def _compared(op: str) -> Form:
-    def form(to: Nodes, layer: Any, given: Given) -> str:
-        if not any(given.masks) or len(set(given.samples)) > 1:
-            return str(_folded(op)(to, layer, given))
-        (y, *rest), (mask, *masks) = given.names, given.masks
-        for other, own in zip(rest, masks, strict=True):
-            second = other if own is None else to.function("Choose", 1, own, other, y)[0]
-            first = y if mask is None else to.function("Choose", 1, mask, y, second)[0]
-            if mask is not None:
-                mask = None if own is None else mask if own == mask else to.add("Or", mask, own)
-            y = to.add(op, first, second)
-        return y
-
-    return form
-
-
-def _concatenate(to: Nodes, layer: Any, given: Given) -> str:
-    return to.add("Concat", *given.names, axis=layer.axis)
-
-
-def _arithmetic(to: Nodes, layer: Arithmetic, given: Given) -> str:
-    return str(_folded(OPERATIONS[layer.kind])(to, layer, given))
-
-
 def _linear(to: Nodes, layer: Linear, given: Given) -> str:
     x = given.one
     if layer.factor != 1.0 or not layer.offset:
@@ -331,12 +227,12 @@ def _linear(to: Nodes, layer: Linear, given: Given) -> str:
 
 FORMS: dict[type, Form] = {
     layers.Activation: _activation,
-    layers.Add: _folded("Add"),
-    layers.Average: _mean,
+    layers.Add: folded("Add"),
+    layers.Average: averaged,
     layers.AveragePooling1D: _pool,
     layers.BatchNormalization: _batch_norm,
     layers.Bidirectional: _bidirectional,
-    layers.Concatenate: _concatenate,
+    layers.Concatenate: concatenated,
     layers.Conv1D: _conv,
     layers.Cropping1D: _crop,
     layers.Dense: _dense,
@@ -354,9 +250,9 @@ FORMS: dict[type, Form] = {
     layers.LeakyReLU: _leaky_relu,
     layers.Masking: _masking,
     layers.MaxPooling1D: _pool,
-    layers.Maximum: _compared("Max"),
-    layers.Minimum: _compared("Min"),
-    layers.Multiply: _multiply,
+    layers.Maximum: compared("Max"),
+    layers.Minimum: compared("Min"),
+    layers.Multiply: multiplied,
     layers.PReLU: _prelu,
     layers.Permute: _permute,
     layers.ReLU: _relu,
@@ -365,10 +261,10 @@ FORMS: dict[type, Form] = {
     layers.SimpleRNN: _recurrent,
     layers.Softmax: _softmax,
     layers.SpatialDropout1D: _same,
-    layers.Subtract: _folded("Sub"),
+    layers.Subtract: folded("Sub"),
     layers.UpSampling1D: _up,
     layers.ZeroPadding1D: _pad,
-    Arithmetic: _arithmetic,
+    Arithmetic: arithmetic,
     GetItem: _part,
     Linear: _linear,
     MaskOf: _same,

@@ -19,7 +19,13 @@ from nlstm.network.weights import build_layers
 
 __all__ = ["model_from"]
 
-OWN = {"Arithmetic": Arithmetic, "GetItem": GetItem, "Linear": Linear, "MaskOf": MaskOf, "Unmasked": Unmasked}
+OWN = {
+    "Arithmetic": Arithmetic,
+    "GetItem": GetItem,
+    "Linear": Linear,
+    "MaskOf": MaskOf,
+    "Unmasked": Unmasked,
+}
 WORD = re.compile(r"[A-Za-z_][\w.-]*$")
 INNER = ("cell", "merged", "of", "shape", "chosen")  # arguments that say how the step is read
 
@@ -28,7 +34,8 @@ def model_from(steps: Sequence[Step], outputs: Sequence[Ref], name: str) -> Any:
     """Return a model of steps, in an order in which they can run, with their weights."""
     maker = _Maker(steps, outputs)
     double = any(
-        step.arguments.get("double") or any(one.dtype == np.float64 for one in step.weights.values())
+        step.arguments.get("double")
+        or any(one.dtype == np.float64 for one in step.weights.values())
         for step in steps
         if step.kind != "BatchNormalization" or step.arguments.get("trainable", True)
     )
@@ -40,8 +47,15 @@ def model_from(steps: Sequence[Step], outputs: Sequence[Ref], name: str) -> Any:
     else:
         ends = [maker.symbols[ref] for ref in outputs]
         begins = [maker.symbols[Ref(step)] for step in steps if step.kind == "Input"]
-        model = Model(begins if len(begins) > 1 else begins[0], ends if len(ends) > 1 else ends[0], name=called, dtype=dtype)
-    planned = {id(one): label for label, one in build_layers(model.design.network("load_model")).items()}
+        model = Model(
+            begins if len(begins) > 1 else begins[0],
+            ends if len(ends) > 1 else ends[0],
+            name=called,
+            dtype=dtype,
+        )
+    planned = {
+        id(one): label for label, one in build_layers(model.design.network("load_model")).items()
+    }
     for layer, weights in maker.weights:
         for parameter, array in _pairs(layer, weights):
             check_fits(planned[id(parameter)], planned[id(parameter)], array, parameter.shape)
@@ -73,7 +87,7 @@ class _Maker:
         self._used: dict[int, set[int]] = {}
         sources = [ref for step in steps for ref in step.inputs]
         for ref in [*sources, *outputs, *(step.mask for step in steps if step.mask is not None)]:
-            self._used.setdefault(id(ref.step), set()).add(ref.index)
+            self._used.setdefault(id(ref.step), set()).add(ref.number)
         for step in steps:
             self._take(step)
         free = FreeNames(self._names)
@@ -134,7 +148,13 @@ class _Maker:
 
     def _call(self, layer: Any, given: list[Any], mask: Any = None) -> tuple[Any, ...]:
         merging = isinstance(layer, layers.Concatenate) or hasattr(layer, "only_two")
-        made = layer(given) if merging else layer(*given, mask=mask) if mask is not None else layer(*given)
+        made = (
+            layer(given)
+            if merging
+            else layer(*given, mask=mask)
+            if mask is not None
+            else layer(*given)
+        )
         made = made if isinstance(made, tuple) else (made,)
         self.calls.append((layer, given if mask is None else [*given, mask], made))
         return made
@@ -160,7 +180,11 @@ class _Maker:
         end = 1 + states
         sequences = bool(used & {0, RAW})
         arguments = dict(step.arguments, return_sequences=sequences)
-        arguments["return_state"] = 2 in used and states > 1 or (1 in used and (sequences or end in used))
+        arguments["return_state"] = (
+            2 in used and states > 1 or (1 in used and (sequences or end in used))
+        )
+        if not sequences and end not in used:
+            arguments.pop("zero_output_for_mask", None)  # the state is not zeroed
         y, *lasts = self._called(step, step.kind, arguments)
         for number, symbol in enumerate(lasts, 1):
             self.symbols[Ref(step, number)] = symbol
@@ -186,7 +210,11 @@ class _Maker:
         lasts = used - {0, 1, MERGED}
         plain = {2, 2 + states} if not sequences and not merged else set()
         more = bool(lasts - plain)
-        given = arguments | {"go_backwards": False, "return_sequences": sequences, "return_state": more}
+        given = arguments | {
+            "go_backwards": False,
+            "return_sequences": sequences,
+            "return_state": more,
+        }
         given.pop("zero_output_for_mask", None)
         side = self._layer(arguments["cell"], given)
         made = self._called(step, "Bidirectional", {"layer": side, "merge_mode": merged})

@@ -61,7 +61,9 @@ def _note(step: Step, masks: dict[Ref, Mask]) -> None:
     ranks = [len(ref.shape) for ref in step.inputs]
     get = {"return_sequences": True, "merge_mode": None, "axis": -1, **step.arguments}.get
     own: Mask = ("of", Ref(step))
-    for number, mask in enumerate(mask_after(step.kind, get, given, ranks, own, [None] * len(given))):
+    for number, mask in enumerate(
+        mask_after(step.kind, get, given, ranks, own, [None] * len(given))
+    ):
         if mask is None:
             continue
         masks[Ref(step, number)] = mask

@@ -1,13 +1,14 @@
 """A graph of ONNX while it is written: nodes, arrays, and names that are free."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from nlstm.interop.onnx.package import DOMAIN, onnx
 
-__all__ = ["Nodes", "lacking"]
+__all__ = ["Form", "Given", "Nodes", "lacking"]
 
 
 def lacking(what: str) -> ValueError:
@@ -112,3 +113,33 @@ class Nodes:
         self.arrays = {name: array for name, array in self.arrays.items() if name in needed}
         used = {node.op_type for node in kept if node.domain == DOMAIN}
         self.functions = {name: None for name in self.functions if name in used}
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a call of a layer gets.
+
+    Attributes
+    ----------
+    names, masks : list of str
+        Of the values, and of their masks or None.
+    samples : list of tuple
+        The shapes of samples.
+    """
+
+    names: Sequence[str]
+    masks: Sequence[str | None]
+    samples: Sequence[tuple[int | None, ...]]
+
+    @property
+    def one(self) -> str:
+        """The first value."""
+        return self.names[0]
+
+    @property
+    def rank(self) -> int:
+        """Axes of the first value, with that of the batch."""
+        return 1 + len(self.samples[0])
+
+
+Form = Callable[[Nodes, Any, Given], str | list[str]]

@@ -16,5 +16,7 @@ def onnx() -> Any:
         import onnx.numpy_helper
         import onnx.parser  # noqa: F401
     except ImportError:
-        raise ImportError("Files of ONNX take the onnx package: pip install 'nlstm[onnx]'") from None
+        raise ImportError(
+            "Files of ONNX take the onnx package: pip install 'nlstm[onnx]'"
+        ) from None
     return module

@@ -20,7 +20,7 @@ def _positive(x: Any, below: Any) -> np.ndarray:
 
 
 def _sigmoid(x: Any) -> np.ndarray:
-    return 0.5 * (1 + np.tanh(0.5 * x))
+    return 1 / (1 + np.exp(-x))  # its logarithm is right too
 
 
 def _softplus(x: Any) -> np.ndarray:
@@ -127,7 +127,9 @@ def _pair(t: Tracer, node: NodeOf, inputs: list[Any], function: Function) -> Any
         return Const(np.zeros(shape), True)
     one_feature = any(isinstance(one, View) and one.ref.shape[-1] == 1 for one in inputs)
     wide = [
-        one for one in known if one.array.size != 1 or (one_feature and one.array.ndim == 1 and node.op in BY_FEATURE)
+        one
+        for one in known
+        if one.array.size != 1 or (one_feature and one.array.ndim == 1 and node.op in BY_FEATURE)
     ]
     if not wide:
         numbers = [_scalar(one) if isinstance(one, Const) else None for one in inputs]
@@ -141,8 +143,12 @@ def _pair(t: Tracer, node: NodeOf, inputs: list[Any], function: Function) -> Any
         return _applied(t, node, views, applied, constants)
     if len(inputs) != 2 or node.op not in BY_FEATURE:
         raise Unsupported("an array of numbers that are known")
-    if all(one.is_zero for one in wide) and node.op in ("Add", "Sub", "Sum") and inputs[1] is wide[0]:
-        return inputs[0]
+    if wide[0].is_zero and (
+        node.op in ("Add", "Sum") or (node.op == "Sub" and inputs[1] is wide[0])
+    ):
+        other = inputs[0] if inputs[1] is wide[0] else inputs[1]
+        if np.broadcast_shapes(other.shape, wide[0].array.shape) == tuple(other.shape):
+            return other
     return _by_feature(t, node, inputs)
 
 
@@ -152,16 +158,20 @@ def _by_feature(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     const, view = (inputs[0], inputs[1]) if first else (inputs[1], inputs[0])
     if const.drawn:
         raise Unsupported("it computes with the size of the batch, or of open steps")
+    const = Const(_same_rows(const.array))
+    view = view.moved([()] * (const.array.ndim - len(view.axes)) + list(view.axes))
     shape = (1,) * (len(view.axes) - const.array.ndim) + const.array.shape
     at = [number for number, size in enumerate(shape) if size != 1]
     part = [atom for atom in view.parts[-1] if atom.size != 1]
     real = [atom for axis in at for atom in view.axes[axis]]
+    if not at and view.axes[-1] and [atom for atom in view.axes[-1] if atom.size != 1] == part:
+        real = part
     if len(shape) > len(view.axes) or real != part:
         if t.view(t.sample(view)).layout == view.layout:
             raise Unsupported("numbers for something other than features")
-        given = [const if one is const else t.view(t.sample(view)) for one in inputs]
+        given = [const if isinstance(one, Const) else t.view(t.sample(view)) for one in inputs]
         return _by_feature(t, node, given)
-    numbers = const.array.reshape(-1)
+    numbers = np.broadcast_to(const.array.reshape(-1), (view.ref.shape[-1],))
     numbers = numbers if numbers.dtype.kind == "f" else numbers.astype(np.float32)
     ones, zeros = np.ones_like(numbers), np.zeros_like(numbers)
     pairs = {
@@ -175,11 +185,21 @@ def _by_feature(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     if node.op not in pairs:
         raise Unsupported("numbers divided by a value")
     scale, shift = pairs[node.op]
-    key = tuple(one for one, value in zip(node.inputs, inputs, strict=True) if value is const)
+    pairs_of = zip(node.inputs, inputs, strict=True)
+    key = tuple(one for one, value in pairs_of if isinstance(value, Const))
     ref = t.add(
         "Affine", {}, [view.ref], [view.ref.shape], {"scale": scale, "shift": shift}, key, node.name
     )
     return View(ref, view.parts, view.axes)
+
+
+def _same_rows(array: np.ndarray) -> np.ndarray:
+    """Return an array with one row for rows that are all alike, as those of a batch."""
+    for axis in range(array.ndim - 1):
+        first = array.take([0], axis)
+        if array.shape[axis] > 1 and (array == first).all():
+            array = first
+    return array
 
 
 def _applied(
@@ -188,9 +208,11 @@ def _applied(
     """Return a function of values that lie alike; others are put so first."""
     if not all(isinstance(view, View) for view in views):
         raise Unsupported("it gets what is no value of the model")
+    rank = max(len(view.axes) for view in views)
+    views = [view.moved([()] * (rank - len(view.axes)) + list(view.axes)) for view in views]
     first = views[0]
     if any(view.layout != first.layout or view.ref.shape != first.ref.shape for view in views):
-        views = _aligned(t, views)
+        views = [t.view(t.sample(view)) for view in views]
         first = max(views, key=lambda view: view.shape)
     chosen = any(view.chosen for view in views)
     arguments = {"op": node.op, "function": function, "numbers": numbers, "chosen": chosen}
@@ -207,15 +229,6 @@ def _applied(
 
 def _open_like(size: int, at: int, refs: list[Ref]) -> int:
     return next((ref.shape[at] for ref in refs if ref.shape[at] == size), size)
-
-
-def _aligned(t: Tracer, views: list[View]) -> list[View]:
-    rank = max(len(view.axes) for view in views)
-    found = []
-    for view in views:
-        axes = [()] * (rank - len(view.axes)) + list(view.axes)
-        found.append(t.view(t.sample(view.moved(axes))))
-    return found
 
 
 HANDLERS = {**dict.fromkeys(UNARY, _unary), **dict.fromkeys(SEVERAL, _several)}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nlstm.interop.onnx import layers_in, pointwise_in, recurrent_in, shapes_in
+from nlstm.interop.onnx import layers_in, parts_in, pointwise_in, recurrent_in, shapes_in
 from nlstm.interop.onnx.fusing import fused
 from nlstm.interop.onnx.making import model_from
 from nlstm.interop.onnx.masks_in import with_masks
@@ -16,6 +16,7 @@ __all__ = ["HANDLERS", "load_model"]
 
 HANDLERS: dict[str, Handler] = {
     **shapes_in.HANDLERS,
+    **parts_in.HANDLERS,
     **pointwise_in.HANDLERS,
     **layers_in.HANDLERS,
     **recurrent_in.HANDLERS,
@@ -54,6 +55,6 @@ def _read(proto: Any) -> tuple[list[Step], list[Ref]]:
         raise ValueError("it holds what nlstm does not have:\n  " + "\n  ".join(tracer.problems))
     if not outputs:
         raise ValueError("it has no output.")
-    steps = [*(step for step in tracer.inputs if step not in steps), *steps]
+    steps = [*tracer.inputs, *(step for step in steps if step.kind != "Input")]
     steps, outputs = fused(steps, outputs)
     return with_masks(steps, outputs), outputs

@@ -10,7 +10,7 @@ from nlstm import activations
 
 __all__ = ["layer_of"]
 
-CLOSE: dict[str, float] = {"rtol": 2e-6, "atol": 1e-6}
+CLOSE: dict[str, Any] = {"rtol": 2e-6, "atol": 1e-6}
 POINTS = np.concatenate([np.linspace(-9.05, 9.05, 92), [-70.0, -30.0, 0.0, 30.0, 70.0]])
 
 
@@ -59,7 +59,9 @@ def _with_numbers(function: Any, numbers: Sequence[float]) -> tuple[str, dict[st
     x = np.concatenate([POINTS, near])
     found = function(x)
     for alpha in numbers:
-        if alpha >= 0 and np.allclose(found, np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), **CLOSE):
+        if alpha >= 0 and np.allclose(
+            found, np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), **CLOSE
+        ):
             return "ELU", {"alpha": float(alpha)}
     for slope in (0.0, *numbers):
         for threshold in (0.0, *numbers):
@@ -67,7 +69,9 @@ def _with_numbers(function: Any, numbers: Sequence[float]) -> tuple[str, dict[st
             for limit in (np.inf, *numbers):
                 if min(slope, threshold, limit) < 0:
                     continue
-                if np.allclose(found, np.where(x > threshold, np.minimum(x, limit), below), **CLOSE):
+                if np.allclose(
+                    found, np.where(x > threshold, np.minimum(x, limit), below), **CLOSE
+                ):
                     return _rectifier(float(slope), float(threshold), float(limit))
     return None
 

@@ -7,16 +7,21 @@ import numpy as np
 from nlstm.interop.onnx.activations_out import WORDS
 from nlstm.interop.onnx.layers_in import known
 from nlstm.interop.onnx.masks import Mask
+from nlstm.interop.onnx.parts_in import features, joined
 from nlstm.interop.onnx.recurrent_out import GATES, PEEPHOLES
-from nlstm.interop.onnx.shapes_in import features, joined
-from nlstm.interop.onnx.steps import Atom, Const, Marks, Ref, Unsupported, View
+from nlstm.interop.onnx.steps import Const, Marks, Ref, Unsupported, View
 from nlstm.interop.onnx.tracing import Lengths, NodeOf, TimeMajor, Tracer
 
 __all__ = ["HANDLERS", "STATES"]
 
 KINDS = {"LSTM": ("LSTM", 4), "GRU": ("GRU", 3), "RNN": ("SimpleRNN", 1)}
 STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
-DEFAULTS = {"LeakyRelu": (0.01, None), "Elu": (1.0, None), "HardSigmoid": (0.2, 0.5), "Affine": (1.0, 0.0)}
+DEFAULTS = {
+    "LeakyRelu": (0.01, None),
+    "Elu": (1.0, None),
+    "HardSigmoid": (0.2, 0.5),
+    "Affine": (1.0, 0.0),
+}
 
 
 def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
@@ -56,7 +61,11 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
     else:
         ends = [(units,)] * (2 * STATES[kind])
         shapes = [(steps, units), (steps, units), *ends]
-        both = {f"{side}/{name}": one for side, part in zip(("forward", "backward"), weights, strict=True) for name, one in part.items()}
+        both = {
+            f"{side}/{name}": one
+            for side, part in zip(("forward", "backward"), weights, strict=True)
+            for name, one in part.items()
+        }
         arguments = {"cell": kind, **arguments}
         ref = t.add("Bidirectional", arguments, [x, *states], shapes, both, key, node.name)
     _wants(ref, mask)
@@ -70,13 +79,20 @@ def _outputs(
     if count == 1:
         found = [t.view(Ref(step, number)) for number in range(1 + states)]
         y, *ends = found
-        shown = [y.axes[1], (), y.axes[0], y.axes[2]] if not layout else [y.axes[0], y.axes[1], (), y.axes[2]]
+        shown = (
+            [y.axes[1], (), y.axes[0], y.axes[2]]
+            if not layout
+            else [y.axes[0], y.axes[1], (), y.axes[2]]
+        )
         lasts = [
             one.moved([one.axes[0], (), one.axes[1]] if layout else [(), *one.axes]) for one in ends
         ]
         return [y.moved(shown, packed=packed), *lasts]
     sides = [[t.view(Ref(step, number)) for number in (0, 1)]]
-    sides += [[t.view(Ref(step, 2 + number)), t.view(Ref(step, 2 + states + number))] for number in range(states)]
+    sides += [
+        [t.view(Ref(step, 2 + number)), t.view(Ref(step, 2 + states + number))]
+        for number in range(states)
+    ]
     outputs = []
     for number, pair in enumerate(sides):
         place = {(True, 0): 1, (True, 1): 2, (False, 0): 0, (False, 1): 1}[number == 0, layout]
@@ -110,7 +126,10 @@ def _sources(t: Tracer, view: View) -> set[str]:
 
 def _arguments(node: NodeOf, kind: str, gates: int, count: int, units: int) -> dict[str, Any]:
     per = {4: 3, 3: 2, 1: 1}[gates]
-    names = node.get("activations") or ["Sigmoid", "Tanh", "Tanh"][-per if per == 1 else 0 : per] * count
+    names = (
+        node.get("activations")
+        or ["Sigmoid", "Tanh", "Tanh"][-per if per == 1 else 0 : per] * count
+    )
     names = names if len(names) == per * count else ["Tanh"] * count
     numbers = [list(node.get(f"activation_{name}") or []) for name in ("alpha", "beta")]
     words = [_word(name, numbers) for name in names]
@@ -133,7 +152,7 @@ def _word(name: str, numbers: list[list[float]]) -> str:
         given.append(None if default is None else numbers[at].pop(0) if numbers[at] else default)
     for ours, (theirs, *own) in WORDS.items():
         if theirs.lower() == name.lower() and all(
-            (one is None) == (other is None) and (one is None or abs(one - other) < 1e-6)
+            one == other or (one is not None and other is not None and abs(one - other) < 1e-6)
             for one, other in zip(given, own, strict=True)
         ):
             return ours
@@ -260,7 +279,7 @@ def _same(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 
 def _zeroed(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
-    """Note that a layer gives zeros for masked steps; what it gives at the end is another output."""
+    """Note that a layer gives zeros for masked steps; what it ends with is another output."""
     view = inputs[0]
     step = view.ref.step
     if step.kind == "Bidirectional":
@@ -290,7 +309,9 @@ def _masked_softmax(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 def _or(t: Tracer, node: NodeOf, inputs: list[Any]) -> Marks:
     if not all(isinstance(one, Marks) for one in inputs):
         raise Unsupported("other than masks")
-    parts = [part for one in inputs for part in (one.mask[1:] if one.mask[0] == "or" else [one.mask])]
+    parts = [
+        part for one in inputs for part in (one.mask[1:] if one.mask[0] == "or" else [one.mask])
+    ]
     distinct = list(dict.fromkeys(parts))
     return Marks(distinct[0] if len(distinct) == 1 else ("or", *distinct))
 

@@ -12,7 +12,11 @@ from nlstm.interop.onnx.nodes import Nodes, lacking
 
 __all__ = ["bidirectional", "recurrent"]
 
-NODES = {layers.LSTM: ("LSTM", 4, 2), layers.GRU: ("GRU", 3, 1), layers.SimpleRNN: ("RNN", 1, 1)}
+NODES: dict[type, tuple[str, int, int]] = {
+    layers.LSTM: ("LSTM", 4, 2),
+    layers.GRU: ("GRU", 3, 1),
+    layers.SimpleRNN: ("RNN", 1, 1),
+}
 GATES = {4: (0, 3, 1, 2)}  # of nlstm's i, f, c, o those that ONNX has as i, o, f, c
 PEEPHOLES = (0, 2, 1)  # i, f, o as i, o, f
 OFF: dict[str, Any] = {
@@ -227,7 +231,10 @@ def _weights(to: Nodes, directions: list[Cell], gates: int) -> list[str]:
         _joined(to, directions, "kernel", "W", turned),
         _joined(to, directions, "recurrent_kernel", "R", turned),
     ]
-    return [*found, "" if directions[0].bias is None else _joined(to, directions, "bias", "B", both)]
+    return [
+        *found,
+        "" if directions[0].bias is None else _joined(to, directions, "bias", "B", both),
+    ]
 
 
 def _peepholes(value: np.ndarray, cell: Cell) -> np.ndarray:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-
 from nlstm.interop.onnx.recognising import layer_of
 from nlstm.interop.onnx.steps import Ref, Step
 
@@ -66,11 +65,11 @@ class _Resolver:
 
     def _function(self, step: Step) -> Function:
         ref, arguments = Ref(step), step.arguments
-        parts = [
-            self._functions.get(one, Function(one, lambda x: x, [], 0)) for one in step.inputs
-        ]
+        parts = [self._functions.get(one, Function(one, lambda x: x, [], 0)) for one in step.inputs]
         length = 1 + sum(part.length for part in parts)
-        alike = len({part.base for part in parts}) == 1 and len({one.shape for one in step.inputs}) == 1
+        alike = (
+            len({part.base for part in parts}) == 1 and len({one.shape for one in step.inputs}) == 1
+        )
         if not alike or length > LONGEST:
             return Function(ref, lambda x: x, [], 0)
         function = arguments["function"]
@@ -118,5 +117,3 @@ class _Resolver:
         made = Step(kind, arguments, inputs, list(step.shapes), {}, (), step.name)
         self.steps.append(made)
         return Ref(made)
-
-

@@ -69,14 +69,14 @@ class Ref(NamedTuple):
     """One output of a step."""
 
     step: Step
-    index: int = 0
+    number: int = 0
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of a sample."""
-        if self.index == MERGED:
+        if self.number == MERGED:
             return tuple(self.step.arguments["shape"])
-        return self.step.shapes[0 if self.index == RAW else self.index]
+        return self.step.shapes[0 if self.number == RAW else self.number]
 
 
 @dataclass(eq=False)
@@ -128,7 +128,11 @@ class View:
             if atom.size != 1 or atom.role == "batch"
         }
         return tuple(
-            tuple(places.get(id(atom), (-1, 0, int(atom.size))) for atom in axis if id(atom) in places or atom.role == "repeat")
+            tuple(
+                places.get(id(atom), (-1, 0, int(atom.size)))
+                for atom in axis
+                if id(atom) in places or atom.role == "repeat"
+            )
             for axis in self.axes
         )
 
@@ -153,7 +157,8 @@ class Const:
     Attributes
     ----------
     drawn : bool
-        Whether it follows from the size of the batch, or of open steps, which stand for all.
+        Whether its numbers follow from the size of the batch, or of open steps, which stand for
+        all; its shape may in any case.
     """
 
     array: np.ndarray

@@ -33,6 +33,8 @@ class NodeOf:
     inputs, outputs : list of str
     attributes : dict
     name : str
+    plain : bool
+        Whether it has no graph inside.
     """
 
     def __init__(self, proto: Any) -> None:
@@ -42,6 +44,7 @@ class NodeOf:
         self.known_domain = proto.domain in ("", "ai.onnx", DOMAIN)
         self.inputs, self.outputs = list(proto.input), list(proto.output)
         self.name = proto.name
+        self.plain = not any(one.HasField("g") or one.graphs for one in proto.attribute)
         self.attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
 
     def get(self, name: str, otherwise: Any = None) -> Any:
@@ -117,14 +120,15 @@ class Tracer:
 
     def _read(self, node: NodeOf) -> Sequence[Any]:
         inputs = [self.values.get(name, Broken) for name in node.inputs]
-        if node.op not in self.handlers or not node.known_domain:
+        known = inputs and all(isinstance(one, Const | None) for one in inputs) and node.plain
+        if not node.known_domain or (node.op not in self.handlers and not known):
             raise Unsupported("nlstm has nothing like it")
         if any(one is Broken for one in inputs):
             return [Broken] * len(node.outputs)
-        handler = self.handlers[node.op]
-        known = all(isinstance(one, Const | None) for one in inputs) and inputs
-        found = folded(node, inputs, self.version) if known else handler(self, node, inputs)
-        return list(found) if isinstance(found, list | tuple) and not hasattr(found, "_fields") else [found]
+        if known:
+            return folded(node, inputs, self.version)
+        found = self.handlers[node.op](self, node, inputs)
+        return found if isinstance(found, list) else [found]
 
     # Inputs and outputs
 
@@ -168,7 +172,9 @@ class Tracer:
         step = self.add("Input", arguments, [], [sample], name=one.name)
         self.inputs.append(step.step)
         view = self.view(step)
-        self.values[one.name] = view.moved([view.axes[1], view.axes[0], *view.axes[2:]]) if swap else view
+        self.values[one.name] = (
+            view.moved([view.axes[1], view.axes[0], *view.axes[2:]]) if swap else view
+        )
 
     def _output(self, name: str) -> Ref | None:
         value = self.values.get(name, Broken)

@@ -8,9 +8,9 @@ import numpy as np
 from nlstm import layers
 from nlstm.files.whole_file import write_whole
 from nlstm.interop.onnx.functions import definitions
-from nlstm.interop.onnx.layers_out import FORMS, Given
+from nlstm.interop.onnx.layers_out import FORMS
 from nlstm.interop.onnx.masks import Mask, mask_after
-from nlstm.interop.onnx.nodes import Nodes, lacking
+from nlstm.interop.onnx.nodes import Given, Nodes, lacking
 from nlstm.interop.onnx.package import DOMAIN, FORMAT, OPSET, onnx
 from nlstm.plan.symbols import Node, Symbol
 
@@ -168,9 +168,7 @@ class _Walk:
         kind = next(cls.__name__ for cls in type(layer).__mro__ if cls in FORMS or _steps(cls))
         ranks = [len(symbol.sample) for symbol in node.inputs]
         own = ("of", first)
-        after = mask_after(
-            kind, lambda name: getattr(layer, name), masks, ranks, own, node.inputs
-        )
+        after = mask_after(kind, lambda name: getattr(layer, name), masks, ranks, own, node.inputs)
         if after[0] == own:
             mask = self._begun(layer, node)
             self._made[own] = mask
