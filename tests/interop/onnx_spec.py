@@ -1,4 +1,4 @@
-"""Recurrent nodes as ONNX defines them, in NumPy: the onnx package's own lack lengths and activations.
+"""Recurrent nodes as ONNX defines them, in NumPy: the onnx package's own know no lengths.
 
 https://onnx.ai/onnx/operators/onnx__LSTM.html and beside it.
 """
@@ -29,7 +29,9 @@ class Recurrent(OpRun):
         """Return the activations, those of each direction behind each other."""
         count = 2 if self.word("direction") == "bidirectional" else 1
         names = self.words("activations") or list(self.defaults) * count
-        numbers = [list(getattr(self, f"activation_{one}", None) or []) for one in ("alpha", "beta")]
+        numbers = [
+            list(getattr(self, f"activation_{one}", None) or []) for one in ("alpha", "beta")
+        ]
         found = []
         for name in names:
             function, defaults = ACTIVATIONS[name.lower()]
@@ -71,9 +73,8 @@ class Recurrent(OpRun):
             p = None if P is None else P[d]
             step = self.step(W[d], R[d], B[d], p, functions)
             backwards = direction == "reverse" or d == 1
-            order = np.stack(
-                [np.r_[np.arange(m)[::-1], np.arange(m, T)] if backwards else np.arange(T) for m in lengths], 1
-            )[..., None]  # fmt: skip
+            turned = [np.r_[np.arange(m)[::-1], np.arange(m, T)] for m in lengths]
+            order = np.stack(turned if backwards else [np.arange(T)] * N, 1)[..., None]
             Y, states = self.pass_over(
                 np.take_along_axis(X, order, 0), lengths, [one[d] for one in initial], step
             )
@@ -99,7 +100,9 @@ class LSTM(Recurrent):
 
         return step
 
-    def _run(self, X, W, R, B=None, sequence_lens=None, initial_h=None, initial_c=None, P=None, **_):
+    def _run(
+        self, X, W, R, B=None, sequence_lens=None, initial_h=None, initial_c=None, P=None, **_
+    ):
         return self.outputs(X, W, R, B, sequence_lens, [initial_h, initial_c], P)
 
 

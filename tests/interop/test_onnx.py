@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nlstm
+import nlstm.interop.onnx
 from nlstm import layers as L
 from nlstm.activations import FUNCTIONS
 from nlstm.interop.onnx.activations_out import WORDS
@@ -176,7 +177,9 @@ LAYERS = {
     "crop": lambda x: L.Cropping1D((1, 2))(x),
     "dense of one": lambda x: L.Dense(1, "silu")(x),
     "dense softmax": lambda x: L.Dense(3, "softmax")(x),
-    "dropout": lambda x: L.GaussianNoise(0.1)(L.SpatialDropout1D(0.2)(L.Dropout(0.3)(L.Dense(2)(x)))),
+    "dropout": lambda x: L.GaussianNoise(0.1)(
+        L.SpatialDropout1D(0.2)(L.Dropout(0.3)(L.Dense(2)(x)))
+    ),
     "elu": lambda x: L.ELU(0.5)(x),
     "flatten": lambda x: L.Flatten()(x),
     "identity": lambda x: L.Identity()(L.Dense(2)(x)),
@@ -234,9 +237,10 @@ def test_every_layer_is_tried_or_named():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_activations_are_known_by_what_they_compute(name, tmp_path):
     model = filled(Sequential([L.Input((4,)), L.Dense(6, name), L.Activation(name), L.Dense(2)]))
-    again = check(model, 4 * data(5, 4), tmp_path, exact=False)
+    again = check(model, data(5, 4), tmp_path, exact=False)
     found = [getattr(layer, "activation", "linear") for layer in again.layers]
-    assert [one for one in found if one != "linear"] == [name] * (0 if name == "linear" else len(found) - 1)
+    once = name in ("hard_tanh", "linear", "relu", "relu6")  # what is done twice is done
+    assert found == ([name, "linear"] if once else [name, name, "linear"])
 
 
 @pytest.mark.parametrize("name", WORDS)
@@ -255,7 +259,6 @@ def test_shared_layers_stay_shared(tmp_path):
     model = filled(Model([x, y], [cell(dense(x)), cell(dense(y))]))
     again = check(model, [data(2, 5, 3), data(2, 5, 3, seed=3)], tmp_path)
     assert again.count_params() == model.count_params()
-    assert again.input_names == ["left", "right"] if hasattr(again, "input_names") else True
     assert {"both", "lstm"} <= {layer.name for layer in again.layers}
 
 
@@ -276,7 +279,9 @@ def test_models_in_models_and_masks_of_indices(tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["Multiply", "Maximum", "Minimum", "Add", "Average", "Concatenate"])
+@pytest.mark.parametrize(
+    "kind", ["Multiply", "Maximum", "Minimum", "Add", "Average", "Concatenate"]
+)
 def test_masks_that_are_merged(kind, tmp_path):
     x, y = L.Input((5, 3)), L.Input((5, 3))
     one, other = L.Masking()(x), L.Masking(0.5)(y)
@@ -298,7 +303,8 @@ def test_masks_that_are_given(tmp_path):
 
 
 def test_lengths(tmp_path):
-    model = filled(Sequential([L.Input((None, 2), name="x"), L.LSTM(3, return_sequences=True), L.GRU(2)]))
+    begin = L.Input((None, 2), name="x")
+    model = filled(Model(begin, L.GRU(2)(L.LSTM(3, return_sequences=True)(begin))))
     x, lengths = data(3, 5, 2), np.array([5, 2, 3])
     wanted = model.predict(x, lengths=lengths, verbose=0)
     nlstm.interop.onnx.save(model, tmp_path / "m.onnx", lengths=True)
@@ -319,7 +325,7 @@ def test_what_is_read_can_be_trained_and_streamed(tmp_path):
     model.save(tmp_path / "m.onnx")
     again = load_model(tmp_path / "m.onnx")
     x = data(4, 5, 2).astype("float32")
-    np.testing.assert_allclose(again.stream().step(x[0, 0]), asked(model, x)[0][0, 0], atol=1e-6)
+    np.testing.assert_allclose(again.stream().step(x[0, 0]), asked(model, x)[0][:1, 0], atol=1e-6)
     for one in (model, again):
         one.compile("sgd", "mse")
         one.train_on_batch(x, np.ones((4, 5, 1)))
@@ -336,7 +342,7 @@ def test_what_is_read_can_be_trained_and_streamed(tmp_path):
         (L.LSTM(3, layer_norm=True), "layer_norm of the LSTM 'lstm' is True"),
         (L.LSTM(3, proj_size=2), "proj_size of the LSTM 'lstm' is 2"),
         (L.GRU(3, stateful=True), "stateful of the GRU 'gru' is True"),
-        (L.LSTM(3, "gelu"), "lstm, a LSTM, has the activation 'gelu' in its recurrence"),
+        (L.LSTM(3, "gelu"), "lstm has the activation 'gelu' in its recurrence"),
         (L.Bidirectional(L.LSTM(3, zoneout=0.1)), "zoneout of the LSTM 'forward_lstm'"),
     ],
 )

@@ -173,7 +173,7 @@ def _of_steps(t: Tracer, view: View, axis: int, key: Any) -> View:
 
 
 def features(t: Tracer, ref: Ref, start: int, stop: int) -> Ref:
-    """Return some features: of a concatenation the very value that they are, if they are one."""
+    """Return some features: of a concatenation those of the value that they come from."""
     width = ref.shape[-1]
     if (start, stop) == (0, width):
         return ref
@@ -181,8 +181,8 @@ def features(t: Tracer, ref: Ref, start: int, stop: int) -> Ref:
         end = 0
         for one in ref.step.inputs:
             before, end = end, end + one.shape[-1]
-            if (before, end) == (start, stop):
-                return one
+            if before <= start and stop <= end:
+                return features(t, one, start - before, stop - before)
     key = (WHOLE,) * len(ref.shape) + (slice(start, stop),)
     return t.add("GetItem", {"key": key}, [ref], [(*ref.shape[:-1], stop - start)])
 
@@ -249,8 +249,8 @@ def joined(t: Tracer, views: Sequence[View], axis: int, name: str = "") -> View:
             return _along(t, first, axis, refs, 1, name)
         if first.axes[axis] and real == parts[-1]:
             return _along(t, first, axis, refs, -1, name)
-        if not first.axes[axis]:
-            return _stacked(t, first, axis, refs, name)
+        if not real or real == parts[-1][: len(real)]:
+            return _stacked(t, first, axis, refs, name, len(real))
     refs = [t.sample(view) for view in views]
     if len(refs[0].shape) != len(first.axes) - 1 or axis == 0:
         raise Unsupported("it joins an axis that is mixed with others")
@@ -280,14 +280,14 @@ def _along(t: Tracer, view: View, axis: int, refs: list[Ref], along: int, name: 
     return View(ref, tuple(parts), tuple(axes))
 
 
-def _stacked(t: Tracer, view: View, axis: int, refs: list[Ref], name: str) -> View:
-    """Return tensors that had one on an axis: a part of the features is that axis now."""
-    width = refs[0].shape[-1]
-    shape = (*refs[0].shape[:-1], width * len(refs))
+def _stacked(t: Tracer, view: View, axis: int, refs: list[Ref], name: str, outer: int) -> View:
+    """Return tensors joined along the first part of their features, or along an axis of one."""
+    shape = (*refs[0].shape[:-1], sum(ref.shape[-1] for ref in refs))
     ref = t.add("Concatenate", {"axis": -1}, refs, [shape], name=name)
-    own = (Atom(len(refs)),)
+    part = [atom for atom in view.parts[-1] if atom.size != 1][outer:]
+    own = (Atom(shape[-1] // int(np.prod([atom.size for atom in part], dtype=int))),)
     axes = [own if number == axis else one for number, one in enumerate(view.axes)]
-    return View(ref, (*view.parts[:-1], own + view.parts[-1]), tuple(axes))
+    return View(ref, (*view.parts[:-1], own + tuple(part)), tuple(axes))
 
 
 def _pad(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:

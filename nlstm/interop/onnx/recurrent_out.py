@@ -199,8 +199,12 @@ def _attributes(directions: list[Cell], gates: int) -> dict[str, Any]:
         names += [layer.activation] * (2 if gates == 4 else 1)
     layer = directions[0].layer
     found = {"hidden_size": layer.units}
-    if words_of(layer.name, names) != words_of(layer.name, _default(gates) * len(directions)):
-        found |= words_of(f"{layer.name}, a {type(layer).__name__},", names)
+    words = words_of(layer.name, names)
+    if (
+        words["activations"]
+        != words_of(layer.name, _default(gates) * len(directions))["activations"]
+    ):
+        found |= words
     if len(directions) == 2:
         found["direction"] = "bidirectional"
     elif layer.go_backwards:

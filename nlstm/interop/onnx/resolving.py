@@ -16,12 +16,24 @@ LONGEST = 64  # operations in one function
 
 
 class Function(NamedTuple):
-    """A value as a function of another."""
+    """What becomes of a value: how, with which numbers, in how many operations."""
 
-    base: Ref
     function: Any
     numbers: list[float]
     length: int
+
+
+ITSELF = Function(lambda x: x, [], 0)
+
+
+def _composed(step: Step, parts: Sequence[Function]) -> Function:
+    own = step.arguments["function"]
+    numbers = [*step.arguments["numbers"], *(one for part in parts for one in part.numbers)]
+    return Function(
+        lambda x: own(*(part.function(x) for part in parts)),
+        list(dict.fromkeys(numbers)),
+        1 + sum(part.length for part in parts),
+    )
 
 
 def resolved(
@@ -51,35 +63,30 @@ class _Resolver:
     def __init__(self, problems: list[str]) -> None:
         self.steps: list[Step] = []
         self._problems = problems
-        self._functions: dict[Ref, Function] = {}
+        self._functions: dict[Ref, dict[Ref, Function]] = {}
         self._final: dict[Ref, Ref] = {}
 
     def take(self, step: Step) -> None:
         """Take the next step."""
         if step.kind == "Pointwise":
-            self._functions[Ref(step)] = self._function(step)
+            self._functions[Ref(step)] = self._taken(step)
             return
         step.inputs = [self.final(ref) for ref in step.inputs]
         step.mask = None if step.mask is None else self.final(step.mask)
         self.steps.append(step)
 
-    def _function(self, step: Step) -> Function:
-        ref, arguments = Ref(step), step.arguments
-        parts = [self._functions.get(one, Function(one, lambda x: x, [], 0)) for one in step.inputs]
-        length = 1 + sum(part.length for part in parts)
-        alike = (
-            len({part.base for part in parts}) == 1 and len({one.shape for one in step.inputs}) == 1
-        )
-        if not alike or length > LONGEST:
-            return Function(ref, lambda x: x, [], 0)
-        function = arguments["function"]
-        numbers = [*arguments["numbers"], *(one for part in parts for one in part.numbers)]
-        return Function(
-            parts[0].base,
-            lambda x: function(*(part.function(x) for part in parts)),
-            list(dict.fromkeys(numbers)),
-            length,
-        )
+    def _taken(self, step: Step) -> dict[Ref, Function]:
+        """Return a step as a function of each value that all ways to it go through."""
+        if len({one.shape for one in step.inputs}) > 1:
+            return {}
+        parts = [{one: ITSELF, **self._functions.get(one, {})} for one in step.inputs]
+        found = {}
+        for base in parts[0]:
+            if all(base in part for part in parts):
+                made = _composed(step, [part[base] for part in parts])
+                if made.length <= LONGEST:
+                    found[base] = made
+        return found
 
     def final(self, ref: Ref) -> Ref:
         """Return the output of a layer that a value is, after the steps that make it."""
@@ -90,19 +97,15 @@ class _Resolver:
         return self._final[ref]
 
     def _made(self, ref: Ref) -> Ref:
-        step, (base, function, numbers, _) = ref.step, self._functions[ref]
-        if base != ref:
-            found = layer_of(function, numbers)
+        step = ref.step
+        functions = self._functions[ref]
+        for base in sorted(functions, key=lambda base: -functions[base].length):
+            found = layer_of(functions[base].function, functions[base].numbers)
             if found is not None:
                 return self._layer(found, [self.final(base)], step)
         inputs = list(dict.fromkeys(step.inputs))
-        own, op = step.arguments["function"], step.arguments["op"]
-        if len(inputs) == 1:
-            count = len(step.inputs)
-            found = layer_of(lambda x: own(*[x] * count), step.arguments["numbers"])
-            if found is not None:
-                return self._layer(found, [self.final(inputs[0])], step)
-        elif op in MERGING and len(step.inputs) == 2:
+        op = step.arguments["op"]
+        if op in MERGING and len(inputs) == 2:
             found = MERGING[op], {"chosen": step.arguments["chosen"]}
             return self._layer(found, [self.final(one) for one in step.inputs], step)
         shown = f"{op} {step.name!r}" if step.name else op

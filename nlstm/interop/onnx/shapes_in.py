@@ -112,13 +112,21 @@ def reshaped(t: Tracer, view: View, target: Sequence[int], zeros: bool) -> View:
         known = -int(np.prod(sizes))
         sizes[sizes.index(-1)] = total // known if known else 0
     if int(np.prod(sizes)) != total:
-        raise Unsupported(f"it gives the shape {tuple(view.shape)} the shape {tuple(sizes)}")
+        raise Unsupported(f"it gives {_named(t, view.shape)} the shape {_named(t, target)}")
     found = _regrouped(t, view, sizes)
     if found is not None:
         return found
     if not sizes or sizes[0] != t.batch.size or not 2 <= len(sizes) <= 3:
-        raise Unsupported(f"it gives the shape {tuple(view.shape)} the shape {tuple(sizes)}")
+        raise Unsupported(f"it gives {_named(t, view.shape)} the shape {_named(t, target)}")
     return t.view(t.reshaped(t.sample(view), tuple(sizes[1:])))
+
+
+def _named(t: Tracer, sizes: Sequence[int]) -> str:
+    """Return a shape as people write it."""
+    shown = (
+        "batch" if n == t.batch.size else "any" if isinstance(n, Open) else str(n) for n in sizes
+    )
+    return f"({', '.join(shown)})"
 
 
 def _regrouped(t: Tracer, view: View, sizes: Sequence[int]) -> View | None:

@@ -44,7 +44,8 @@ class NodeOf:
         self.known_domain = proto.domain in ("", "ai.onnx", DOMAIN)
         self.inputs, self.outputs = list(proto.input), list(proto.output)
         self.name = proto.name
-        self.plain = not any(one.HasField("g") or one.graphs for one in proto.attribute)
+        inner = any(one.HasField("g") or one.graphs for one in proto.attribute)
+        self.plain = not inner and proto.op_type not in ("If", "Loop", "Scan")
         self.attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
 
     def get(self, name: str, otherwise: Any = None) -> Any:

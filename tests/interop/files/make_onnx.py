@@ -2,9 +2,10 @@
 
     python tests/interop/files/make_onnx.py NAME
 
-NAME is torch (PyTorch's old exporter), dynamo (its new one), keras-torch (Keras's on that backend) or
-tf2onnx, in an environment with it (see README.md beside it). onnx-NAME.zip gets CASE.onnx and CASE.npz
-with what went in (x_0, x_1, ...), as nlstm takes it, batch first, and what came out (y_0, ...).
+NAME is torch (PyTorch's old exporter), dynamo (its new one), keras-torch (Keras's on that backend)
+or tf2onnx, in an environment with it (see README.md beside it). onnx-NAME.zip gets CASE.onnx, and
+CASE.npz with what went in (x_0, x_1, ...), as nlstm takes it, batch first, and what came out
+(y_0, ...).
 """
 
 import os
@@ -152,7 +153,8 @@ def of_torch():
         given = [one.transpose(0, 1) if case == "time_major" else one for one in given]
         names = [f"x_{number}" for number in range(len(given))]
         batch = 1 if case == "time_major" else 0
-        open_axes = [{batch: "n"}] if case in ("convolved", "attended") else [{batch: "n", 1 - batch: "t"}]
+        closed = "convolved", "attended", *(["time_major"] if NAME == "dynamo" else [])
+        open_axes = [{batch: "n"} if case in closed else {batch: "n", 1 - batch: "t"}]
         open_axes = [*open_axes * (len(given) - (case == "packed")), {0: "n"}][: len(given)]
         with torch.no_grad():
             wanted = model(*given)
