@@ -255,3 +255,34 @@ def test_a_missing_file_is_the_usual_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         load_model(tmp_path / "m.onnx")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "nodes, wanted",
+    [
+        ("a = Cast<to=7>(x) y = Cast<to=1>(a)", "it rounds"),
+        ("a = Cast<to=6>(x) b = Add(a, a) y = Cast<to=1>(b)", "computes with whole numbers"),
+        ("a = Cast<to=9>(x) y = Cast<to=1>(a)", "what is not a number"),
+    ],
+)
+def test_numbers_are_not_rounded_in_silence(nodes, wanted, tmp_path):
+    with pytest.raises(ValueError, match=wanted):
+        read(graph(f"(float[n,5,2] x) => (float[n,5,2] y) {{ {nodes} }}"), tmp_path)
+
+
+@pytest.mark.parametrize("start, stop", [(600, 603), (-3, 1 << 62), (0, 700), (2, -1)])
+def test_parts_of_an_open_number_of_steps(start, stop, tmp_path):
+    text = "(float[n,t,2] x) => (float[n,s,2] y) { a = Tanh(x) y = Slice(a, begin, end, axis) }"
+    arrays = {"begin": np.array([start]), "end": np.array([stop]), "axis": np.array([1])}
+    model = read(graph(text, **arrays), tmp_path)
+    for steps in (610, 650):
+        x = weights(2, steps, 2)
+        np.testing.assert_allclose(predicted(model, [x])[0], np.tanh(x)[:, start:stop], atol=1e-6)
+
+
+def test_small_functions_are_not_taken_for_nothing(tmp_path):
+    text = "(float[n,3] x) => (float[n,3] y) { a = Sigmoid(x) b = Mul(a, small) y = Mul(b, large) }"
+    arrays = {"small": np.float32(1e-9), "large": np.float32(1e9)}
+    model = read(graph(text, **{name: np.array(one) for name, one in arrays.items()}), tmp_path)
+    x = weights(4, 3)
+    np.testing.assert_allclose(predicted(model, [x])[0], 1 / (1 + np.exp(-x)), atol=1e-5)

@@ -18,13 +18,14 @@ WHOLE = slice(None)
 def _slice(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = view_of(inputs[0])
     given: list[Any] = [node.get(name) for name in ("starts", "ends", "axes")]
+    drawn = any(isinstance(one, Const) and one.drawn for one in inputs[1:])
     if given[0] is None:
         given = [None if one is None else sizes_given(one) for one in inputs[1:]]
     starts, ends, axes, steps = (given + [None] * 4)[:4]
     axes = list(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        view = taken(t, view, axis % len(view.axes), slice(start, end, step))
+        view = taken(t, view, axis % len(view.axes), slice(start, end, step), drawn)
     return view
 
 
@@ -39,11 +40,11 @@ def _gather(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
     axis %= len(view.axes)
     places = sizes_given(index)
     if index.array.ndim == 0:
-        return taken(t, view, axis, places[0])
+        return taken(t, view, axis, places[0], index.drawn)
     if not places or places != list(range(places[0], places[0] + len(places))):
         raise Unsupported("places that do not lie side by side")
     stop = places[-1] + 1
-    return taken(t, view, axis, slice(places[0], None if stop == 0 else stop, 1))
+    return taken(t, view, axis, slice(places[0], None if stop == 0 else stop, 1), index.drawn)
 
 
 def _embedded(t: Tracer, node: NodeOf, table: Const, index: View) -> View:
@@ -85,19 +86,25 @@ def _split(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[View]:
     ]
 
 
-def taken(t: Tracer, view: View, axis: int, key: Any) -> View:
-    """Return a part of an axis: a number takes the axis away."""
+def taken(t: Tracer, view: View, axis: int, key: Any, drawn: bool = False) -> View:
+    """Return a part of an axis: a number takes the axis away.
+
+    Parameters
+    ----------
+    drawn : bool
+        Whether places follow from sizes, and so may count from the end of an axis that is open.
+    """
     atoms, size = view.axes[axis], view.shape[axis]
     if isinstance(key, slice):
         open_ended = isinstance(size, Open)
-        key = _plain(key, size)
+        key = _plain(key, size, drawn)
         if key == slice(None, None, None):
             return view
-    elif not -size <= key < size:
+    elif not -size <= key < size and not (isinstance(size, Open) and not drawn):
         raise Unsupported(f"it takes number {key} of {size}")
     else:
         open_ended = isinstance(size, Open)
-        key = key - size if open_ended and key > size // 2 else key
+        key = key - size if open_ended and drawn and key > size // 2 else key
     if t.batch in atoms:
         raise Unsupported("it takes a part of the batch")
     if size == 1 and not isinstance(key, slice) and not open_ended:
@@ -113,10 +120,10 @@ def taken(t: Tracer, view: View, axis: int, key: Any) -> View:
     fresh = t.view(ref)
     if len(fresh.axes) != len(view.axes):
         raise Unsupported("it takes a part of an axis that is mixed with others")
-    return taken(t, fresh, axis, key)
+    return taken(t, fresh, axis, key, drawn)
 
 
-def _plain(key: slice, size: int) -> slice:
+def _plain(key: slice, size: int, drawn: bool) -> slice:
     """Return a slice with None where it begins at the beginning and ends at the end."""
     start, stop, step = key.start, key.stop, key.step
     far, half = 1 << 30, size // 2
@@ -129,8 +136,9 @@ def _plain(key: slice, size: int) -> slice:
     if step != 1 and step is not None:
         raise Unsupported(f"it takes every {step}th of an axis")
     start = None if start in (0, None) or start <= -size else start
-    stop = None if stop is None or stop >= min(far, size) else stop
-    if isinstance(size, Open):
+    most = far if isinstance(size, Open) and not drawn else size
+    stop = None if stop is None or stop >= most else stop
+    if isinstance(size, Open) and drawn:
         start = start - size if start is not None and start > half else start
         stop = stop - size if stop is not None and stop > half else stop
     return slice(start, stop, None)

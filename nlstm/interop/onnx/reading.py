@@ -56,5 +56,14 @@ def _read(proto: Any) -> tuple[list[Step], list[Ref]]:
     if not outputs:
         raise ValueError("it has no output.")
     steps = [*tracer.inputs, *(step for step in steps if step.kind != "Input")]
+    outputs = [_through(steps, ref) for ref in outputs]
     steps, outputs = fused(steps, outputs)
     return with_masks(steps, outputs), outputs
+
+
+def _through(steps: list[Step], ref: Ref) -> Ref:
+    """Return an output that a layer gives, as a model's are."""
+    if ref.step.kind != "Input":
+        return ref
+    steps.append(Step("Identity", {}, [ref], [ref.shape]))
+    return Ref(steps[-1])

@@ -10,8 +10,9 @@ from nlstm import activations
 
 __all__ = ["layer_of"]
 
-CLOSE: dict[str, Any] = {"rtol": 2e-6, "atol": 1e-6}
-POINTS = np.concatenate([np.linspace(-9.05, 9.05, 92), [-70.0, -30.0, 0.0, 30.0, 70.0]])
+CLOSE = 2e-6  # of two values, or of the largest near 0
+LINE = 92
+POINTS = np.concatenate([np.linspace(-9.05, 9.05, LINE), [-70.0, -30.0, 0.0, 30.0, 70.0]])
 
 
 @cache
@@ -40,12 +41,18 @@ def layer_of(function: Any, numbers: Sequence[float]) -> tuple[str, dict[str, An
         offset = float(function(np.zeros(1))[0]) if np.isfinite(found).all() else np.nan
         factor = _near(float(function(np.ones(1))[0]) - offset, numbers)
         offset = _near(offset, numbers)
-        if np.allclose(found, factor * POINTS + offset, **CLOSE):
+        if _close(found, factor * POINTS + offset):
             return "Linear", {"factor": factor, "offset": offset}
         for name, curve in _curves().items():
-            if np.allclose(found, curve, **CLOSE):
+            if _close(found, curve):
                 return "Activation", {"activation": name}
         return _with_numbers(function, numbers)
+
+
+def _close(found: np.ndarray, wanted: np.ndarray) -> bool:
+    near = np.abs(found[:LINE])
+    scale = min(1.0, float(near.max()) if np.isfinite(near).all() else 1.0)
+    return np.allclose(found, wanted, rtol=CLOSE, atol=CLOSE * scale)
 
 
 def _near(value: float, numbers: Sequence[float]) -> float:
@@ -59,9 +66,7 @@ def _with_numbers(function: Any, numbers: Sequence[float]) -> tuple[str, dict[st
     x = np.concatenate([POINTS, near])
     found = function(x)
     for alpha in numbers:
-        if alpha >= 0 and np.allclose(
-            found, np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), **CLOSE
-        ):
+        if alpha >= 0 and _close(found, np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))):
             return "ELU", {"alpha": float(alpha)}
     for slope in (0.0, *numbers):
         for threshold in (0.0, *numbers):
@@ -69,9 +74,7 @@ def _with_numbers(function: Any, numbers: Sequence[float]) -> tuple[str, dict[st
             for limit in (np.inf, *numbers):
                 if min(slope, threshold, limit) < 0:
                     continue
-                if np.allclose(
-                    found, np.where(x > threshold, np.minimum(x, limit), below), **CLOSE
-                ):
+                if _close(found, np.where(x > threshold, np.minimum(x, limit), below)):
                     return _rectifier(float(slope), float(threshold), float(limit))
     return None
 

@@ -11,6 +11,8 @@ from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
 
 __all__ = ["HANDLERS", "sizes_given", "view_of"]
 
+FLOATS, INTEGERS = (1, 10, 11, 16), (6, 7)  # as ONNX numbers types
+
 
 def same(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
     """Hand the first input on."""
@@ -191,7 +193,18 @@ def _expand(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 
 def _cast(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
-    return inputs[0]
+    """Hand numbers on: whole ones may be made of others, but not the other way."""
+    view = inputs[0]
+    if not isinstance(view, View):
+        return view
+    kind = node.get("to", 1)  # CastLike is for floats
+    if kind in FLOATS:
+        if view.whole and not view.ref.step.arguments.get("whole"):
+            raise Unsupported("it rounds")
+        return replace(view, whole=False)
+    if kind not in INTEGERS:
+        raise Unsupported("what is not a number")
+    return replace(view, whole=True)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -105,6 +105,8 @@ class View:
         Only the steps that count come first, as nlstm's function puts them.
     chosen : bool
         Whether numbers for masked steps were put in.
+    whole : bool
+        Whether it is of whole numbers, which may be indices and nothing else.
     """
 
     ref: Ref
@@ -112,6 +114,7 @@ class View:
     axes: Axes
     packed: Mask | None = None
     chosen: bool = False
+    whole: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

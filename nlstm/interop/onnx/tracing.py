@@ -5,6 +5,7 @@ computed from them too, and a reshape shows what it does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,13 @@ from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Step, Unsupported, 
 __all__ = ["NodeOf", "TimeMajor", "Tracer"]
 
 PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093)
-WHOLE = slice(None)
+# What a node that is against the rules may end in.
+UNEXPECTED = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError)
+# What whole numbers may go through.
+OF_WHOLE = (
+    "Cast", "Gather", "Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze",
+    "nlstm.MaskOfNumbers",
+)  # fmt: skip
 
 
 class TimeMajor(Exception):
@@ -107,7 +114,7 @@ class Tracer:
             node = NodeOf(proto)
             try:
                 found = self._read(node)
-            except Unsupported as error:
+            except (Unsupported, *UNEXPECTED) as error:
                 self.lacks(f"{_shown(node)}: {error}")
                 found = [Broken] * len(node.outputs)
             for name, value in zip(node.outputs, found, strict=False):
@@ -124,6 +131,8 @@ class Tracer:
         known = inputs and all(isinstance(one, Const | None) for one in inputs) and node.plain
         if not node.known_domain or (node.op not in self.handlers and not known):
             raise Unsupported("nlstm has nothing like it")
+        if node.op not in OF_WHOLE and any(getattr(one, "whole", False) for one in inputs):
+            raise Unsupported("it computes with whole numbers")
         if any(one is Broken for one in inputs):
             return [Broken] * len(node.outputs)
         if known:
@@ -172,7 +181,7 @@ class Tracer:
         arguments = {"whole": whole, "double": kind.elem_type == 11}
         step = self.add("Input", arguments, [], [sample], name=one.name)
         self.inputs.append(step.step)
-        view = self.view(step)
+        view = replace(self.view(step), whole=whole)
         self.values[one.name] = (
             view.moved([view.axes[1], view.axes[0], *view.axes[2:]]) if swap else view
         )
