@@ -38,7 +38,7 @@ served = nlstm.models.load_model("m.onnx")                 # any file, by its co
 | activations | known by what they compute, whatever nodes spell them; those of recurrences by their word | all, but in recurrences only those below |
 | one number for each feature (what is left of a folded normalisation) | `BatchNormalization(trainable=False)` | |
 | LSTMs written step by step (Keras on PyTorch, `nn.RNN` by PyTorch's new exporter) | as the layers that a step is made of, for so many steps | |
-| `If`, `Loop`, `Scan` (tf2onnx writes SimpleRNN, GRU with `reset_after=False` and masked layers so) | no | |
+| `If`, `Loop`, `Scan` (tf2onnx writes SimpleRNN, GRU with `reset_after=False` and masked layers so, Keras 3 on TensorFlow any GRU) | no | |
 | what `compile` was told | | no |
 
 A file with anything else is one error that lists all such nodes. What has no form in ONNX is an error that names it, before anything is written.
@@ -63,7 +63,7 @@ def section():
         "",
         f"Nodes that are read: {nodes}; any that compute with known numbers alone; and nlstm's functions {own}.",
         "",
-        "Files of PyTorch 2.13 (both exporters), tf2onnx 1.17 and Keras 3.15 on PyTorch are in `tests/interop/files`, with their answers, met to 1e-6.",
+        "Files of PyTorch 2.13 (both exporters), tf2onnx 1.17 and Keras 3.15 (on PyTorch and on TensorFlow) are in `tests/interop/files`, with their answers, met to 1e-6.",
         "`tests/parity/test_onnx.py` draws networks for onnxruntime: the same numbers to 1e-5. Read here again they are the same to the bit.",
     ]
     return lines

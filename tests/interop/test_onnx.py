@@ -357,6 +357,23 @@ def test_what_onnx_lacks_is_named_and_nothing_is_written(layer, wanted, tmp_path
     assert path.read_bytes() == b"before" and os.listdir(tmp_path) == [path.name]
 
 
+class Doubled(L.Dense):
+    """A user's layer."""
+
+    def bind(self, plan, x):
+        return super().bind(plan, x)
+
+
+class Named(L.Dense):
+    """One that computes what its parent does."""
+
+
+def test_layers_of_users(tmp_path):
+    check(filled(Sequential([L.Input((3,)), Named(2)])), data(2, 3), tmp_path)
+    with pytest.raises(ValueError, match="doubled is a Doubled with a bind of its own, which ONNX"):
+        filled(Sequential([L.Input((3,)), Doubled(2)])).save(tmp_path / "m.onnx")
+
+
 def test_names_overwriting_and_weights_alone(tmp_path):
     model = filled(Sequential([L.Input((5, 2)), L.LSTM(3)]))
     model.save(tmp_path / "M.ONNX")

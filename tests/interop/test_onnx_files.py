@@ -15,7 +15,9 @@ from tests.interop.kept import answers, as_one, files_of, unpack
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, numpy_helper, parser  # noqa: E402
 
-EXPORTERS = ["onnx-torch", "onnx-dynamo", "onnx-keras-torch", "onnx-tf2onnx"]
+EXPORTERS = [
+    "onnx-torch", "onnx-dynamo", "onnx-keras-torch", "onnx-keras-tensorflow", "onnx-tf2onnx",
+]  # fmt: skip
 FILES = [(one, name) for one in EXPORTERS for name in files_of(one, ".onnx")]
 
 

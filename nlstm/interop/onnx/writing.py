@@ -231,7 +231,9 @@ def _steps(cls: type) -> bool:
 
 
 def _form_of(layer: Any) -> Any:
-    for cls in type(layer).__mro__:
-        if cls in FORMS:
-            return FORMS[cls]
-    raise lacking(f"{layer.name} is a {type(layer).__name__}")
+    cls: Any = next((one for one in type(layer).__mro__ if one in FORMS), None)
+    if cls is None:
+        raise lacking(f"{layer.name} is a {type(layer).__name__}")
+    if type(layer).bind is not cls.bind:
+        raise lacking(f"{layer.name} is a {type(layer).__name__} with a bind of its own")
+    return FORMS[cls]

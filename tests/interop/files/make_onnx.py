@@ -2,10 +2,10 @@
 
     python tests/interop/files/make_onnx.py NAME
 
-NAME is torch (PyTorch's old exporter), dynamo (its new one), keras-torch (Keras's on that backend)
-or tf2onnx, in an environment with it (see README.md beside it). onnx-NAME.zip gets CASE.onnx, and
-CASE.npz with what went in (x_0, x_1, ...), as nlstm takes it, batch first, and what came out
-(y_0, ...).
+NAME is torch (PyTorch's old exporter), dynamo (its new one), keras-torch or keras-tensorflow
+(Keras's on that backend) or tf2onnx, in an environment with it (see README.md beside it).
+onnx-NAME.zip gets CASE.onnx, and CASE.npz with what went in (x_0, x_1, ...), as nlstm takes it,
+batch first, and what came out (y_0, ...).
 """
 
 import os
@@ -222,20 +222,26 @@ def of_tf2onnx():
 
 
 def of_keras():
-    os.environ["KERAS_BACKEND"] = "torch"
+    os.environ["KERAS_BACKEND"] = NAME.removeprefix("keras-")
     import keras
 
     L = keras.layers
-    model = keras.Sequential([L.Input((3, 2)), L.LSTM(2), L.Dense(1, activation="gelu")])
-    fill(model)
-    x = random(3, 3, 2)
-    wanted = model.predict(x)
-    model.export(path("unrolled"), format="onnx", verbose=False)
-    kept("unrolled", [x], [wanted])
+    layers = {"unrolled": [L.Input((3, 2)), L.LSTM(2), L.Dense(1, activation="gelu")]}
+    if NAME == "keras-tensorflow":
+        some = stacks(keras)
+        layers = {name: some[name] for name in ("stack", "convolved", "open")}
+    for case, own in layers.items():
+        model = keras.Sequential(own)
+        fill(model)
+        x = random(3, *(5 if n is None else n for n in model.input_shape[1:]))
+        wanted = model.predict(x)
+        model.export(path(case), format="onnx", verbose=False)
+        kept(case, [x], [wanted])
 
 
 def main():
-    {"tf2onnx": of_tf2onnx, "keras-torch": of_keras}.get(NAME, of_torch)()
+    others = {"tf2onnx": of_tf2onnx, "keras-torch": of_keras, "keras-tensorflow": of_keras}
+    others.get(NAME, of_torch)()
     target = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"onnx-{NAME}.zip")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(os.listdir(FOLDER)):
