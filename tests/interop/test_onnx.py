@@ -12,6 +12,7 @@ import nlstm.interop.onnx
 from nlstm import layers as L
 from nlstm.activations import FUNCTIONS
 from nlstm.interop.onnx.activations_out import WORDS
+from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.models import Model, Sequential, load_model
 from tests.parity.drawn_models import Drawn
 
@@ -291,6 +292,18 @@ def test_masks_that_are_merged(kind, tmp_path):
     given = [masked(data(3, 5, 3), "gaps"), data(3, 5, 3, seed=5)]
     given[1][:, 1:3] = 0.5
     check(filled(model), given, tmp_path)
+
+
+def test_masks_that_are_taken_off_and_put_on(tmp_path):
+    """As arithmetic does, and Keras 3 where states are given."""
+    x = L.Input((5, 3))
+    begun = L.Masking()(x)
+    plain = Unmasked()(begun)
+    put = MaskOf()(L.Dense(2)(plain), begun)
+    product = begun * L.Dense(3)(begun)
+    outputs = [L.GRU(2)(one) for one in (begun, plain, put, product)]
+    model = filled(Model(x, [*outputs, product, L.GlobalAveragePooling1D()(plain)]))
+    check(model, masked(data(3, 5, 3), "gaps"), tmp_path)
 
 
 def test_masks_that_are_given(tmp_path):

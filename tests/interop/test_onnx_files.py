@@ -211,6 +211,28 @@ def test_peepholes_layouts_and_batches_of_one_size(tmp_path):
     assert predicted(model, [weights(4, 5, 2)])[0].shape == (4, 5, 3)  # any batch
 
 
+def test_lengths_that_one_layer_goes_by_and_another_does_not(tmp_path):
+    from tests.interop.onnx_spec import answered
+
+    text = """(float[n,t,2] x, int64[n] m) => (float[n,3] a, float[n,3] b, float[n,t,3] c) {
+        X = Transpose<perm=[1,0,2]>(x)
+        k = Cast<to=6>(m)
+        Y, h = LSTM<hidden_size=3>(X, W, R, , k)
+        a = Squeeze(h, zero)
+        Z, g = LSTM<hidden_size=3>(X, W, R)
+        b = Squeeze(g, zero)
+        S = Squeeze(Y, one)
+        c = Transpose<perm=[1,0,2]>(S)
+    }"""
+    proto = graph(text, zero=np.array([0]), one=np.array([1]), **LSTM)
+    model = read(proto, tmp_path)
+    x, lengths = weights(3, 5, 2), np.array([5, 2, 3])
+    for one, other in zip(
+        predicted(model, [x], lengths), answered(proto, {"x": x, "m": lengths}), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+
 # Files that are no models, or mean harm
 
 
