@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import nlstm
+from nlstm.files.doors import library_of
 from nlstm.models import load_model
 from tests.interop.kept import answers, as_one, files_of, unpack
 
@@ -244,6 +245,22 @@ def test_broken_files(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"m.onnx cannot be loaded"):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    "content, wanted",
+    [
+        (b"\x08\x08\x12\x05nlstm:", "onnx"),
+        (b"\x08\x0a\x3a\x05graph:", "onnx"),
+        (b"\x08\x08\x12\x00\x00\x00\x00\x00{", None),  # a safetensors file of such a length
+        (b"\x08\x00\x12\x05nlstm:", None),
+        (b"\x08", None),
+        (b"PK\x03\x04rest", "keras"),
+    ],
+)
+def test_files_are_known_by_how_they_begin(content, wanted, tmp_path):
+    (tmp_path / "m").write_bytes(content)
+    assert library_of(str(tmp_path / "m")) == wanted
 
 
 def test_a_file_cut_anywhere_is_an_error(tmp_path):
