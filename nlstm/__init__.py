@@ -36,7 +36,14 @@ def _keras_files() -> Door:
     return keras
 
 
+def _onnx_files() -> Door:
+    from nlstm.interop import onnx
+
+    return onnx
+
+
 offer("keras", _keras_files)  # loaded when such a file comes
+offer("onnx", _onnx_files)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

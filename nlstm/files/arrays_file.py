@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
-from nlstm.files.doors import check_ending, library_of
+from nlstm.files.doors import SHOWN, check_ending, library_of
 from nlstm.files.whole_file import naming, write_whole
 
 __all__ = [
@@ -95,7 +95,8 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     path = checked_path("filepath", path)
     library = library_of(path)  # or the usual OSError where it is missing or may not be read
     if library is not None:
-        raise ForeignFile(f"{path} is a file of {library.title()}'s, or another HDF5 or zip file.")
+        other = "" if library == "onnx" else ", or another HDF5 or zip file"
+        raise ForeignFile(f"{path} is a file of {SHOWN[library]}'s{other}.")
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
         with naming(path), open(path, "rb") as file:

@@ -9,9 +9,19 @@ from typing import Any, Protocol
 
 __all__ = ["Door", "check_ending", "door_by_content", "door_by_name", "library_of", "offer"]
 
-# How Keras's files end: what each is. A longer ending comes before those that it ends in.
-ENDINGS = {".weights.h5": "weights", ".keras": "model", ".h5": "either", ".hdf5": "either"}
+# How files of others end: whose each is, and what. A longer ending comes before those that it ends
+# in.
+ENDINGS = {
+    ".weights.h5": ("keras", "weights"),
+    ".keras": ("keras", "model"),
+    ".h5": ("keras", "either"),
+    ".hdf5": ("keras", "either"),
+    ".onnx": ("onnx", "model"),
+}
 FIRST_BYTES = {b"PK\x03\x04": "keras", b"\x89HDF": "keras"}
+SHOWN = {"keras": "Keras", "onnx": "ONNX"}
+# A file of ONNX begins with a version, and then any of the fields that may follow it.
+VERSIONS, FIELDS = range(1, 33), frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca")
 
 
 class Door(Protocol):
@@ -45,7 +55,11 @@ def offer(library: str, opened: Callable[[], Door]) -> None:
 def library_of(path: str) -> str | None:
     """Return whose a file is, by its first bytes; None where it is nlstm's, or nobody's."""
     with open(path, "rb") as file:
-        return FIRST_BYTES.get(file.read(4))
+        begin = file.read(9)
+    own = begin[4:] == b"\0\0\0\0{"  # a length, and the header of a safetensors file
+    if not own and begin[:1] == b"\x08" and begin[1:2] and begin[1] in VERSIONS:
+        return "onnx" if begin[2:3] and begin[2] in FIELDS else None
+    return FIRST_BYTES.get(begin[:4])
 
 
 def door_by_content(path: str) -> Door | None:
@@ -56,19 +70,24 @@ def door_by_content(path: str) -> Door | None:
 
 def door_by_name(path: str) -> Door | None:
     """Return what writes a file, by its name's ending; None where that is nlstm itself."""
-    return _doors["keras"]() if _ending(path) else None
+    ending = _ending(path)
+    return None if ending is None else _doors[ENDINGS[ending][0]]()
 
 
 def check_ending(name: str, path: str, what: str) -> None:
-    """Raise a ValueError where a "model", or "weights", get a name that Keras gives the other."""
+    """Raise a ValueError where a "model", or "weights", get a name that is for the other."""
     ending = _ending(path)
-    if ending is not None and ENDINGS[ending] not in (what, "either"):
-        others = [one for one, kind in ENDINGS.items() if kind in (what, "either")]
-        raise ValueError(
-            f"{name} {os.path.basename(path)!r} ends in {ending!r}, as Keras calls files of "
-            f"{'weights alone' if what == 'model' else 'whole models'}; for {what} it is "
-            f"{' or '.join(map(repr, others))}, and '.{_own(what)}' for nlstm's own format."
-        )
+    if ending is None:
+        return
+    library, kind = ENDINGS[ending]
+    if kind in (what, "either"):
+        return
+    others = [one for one, (_, kind) in ENDINGS.items() if kind in (what, "either")]
+    raise ValueError(
+        f"{name} {os.path.basename(path)!r} ends in {ending!r}, as {SHOWN[library]} calls files of "
+        f"{'weights alone' if what == 'model' else 'whole models'}; for {what} it is "
+        f"{' or '.join(map(repr, others))}, and '.{_own(what)}' for nlstm's own format."
+    )
 
 
 def _own(what: str) -> str:

@@ -62,6 +62,7 @@ def save_model(
     filepath : path
         By custom "<name>.nlstm", a safetensors file. A name that ends in ".keras", ".h5" or ".hdf5"
         is written as Keras 3 writes it, for Keras; it takes h5py (``pip install nlstm[keras]``).
+        One that ends in ".onnx" is written as ONNX (``pip install nlstm[onnx]``).
     overwrite : bool, default True
         Whether a file that is there may be replaced. It keeps its mode; where it is a symbolic
         link, the file that it points to is replaced.
@@ -72,8 +73,8 @@ def save_model(
         An argument of a layer or of compile cannot be written, such as a lambda; the error names
         it, and nothing was written.
     ValueError
-        The ending is Keras's for weights alone; or it is for Keras, and something in the model is
-        not Keras's: the error names it.
+        The ending is Keras's for weights alone; or it is for Keras or ONNX, and something in the
+        model is neither's: the error names it.
     FileExistsError
         The file is there and `overwrite` is false.
     """
@@ -122,7 +123,8 @@ def load_model(
     ----------
     filepath : path
         A file of nlstm's, or of any version of Keras: ".keras" and HDF5, known by their content
-        (docs/interop.md has what goes through). Those take h5py: ``pip install nlstm[keras]``.
+        (docs/interop.md has what goes through). Those take h5py: ``pip install nlstm[keras]``. Or
+        one of ONNX's, which comes uncompiled and takes onnx: ``pip install nlstm[onnx]``.
     custom_objects : dict, optional
         Users' classes and functions by name; those of `nlstm.saving.register` need not be given.
     compile : bool, default True
@@ -136,7 +138,8 @@ def load_model(
         There is no such file.
     ValueError
         The file is broken, foreign or newer, or needs a class that is not known. Of a file of
-        Keras's one error lists all layers and arguments that nlstm does not have.
+        Keras's one error lists all layers and arguments that nlstm does not have, and of one of
+        ONNX's all nodes.
     """
     path = checked_path("filepath", filepath)
     door = door_by_content(path)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  (a row of a table is one line)
-"""Write docs/interop.md: which files of Keras go in and out, and what of them.
+"""Write docs/interop.md: which files of Keras and ONNX go in and out, and what of them.
 
 Run from the repository root:
 
@@ -11,12 +11,14 @@ from nlstm.interop.keras.making import CODE
 from nlstm.interop.keras.table import LAYERS, ROWS
 from nlstm.interop.keras.words_out import ONLY_HERE
 from tests.interop.kept import VERSIONS, files_of
+from tests.interop.onnx_table import section
 
-HEAD = """# Files of Keras, in and out
+HEAD = """# Files of Keras and ONNX, modules of PyTorch
 
 Written by `python -m tests.interop.table > docs/interop.md` from the tables that the code goes by; a test keeps it so.
 
-    pip install 'nlstm[keras]'     # h5py, for all of this
+    pip install 'nlstm[keras]'     # h5py, for Keras's
+    pip install 'nlstm[onnx]'      # onnx, for ONNX's: see below
 
 ```python
 import nlstm
@@ -154,7 +156,7 @@ def page():
     for version in VERSIONS:
         names = ", ".join(f"`{one}`" for one in sorted(files_of(version, ".h5", ".keras")))
         lines.append(f"| {version} | {names} |")
-    return "\n".join([*lines, LIVE.rstrip(), TORCH.rstrip()])
+    return "\n".join([*lines, LIVE.rstrip(), TORCH.rstrip(), "", *section()])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""Nodes whose inputs are all known, computed as the onnx package defines them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlstm.interop.onnx.package import onnx
+from nlstm.interop.onnx.steps import Const, Unsupported
+
+__all__ = ["folded"]
+
+SHAPED = ("ConstantOfShape", "Expand", "Reshape", "Slice", "Tile")  # by sizes, which are no numbers
+LARGEST = 1 << 26  # numbers that a node may make of fewer
+
+
+def folded(node: Any, inputs: Sequence[Any], version: int) -> list[Const]:
+    """Return the outputs of a node of known inputs."""
+    arrays = [None if one is None else one.array for one in inputs]
+    if _expected(node, arrays) > LARGEST:
+        raise Unsupported("it makes an array too large to be meant")
+    if any(one is not None and one.array.dtype.kind not in "biuf" for one in inputs):
+        raise Unsupported("it computes with something other than numbers")
+    helper = onnx().helper
+    given = [name for name, one in zip(node.inputs, inputs, strict=True) if one is not None]
+    function = helper.make_function(
+        "folding", "folded", list(dict.fromkeys(given)), node.outputs, [node.proto],
+        [helper.make_opsetid("", version)],
+    )  # fmt: skip
+    feeds = {name: one for name, one in zip(node.inputs, arrays, strict=True) if one is not None}
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        with np.errstate(all="ignore"):
+            found = ReferenceEvaluator(function).run(None, feeds, attributes={})
+    except Exception as error:
+        raise Unsupported(f"it cannot be computed ({error})"[:200]) from error
+    seen = inputs[: 0 if node.op == "ConstantOfShape" else 1] if node.op in SHAPED else inputs
+    drawn = any(one is not None and one.drawn for one in seen)
+    return [Const(np.asarray(one), drawn) for one in found]
+
+
+def _expected(node: Any, arrays: Sequence[Any]) -> float:
+    """Return how many numbers a node makes, where these may be more than it gets."""
+    if node.op == "ConstantOfShape":
+        return float(np.prod(arrays[0].astype(float)))
+    if node.op == "Expand":
+        return float(max(arrays[0].size, 1)) * float(np.prod(arrays[1].astype(float)))
+    if node.op == "Tile":
+        return float(arrays[0].size) * float(np.prod(arrays[1].astype(float)))
+    if node.op == "Range":
+        start, limit, delta = (float(one) for one in arrays)
+        return (limit - start) / delta if delta else np.inf
+    if node.op == "Pad":
+        return float(np.prod(np.array(arrays[0].shape) + np.abs(arrays[1]).sum()))
+    if node.op in ("MatMul", "Gemm"):
+        return float(arrays[0].size * arrays[1].size)
+    shapes = [one.shape for one in arrays if one is not None]
+    longest = max((len(shape) for shape in shapes), default=0)
+    sizes = np.ones(longest)
+    for shape in shapes:
+        if shape:
+            sizes[-len(shape) :] = np.maximum(sizes[-len(shape) :], shape)
+    return float(sizes.prod()) if node.op != "Concat" else 0.0
