@@ -1,8 +1,6 @@
 """The LSTM on the device: the contract's two kernels, in whichever of four forms serves.
 
-Without c they are a GRU, whose state is the cell too: see `gate_cells`.
-
-Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
+Without c they are a GRU, whose state is the cell too: see `gate_cells`. Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
 they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
 are projected before the recurrence, z = x W + b, into the gates' place in training, else a few
 steps at a time in scratch.
@@ -83,8 +81,7 @@ def lstm_scratch_size(T, N, F, H, dtype):
 
 def chunk_steps(T, N, H):
     """Return how many steps of inputs prediction projects at a time."""
-    least, most = CHUNKS
-    numbers = max(least, min(most, T * N * GATES * H // 16))
+    numbers = max(CHUNKS[0], min(CHUNKS[1], T * N * GATES * H // 16))
     return max(1, min(T, numbers // (N * GATES * H)))
 
 
