@@ -38,7 +38,7 @@ __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 PEEPHOLES = 3
 PLAIN = {LSTM: lstm_plain, GRU: gru_plain}
 LITTLE = 1 << 17  # numbers of scratch that nobody minds
-CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
+CHUNKS = 1 << 20, 1 << 22  # numbers of projected inputs that prediction holds: least, most
 
 
 def lstm_gates_shape(T, N, H, dtype):
@@ -54,7 +54,7 @@ def lstm_masked_size(N, H, dtype):
 def part_count(T, N, F, H, cell=LSTM):
     """Return in how many parts gradients are summed: no more than have room in the states c.
 
-    Or in what is little anyway. A GRU has no c, so it takes half of that in scratch.
+    A GRU has none, so it takes half of that in scratch. Or in what is little anyway.
     """
     M, share = F + H + 1, GATES if cell == LSTM else 2 * GATES
     most = max((T + 1) * N // (share * M), LITTLE // (GATES * H * M))
@@ -83,7 +83,9 @@ def lstm_scratch_size(T, N, F, H, dtype):
 
 def chunk_steps(T, N, H):
     """Return how many steps of inputs prediction projects at a time."""
-    return max(1, min(T, CHUNK // (N * GATES * H)))
+    least, most = CHUNKS
+    numbers = max(least, min(most, T * N * GATES * H // 16))
+    return max(1, min(T, numbers // (N * GATES * H)))
 
 
 def is_whole(F, H, dtype, rows=2):
