@@ -36,6 +36,9 @@ def hasten_each():
 
 def run_each(kernel, count, *arguments):
     """Run a function of a place for all places, on NumPy's arrays; fill at once."""
+    if launch.Preparing.on:
+        launch.take_memory(arguments)
+        return
     arguments = host(arguments)
     if not launch.recorded(run_places, kernel, count, arguments):
         run_places(kernel, count, arguments)

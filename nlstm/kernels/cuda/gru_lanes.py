@@ -79,11 +79,12 @@ def rates(own_gates, dtype, masked, activation, recurrent_activation):
         return u
 
     def one_sum(w, e, h, lane, part, rate):
-        u, r = from_lane(w[0], lane), from_lane(w[0], lane + 1)
-        g, z_h = from_lane(w[0], lane + 2), from_lane(w[0], lane + 3)
-        through = (one - u) * a_slope(g)
-        factor = z_h * s_slope(r) if part == 1 else (one if part == 2 else r)
-        rate[0] = (h - g) * s_slope(u) if part == 0 else through * factor
+        # The gates r and z_h want each other.
+        other, own_slope = exchange(w[0], 2), s_slope(w[0])
+        u, g = from_lane(w[0], lane), from_lane(w[0], lane + 2)
+        factor = (one - u) * a_slope(g) * (one if part == 2 else other)
+        factor = h - g if part == 0 else factor
+        rate[0] = factor * own_slope if part < 2 else factor
         return u
 
     own = device_function({GATES: all_sums, 2: two_sums, 1: one_sum}[own_gates])
