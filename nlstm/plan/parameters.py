@@ -180,7 +180,8 @@ class Parameter:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
         made = self.constraint(self.unpack(packed))
-        value = checked_weight(f"What the constraint makes of {self.name}", self.shape, made)
+        owner = f"What the constraint makes of {self.name}"
+        value = checked_weight(owner, self.shape, made, packed.dtype)
         packed[...] = self.pack(value)
 
 
