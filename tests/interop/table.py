@@ -42,7 +42,7 @@ files are not followed, and sizes are compared before memory is taken.
 | HDF5, `.h5` or `.hdf5`, of Keras 1, 2, tf.keras, and 3 | yes | yes | as Keras 3 writes it | as Keras 2 did |
 | `.weights.h5` of Keras 3 and of 2.12 to 2.15 | | yes | | as Keras 3 writes it |
 | weights alone in HDF5, of Keras 1 and 2 | | by order, or `by_name=True` | | yes |
-| `.keras` with `model.weights.npz` inside | no: it takes pickle, which runs code | no | no | |
+| `.keras` with `model.weights.npz` inside (which Keras 3.15 writes and does not read) | yes: pickles read as data, without running any; of the NumPy and JAX backends | yes | no | |
 | SavedModel folders, checkpoints of TensorFlow, `.json` and `.yaml` of models | no | no | no | no |
 
 `load_weights(path, skip_mismatch=True)` leaves layers that do not fit as they are, with a warning each. `save(path, include_optimizer=False)` leaves

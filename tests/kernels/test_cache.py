@@ -55,6 +55,23 @@ def test_two_processes_at_once_and_a_clone_that_finds_their_code(tmp_path):
     assert finish(start(kept, tmp_path / "clone")) == (folder, 1)
 
 
+HELD = """
+import sys
+from nlstm import Sequential
+from nlstm.layers import LSTM, Dense, Input
+model = Sequential([Input((4, 2)), LSTM(3), Dense(1)])
+model.predict([[[0.5, 1.0]] * 4], verbose=0)
+print("numba.np.arraymath" in sys.modules)
+"""
+
+
+def test_what_only_compiling_needs_is_not_imported_for_kept_code():
+    run = [sys.executable, "-c", HELD]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    kept = [subprocess.run(run, env=environment, capture_output=True, check=True) for _ in "ab"]
+    assert kept[1].stdout.split() == [b"False"]  # the first may have had to compile
+
+
 def test_an_edit_in_any_file_changes_the_folder(tmp_path):
     (tmp_path / "a.py").write_text("one")
     (tmp_path / "b.py").write_text("two")

@@ -14,8 +14,9 @@ from nlstm.files.arrays_file import check_fits
 from nlstm.interop.keras.compiled import compile_arguments, restore_slots
 from nlstm.interop.keras.context import Context, version_of
 from nlstm.interop.keras.making import Member, model_from
+from nlstm.interop.keras.npz import Npz
 from nlstm.interop.keras.table import row_of
-from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, opened
+from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened
 from nlstm.interop.keras.weights import (
     Arrays,
     Pair,
@@ -63,6 +64,9 @@ class Contents(Protocol):
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
 
+    def optimizer(self) -> str | None:
+        """Return what its variables say the optimizer is called, or None."""
+
 
 def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
     """Return the model that some version of Keras wrote; see `nlstm.models.load_model`."""
@@ -74,7 +78,7 @@ def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: boo
         context = Context(contents.version, custom_objects or {})
         arguments = None
         if compile and contents.compiled:
-            arguments = compile_arguments(contents.compiled, context)
+            arguments = compile_arguments(contents.compiled, contents.optimizer(), context)
         member = model_from(contents.model, context)
         model = member.made
         if model.design.graph is None:
@@ -101,7 +105,7 @@ def _fill(model: Any, planned: Mapping[str, Parameter], pairs: Sequence[Pair]) -
         check_fits(where, name, array, parameter.shape)
     for parameter in planned.values():
         array = given[id(parameter)][1]
-        parameter.start_with(array.read() if isinstance(array, Entry) else array)
+        parameter.start_with(as_array(array))
     model.binder_for()
 
 
@@ -117,7 +121,7 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
                 own = {}
                 for where, parameter, array in pairs:
                     check_fits(where, names[id(parameter)], array, parameter.shape)
-                    own[id(parameter)] = array.read() if isinstance(array, Entry) else array
+                    own[id(parameter)] = as_array(array)
                 found |= own
             except ValueError as error:
                 if not skip_mismatch:
@@ -141,14 +145,15 @@ def _reading(path: str) -> Iterator[Contents]:
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(_unpacked(archive, CONFIG))
                 metadata = json.loads(_unpacked(archive, METADATA))
-                if WEIGHTS not in archive.namelist():
-                    raise ValueError(
-                        f"its weights are in {PICKLED}, which takes pickle, and that runs code."
-                        if PICKLED in archive.namelist()
-                        else f"it has no {WEIGHTS}."
-                    )
+                version = version_of(metadata.get("keras_version"))
+                names = archive.namelist()
+                if WEIGHTS not in names and PICKLED not in names:
+                    raise ValueError(f"it has no {WEIGHTS}.")
+                if WEIGHTS not in names:
+                    yield Tree(Npz(_unpacked(archive, PICKLED)), config, version)
+                    return
                 with opened(io.BytesIO(_unpacked(archive, WEIGHTS))) as tree:
-                    yield Tree(Group(tree), config, version_of(metadata.get("keras_version")))
+                    yield Tree(Group(tree), config, version)
         else:
             with opened(path) as tree:
                 root = Group(tree)
@@ -243,14 +248,18 @@ class Legacy:
         group = self._root.group("optimizer_weights")
         return [] if group is None else [one.read() for one in group.named(NAMES)]
 
+    def optimizer(self) -> str | None:
+        """Return None: these files name it where they say what `compile` was told."""
+        return None
 
-NAMES = "weight_names"
+
+NAMES, OPTIMIZER = "weight_names", "optimizer"
 
 
 class Tree:
     """`.keras` archives and `.weights.h5` of Keras 3, and the archives of 2.12 to 2.15."""
 
-    def __init__(self, root: Group, model: Any, version: tuple[int, int]) -> None:
+    def __init__(self, root: Group | Npz, model: Any, version: tuple[int, int]) -> None:
         self.model, self.version = model, version
         compiled = model.get("compile_config") if isinstance(model, dict) else None
         self.compiled = compiled if isinstance(compiled, dict) else None
@@ -284,7 +293,11 @@ class Tree:
 
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
-        return [one.read() for one in self._arrays.at("optimizer")]
+        return [as_array(one) for one in self._arrays.at(OPTIMIZER)]
+
+    def optimizer(self) -> str | None:
+        """Return what the optimizer's variables are called."""
+        return self._arrays.name_of(OPTIMIZER)
 
 
 def _depth_of(members: Sequence[Member]) -> int:
@@ -307,5 +320,7 @@ def check_count(config: Any, arrays: int) -> None:
             waiting += one
     if layers > arrays:
         raise ValueError(
-            f"its config has {layers} layers with weights; it holds {arrays} arrays of them."
+            "it holds no weights: the model was saved before it had any."
+            if not arrays
+            else f"its config has {layers} layers with weights; it holds {arrays} arrays of them."
         )

@@ -23,6 +23,7 @@ from pathlib import Path
 import llvmlite
 import numba
 from numba.core import compiler, serialize
+from numba.core.runtime import rtsys
 
 from nlstm.kernels.cpu.machine import folders
 from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
@@ -85,7 +86,9 @@ class KernelCache:
         """Leave the entries: each is overwritten when its kernel is compiled again."""
 
     def load_overload(self, sig, target_context):
-        target_context.refresh()
+        # Not `target_context.refresh()`: what it imports, 47 MB and a quarter of a second, is for
+        # compiling, before which Numba calls it by itself. Code that is made needs the runtime.
+        rtsys.initialize(target_context)
         name = self._entry(sig, target_context.codegen())
         for folder in places().read if name else ():
             data = read(folder, name)
