@@ -1,8 +1,8 @@
-"""Weights in `model.weights.npz`, which some Keras 3 write in place of HDF5: pickles, read as data.
+"""Weights in `model.weights.npz`, which Keras 3 can write in place of HDF5: pickles, read as data.
 
-Each place of the tree is one pickled dict of arrays, or of Keras's variables that hold such. A pickle
-is a program that names what it calls; here a name is an error, or it leads to a stand-in that
-remembers what it is given. So nothing of it runs.
+Each place of the tree is one pickled dict of arrays, or of Keras's variables that hold such. A
+pickle is a program that names what it calls; here a name is an error, or it leads to a stand-in
+that remembers what it is given. So nothing of it runs.
 """
 
 import io

@@ -32,7 +32,7 @@ from nlstm.interop.keras.weights import (
 from nlstm.network.weights import build_layers
 from nlstm.plan.parameters import Parameter
 
-__all__ = ["load_model", "load_weights"]
+__all__ = ["Legacy", "load_model", "load_weights", "reading"]
 
 CONFIG, METADATA, WEIGHTS, PICKLED = (
     "config.json", "metadata.json", "model.weights.h5", "model.weights.npz",
@@ -67,10 +67,13 @@ class Contents(Protocol):
     def optimizer(self) -> str | None:
         """Return what its variables say the optimizer is called, or None."""
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+
 
 def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
     """Return the model that some version of Keras wrote; see `nlstm.models.load_model`."""
-    with _reading(path) as contents:
+    with reading(path) as contents:
         if contents.model is None:
             raise ValueError(
                 "it holds weights alone: make the model, then call its load_weights(path)."
@@ -114,7 +117,7 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
     binder = model.binder
     found: dict[int, np.ndarray] = {}
     names = {id(one): name for name, one in binder.weights.named.items()}
-    with _reading(path) as contents:
+    with reading(path) as contents:
         members = members_of(model)
         for member, pairs in contents.groups(members, by_name):
             try:
@@ -136,7 +139,7 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[Contents]:
+def reading(path: str) -> Iterator[Contents]:
     """Open a file; whatever is wrong with it is a ValueError that names it."""
     try:
         with open(path, "rb") as file:
@@ -191,14 +194,18 @@ class Legacy:
         self.model = None if text is None else json.loads(text)
         text = root.text("training_config")
         self.compiled = None if text is None else json.loads(text)
-        self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
+        self.version = version_of(self.said("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
-        self._of_theano = (root.text("backend") or self.weights.text("backend")) == "theano"
+        self._of_theano = self.said("backend") == "theano"
         self.layers = {
             name: group for name, group in names if group is not None and group.words(NAMES)
         }
         if self.model is not None:
             check_count(self.model, sum(1 for _ in self.weights.walk()))
+
+    def said(self, name: str) -> str | None:
+        """Return what the file, or the group of its weights, says of itself."""
+        return self._root.text(name) or self.weights.text(name)
 
     def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
         """Give the weights with their arrays."""
@@ -252,6 +259,10 @@ class Legacy:
         """Return None: these files name it where they say what `compile` was told."""
         return None
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return {path: self._root.entry(path).shape for path in self._root.walk()}
+
 
 NAMES, OPTIMIZER = "weight_names", "optimizer"
 
@@ -298,6 +309,10 @@ class Tree:
     def optimizer(self) -> str | None:
         """Return what the optimizer's variables are called."""
         return self._arrays.name_of(OPTIMIZER)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return self._arrays.shapes()
 
 
 def _depth_of(members: Sequence[Member]) -> int:

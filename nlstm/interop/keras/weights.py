@@ -7,8 +7,8 @@ import numpy as np
 
 from nlstm import layers
 from nlstm.interop.keras.making import Member
-from nlstm.interop.keras.table import Row, parts_of, row_of, snake
 from nlstm.interop.keras.npz import Npz
+from nlstm.interop.keras.table import Row, parts_of, row_of, snake
 from nlstm.interop.keras.tree import Entry, Group, as_array
 from nlstm.plan.parameters import Parameter
 
@@ -187,6 +187,10 @@ class Arrays:
         """Return the name that newer files give what is at a place."""
         group = self._root.group(f"{place}/{VARIABLES}")
         return None if group is None else group.text("name")
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return {path: self._root.entry(place).shape for path, place in self.paths.items()}
 
     def by_name(self) -> dict[str, str]:
         """Return where layers are, by the names that newer files have."""
