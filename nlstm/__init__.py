@@ -35,6 +35,20 @@ def _keras_files() -> Door:
     return keras
 
 
+def _tensorboard() -> Any:
+    from nlstm.interop.tensorboard import protocol
+
+    return protocol()
+
+
+def _optuna() -> Any:
+    from nlstm.interop.optuna import pruned
+
+    return pruned()
+
+
+offer("tensorboard", _tensorboard)
+offer("optuna", _optuna)
 offer("keras", _keras_files)  # loaded when such a file comes
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
