@@ -9,7 +9,8 @@ PYTHON ?= $(shell for python in python3 python python3.11 python3.12 python3.13 
 	&& { echo $$python; break; }; done)
 
 PYTHON_FLOORS := .venv-floors
-FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop
+FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop \
+	tests/sklearn tests/training/test_frames.py tests/windows/test_frames.py
 
 .PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim test-ptx gpu-check-dry drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:

@@ -22,7 +22,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--device",
         choices=["opaque", "cuda"],
-        help="where models compute; opaque: see tests/opaque/device.py; cuda: tests/simulated.py",
+        help="where models compute; opaque: see tests/opaque/device.py; cuda: tests/on_cuda.py",
     )
 
 
@@ -31,10 +31,10 @@ BOUNDS = os.environ.get("NUMBA_BOUNDSCHECK") == "1"  # `make test-bounds`
 
 def pytest_configure(config):
     if config.getoption("--device") == "cuda":
-        from tests import simulated
+        from tests import on_cuda
 
-        simulated.choose()
-        config.pluginmanager.register(simulated)
+        on_cuda.choose()
+        config.pluginmanager.register(on_cuda)
     if BOUNDS:
         from tests.bounds import checks
 
@@ -47,9 +47,9 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--device") == "cuda":
-        from tests import simulated
+        from tests import on_cuda
 
-        simulated.leave_out(items)
+        on_cuda.leave_out(items)
 
 
 @pytest.fixture(autouse=BOUNDS)

@@ -10,57 +10,14 @@ import threading
 import types
 
 import numpy as np
-import pytest
 from numba.cuda.simulator import kernel as simulator
 from numba.cuda.simulator.kernelapi import Dim3
 
-from nlstm.kernels.cuda import basics, each
+from nlstm.kernels.cuda import basics, each, launch
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.launch import SIMULATED
-from nlstm.kernels.operations import DEFAULT, Absent
 
 SECONDS = 60  # after which a block's threads wait no longer for each other
-
-
-# What is not run there, by what its name has in it, each with its reason.
-THREADS = "the processor's threads"
-CPU = "the processor's arrays"
-LARGE = "too large for the simulator"
-LEFT_OUT = {
-    "threads": THREADS,
-    "test_a_copy_alone_keeps_weights_of_its_own": CPU,
-    "test_text_without_an_input": CPU,
-    "test_an_autoencoder": LARGE,
-    "test_branches_with_a_shared_layer": LARGE,
-    "test_masks_change_from_step_to_step": LARGE,
-    "test_fit_goes_on_bit_for_bit": LARGE,
-}
-
-
-def leave_out(items):
-    """Skip those tests."""
-    for item in items:
-        for part, reason in LEFT_OUT.items():
-            if part in item.nodeid:
-                item.add_marker(pytest.mark.skip(reason=reason))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item):
-    """Skip a test of what the device has not: it was refused by name."""
-    try:
-        return (yield)
-    except NotImplementedError as error:
-        if not isinstance(error, Absent) and "is not on cuda yet" not in str(error):
-            raise
-        pytest.skip(f"not on cuda yet: {error}")
-
-
-def choose():
-    """Let what is computed from now on be computed on CUDA, in the simulator."""
-    hasten()
-    each.Each.__call__ = run_each
-    DEFAULT[0] = "cuda"
 
 
 def hasten():
@@ -72,9 +29,19 @@ def hasten():
     simulator.FakeCUDAKernel.__call__ = launch_or_call
 
 
+def hasten_each():
+    """Let a function of a place run for all places of NumPy's arrays, without a launch."""
+    each.Each.__call__ = run_each
+
+
 def run_each(kernel, count, *arguments):
     """Run a function of a place for all places, on NumPy's arrays; fill at once."""
     arguments = host(arguments)
+    if not launch.recorded(run_places, kernel, count, arguments):
+        run_places(kernel, count, arguments)
+
+
+def run_places(kernel, count, arguments):
     if kernel is basics._fill:
         arguments[0][:count] = arguments[1]
         return

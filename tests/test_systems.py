@@ -40,7 +40,7 @@ import copy, pickle
 import nlstm
 from nlstm import callbacks, datasets
 from nlstm.__main__ import main
-from nlstm.kernels.cpu.machine import folders
+from nlstm.kernels.shared import folders
 from nlstm.layers import LSTM, Dense
 
 assert folders.user_cache() == folders.Path(os.environ["EXPECTED"]), folders.user_cache()

@@ -87,13 +87,19 @@ def error_of(name, run, stored):
         expected = run("cpu")
     else:
         expected = {what: stored[f"{name}|{what}"] for what in results}
+    finite = {what: np.isfinite(wanted) for what, wanted in expected.items()}
+    largest = max(
+        (np.abs(w[finite[what]]).max(initial=0) for what, w in expected.items()), default=0
+    )
     worst = 0.0
     for what, wanted in expected.items():
-        there = np.isfinite(wanted)
+        there = finite[what]
         if not np.array_equal(there, np.isfinite(results[what])):
             return float("inf")
+        own = np.abs(wanted[there]).max(initial=0) or largest  # what should be zero has no size
         if there.any():
-            worst = max(worst, forms.relative(results[what][there], wanted[there]))
+            error = np.abs(np.asarray(results[what], float)[there] - wanted[there]).max()
+            worst = max(worst, float(error / max(own, np.finfo(float).tiny)))
     return worst
 
 
@@ -109,6 +115,14 @@ def lstm_forms(options, attempt):
         found["whole H=128, 2 rows"] = attempt(
             lambda: forms.lstm_errors("whole", 61, 30, 5, 128, rows=2)
         )
+        for N, T, H in ((70, 12, 250), (256, 30, 256), (64, 9, 500), (64, 9, 1024), (300, 5, 333)):
+            for dtype in ("float32", "float64") if H < 1000 else ("float32",):
+                given = dict(masked=H == 500, dtype=dtype)
+                found[f"grid N={N} H={H} {dtype}"] = attempt(
+                    lambda N=N, T=T, H=H, given=given: forms.lstm_errors(
+                        "grid", N, T, 40, H, **given
+                    )
+                )
         found["steps H=250"] = attempt(lambda: forms.lstm_errors("steps", 70, 12, 40, 250))
     return found
 

@@ -55,6 +55,7 @@ def name_of(kernel):
 def time_shape(shape, budget=0.5, pieces=True):
     """Time one shape: fit and predict by their doors, a step's launches as one graph, its parts."""
     from benchmarks.machine.models import compiled_model
+    from nlstm.kernels.cuda.flags import Together
 
     with on_cuda():
         start = time.perf_counter()
@@ -70,8 +71,10 @@ def time_shape(shape, budget=0.5, pieces=True):
         found["graph"] = time_own(step, budget) if step else {}
         if pieces:
             groups: dict = {}
-            for one in step:
-                groups.setdefault(name_of(one[0]), []).append(one)
+            for before, one in zip([None, *step], step):
+                group = groups.setdefault(name_of(one[0]), [])
+                # Blocks that wait for each other want their flags lowered.
+                group += [before, one] if isinstance(one[0], Together) else [one]
             found["pieces"] = {
                 name: [len(group), time_own(group, 0.05)["events_ms"]]
                 for name, group in groups.items()

@@ -23,6 +23,7 @@ INSIDE = {
     "regularizers": "bind bind_array slopes penalty in_numpy check",
     "initializers": "draw",
     "callbacks": "after begin begin_mode training batch_hook give_up",
+    "sklearn": "learn check_columns check_settings windows levels",
 }
 
 

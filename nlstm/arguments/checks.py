@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.names import unknown_name
-from nlstm.arguments.numbers import as_array, holds_masks, listed
+from nlstm.arguments.numbers import as_array, as_numbers, holds_masks, listed
 
 __all__ = [
     "LARGEST_SIZE",
@@ -207,6 +207,8 @@ def checked_array(name: str, values: Any) -> np.ndarray:
         array = np.asanyarray(values)
     except (ValueError, TypeError, RuntimeError) as error:
         raise ValueError(f"{name} must be an array of numbers: {error}") from None
+    if array.dtype.kind == "O" and hasattr(values, "to_numpy"):
+        array = as_numbers(name, values)  # a frame's columns may miss some
     if array.dtype.kind not in "fiub":
         raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
     if np.ma.is_masked(array):
@@ -268,6 +270,8 @@ def checked_weight(
     array = as_array(name, value)
     if holds_masks(value) and np.ma.is_masked(value):
         raise ValueError(f"{name} is a masked array with masked elements.")
+    if array.dtype.kind == "O" and hasattr(value, "to_numpy"):
+        array = as_numbers(name, value)  # a frame's columns may miss some
     if array.dtype.kind not in "fiub":
         raise WrongKind(f"{name} must hold real numbers; got dtype {array.dtype}.")
     if array.shape != shape:

@@ -27,6 +27,8 @@ def as_numbers(name: str, values: Any) -> np.ndarray:
     """
     given, kind = values, type(values)
     if kind is not np.ndarray and not (kind is list and PLAIN.issuperset(map(type, values))):
+        if hasattr(kind, "collect_schema"):  # polars makes numbers of dates
+            _check_polars(name, values)
         values = as_array(name, values)
     array = np.asarray(values)
     if array.dtype.kind in REAL:
@@ -130,19 +132,41 @@ def _of_columns(name: str, values: Any, array: np.ndarray) -> np.ndarray:
     to_numpy = getattr(values, "to_numpy", None)
     if to_numpy is None or array.dtype.kind != "O":
         return array
-    for column, dtype in _dtypes_of(values):
-        if getattr(dtype, "kind", "O") not in REAL:
-            came = f"got dtype {dtype}" if column is None else f"column {column!r} has {dtype}"
-            raise TypeError(f"{name} must hold real numbers; {came}.")
+    _check_columns(name, values)
+    if hasattr(values, "cast"):  # polars
+        return np.asarray(values.cast(float))
     try:
         return to_numpy(dtype=np.float64, na_value=np.nan)
     except TypeError:
         return array
 
 
+def _check_polars(name: str, values: Any) -> None:
+    """Raise for a frame of polars that holds no numbers, or none yet."""
+    if hasattr(values, "collect"):
+        raise TypeError(f"{name} must hold real numbers; got a LazyFrame, which collect() reads.")
+    _check_columns(name, values)
+
+
+def _check_columns(name: str, values: Any) -> None:
+    """Raise for a column that holds no real numbers."""
+    for column, dtype in _dtypes_of(values):
+        if not _is_real(dtype):
+            came = f"got dtype {dtype}" if column is None else f"column {column!r} has {dtype}"
+            raise TypeError(f"{name} must hold real numbers; {came}.")
+
+
+def _is_real(dtype: Any) -> bool:
+    is_numeric = getattr(dtype, "is_numeric", None)  # of polars, whose dtypes have no kind
+    if is_numeric is not None:
+        return is_numeric() or str(dtype) == "Boolean"
+    return getattr(dtype, "kind", "O") in REAL
+
+
 def _dtypes_of(values: Any) -> list[tuple[Any, Any]]:
     """Return each column's name and dtype."""
-    dtypes = getattr(values, "dtypes", None)
+    polars = hasattr(type(values), "collect_schema")
+    dtypes = values.schema if polars else getattr(values, "dtypes", None)
     if dtypes is not None and hasattr(dtypes, "items"):
         return list(dtypes.items())
     return [(None, getattr(values, "dtype", None))]

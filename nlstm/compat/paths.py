@@ -207,6 +207,6 @@ REASONS = {
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",
     "multi_gpu_model": "there is one processor: take the model itself",
-    "scikit_learn": "docs/guides/neighbours.md makes an estimator of a model",
-    "wrappers": "docs/guides/neighbours.md makes an estimator of a model",
+    "scikit_learn": "nlstm.sklearn has LSTMClassifier and LSTMRegressor",
+    "wrappers": "nlstm.sklearn has LSTMClassifier and LSTMRegressor",
 }  # fmt: skip

@@ -1,16 +1,17 @@
 """Backtests: what a model would have forecast at many times of the past, and how wrong it was."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
+from nlstm.windows.forecasts import Backtest
 from nlstm.windows.scalers import Scaler
-from nlstm.windows.series import as_list, checked_step
-from nlstm.windows.source import LONGEST, Windows
+from nlstm.windows.series import LONGEST, as_several, checked_columns, checked_steps
+from nlstm.windows.several import Several
+from nlstm.windows.source import Windows
 from nlstm.windows.window_scaler import WindowScaler
 
 __all__ = ["Backtest", "backtest"]
@@ -18,82 +19,18 @@ __all__ = ["Backtest", "backtest"]
 BLOCK = 1 << 24  # elements of windows that are in memory together
 
 
-@dataclass(frozen=True)
-class Backtest:
-    """Forecasts beside what came, in the units of the series.
-
-    Attributes
-    ----------
-    origins : ndarray(int64), shape (B,)
-        The step of its series at which each forecast begins.
-    series_index : ndarray(int64), shape (B,)
-        Which series each forecast is of.
-    forecasts : ndarray(float64), shape (B, horizon, targets) or (B, horizon, targets, quantiles)
-    actuals : ndarray(float64), shape (B, horizon, targets)
-    quantiles : tuple of float, or None
-    """
-
-    origins: np.ndarray
-    series_index: np.ndarray
-    forecasts: np.ndarray
-    actuals: np.ndarray
-    quantiles: tuple[float, ...] | None = None
-
-    def __repr__(self) -> str:
-        count, horizon, targets = self.actuals.shape
-        levels = "" if self.quantiles is None else f", quantiles {self.quantiles}"
-        return f"<Backtest: {count:,} forecasts of {horizon} steps, {targets} targets{levels}>"
-
-    @property
-    def point(self) -> np.ndarray:
-        """The forecast as one number: itself, or the quantile nearest to 0.5."""
-        if self.quantiles is None:
-            return self.forecasts
-        return self.forecasts[..., int(np.argmin(np.abs(np.array(self.quantiles) - 0.5)))]
-
-    @property
-    def errors(self) -> np.ndarray:
-        """`point` less `actuals`."""
-        return self.point - self.actuals
-
-    def mae(self) -> np.ndarray:
-        """Return the mean absolute error, shape (horizon, targets)."""
-        return np.abs(self.errors).mean(axis=0)
-
-    def rmse(self) -> np.ndarray:
-        """Return the root of the mean squared error, shape (horizon, targets)."""
-        return np.sqrt(np.square(self.errors).mean(axis=0))
-
-    def coverage(self) -> dict[float, float]:
-        """Return, by quantile, the share of actuals at or below its forecast; ideal is the same."""
-        levels, differences = self._excess()
-        shares = (differences <= 0.0).mean(axis=(0, 1, 2))
-        return dict(zip(levels.tolist(), shares.tolist(), strict=True))
-
-    def pinball(self) -> np.ndarray:
-        """Return the mean pinball loss over all quantiles, shape (horizon, targets)."""
-        levels, differences = self._excess()
-        losses = np.maximum(levels * differences, (levels - 1.0) * differences)
-        return losses.mean(axis=(0, 3))
-
-    def _excess(self) -> tuple[np.ndarray, np.ndarray]:
-        if self.quantiles is None:
-            raise ValueError("These forecasts have no quantiles: give backtest quantiles=.")
-        return np.array(self.quantiles), self.actuals[..., None] - self.forecasts
-
-
 def backtest(
     model: Any,
     series: Any,
-    start: int,
+    start: Any,
     horizon: int,
     stride: int = 1,
     *,
     sequence_length: int | None = None,
     sampling_rate: int = 1,
-    inputs: Sequence[int] | None = None,
-    targets: Sequence[int] | None = None,
-    future: Sequence[int] | None = None,
+    inputs: Sequence[int | str] | None = None,
+    targets: Sequence[int | str] | None = None,
+    future: Sequence[int | str] | None = None,
     static: ArrayLike | None = None,
     scaler: Scaler | None = None,
     scaling: str | None = None,
@@ -111,10 +48,12 @@ def backtest(
     model
         Anything with Keras's ``predict(x)`` whose outputs have shape (batch, horizon, targets) or
         (batch, horizon * targets).
-    series : array_like, shape (steps,) or (steps, columns), or list of such arrays
-        In its own units. The forecast from an origin sees the steps before it, and `future`.
-    start : int
-        The first step to be forecast from. Steps before it are for training.
+    series : array_like, shape (steps,) or (steps, columns), or several
+        As for `Windows`, in its own units. The forecast from an origin sees the steps before it,
+        and `future`.
+    start : int or date
+        The first step to be forecast from. Steps before it are for training. A date is for frames
+        that have some.
     horizon : int
         Steps to forecast from each origin.
     stride : int, default 1
@@ -163,7 +102,8 @@ def backtest(
     length = sequence_length if sequence_length is not None else _steps_of(model)
     levels = None if quantiles is None else _checked_levels(quantiles)
     recursive = checked_flag("recursive", recursive)
-    raw = as_list(series)
+    several = as_several(series)
+    raw = several.arrays
     scaled = raw if scaler is None else _scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
@@ -171,10 +111,11 @@ def backtest(
     stride = min(checked_integer("stride", stride, 1), LONGEST)
     every = checked_integer("refit_every", refit_every, 1)
     checked_integer("horizon", horizon, 1)
+    options |= _by_number(several, options)
     windows = Windows(scaled, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
-    first = max(-LONGEST, min(checked_step("start", start), LONGEST))
+    first = checked_steps("start", start, several.given)[windows.series_index]
     rows = np.flatnonzero((windows.origins >= first) & ((windows.origins - first) % stride == 0))
     if not rows.size:
         raise ValueError(
@@ -199,7 +140,18 @@ def backtest(
     found = np.empty((len(chosen), horizon, chosen.targets.size * len(levels or (0,))))
     for part in _parts(chosen, refit, every, model):
         found[part] = forecast(part)
-    return _result(found, chosen, raw, scaler, levels)
+    return _result(found, chosen, several, scaler, levels)
+
+
+def _by_number(several: Several, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the columns that were chosen by name as numbers."""
+    width, names = several.arrays[0].shape[1], several.given[0].names
+    chosen = {name: options[name] for name in ("inputs", "targets", "future")}
+    return {
+        name: checked_columns(name, columns, width, np.arange(width), names)
+        for name, columns in chosen.items()
+        if columns is not None
+    }
 
 
 def _checked_levels(quantiles: Any) -> tuple[float, ...]:
@@ -321,7 +273,7 @@ def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_siz
 
 
 def _result(
-    found: np.ndarray, chosen: Windows, raw: list[np.ndarray], scaler: Scaler | None, levels: Any
+    found: np.ndarray, chosen: Windows, several: Several, scaler: Scaler | None, levels: Any
 ) -> Backtest:
     """Bring forecasts to the units of the series, and put the actuals beside them."""
     count, horizon = found.shape[:2]
@@ -334,6 +286,9 @@ def _result(
         if scaler is not None:
             which = int(owner) if scaler.per_series else None
             forecasts[rows] = scaler.inverse_transform(forecasts[rows], columns.tolist(), which)
-        actuals[rows] = raw[owner][origins[rows][:, None] + ahead][:, :, columns]
+        actuals[rows] = several.arrays[owner][origins[rows][:, None] + ahead][:, :, columns]
     split = forecasts.reshape(count, horizon, -1, columns.size).swapaxes(2, 3)
-    return Backtest(origins, owners, split if levels else split[..., 0], actuals, levels)
+    given = several._replace(arrays=[], given=[one._replace(numbers=None) for one in several.given])
+    split = split if levels else split[..., 0]
+    places = (given, columns, chosen.sampling_rate)
+    return Backtest(origins, owners, split, actuals, levels, places)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.numbers import as_array
+from nlstm.windows.frames import given_as
 
 __all__ = ["windows"]
 
@@ -24,7 +25,8 @@ def windows(
     Parameters
     ----------
     series : array_like, shape (T,) or (T, F)
-        What the model sees, oldest step first. Any dtype; dates can be cut the same way.
+        What the model sees, oldest step first. Any dtype; dates can be cut the same way. Of a
+        frame the one column of dates is left out.
     input_steps : int
         Steps in an input window.
     horizon : int
@@ -84,7 +86,7 @@ def windows(
 
 
 def _as_columns(name: str, series: ArrayLike) -> np.ndarray:
-    columns = as_array(name, series)
+    columns = as_array(name, given_as(name, series).numbers)
     if columns.ndim == 1:
         return columns[:, None]
     if columns.ndim != 2:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.numbers import as_array
 from nlstm.data.batch import Batch
+from nlstm.windows.frames import given_as
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
 
@@ -73,7 +74,7 @@ def timeseries_dataset_from_array(
     >>> [(x.tolist(), y.tolist()) for x, y in dataset]
     [([[0, 1, 2], [1, 2, 3]], [3, 4])]
     """
-    series = as_array("data", data)
+    series = as_array("data", given_as("data", data).numbers)
     if series.ndim == 0:
         raise ValueError("data must have a time axis; got a single number.")
     goals = None if targets is None else as_array("targets", targets)

@@ -8,20 +8,23 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
-from nlstm.windows.several import opened
+from nlstm.windows.frames import Dates, Given
+from nlstm.windows.several import Several, opened
 
 __all__ = [
+    "LONGEST",
     "Panel",
     "as_floats",
-    "as_list",
     "as_panel",
+    "as_several",
     "as_static",
     "broken_rows",
     "checked_columns",
-    "checked_step",
+    "checked_steps",
     "store",
 ]
 
+LONGEST = 2**31 - 1  # of steps, so that products of them are int64
 CHUNK = 1 << 18  # rows that are looked at together, so that no large copy is made
 
 
@@ -37,6 +40,8 @@ class Panel(NamedTuple):
         First row and number of rows of each series.
     largest : float
         The largest magnitude of a finite value.
+    given : list of Given
+        What each series came as, without its numbers.
     """
 
     flat: np.ndarray
@@ -44,6 +49,7 @@ class Panel(NamedTuple):
     firsts: np.ndarray
     lengths: np.ndarray
     largest: float
+    given: list[Given]
 
 
 def as_floats(array: np.ndarray) -> np.ndarray:
@@ -52,12 +58,12 @@ def as_floats(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32 if single else np.float64, copy=False)
 
 
-def as_list(series: Any) -> list[np.ndarray]:
-    """Return one series or several as a list of arrays, (steps, columns) each: see `opened`."""
+def as_several(series: Any) -> Several:
+    """Return one series or several whose arrays are (steps, columns) each: see `opened`."""
     given = opened(series)
     found = given.arrays
     for number, (name, one) in enumerate(zip(given.names, found, strict=True)):
-        _check_time(name, given.given[number])
+        _check_time(name, given.given[number].dates)
         if one.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have shape (steps,) or (steps, columns); got {one.shape}."
@@ -69,26 +75,26 @@ def as_list(series: Any) -> list[np.ndarray]:
             raise ValueError(
                 f"{name} has {one.shape[1]} columns, but {given.names[0]} has {found[0].shape[1]}."
             )
-    return found
+    return given
 
 
-def _check_time(name: str, one: Any) -> None:
+def _check_time(name: str, dates: Dates | None) -> None:
     """Raise a ValueError for a frame whose dates go back."""
-    index: Any = getattr(one, "index", None)
-    dates = getattr(getattr(index, "dtype", None), "kind", "") == "M"
-    if not dates or index.is_monotonic_increasing:
+    back = None if dates is None else dates.backwards()
+    if back is None:
         return
-    row = int(np.argmin(np.asarray(index[1:] >= index[:-1]))) + 1
+    row, found, before = back
     raise ValueError(
-        f"{name} must have its oldest step first; row {row} has {index[row]}, after "
-        f"{index[row - 1]}. sort_index() puts one series in order; several are a list, or a "
+        f"{name} must have its oldest step first; row {row} has {found}, after {before}. "
+        "sort_index(), or sort() of polars, puts one series in order; several are a list, or a "
         "group-by."
     )
 
 
 def as_panel(series: Any) -> Panel:
     """Join one series or a list of them; one float32 or float64 array is not copied."""
-    found = as_list(series)
+    several = as_several(series)
+    found, given = several.arrays, [one._replace(numbers=None) for one in several.given]
     dtype = np.result_type(*found, np.float32)
     if dtype.itemsize > 8:
         dtype = np.dtype(np.float64)
@@ -99,7 +105,7 @@ def as_panel(series: Any) -> Panel:
     else:
         flat = np.concatenate(found, dtype=dtype, casting="same_kind").reshape(-1)
     firsts = np.cumsum(lengths) - lengths
-    return Panel(flat, columns, firsts, lengths, _largest(flat))
+    return Panel(flat, columns, firsts, lengths, _largest(flat), given)
 
 
 def _largest(flat: np.ndarray) -> float:
@@ -136,32 +142,49 @@ def _complaint(panel: Panel, row: int, column: int, value: float) -> str:
 
 
 def checked_columns(
-    name: str, columns: Sequence[int] | None, width: int, default: np.ndarray
+    name: str,
+    columns: Any,
+    width: int,
+    default: np.ndarray,
+    names: Sequence[Any] | None = None,
 ) -> np.ndarray:
-    """Return column numbers, negative ones counted from the end, as an array."""
+    """Return column numbers, negative ones counted from the end, as an array.
+
+    `names` : of a frame's columns, by which they may be called too.
+    """
     if columns is None:
         return default
-    named = isinstance(columns, str)
-    found = np.atleast_1d(np.array([columns]) if named else as_array(name, columns))
+    found = np.atleast_1d(as_array(name, [columns] if isinstance(columns, str) else columns))
     if found.size == 0:
         return np.zeros(0, np.int64)
+    if found.ndim == 1 and names is not None and all(isinstance(one, str) for one in found):
+        return np.array([_place(name, str(one), names) for one in found])
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        first = found.flat[0]
-        hint = f" frame.columns.get_loc({str(first)!r}) gives one." * isinstance(first, str)
+        hint = " Names are for frames." * isinstance(found.flat[0], str)
         raise TypeError(f"{name} must be a list of column numbers; got {columns!r}.{hint}")
     if found.min() < -width or found.max() >= width:
         raise ValueError(f"{name} must lie in {-width} to {width - 1}; got {found.tolist()}.")
     return found.astype(np.int64) % width
 
 
-def checked_step(name: str, step: Any) -> int:
-    """Return the number of a step; the error for a date says how to get its."""
+def _place(name: str, column: str, names: Sequence[Any]) -> int:
+    if column not in names:
+        raise ValueError(f"{name} names column {column!r}; there are {list(names)}.")
+    return list(names).index(column)
+
+
+def checked_steps(name: str, step: Any, given: Sequence[Given]) -> np.ndarray:
+    """Return the number of a step in each series; of a date, the first step at it or later."""
     try:
-        return checked_integer(name, step)
+        number = max(-LONGEST, min(checked_integer(name, step), LONGEST))
     except WrongKind as error:
         if is_number(step):
             raise
-        raise WrongKind(f"{error} A date's is int(frame.index.searchsorted(date)).") from None
+        dates = [one.dates for one in given if one.dates is not None]
+        if len(dates) < len(given):
+            raise WrongKind(f"{error} Dates are for frames that have some.") from None
+        return np.array([one.step_of(name, step) for one in dates])
+    return np.full(len(given), number)
 
 
 def as_static(static: ArrayLike, count: int) -> np.ndarray:

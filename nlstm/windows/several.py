@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers, is_arraylike
+from nlstm.windows.frames import Given, given_as
 
 __all__ = ["Several", "opened"]
 
@@ -22,15 +23,15 @@ class Several(NamedTuple):
         Those of a dict.
     listed : bool
         Whether several came, or a list of one.
-    given : list
-        What the arrays were made of.
+    given : list of Given
+        What they came as.
     """
 
     arrays: list[np.ndarray]
     names: list[str]
     keys: list[Any] | None
     listed: bool
-    given: list[Any]
+    given: list[Given]
 
 
 def opened(series: Any) -> Several:
@@ -38,7 +39,7 @@ def opened(series: Any) -> Several:
 
     What becomes an array by itself is one series, and a list of numbers or of lists too. A list,
     tuple or generator of arrays is several, a dict always is; of pairs (key, series), as a group-by
-    gives them, the series are taken.
+    gives them, the series are taken. A frame's one column of dates is none of numbers.
     """
     keys, listed = None, isinstance(series, Mapping)
     if listed:
@@ -53,15 +54,17 @@ def opened(series: Any) -> Several:
         names = [f"series[{n}]" for n in range(len(series))] if listed else ["series"]
     if listed and not series:
         raise ValueError("series must hold at least one series; got none.")
-    given = series if listed else [series]
+    several = series if listed else [series]
+    given = [given_as(name, one) for name, one in zip(names, several, strict=True)]
     _check_order(names, given)
-    arrays = [as_numbers(name, one) for name, one in zip(names, given, strict=True)]
+    arrays = [as_numbers(name, one.numbers) for name, one in zip(names, given, strict=True)]
+    given = [one._replace(flat=array.ndim == 1) for one, array in zip(given, arrays, strict=True)]
     return Several(arrays, names, keys, listed, given)
 
 
-def _check_order(names: list[str], given: list[Any]) -> None:
+def _check_order(names: list[str], given: list[Given]) -> None:
     """Raise a ValueError for frames that have the same columns in another order."""
-    columns = [list(getattr(one, "columns", [])) for one in given]
+    columns = [one.names or [] for one in given]
     for name, found in zip(names, columns, strict=True):
         if found != columns[0] and set(found) == set(columns[0]):
             raise ValueError(

@@ -9,18 +9,18 @@ from numpy.typing import ArrayLike
 from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.numbers import as_numbers
 from nlstm.windows.series import (
+    LONGEST,
     as_panel,
     as_static,
     broken_rows,
     checked_columns,
-    checked_step,
+    checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
 
 __all__ = ["Windows"]
 
 SCALINGS = (None, "standard", "first", "last")
-LONGEST = 2**31 - 1  # of steps, so that products of them are int64
 CHUNK = 1 << 20  # elements that are looked at together
 
 
@@ -33,8 +33,9 @@ class Windows:
     ----------
     series : array_like, shape (steps,) or (steps, columns), or several
         Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
-        first. float32 and float64 arrays are used where they lie, so leave them as they are;
-        several series are joined into one copy.
+        first. Of a frame of pandas or polars a column of dates is no feature, and columns are
+        counted without it. float32 and float64 arrays are used where they lie, so leave them as
+        they are; several series are joined into one copy.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
@@ -43,9 +44,10 @@ class Windows:
         Steps from the start of one window to the start of the next.
     sampling_rate : int, default 1
         Steps of the series from one step of a window, or of its targets, to the next.
-    inputs, targets : sequence of int, optional
-        Columns that the model sees, and those it is to forecast; by default all.
-    future : sequence of int, optional
+    inputs, targets : sequence of int or str, optional
+        Columns that the model sees, and those it is to forecast; by default all. A frame's go by
+        name too.
+    future : sequence of int or str, optional
         Columns that are known ahead (calendar, plans). The model sees each of them `horizon` steps
         ahead: beside the inputs of step t stands their value of step t + horizon.
     static : array_like, shape (number of series, features), optional
@@ -98,9 +100,9 @@ class Windows:
         stride: int = 1,
         sampling_rate: int = 1,
         *,
-        inputs: Sequence[int] | None = None,
-        targets: Sequence[int] | None = None,
-        future: Sequence[int] | None = None,
+        inputs: Sequence[int | str] | None = None,
+        targets: Sequence[int | str] | None = None,
+        future: Sequence[int | str] | None = None,
         static: ArrayLike | None = None,
         scaling: str | None = None,
         drop_nan: bool = False,
@@ -114,9 +116,10 @@ class Windows:
         self.scaling = scaling
         self._panel = panel = as_panel(series)
         every = np.arange(panel.columns)
-        self.inputs = checked_columns("inputs", inputs, panel.columns, every)
-        self.targets = checked_columns("targets", targets, panel.columns, every)
-        self.future = checked_columns("future", future, panel.columns, every[:0])
+        names = panel.given[0].names
+        self.inputs = checked_columns("inputs", inputs, panel.columns, every, names)
+        self.targets = checked_columns("targets", targets, panel.columns, every, names)
+        self.future = checked_columns("future", future, panel.columns, every[:0], names)
         if self.inputs.size + self.future.size == 0:
             raise ValueError("inputs names no column, and future neither: the model sees nothing.")
         if self.future.size and not self.horizon:
@@ -247,14 +250,18 @@ class Windows:
         other._take(self._starts[rows])
         return other
 
-    def before(self, step: int) -> Self:
-        """Return the windows whose targets all lie before `step` of their series."""
+    def before(self, step: Any) -> Self:
+        """Return the windows whose targets all lie before `step`, or a date, of their series."""
         last = self.origins + (self.horizon - 1) * self.sampling_rate
-        return self.part(last < checked_step("step", step))
+        return self.part(last < self._steps_at(step))
 
-    def since(self, step: int) -> Self:
-        """Return the windows whose targets all lie at `step` of their series or later."""
-        return self.part(self.origins >= checked_step("step", step))
+    def since(self, step: Any) -> Self:
+        """Return the windows whose targets all lie at `step`, or a date, or later."""
+        return self.part(self.origins >= self._steps_at(step))
+
+    def _steps_at(self, step: Any) -> np.ndarray:
+        """Return, for each window, the step of its series that `step` says."""
+        return checked_steps("step", step, self._panel.given)[self.series_index]
 
     def inverse_scaling(self, forecasts: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         """Undo `scaling` on forecasts of windows `rows`, given in their order.

@@ -83,7 +83,7 @@ def test_former_path_warns_once_and_has_todays_names(installed, root, path):
         ("from keras.backend import maximum", "take np.maximum"),
         ("from tensorflow import reduce_mean", "take np.mean"),
         ("from keras.backend.tensorflow_backend import set_session", "no sessions"),
-        ("from keras.wrappers.scikit_learn import KerasClassifier", "neighbours.md"),
+        ("from keras.wrappers.scikit_learn import KerasClassifier", "nlstm.sklearn has LSTMC"),
         ("from keras.layers.recurrent.deep import x", "nlstm has no keras.layers.recurrent.deep"),
     ],
 )

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from nlstm.kernels.cpu.machine import cache
-from nlstm.kernels.cpu.machine.folders import Places
 from nlstm.kernels.cpu.machine.jit import njit
+from nlstm.kernels.shared import entries
+from nlstm.kernels.shared.folders import Places
 
 GATHER = """
 import sys
@@ -85,7 +86,7 @@ def test_an_edit_in_any_file_changes_the_folder(tmp_path):
 
 def test_what_no_code_depends_on_is_there_and_no_part_of_the_hash(tmp_path):
     for name in cache.APART:
-        assert (cache.CPU / name).exists()
+        assert any((folder / name).exists() for folder in cache.FOLDERS)
     before = cache.source_hash(tmp_path)
     (tmp_path / "machine").mkdir()
     (tmp_path / sorted(cache.APART)[0]).write_text("")
@@ -115,7 +116,7 @@ class Kept:
         self.monkeypatch.setattr(cache, "places", lambda: Places(read, write, faults))
 
     def hits(self):
-        cache.warn_once.cache_clear()
+        entries.warn_once.cache_clear()
         kernel = njit(thrice)
         assert kernel(np.array([2.0])) == 6.0
         return sum(kernel.stats.cache_hits.values())
@@ -153,13 +154,13 @@ def flip(file, data):
 def other_kernel(file, data):
     """Give the entry what another one holds, whole."""
     name = "other"
-    rest = data[len(cache.START) + cache.DIGEST :]
-    file.write_bytes(cache.START + cache.digest_of(name, rest) + rest)
+    rest = data[len(entries.START) + entries.DIGEST :]
+    file.write_bytes(entries.START + entries.digest_of(name, rest) + rest)
 
 
 def not_for_this_numba(file, data):
     rest = pickle.dumps("not a kernel")
-    file.write_bytes(cache.START + cache.digest_of(file.name, rest) + rest)
+    file.write_bytes(entries.START + entries.digest_of(file.name, rest) + rest)
 
 
 def folder_in_its_place(file, data):
@@ -206,7 +207,7 @@ def test_a_full_disk(kept, tmp_path, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache.os, "replace", full)
+    monkeypatch.setattr(entries.os, "replace", full)
     with pytest.warns(RuntimeWarning, match="No space left") as said:
         assert kept.hits() == 0
     assert len(said) == 1
@@ -216,13 +217,13 @@ def test_a_full_disk(kept, tmp_path, monkeypatch):
 @pytest.mark.parametrize("system", ["linux", "win32"])
 def test_an_entry_that_another_process_has_open_on_windows(kept, tmp_path, monkeypatch, system):
     file = entry(tmp_path)
-    monkeypatch.setattr(cache, "read", lambda folder, name: None)  # it came just now
+    monkeypatch.setattr(entries, "read", lambda folder, name: None)  # it came just now
 
     def in_use(*arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(cache.os, "replace", in_use)
-    monkeypatch.setattr(cache.sys, "platform", system)
+    monkeypatch.setattr(entries.os, "replace", in_use)
+    monkeypatch.setattr(entries.sys, "platform", system)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         assert kept.hits() == 0
@@ -258,7 +259,7 @@ def test_an_edited_file_outside_the_kernels_is_seen(tmp_path, kept, monkeypatch)
     for number in (2, 2, 3):
         file = tmp_path / "user.py"
         file.write_text(f"def f(x):\n    return x[0] * {number}.0\n")
-        cache.file_stamp.cache_clear()
+        entries.file_stamp.cache_clear()
         names = {"__name__": "user"}
         exec(compile(file.read_text(), file, "exec"), names)
         kernel = njit(names["f"])

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nlstm.kernels.cpu.machine import folders
-from nlstm.kernels.cpu.machine.folders import fault
+from nlstm.kernels.shared import folders
+from nlstm.kernels.shared.folders import fault
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners of files here")
 STRANGER = 12345
@@ -148,7 +148,7 @@ def test_a_trap_in_the_temporary_folder_is_stepped_over(places, tmp_path, monkey
 
 AS_STRANGER = """
 import grp, os, pwd
-from nlstm.kernels.cpu.machine.folders import places
+from nlstm.kernels.shared.folders import places
 os.setgroups([])
 os.setgid(12345)
 os.setuid(12345)

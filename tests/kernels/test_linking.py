@@ -8,9 +8,9 @@ from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 
 from nlstm.kernels.cpu.machine import cache, linking
-from nlstm.kernels.cpu.machine.folders import Places
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner
 from nlstm.kernels.cpu.machine.linking import LinkedLibrary
+from nlstm.kernels.shared.folders import Places
 
 SHARE = 2.0
 

@@ -213,5 +213,5 @@ MODULES = {
     "tree": "for Keras's own use",
     "utils": "`nlstm.utils`: those that prepare sequences and labels, and `plot_model`",
     "visualization": "images",
-    "wrappers": "scikit-learn's interface; not there yet",
+    "wrappers": "estimators for scikit-learn are in `nlstm.sklearn`",
 }

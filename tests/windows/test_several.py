@@ -101,18 +101,36 @@ def test_dates_that_go_back_are_an_error():
 
 
 @pytest.mark.parametrize("targets", ["flow", ["flow"], np.array(["flow"], object)])
-def test_a_name_of_a_column_says_how_to_get_its_number(targets):
+def test_columns_of_frames_go_by_name(targets):
     frame = pandas.DataFrame({"rain": ONE, "flow": 2 * ONE})
-    with pytest.raises(TypeError, match=r"column numbers; got .*get_loc\('flow'\) gives one"):
-        Windows(frame, 3, targets=targets)
+    assert Windows(frame, 3, targets=targets).y[0].tolist() == [[6.0]]
+    with pytest.raises(ValueError, match=r"targets names column 'q'; there are \['rain', 'flow'\]"):
+        Windows(frame, 3, targets=["q"])
+    with pytest.raises(TypeError, match="column numbers; got .*flow.*Names are for frames"):
+        Windows(frame.to_numpy(), 3, targets=targets)
 
 
 @pytest.mark.parametrize("step", ["2001-01-05", pandas.Timestamp("2001-01-05")])
-def test_a_date_says_how_to_get_its_step(step):
+def test_a_date_stands_for_its_step(step):
     frame = pandas.Series(ONE, pandas.date_range("2001-01-01", periods=12))
-    made, model = Windows(frame, 3), type("Last", (), {"predict": lambda self, x, **_: x[:, -1]})()
-    calls = made.before, made.since, lambda one: backtest(model, frame, one, 1, sequence_length=3)
-    for call in calls:
-        with pytest.raises(TypeError, match="must be an integer; got .*searchsorted"):
-            call(step)
-    assert len(made.since(int(frame.index.searchsorted(step)))) == 8
+    model = type("Last", (), {"predict": lambda self, x, **_: x[:, -1]})()
+    for number, series in enumerate((frame, ONE)):
+        made = Windows(series, 3)
+
+        def origins(one, series=series):
+            return backtest(model, series, one, 1, sequence_length=3).origins
+
+        for call in (
+            lambda one, m=made: m.before(one).origins,
+            lambda one, m=made: m.since(one).origins,
+            origins,
+        ):
+            if number:
+                with pytest.raises(TypeError, match="must be an integer; got .*Dates are for"):
+                    call(step)
+            else:
+                np.testing.assert_array_equal(call(step), call(4))
+    both = Windows([frame, frame[2:]], 3).since(step)  # a date is another step of each
+    assert [both.origins[both.series_index == n].min() for n in (0, 1)] == [4, 3]
+    with pytest.raises(TypeError, match="step must be a step or a date of a series; got 'x'"):
+        Windows(frame, 3).since("x")

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from nlstm.kernels.cuda.launch import device_function, quick_exponential_and_ratio
+from nlstm.kernels.cuda.quick import tanh_or_sigmoid
 
 
 def tanh(real):
@@ -197,3 +198,17 @@ def activation(name: str, dtype):
         forward, derivative = NAMES[name](key[1].type)
         _made[key] = device_function(forward), device_function(derivative)
     return _made[key]
+
+
+def one_of_two(first: str, second: str, dtype):
+    """Return device functions (z, is_first) -> y by one of two activations, and z -> y by one.
+
+    For recurrences: the usual pair in float32 is quick.
+    """
+    a, s = activation(first, dtype)[0], activation(second, dtype)[0]
+    if (first, second) == ("tanh", "sigmoid") and np.dtype(dtype) == np.float32:
+        either = tanh_or_sigmoid()
+        return either, device_function(lambda z: either(z, True))
+    if first == second:
+        return device_function(lambda z, is_first: s(z)), a
+    return device_function(lambda z, is_first: a(z) if is_first else s(z)), a

@@ -11,7 +11,8 @@ import weakref
 
 import numpy as np
 
-from nlstm.kernels.cuda.launch import SIMULATED, cuda, stream, synchronize, turn
+from nlstm.kernels.cuda import copies
+from nlstm.kernels.cuda.launch import SIMULATED, Recording, cuda, stream, synchronize, turn
 
 ALIGNMENT = 256
 
@@ -23,20 +24,30 @@ class Block:
         self.size = max(int(size), ALIGNMENT)
         self._zeroed = zeroed
         self._bytes = None
+        self._address = None
         self.owner = None  # of memory that is somebody else's
 
     @property
     def bytes(self):
         """The memory."""
         if self._bytes is None:
+            if Recording.on:  # zeros would be written again by each replay
+                raise RuntimeError("memory that is first used while a graph is recorded")
             with turn:
                 stream()
-                made = cuda.device_array(self.size, np.uint8)
+                made = pool.take(self.size)
                 if self._zeroed:
-                    clear(made)
+                    copies.clear(made)
                 self._bytes = made
                 Taken.count(self)
         return self._bytes
+
+    @property
+    def address(self) -> int:
+        """Where the memory begins."""
+        if self._address is None:
+            self._address = self.bytes.__cuda_array_interface__["data"][0]
+        return self._address
 
 
 class Taken:
@@ -49,21 +60,57 @@ class Taken:
         """Count a block for as long as it is there."""
         cls.now += block.size
         cls.most = max(cls.most, cls.now)
-        weakref.finalize(block, cls._give_back, block.size).atexit = False
+        weakref.finalize(block, cls._give_back, block.size, block.bytes).atexit = False
 
     @classmethod
-    def _give_back(cls, size: int) -> None:
+    def _give_back(cls, size: int, memory) -> None:
         cls.now -= size
+        pool.give(memory)
 
 
-def clear(memory) -> None:
-    """Fill memory with zeros."""
-    if SIMULATED:
-        memory._ary.fill(0)
-    else:
-        from numba.cuda.cudadrv.driver import device_memset
+class Pool:
+    """Memory that blocks have left, for others of its size: the driver takes long to give any.
 
-        device_memset(memory, 0, memory.size, stream())
+    All work is queued on one stream, so what a block that is gone has still to do is done before
+    what the next one in its place asks for.
+    """
+
+    MOST = 1 << 28  # bytes that are kept
+    LARGEST = MOST // 4  # of what is kept
+
+    def __init__(self):
+        self._kept = {}
+        self._bytes = 0
+
+    @staticmethod
+    def rounded(size: int) -> int:
+        """Return how much is taken for a block: powers of two up to a mebibyte."""
+        return 1 << (size - 1).bit_length() if size <= 1 << 20 else size
+
+    def take(self, size: int):
+        """Return memory of so many bytes."""
+        size = self.rounded(size)
+        kept = self._kept.get(size)
+        if kept:
+            self._bytes -= size
+            return kept.pop()
+        try:
+            return cuda.device_array(size, np.uint8)
+        except Exception:  # by whatever name the driver says that there is no more
+            if not any(self._kept.values()):
+                raise
+        synchronize()
+        self._kept, self._bytes = {}, 0
+        return cuda.device_array(size, np.uint8)
+
+    def give(self, memory) -> None:
+        """Keep memory for the next."""
+        if memory.size <= self.LARGEST and self._bytes + memory.size <= self.MOST:
+            self._bytes += memory.size
+            self._kept.setdefault(memory.size, []).append(memory)
+
+
+pool = Pool()
 
 
 class DeviceArray:
@@ -101,8 +148,15 @@ class DeviceArray:
         return self.size * self.dtype.itemsize
 
     @property
+    def address(self) -> int:
+        """Where the first element is on the device."""
+        if self.block is None:
+            raise ValueError(f"{self!r} has no memory.")
+        return self.block.address + self.offset
+
+    @property
     def raw(self):
-        """The array as kernels take it, made once."""
+        """The array as copies and the simulator's kernels take it, made once."""
         if self._raw is None:
             if self.block is None:
                 raise ValueError(f"{self!r} has no memory.")
@@ -153,20 +207,14 @@ class DeviceArray:
     def write(self, host) -> None:
         """Copy a NumPy array in, of this shape or one that broadcasts to it."""
         host = np.ascontiguousarray(np.broadcast_to(np.asarray(host, self.dtype), self.shape))
-        if SIMULATED:
-            np.copyto(self.raw._ary, host)
-        elif self.size:
-            with turn:
-                self.raw.copy_to_device(host, stream=stream())
-                synchronize()
+        if self.size:
+            copies.upload(host, self)
 
     def to_host(self) -> np.ndarray:
         """Return a copy as a NumPy array."""
-        if SIMULATED:
-            return np.array(self.raw._ary)
-        with turn:
-            host = self.raw.copy_to_host(stream=stream())
-            synchronize()
+        host = np.empty(self.shape, self.dtype)
+        if self.size:
+            copies.download(self, host)
         return host
 
 

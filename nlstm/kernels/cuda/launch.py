@@ -1,4 +1,4 @@
-"""Compiling, launching and recording kernels: the only file that knows numba-cuda.
+"""Launching and recording kernels: with `compiled.py` the only file that knows numba-cuda.
 
 A `Kernel` is compiled for each kind of arguments that it gets. `Graph` records launches on the
 one stream and replays them with one call of the driver.
@@ -8,6 +8,7 @@ import functools
 import math
 import sys
 import threading
+import warnings
 import weakref
 
 import numpy as np
@@ -15,8 +16,12 @@ import numpy as np
 if not hasattr(np, "row_stack"):  # numba-cuda 0.30 asks for what NumPy 2.5 dropped
     setattr(np, "row_stack", np.vstack)  # noqa: B010  (a plain name would be rewritten)
 
-from numba import cuda  # noqa: E402
+with warnings.catch_warnings():  # numba-cuda 0.30 asks NumPy for units that 2.5 is about to drop
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from numba import cuda
 from numba.core import config  # noqa: E402
+
+from nlstm.kernels.cuda.compiled import Compiled, check, kind_of  # noqa: E402
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 REGISTERS = 65536
@@ -47,6 +52,15 @@ def stream():
     if _shared_stream is None:
         _shared_stream = cuda.stream()
     return _shared_stream
+
+
+@functools.cache
+def handle():
+    """Return the stream as the driver's calls take it."""
+    from cuda.bindings import driver
+
+    found = stream().handle
+    return driver.CUstream(int(getattr(found, "value", found)))
 
 
 def free_memory() -> int:
@@ -108,9 +122,9 @@ def quick_exponential_and_ratio(dtype):
     )
 
 
-def registers_of(threads: int) -> int:
-    """Return the most registers a thread may have for a block of `threads` to start."""
-    warps = -(-threads // 32)
+def registers_of(threads: int, blocks: int = 1) -> int:
+    """Return the most registers a thread may have for blocks of `threads` to start together."""
+    warps = -(-threads // 32) * blocks
     return min(255, REGISTERS // (32 * warps) // 8 * 8)
 
 
@@ -122,35 +136,69 @@ class Kernel:
     function : callable. The Python function.
     threads : int. Threads of a block.
     shared_bytes : int. Dynamic shared memory of a block.
+    blocks : int. Blocks that a multiprocessor should hold at once.
     """
 
-    def __init__(self, function, threads: int, shared_bytes: int = 0):
+    together = False  # whether blocks wait for each other
+
+    def __init__(self, function, threads: int, shared_bytes: int = 0, blocks: int = 1):
         self.function = function
         self.threads = threads
         self.shared_bytes = shared_bytes
-        self.max_registers = registers_of(threads)
+        self.max_registers = registers_of(threads, blocks)
         self._ready = {}
 
     def __call__(self, grid, *arguments) -> None:
         """Queue one launch of `grid` blocks; the first call compiles."""
-        arguments = raw(arguments)
-        kind = kind_of(arguments)
+        kind = tuple(map(kind_of, arguments))
         with turn:
             ready = self._ready.get(kind)
             if ready is None:
-                ready = self._ready[kind] = self._compile(arguments)
-            if not Preparing.on:
-                ready[grid, self.threads, stream(), self.shared_bytes](*arguments)
+                ready = self._ready[kind] = self._compile(kind)
+            if Preparing.on:
+                take_memory(arguments)
+                return
+            if SIMULATED:
+                if not recorded(self._simulate, ready, grid, raw(arguments)):
+                    self._simulate(ready, grid, raw(arguments))
+            else:
+                stream()
+                shape = grid, self.threads, self.shared_bytes
+                ready.launch(*shape, handle(), self.together, arguments)
 
-    def _compile(self, arguments):
+    def _simulate(self, ready, grid, arguments):
+        ready[grid, self.threads, stream(), self.shared_bytes](*arguments)
+
+    def _compile(self, kind):
         if SIMULATED:
             return cuda.jit(self.function)
-        dispatcher = cuda.jit(max_registers=self.max_registers)(self.function)
-        ready = dispatcher.specialize(*arguments)
-        (self.compiled,) = ready.overloads.values()
-        if self.shared_bytes > STATIC_SHARED_BYTES - 1024:
-            allow_shared_bytes(self.compiled, self.shared_bytes)
-        return ready
+        stream()
+        capability = tuple(cuda.get_current_device().compute_capability)
+        return Compiled(self.function, kind, self.max_registers, self.shared_bytes, capability)
+
+
+def take_memory(argument) -> None:
+    """Let arrays take their memory, as later, when a graph is recorded, they could not."""
+    if isinstance(argument, tuple):
+        for one in argument:
+            take_memory(one)
+    elif hasattr(argument, "block"):
+        argument.block.bytes  # noqa: B018, which takes it
+
+
+class Recording:
+    """Whether a graph is recorded, and where the simulator writes launches down instead."""
+
+    on = False
+    into: list | None = None
+
+
+def recorded(function, *arguments) -> bool:
+    """Whether a graph is being recorded in the simulator: then a launch is written down for it."""
+    if Recording.into is None:
+        return False
+    Recording.into.append((function, arguments))
+    return True
 
 
 class Preparing:
@@ -171,34 +219,12 @@ def prepare(calls) -> None:
 
 
 def raw(argument):
-    """Return arrays as the compiler's package has them."""
-    if isinstance(argument, tuple):
-        return tuple(map(raw, argument))
-    if isinstance(argument, np.ndarray):  # would be copied at each launch, and break a recording
-        raise TypeError(f"a host array of shape {argument.shape} among a kernel's arguments")
-    return getattr(argument, "raw", argument)
-
-
-def kind_of(argument):
-    """Return what a kernel is compiled for: dtype and axes of arrays, types of the rest."""
-    if isinstance(argument, tuple):
-        return tuple(map(kind_of, argument))
-    dtype = getattr(argument, "dtype", None)
-    return type(argument) if dtype is None else (str(dtype), len(getattr(argument, "shape", ())))
-
-
-def allow_shared_bytes(compiled, size: int) -> None:
-    """Let a compiled kernel have more dynamic shared memory than 48 K."""
-    from cuda.bindings import driver
-
-    attribute = driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    handle = compiled._codelibrary.get_cufunc().handle
-    if isinstance(handle, driver.CUfunction):
-        (error,) = driver.cuFuncSetAttribute(handle, attribute, size)
-    else:
-        device = driver.CUdevice(cuda.get_current_device().id)
-        (error,) = driver.cuKernelSetAttribute(attribute, size, handle, device)
-    _check(error)
+    """Return arrays as the simulator has them."""
+    return (
+        tuple(map(raw, argument))
+        if isinstance(argument, tuple)
+        else (getattr(argument, "raw", argument))
+    )
 
 
 class Graph:
@@ -213,28 +239,39 @@ class Graph:
     def __init__(self, calls):
         self.calls = list(calls)
         self.nodes = len(self.calls)
-        if not SIMULATED:
-            with turn, cuda.defer_cleanup():
-                _destroy_dead()
-                self._record()
+        with turn:
+            try:
+                if SIMULATED:
+                    self._write_down()
+                else:
+                    _destroy_dead()
+                    with cuda.defer_cleanup():
+                        self._record()
+            finally:
+                Recording.on, Recording.into = False, None
+
+    def _write_down(self):
+        Recording.on, self._launches = True, []
+        Recording.into = self._launches
+        for function, *arguments in self.calls:
+            function(*arguments)
 
     def _record(self):
         from cuda.bindings import driver
 
-        self._driver = driver
-        handle = stream().handle
-        self._stream = driver.CUstream(int(getattr(handle, "value", handle)))
+        self._driver, self._stream = driver, handle()
         relaxed = driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_RELAXED
-        _check(driver.cuStreamBeginCapture(self._stream, relaxed)[0])
+        check(driver.cuStreamBeginCapture(self._stream, relaxed)[0])
+        Recording.on = True
         try:
             for function, *arguments in self.calls:
                 function(*arguments)
         finally:
             error, graph = driver.cuStreamEndCapture(self._stream)
-        _check(error)
+        check(error)
         self._graph = graph
         error, self._ready = driver.cuGraphInstantiate(graph, 0)
-        _check(error)
+        check(error)
         # Not at once: Python may collect it while another is recorded, or while it still runs.
         gone = weakref.finalize(self, _dead.append, (self._ready, graph))
         gone.atexit = False
@@ -242,13 +279,13 @@ class Graph:
     def replay(self) -> None:
         """Queue all recorded launches."""
         if SIMULATED:
-            for function, *arguments in self.calls:
-                function(*arguments)
+            for launch, arguments in self._launches:
+                launch(*arguments)
         else:
             with turn:
                 if not hasattr(_here, "ready"):
                     stream()
-                _check(self._driver.cuGraphLaunch(self._ready, self._stream)[0])
+                check(self._driver.cuGraphLaunch(self._ready, self._stream)[0])
 
 
 _dead: list[tuple] = []  # what graphs that are no more have left
@@ -261,13 +298,8 @@ def _destroy_dead():
         synchronize()
         while _dead:
             ready, graph = _dead.pop()
-            _check(driver.cuGraphExecDestroy(ready)[0])
-            _check(driver.cuGraphDestroy(graph)[0])
-
-
-def _check(error):
-    if int(error) != 0:
-        raise RuntimeError(f"CUDA driver: {error!r}")
+            check(driver.cuGraphExecDestroy(ready)[0])
+            check(driver.cuGraphDestroy(graph)[0])
 
 
 if SIMULATED:

@@ -1,4 +1,4 @@
-"""The LSTM on the device: the contract's two kernels, in whichever of three forms serves.
+"""The LSTM on the device: the contract's two kernels, in whichever of four forms serves.
 
 Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
 they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
@@ -7,22 +7,32 @@ steps at a time in scratch.
 """
 
 import functools
-import math
-from typing import NamedTuple
 
 import numpy as np
 
-from nlstm.kernels.cuda import activations, lstm_plain, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import (
+    activations,
+    lstm_grid,
+    lstm_plain,
+    lstm_steps,
+    lstm_whole,
+    lstm_whole_back,
+    products,
+)
 from nlstm.kernels.cuda.arrays import nothing
 from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
 from nlstm.kernels.cuda.launch import processors, shared_memory
+from nlstm.kernels.cuda.lstm_cut import best_cut
+from nlstm.kernels.cuda.lstm_scratch import Scratch, front
 from nlstm.kernels.cuda.random import WORD
+from nlstm.kernels.cuda.vectors import has_copies
 from nlstm.kernels.cuda.zoneout import thresholds
 
 __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
 GATES, PEEPHOLES = 4, 3
+LITTLE = 1 << 17  # numbers of scratch that nobody minds
 CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
 
 
@@ -36,33 +46,14 @@ def lstm_masked_size(N, H, dtype):
     return GATES * N * H
 
 
-class Scratch(NamedTuple):
-    """How scratch is cut: numbers of each part."""
-
-    parts: int  # of the gradients, in training
-    z: int  # of prediction, in the same place
-    mask: int
-
-    @property
-    def size(self):
-        """All numbers."""
-        return max(self.parts, self.z) + self.mask
-
-    def mask_like(self, scratch, mask):
-        """Return room for a mask."""
-        room = scratch[self.size - self.mask : self.size].view(np.uint8)
-        return room[: mask.size].reshape(mask.shape)
-
-
-def front(room, shape):
-    """Return the first numbers of a flat array as one of a shape."""
-    return room[: math.prod(shape)].reshape(shape)
-
-
 def part_count(T, N, F, H):
-    """Return in how many parts gradients are summed: no more than have room in the states c."""
+    """Return in how many parts gradients are summed: no more than have room in the states c.
+
+    Or in what is little anyway.
+    """
     M = F + H + 1
-    return max(1, min(products.part_count(M, GATES * H, T * N), (T + 1) * N // (GATES * M)))
+    most = max((T + 1) * N // (GATES * M), LITTLE // (GATES * H * M))
+    return max(1, min(products.part_count(M, GATES * H, T * N), most))
 
 
 def scratch_of(T, N, F, H, dtype):
@@ -71,8 +62,12 @@ def scratch_of(T, N, F, H, dtype):
     if parts <= (T + 1) * N * H:
         parts = 0  # they lie in the states c, which nobody reads any more
     z = N * GATES * H * (1 if is_inline(F, H, dtype) else chunk_steps(T, N, H))
-    mask = -(-T * N // np.dtype(dtype).itemsize)
-    return Scratch(parts, z, mask)
+    size = np.dtype(dtype).itemsize
+    cuts = [grid_cut(backward, T, N, F, H, dtype) for backward in (False, True)]
+    blocks = [cut.blocks_at_once(processors()) for cut in cuts if cut]
+    flags = 2 * max(blocks, default=0)
+    shared = cuts[1].shared_sums(processors()) if cuts[1] else 0
+    return Scratch(parts, z, -(-T * N // size), -(-flags * 4 // size), shared)
 
 
 def lstm_scratch_size(T, N, F, H, dtype):
@@ -85,15 +80,28 @@ def chunk_steps(T, N, H):
     return max(1, min(T, CHUNK // (N * GATES * H)))
 
 
-def is_whole(F, H, dtype):
+def is_whole(F, H, dtype, rows=2):
     """Whether one block can take rows through all steps."""
-    return lstm_whole.fits(H, dtype, F if F <= lstm_whole.MOST_INLINE_FEATURES else 0,
-                           shared_memory())  # fmt: skip
+    features = F if F <= lstm_whole.MOST_INLINE_FEATURES else 0
+    return lstm_whole.fits(H, dtype, features, shared_memory(), rows)
+
+
+def rows_of_block(N, F, H, dtype):
+    """Return how many rows a block takes through all steps."""
+    return lstm_whole.rows_of_block(N, processors(), 4 if is_whole(F, H, dtype, 4) else 2)
 
 
 def is_inline(F, H, dtype):
     """Whether the recurrence reads the inputs itself."""
     return F <= lstm_whole.MOST_INLINE_FEATURES and is_whole(F, H, dtype)
+
+
+@functools.cache
+def grid_cut(backward, T, N, F, H, dtype):
+    """Return the cut of a launch over all steps, or None where there is none."""
+    if T == 1 or is_whole(F, H, dtype) or not has_copies():
+        return None
+    return best_cut(backward, N, H, dtype, processors(), shared_memory())
 
 
 def _in_order(mask, scratch, cuts, reverse):
@@ -153,23 +161,30 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
         shown = None if mask is None else mask[first:last]
         states = h[first : last + 1], c[first : last + 1]
         if kind is None:
-            _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep)
+            flags, _ = cuts.for_blocks(scratch)
+            _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep, flags)
         else:
             _plain_recurrence(kind, U, peephole, z, *states, shown, masks[3], zoneout)
     if reverse:
         turn_round(given)
 
 
-def _recurrence(names, x, weights, z, h, c, mask, inline, keep):
+def _recurrence(names, x, weights, z, h, c, mask, inline, keep, flags):
     W, U, b = weights
     T, N, H, F = h.shape[0] - 1, h.shape[1], h.shape[2], W.shape[1]
     masked = mask is not None
     seen = mask if masked else nothing(np.dtype(np.uint8), 2)
     if is_whole(F, H, h.dtype):
-        rows = lstm_whole.rows_of_block(N, processors())
+        rows = rows_of_block(N, F, H, h.dtype)
         features = F if inline else 0
         run = lstm_whole.whole_forward(h.dtype, H, rows, features, keep, masked, *names)
         run(-(-N // rows), x, W, U, b, z, h, c, seen)
+        return
+    cut = grid_cut(False, T, N, F, H, h.dtype)
+    if cut:
+        run = lstm_grid.grid_forward(h.dtype, cut, keep, masked, *names)
+        for grid, first in lstm_grid.launches(cut, flags):
+            run(grid, first, U, z, h, c, seen, flags)
         return
     run = lstm_steps.step_forward(h.dtype, keep, masked, *names)
     grid = lstm_steps.forward_grid(N, H)
@@ -238,7 +253,7 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     mask = _in_order(mask, scratch, cuts, reverse)
     kind = _kind(names, masks, peephole, zoneout, True)
     if kind is None:
-        _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask)
+        _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, cuts.for_blocks(scratch))
     else:
         _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
     if dp is not None:
@@ -291,7 +306,7 @@ def _gradients_by_gate(x, W, h, dz, x_mask, h_mask, by_gate, to):
                           nothing(dz.dtype, 1), dx.reshape(T * N, F), transposed=True)  # fmt: skip
 
 
-def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask):
+def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, room):
     (T, N, _), H, masked = gates.shape, U.shape[2], mask is not None
     sequences = dy.shape[0] == T
     if not sequences:
@@ -299,9 +314,15 @@ def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask):
     seen = mask if masked else nothing(np.dtype(np.uint8), 2)
     dout = dy if sequences else nothing(c.dtype, 3)
     if is_whole(F, H, c.dtype):
-        rows = lstm_whole.rows_of_block(N, processors())
-        run = lstm_whole.whole_backward(c.dtype, H, rows, sequences, masked, *names)
+        rows = rows_of_block(N, F, H, c.dtype)
+        run = lstm_whole_back.whole_backward(c.dtype, H, rows, sequences, masked, *names)
         run(-(-N // rows), gates, c, dout, dh, dc, U, seen)
+        return
+    cut = grid_cut(True, T, N, F, H, c.dtype)
+    if cut:
+        run = lstm_grid.grid_backward(c.dtype, cut, sequences, masked, *names)
+        for grid, first in lstm_grid.launches(cut, room[0]):
+            run(grid, (0, 2 * T + 2), first, U, gates, c, dout, dh, dc, seen, *room)
         return
     run = lstm_steps.step_backward(c.dtype, sequences, masked, *names)
     grid = lstm_steps.backward_grid(N, H)

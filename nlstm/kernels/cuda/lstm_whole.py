@@ -1,33 +1,46 @@
-"""An LSTM of few units: one block takes a few rows through all time steps.
+"""An LSTM of few units, forward: one block takes a few rows through all time steps.
 
-A thread keeps 4 x 4 blocks of weights, a part of them in registers and the rest in shared memory,
-so that a step reads no weights from memory. A sum is shared out: forward, four threads make the
-four gates of a unit, each from every fourth group of four inputs; backward, 16 threads make dh of
-four units, each from every 16th unit's dz. What a thread reads from shared memory in a step is so
-a quarter of what it would read with a column of its own. The parts are added in order by one
-thread for each cell, which keeps c in a register. Two barriers a step.
+Four neighbouring lanes, a quad, make the gates of one or two units, each lane from a quarter of
+the inputs: its weights are in registers, and what these do not hold in shared memory. They add
+their parts by shuffles, each of another part of the cells (see `lanes`), and h goes to one of two
+buffers in shared memory by turns: one barrier a step. Inputs of few features are read here, and
+their part of the next step is added up while this one waits for its activations; otherwise
+z = x W + b of all steps waits in the gates' place. What a step wants of memory was asked for a
+step before.
 
-Inputs of few features are read here, z = x W + h U + b, and otherwise z = x W + b of all steps
-waits in the gates' place. Backward, dz replaces the gates, and products make the gradients of
-weights from it.
+A forward step in cycles of a multiprocessor, counted in the code for sm_90, not measured: a
+scheduler's multiplications / shared memory's loads of 128 bytes a cycle. Shuffles, activations and
+the barrier add some 300, which more warps would hide.
+
+    long, H = 64, one row         166 / 128     seed, H = 50, one row        176 / 112
+    weather, H = 32, two rows      92 / 64      forecast2, H = 128, one row  566 / 960
+    hydro, H = 128, two rows     1110 / 1344    the same in 512 threads     1110 / 2100
 """
 
+import functools
 from functools import cache
 
 import numpy as np
 
 from nlstm.kernels.cuda.activations import activation as scalar_functions
-from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, registers_of
+from nlstm.kernels.cuda.activations import one_of_two
+from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
+from nlstm.kernels.cuda.launch import (
+    SIMULATED,
+    STATIC_SHARED_BYTES,
+    Kernel,
+    cuda,
+    device_function,
+    registers_of,
+)
 
-GATES = 4
 VECTOR = 4
-MOST_ROWS = 4
 MOST_INLINE_FEATURES = 16
-FORWARD_PARTS, BACKWARD_PARTS = 4, 16
-# Weights of a thread at a time: four inputs by four gates, or four units by four gates.
-BLOCK = 16
-# Registers that are not weights: addresses, sums, what is read ahead.
-OTHER_REGISTERS = 56
+MOST_UNITS_ALONE = (
+    6 if SIMULATED else 96
+)  # above, a quad has two units: fewer threads, with more registers each
+# Registers that are not weights, for each number of rows: as few as need no spills at H = 128.
+FORWARD_REGISTERS, BACKWARD_REGISTERS = {1: 66, 2: 83, 4: 114}, {1: 68, 2: 79, 4: 116}
 
 
 def padded(count: int, multiple: int = VECTOR) -> int:
@@ -35,45 +48,62 @@ def padded(count: int, multiple: int = VECTOR) -> int:
     return -(-count // multiple) * multiple
 
 
-def forward_blocks(H: int, features: int = 0) -> int:
-    """Return how many blocks of weights a thread of the forward pass has."""
-    return -(-(padded(features) + padded(H)) // (VECTOR * FORWARD_PARTS))
+def units_of_quad(H: int) -> int:
+    """Return how many units four lanes have."""
+    return 1 if H <= MOST_UNITS_ALONE else 2
 
 
-def backward_blocks(H: int) -> int:
-    """Return how many blocks of weights a thread of the backward pass has."""
-    return -(-H // BACKWARD_PARTS)
+def threads_of(H: int) -> int:
+    """Return the threads of a block: whole warps."""
+    return padded(-(-H // units_of_quad(H)) * QUAD, WARP)
 
 
-def blocks_held(blocks: int, H: int, rows: int, dtype) -> int:
-    """Return how many blocks of a thread's weights stay in registers."""
+def blocks_of(H: int) -> int:
+    """Return how many blocks of weights a thread has, of 4 inputs by 4 gates of its units.
+
+    Backward a block is 4 gates of a unit by 4 of its units, or 8: as many weights.
+    """
+    return -(-H // (VECTOR * QUAD))
+
+
+def inputs_held(H: int, rows: int, dtype, features: int | None = None) -> int:
+    """Return of how many inputs a thread's weights stay in registers.
+
+    Backward, where there are no features, of how many dz.
+    """
+    inputs, width = blocks_of(H) * VECTOR, GATES * units_of_quad(H)
     if SIMULATED:
-        return min(blocks, 1)
+        return min(inputs, 3)
     size = np.dtype(dtype).itemsize // 4
-    free = registers_of(GATES * padded(H)) - OTHER_REGISTERS - 4 * size * max(0, rows - 2)
-    return min(blocks, max(0, free // (BLOCK * size)))
+    others = (BACKWARD_REGISTERS if features is None else FORWARD_REGISTERS)[rows]
+    others -= rows * (2 * GATES - width)
+    of_features = -(-(features or 0) // QUAD) * (width + rows) * size
+    free = registers_of(threads_of(H)) - others * (1 + size) // 2 - of_features
+    return min(inputs, max(0, free) // (width * size))
 
 
-def shared_bytes(blocks: int, H: int, rows: int, dtype) -> int:
-    """Return the dynamic shared memory of a block: the weights that registers do not hold."""
-    rest = blocks - blocks_held(blocks, H, rows, dtype)
-    return rest * BLOCK * GATES * padded(H) * np.dtype(dtype).itemsize
+def rest_bytes(H: int, rows: int, dtype, features: int | None = None) -> int:
+    """Return the bytes of the weights that registers do not hold."""
+    rest = blocks_of(H) * VECTOR - inputs_held(H, rows, dtype, features)
+    return rest * GATES * units_of_quad(H) * threads_of(H) * np.dtype(dtype).itemsize
 
 
 def fits(H: int, dtype, features: int = 0, limit: int = 227 * 1024, rows: int = 2) -> bool:
-    """Whether the whole form can run: threads of a block, and its shared memory."""
-    if GATES * padded(H) > 1024:
+    """Whether the whole form can run with so many rows a block: threads and shared memory."""
+    if threads_of(H) > 1024:
         return False
-    size = np.dtype(dtype).itemsize
-    blocks = max(forward_blocks(H, features), backward_blocks(H))
-    static = size * rows * (padded(H, 16) + 16 + (BACKWARD_PARTS + GATES) * (padded(H) + 8))
-    return static <= 48 * 1024 and shared_bytes(blocks, H, rows, dtype) + static <= limit
+    states = 2 * rows * padded(H, 16) * np.dtype(dtype).itemsize
+    return (
+        GATES * states <= STATIC_SHARED_BYTES
+        and rest_bytes(H, rows, dtype, features) + states <= limit
+        and rest_bytes(H, rows, dtype) + GATES * states <= limit
+    )
 
 
-def rows_of_block(N: int, processors: int = 132) -> int:
+def rows_of_block(N: int, processors: int = 132, most: int = 4) -> int:
     """Return the rows of a block: few enough that every multiprocessor has some."""
     rows = -(-N // processors)
-    return 1 if rows <= 1 else 2 if rows <= 2 else MOST_ROWS
+    return 1 if rows <= 1 else 2 if rows <= 2 else most
 
 
 @cache
@@ -81,8 +111,8 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
                   activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
     """Compile the forward pass; its grid is ceil(N / rows) blocks.
 
-    Returns a `Kernel` of (x, W, U, b, gates, h, c, mask)
-    ------------------------------------------------
+    Returns a function of (grid, x, W, U, b, gates, h, c, mask)
+    -----------------------------------------------------------
     x : (T, N, F). Read if `features` is F, else z = x W + b stands in `gates`.
     W, U, b : (1, F, H, 4), (1, H, H, 4), (1, H, 4).
     gates : (T, N, 4 H). = the gates after their activations, if `keep`.
@@ -93,289 +123,235 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     -----
     The same bits in every run; `rows` changes them in the last place.
     """
-    real = np.dtype(dtype).type
-    a, _ = scalar_functions(activation, dtype)
-    s, _ = scalar_functions(recurrent_activation, dtype)
-    F, FP, HP = features, padded(features), padded(H)
-    FG, parts_count = FP // VECTOR, FORWARD_PARTS
-    blocks = forward_blocks(H, features)
-    held = blocks_held(blocks, H, rows, dtype)
-    threads = GATES * HP
-    zero = real(0)
-    inline = features > 0
-    number = np.dtype(dtype)
-    width = blocks * parts_count * VECTOR
-    shape_v = (rows, blocks * parts_count, VECTOR)
-    # The stride keeps four parts of two units in different banks.
-    shape_parts = (rows, parts_count, HP + (2 - HP) % 8, GATES)
-    held_numbers = max(held, 1) * BLOCK
-    # Unsigned, or four loads would not become one: an index might be negative.
-    next_1, next_2, next_3 = np.uint64(1), np.uint64(2), np.uint64(3)
-
-    def kernel(x, W, U, b, gates, h, c, mask):
-        thread = cuda.threadIdx.x
-        unit, part = thread // parts_count, thread % parts_count
-        first = cuda.blockIdx.x * rows
-        T, N = h.shape[0] - 1, h.shape[1]
-        v = cuda.shared.array(shape_v, number, alignment=16)
-        parts = cuda.shared.array(shape_parts, number, alignment=16)
-        rest = cuda.shared.array(0, number, alignment=16)
-        w = cuda.local.array(held_numbers, number)
-        total = cuda.local.array((rows, GATES), number)
-        z = cuda.local.array(GATES, number)
-        ahead = cuda.local.array(GATES, number)
-
-        for block in range(blocks):
-            for j in range(VECTOR):
-                k = (block * parts_count + part) * VECTOR + j
-                for q in range(GATES):
-                    value = zero
-                    if unit < H:
-                        if k < FP:
-                            if inline and k < F:
-                                value = W[0, k, unit, q]
-                        elif k - FP < H:
-                            value = U[0, k - FP, unit, q]
-                    if block < held:
-                        w[(block * VECTOR + j) * GATES + q] = value
-                    else:
-                        at = ((block - held) * VECTOR + j) * threads + thread
-                        rest[at * GATES + q] = value
-
-        for place in range(thread, rows * width, threads):
-            row, k = place // width, place % width
-            n = min(first + row, N - 1)
-            value = zero
-            if k < FP:
-                if inline and k < F:
-                    value = x[0, n, k]
-            elif k - FP < H:
-                value = h[0, n, k - FP]
-            v[row, k // VECTOR, k % VECTOR] = value
-
-        is_cell = thread < rows * H
-        row, u = thread // H, thread % H
-        n = min(first + row, N - 1)
-        is_row = is_cell and first + row < N
-        cell, hidden = zero, zero
-        for q in range(GATES):
-            ahead[q] = zero
-        if is_cell:
-            cell, hidden = c[0, n, u], h[0, n, u]
-            for q in range(GATES):
-                if inline:
-                    ahead[q] = b[0, u, q]
-                else:
-                    ahead[q] = gates[0, n, u * GATES + q]
-        is_input, input_row, input_k, input_n = False, 0, 0, 0
-        if inline:
-            is_input = thread < rows * F
-            input_row, input_k = thread // F, thread % F
-            input_n = min(first + input_row, N - 1)
-        x_ahead = zero
-
-        for t in range(T):
-            cuda.syncthreads()
-            if inline and is_input and t + 1 < T:
-                x_ahead = x[t + 1, input_n, input_k]
-            for r in range(rows):
-                for q in range(GATES):
-                    total[r, q] = zero
-            for block in range(held):
-                for r in range(rows):
-                    for j in range(VECTOR):
-                        value = v[r, block * parts_count + part, j]
-                        for q in range(GATES):
-                            total[r, q] += w[(block * VECTOR + j) * GATES + q] * value
-            for block in range(held, blocks):
-                group = np.uint64(block * parts_count + part)
-                for j in range(VECTOR):
-                    at = np.uint64((((block - held) * VECTOR + j) * threads + thread) * GATES)
-                    for r in range(rows):
-                        value = v[r, group, j]
-                        total[r, 0] += rest[at] * value
-                        total[r, 1] += rest[at + next_1] * value
-                        total[r, 2] += rest[at + next_2] * value
-                        total[r, 3] += rest[at + next_3] * value
-            for r in range(rows):
-                for q in range(GATES):
-                    parts[r, part, unit, q] = total[r, q]
-            cuda.syncthreads()
-            if is_cell:
-                for q in range(GATES):
-                    z[q] = ahead[q]
-                    if not inline and t + 1 < T:
-                        ahead[q] = gates[t + 1, n, u * GATES + q]
-                for other in range(parts_count):
-                    for q in range(GATES):
-                        z[q] += parts[row, other, u, q]
-                i, f, g, o = s(z[0]), s(z[1]), a(z[2]), s(z[3])
-                present = True
-                if masked:
-                    present = mask[t, n] != 0
-                if present:
-                    cell = f * cell + i * g
-                    hidden = o * a(cell)
-                v[row, FG + u // VECTOR, u % VECTOR] = hidden
-                if is_row:
-                    h[t + 1, n, u] = hidden
-                    if keep or t + 1 == T:
-                        c[t + 1, n, u] = cell
-                    if keep:
-                        gates[t, n, u * GATES] = i
-                        gates[t, n, u * GATES + 1] = f
-                        gates[t, n, u * GATES + 2] = g
-                        gates[t, n, u * GATES + 3] = o
-            if is_input:
-                v[input_row, input_k // VECTOR, input_k % VECTOR] = x_ahead
-
-    return Kernel(kernel, threads, shared_bytes(blocks, H, rows, dtype))
+    options = dtype, H, rows, features, keep, masked, activation, recurrent_activation
+    return flattened(functools.partial(_forward, *options), states=5)
 
 
 @cache
-def whole_backward(dtype, H, rows, sequences=True, masked=False,
-                   activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
-    """Compile the backward pass; its grid is ceil(N / rows) blocks.
-
-    Returns a `Kernel` of (gates, c, dout, dh, dc, U, mask)
-    -------------------------------------------------
-    gates : (T, N, 4 H). As the forward pass left them; = dz.
-    c : (T + 1, N, H). Of the forward pass.
-    dout : (T, N, H). Gradient of every output; read if `sequences`.
-    dh, dc : (N, H). Gradients of the last state; = those of the initial state.
-    U, mask : as in the forward pass.
-    """
-    real = np.dtype(dtype).type
-    a, a_slope = scalar_functions(activation, dtype)
-    _, s_slope = scalar_functions(recurrent_activation, dtype)
-    HP = padded(H)
-    parts_count = BACKWARD_PARTS
-    blocks = backward_blocks(H)
-    held = blocks_held(blocks, H, rows, dtype)
-    threads = GATES * HP
-    zero = real(0)
+def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activation, index):
+    """Compile the kernel of flat arrays; `index`: what counts their elements."""
     number = np.dtype(dtype)
-    shape_dz = (rows, blocks * parts_count, GATES)
-    # The stride keeps eight parts in different banks.
-    stride = rows * HP
-    shape_parts = (parts_count, (stride + (4 - stride) % 32) // VECTOR, VECTOR)
-    held_numbers = max(held, 1) * BLOCK
-    # Unsigned, or four loads would not become one: an index might be negative.
-    next_1, next_2, next_3 = np.uint64(1), np.uint64(2), np.uint64(3)
-    dz_size = rows * blocks * parts_count * GATES
-    dz_width = blocks * parts_count * GATES
+    s, _ = scalar_functions(recurrent_activation, dtype)
+    a_or_s, a = one_of_two(activation, recurrent_activation, dtype)
+    F, inline, inputs = features, features > 0, -(-features // QUAD)
+    share, units = Share(rows, units_of_quad(H)), units_of_quad(H)
+    own_cells, own_gates = share.own_cells, share.own_gates
+    place_of = share.places()
+    blocks, held, threads = blocks_of(H), inputs_held(H, rows, dtype, features), threads_of(H)
+    width = GATES * units  # of the weights of an input
+    own, sums = own_cells * own_gates, rows * width
+    groups = blocks * QUAD  # of four units, in a row
+    zero = number.type(0)
+    shape_v = (2 * rows * groups, VECTOR)
+    held_numbers = max(held, 1) * width
+    input_numbers, ahead_numbers = max(inputs, 1) * width, max(inputs, 1) * rows
+    # Unsigned: an index that might be negative keeps four loads from becoming one.
+    both, unsigned_gates = np.uint64(rows * groups), np.uint64(GATES)
+    four = np.uint64(VECTOR)
 
-    def kernel(gates, c, dout, dh, dc, U, mask):
-        thread = cuda.threadIdx.x
-        four, part = thread // parts_count, thread % parts_count
-        first = cuda.blockIdx.x * rows
-        T, N = gates.shape[0], gates.shape[1]
-        dz = cuda.shared.array(shape_dz, number, alignment=16)
-        parts = cuda.shared.array(shape_parts, number, alignment=16)
+    def load(number, w, rest, U, thread, part, unit_x, gate_x):
+        """Read an input's weights in this lane's order; something in any case: no branches."""
+        quad = thread // QUAD
+        k = (number // VECTOR * QUAD + part) * VECTOR + number % VECTOR
+        for i in range(width):
+            u = quad * units + ((i // GATES) ^ unit_x)
+            source = (min(k, H - 1) * H + min(u, H - 1)) * GATES
+            value = U[np.uint64(source + ((i % GATES) ^ gate_x))]
+            value = value if k < H and u < H else zero
+            if number < held:
+                w[number * width + i] = value
+            else:
+                place = (number - held) * units + i // GATES
+                rest[np.uint64((place * threads + thread) * GATES + i % GATES)] = value
+
+    def multiply(number, total, w, rest, v, from_row, now, thread):
+        """Add what an input's weights in registers make of h."""
+        for r in range(rows):
+            group = now + from_row[r] + np.uint64(number // VECTOR * QUAD)
+            value = v[group, np.uint64(number % VECTOR)]
+            for i in range(width):
+                total[r * width + i] += w[number * width + i] * value
+
+    def multiply_shared(after, total, w, rest, v, from_row, now, thread):
+        """Add what an input's weights in shared memory make of h."""
+        number = held + after
+        for u in range(units):
+            at = np.uint64(((after * units + u) * threads + thread) * GATES)
+            for r in range(rows):
+                group = now + from_row[r] + np.uint64(number // VECTOR * QUAD)
+                value = v[group, np.uint64(number % VECTOR)]
+                for q in range(GATES):
+                    total[r * width + u * GATES + q] += rest[at + np.uint64(q)] * value
+
+    load_all = in_turn(device_function(load), blocks * VECTOR)
+    multiply_held = in_turn(device_function(multiply), held)
+    multiply_rest = in_turn(device_function(multiply_shared), blocks * VECTOR - held)
+
+    @device_function
+    def begin(total, ahead, x_ahead, wx):
+        """Begin a step's sums with what is known before the step."""
+        for i in range(sums):
+            total[i] = ahead[i] if i < own else zero
+        for j in range(inputs):
+            for r in range(rows):
+                for i in range(width):
+                    total[r * width + i] += wx[j * width + i] * x_ahead[r * inputs + j]
+
+    @device_function
+    def ask(ahead, x_ahead, gates, x, at_gates, second, at_x, x_from):
+        """Read a step's inputs, or their product."""
+        if inline:
+            for r in range(rows):
+                for j in range(inputs):
+                    x_ahead[r * inputs + j] = x[index(at_x + x_from[r * inputs + j])]
+        else:
+            for e in range(own_cells):
+                for q in range(own_gates):
+                    at = index(at_gates + second * np.uint64(e * GATES)) + np.uint64(q)
+                    ahead[e * own_gates + q] = gates[at]
+
+    @device_function
+    def finish(z, e, lane, part):
+        """Turn own sums of a cell into its gates, and return all four."""
+        if own_gates == GATES:
+            at = e * GATES
+            z[at], z[at + 1], z[at + 2], z[at + 3] = (
+                s(z[at]), s(z[at + 1]), a(z[at + 2]), s(z[at + 3])
+            )  # fmt: skip
+            return z[at], z[at + 1], z[at + 2], z[at + 3]
+        if own_gates == 2:
+            is_late = part % 2 == 1
+            z[0], z[1] = a_or_s(z[0], is_late), s(z[1])
+            other, last = exchange(z[0], 1), exchange(z[1], 1)
+            # i and g: their product is all that they are for.
+            return z[0], last if is_late else z[1], other, z[1] if is_late else last
+        z[0] = a_or_s(z[0], part == 2)
+        return (
+            from_lane(z[0], lane), from_lane(z[0], lane + 1), from_lane(z[0], lane + 2),
+            from_lane(z[0], lane + 3),
+        )  # fmt: skip
+
+    def kernel(T, N, x, W, U, b, gates, h, c, mask):
+        thread = np.int64(cuda.threadIdx.x)
+        quad, part = thread // QUAD, thread % QUAD
+        lane = thread % WARP - part
+        first = np.int64(cuda.blockIdx.x) * rows
+        row_x, unit_x, gate_x = place_of(part)
+        unit, row = quad * units + unit_x, first + row_x
+        v = cuda.shared.array(shape_v, number, alignment=16)
         rest = cuda.shared.array(0, number, alignment=16)
         w = cuda.local.array(held_numbers, number)
-        total = cuda.local.array((rows, VECTOR), number)
+        wx = cuda.local.array(input_numbers, number)
+        x_ahead = cuda.local.array(ahead_numbers, number)
+        total = cuda.local.array(sums, number)
+        ahead = cuda.local.array(own, number)
+        z = cuda.local.array(own, number)
+        cell = cuda.local.array(own_cells, number)
+        hidden = cuda.local.array(own_cells, number)
+        from_row = cuda.local.array(rows, np.uint64)
+        x_from = cuda.local.array(ahead_numbers, index)
 
-        # Weights of unit `four * 4 + k` for dz of unit j, gate q.
-        for block in range(blocks):
-            j = block * parts_count + part
-            for q in range(GATES):
-                for k in range(VECTOR):
-                    # Read something in any case: branches would keep the loop from unrolling.
-                    value = U[0, min(four * VECTOR + k, H - 1), min(j, H - 1), q]
-                    value = value if j < H and four * VECTOR + k < H else zero
-                    if block < held:
-                        w[(block * GATES + q) * VECTOR + k] = value
-                    else:
-                        at = ((block - held) * GATES + q) * threads + thread
-                        rest[at * VECTOR + k] = value
-        for place in range(thread, dz_size, threads):
-            k = place % dz_width
-            dz[place // dz_width, k // GATES, k % GATES] = zero
-        cuda.syncthreads()
+        load_all(w, rest, U, thread, part, unit_x, gate_x)
+        for j in range(inputs):
+            k = j * QUAD + part
+            for i in range(width):
+                u = quad * units + ((i // GATES) ^ unit_x)
+                source = (min(k, F - 1) * H + min(u, H - 1)) * GATES
+                value = W[np.uint64(source + ((i % GATES) ^ gate_x))]
+                wx[j * width + i] = value if k < F and u < H else zero
+        for place in range(
+            thread, 2 * rows * groups * VECTOR, threads
+        ):  # all: what is left is read
+            r, k = place // (groups * VECTOR) % rows, place % (groups * VECTOR)
+            value = h[np.uint64(min(first + r, N - 1) * H + min(k, H - 1))]
+            v[np.uint64(place // VECTOR), np.uint64(place % VECTOR)] = value
 
-        is_cell = thread < rows * H
-        cell_row, u = thread // H, thread % H
-        n = min(first + cell_row, N - 1)
-        is_row = is_cell and first + cell_row < N
-        dcell, dhidden, c_now = zero, zero, zero
-        i, f, g, o, c_before, dy = zero, zero, zero, zero, zero, zero
-        if is_cell:
-            dcell, dhidden = dc[n, u], dh[n, u]
-            c_now, c_before = c[T, n, u], c[T - 1, n, u]
-            i, f = gates[T - 1, n, u * GATES], gates[T - 1, n, u * GATES + 1]
-            g, o = gates[T - 1, n, u * GATES + 2], gates[T - 1, n, u * GATES + 3]
-            if sequences:
-                dy = dout[T - 1, n, u]
-        cuda.syncthreads()
+        n = min(row, N - 1)
+        step, step_gates, step_x = index(N * H), index(N * H * GATES), index(N * F)
+        at = index(n * H + min(unit, H - 1))
+        second = np.uint64(1 if unit + 1 < H else 0)
+        at_gates = index(at * unsigned_gates + np.uint64(gate_x))
+        at_ahead, at_x, at_mask = at_gates, index(0), index(n)
+        is_cell = row < N and unit < H
+        is_second = row < N and unit + 1 < H
+        for e in range(own_cells):
+            cell[e], hidden[e] = c[at + second * np.uint64(e)], h[at + second * np.uint64(e)]
+            for q in range(own_gates):
+                if inline:
+                    bias = b[np.uint64(min(unit + e, H - 1) * GATES + gate_x + q)]
+                    ahead[e * own_gates + q] = bias
+        for r in range(rows):
+            from_row[r] = np.uint64((r ^ row_x) * groups + part)
+            for j in range(inputs):
+                in_row = min(j * QUAD + part, F - 1)
+                x_from[r * inputs + j] = index(min(first + (r ^ row_x), N - 1) * F + in_row)
+        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
+        begin(total, ahead, x_ahead, wx)
+        if T > 1:
+            at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
+        ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
+        seen = np.uint8(1)
+        if masked:
+            seen = mask[at_mask]
+        now = np.uint64(0)
+        into = np.uint64(row_x * groups * VECTOR + unit)
 
-        for back in range(T):
-            t = T - 1 - back
+        steps, last = np.int32(T), np.int32(T - 2)
+        for t in range(steps):
+            cuda.syncthreads()
+            multiply_rest(total, w, rest, v, from_row, now, thread)
+            multiply_held(total, w, rest, v, from_row, now, thread)
+            fold(total, sums, 2)
+            fold(total, sums // 2, 1)
+            for i in range(own):
+                z[i] = total[i]
+            begin(total, ahead, x_ahead, wx)
+            if t < last:
+                at_ahead, at_x = index(at_ahead + step_gates), index(at_x + step_x)
+            ask(ahead, x_ahead, gates, x, at_ahead, second, at_x, x_from)
+            now = both - now
             present = True
-            if is_cell:
-                if masked:
-                    present = mask[t, n] != 0
-                if sequences:
-                    dhidden += dy
-                di, df, dg, do = zero, zero, zero, zero
-                if present:
-                    y = a(c_now)
-                    do = dhidden * y * s_slope(o)
-                    dcell += dhidden * o * a_slope(y)
-                    di = dcell * g * s_slope(i)
-                    df = dcell * c_before * s_slope(f)
-                    dg = dcell * i * a_slope(g)
-                    dcell *= f
-                dz[cell_row, u, 0] = di
-                dz[cell_row, u, 1] = df
-                dz[cell_row, u, 2] = dg
-                dz[cell_row, u, 3] = do
-                if is_row:
-                    gates[t, n, u * GATES] = di
-                    gates[t, n, u * GATES + 1] = df
-                    gates[t, n, u * GATES + 2] = dg
-                    gates[t, n, u * GATES + 3] = do
-            cuda.syncthreads()
-            if is_cell and t > 0:
-                c_now = c_before
-                c_before = c[t - 1, n, u]
-                i, f = gates[t - 1, n, u * GATES], gates[t - 1, n, u * GATES + 1]
-                g, o = gates[t - 1, n, u * GATES + 2], gates[t - 1, n, u * GATES + 3]
-                if sequences:
-                    dy = dout[t - 1, n, u]
-            for r in range(rows):
-                for k in range(VECTOR):
-                    total[r, k] = zero
-            for block in range(held):
-                for r in range(rows):
-                    for q in range(GATES):
-                        value = dz[r, block * parts_count + part, q]
-                        for k in range(VECTOR):
-                            total[r, k] += w[(block * GATES + q) * VECTOR + k] * value
-            for block in range(held, blocks):
-                j = np.uint64(block * parts_count + part)
-                for q in range(GATES):
-                    at = np.uint64((((block - held) * GATES + q) * threads + thread) * VECTOR)
-                    for r in range(rows):
-                        value = dz[r, j, q]
-                        total[r, 0] += rest[at] * value
-                        total[r, 1] += rest[at + next_1] * value
-                        total[r, 2] += rest[at + next_2] * value
-                        total[r, 3] += rest[at + next_3] * value
-            for r in range(rows):
-                for k in range(VECTOR):
-                    parts[part, (r * HP) // VECTOR + four, k] = total[r, k]
-            cuda.syncthreads()
-            if is_cell and present:
-                at = cell_row * HP + u
-                group, k = at // VECTOR, at % VECTOR
-                dhidden = zero
-                for other in range(0, parts_count, 4):
-                    dhidden += (parts[other, group, k] + parts[other + 1, group, k]) + (
-                        parts[other + 2, group, k] + parts[other + 3, group, k]
-                    )
-        if is_row:
-            dh[n, u] = dhidden
-            dc[n, u] = dcell
+            if masked:
+                present = seen != 0
+                if t <= last:
+                    at_mask = index(at_mask + index(N))
+                seen = mask[at_mask]
+            for e in range(own_cells):
+                if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                    h[at + np.uint64(e)] = hidden[e]  # of the step before
+                    if keep:
+                        c[at + np.uint64(e)] = cell[e]
+            at = index(at + step)
+            for e in range(own_cells):
+                i, f, g, o = finish(z, e, lane, part)
+                if keep and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                    for q in range(own_gates):
+                        at_own = at_gates + np.uint64(e * GATES + q)
+                        gates[at_own] = z[e * own_gates + q]
+                new = f * cell[e] + i * g
+                cell[e] = new if present else cell[e]
+                hidden[e] = o * a(new) if present else hidden[e]
+                to = now * four + into + np.uint64(e)
+                v[to // four, to % four] = hidden[e]
+            at_gates = index(at_gates + step_gates)
+        for e in range(own_cells):
+            if gate_x == 0 and ((e == 0 and is_cell) or (e == 1 and is_second)):
+                h[at + np.uint64(e)], c[at + np.uint64(e)] = hidden[e], cell[e]
 
-    return Kernel(kernel, threads, shared_bytes(blocks, H, rows, dtype))
+    return Kernel(kernel, threads, rest_bytes(H, rows, dtype, features))
+
+
+def flattened(kernel_of, states):
+    """Return a function of (grid, *arrays), arrays in their shapes, of a kernel of flat ones.
+
+    The kernel gets the numbers of steps and rows before them, from the array at place `states`.
+    """
+
+    def run(grid, *arrays):
+        T, N, _ = arrays[states].shape
+        few = max(array.size for array in arrays) < 1 << 32
+        kernel = kernel_of(np.uint32 if few else np.uint64)
+        kernel(grid, T - 1, N, *(array.reshape(-1) for array in arrays))
+
+    run.kernel_of = kernel_of
+    return run

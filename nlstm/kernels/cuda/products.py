@@ -11,24 +11,14 @@ from functools import cache
 
 import numpy as np
 
+from nlstm.kernels.cuda import products_fast
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda, device_function
-from nlstm.kernels.cuda.tile_sum import VECTOR, tile_sum
+from nlstm.kernels.cuda.tile_sum import EDGE, FOUR, VECTOR, fours, tile_sum, tiles
+from nlstm.kernels.cuda.vectors import are_aligned
 
-EDGE = 4 if SIMULATED else 16  # threads along a side of a tile
 SUMMED = 4 if SIMULATED else 8
-FOUR = EDGE * VECTOR  # rows or columns of a tile whose threads have four
 BLOCKS_WANTED = 264  # two for each multiprocessor of a large device
-LEAST_SUMMED = 8 if SIMULATED else 128
-
-
-def fours(count: int) -> int:
-    """Return how many fours of rows or columns a thread has: two, but for a narrow result."""
-    return 1 if count <= FOUR or FOUR * 2 < count <= FOUR * 3 else 2
-
-
-def tiles(R: int, C: int) -> tuple[int, int]:
-    """Return the blocks of a result (R, C): columns, rows."""
-    return -(-C // (FOUR * fours(C))), -(-R // (FOUR * fours(R)))
+LEAST_SUMMED = 8 if SIMULATED else 32
 
 
 def part_count(M: int, C: int, R: int) -> int:
@@ -234,6 +224,10 @@ def gradient_parts(dtype, row_fours, column_fours, states=True):
 def multiply(A, B, b, out, biased=False, transposed=False):
     """Queue out = A B + b with the tiles of its shape."""
     R, C = out.shape
+    if are_aligned(A, B) and (transposed or are_aligned(out)):
+        run = products_fast.product(fours(R), fours(C), biased, transposed)
+        run(tiles(R, C), A, B, b, out)
+        return
     run = product(out.dtype, fours(R), fours(C), biased, transposed)
     run(tiles(R, C), A, B, b, out)
 
@@ -241,6 +235,11 @@ def multiply(A, B, b, out, biased=False, transposed=False):
 def multiply_transposed(x, h, dz, parts):
     """Queue [x | h | 1]^T dz, in the parts that `parts` has room for; h may be None."""
     count, M, C = parts.shape
+    if are_aligned(dz, parts) and (h is None or are_aligned(h)) and x.dtype == dz.dtype:
+        whole = are_aligned(x)
+        run = products_fast.gradient_parts(fours(M), fours(C), h is not None, whole)
+        run((*tiles(M, C), count), x, x if h is None else h, dz, parts)
+        return
     run = gradient_parts(parts.dtype, fours(M), fours(C), h is not None)
     run((*tiles(M, C), count), x, x if h is None else h, dz, parts)
 

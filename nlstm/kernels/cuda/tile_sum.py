@@ -1,4 +1,4 @@
-"""The inner loop of every tiled product: a few terms of a sum, 4 x 4 or more results a thread.
+"""Tiles of products, and their inner loop: a few terms of a sum, 4 x 4 or more results a thread.
 
 Reading shared memory takes longer than the arithmetic where a thread has 4 x 4 results, and about
 as long where it has 8 x 8. The terms are written out: in a loop that the compiler keeps it cannot
@@ -7,9 +7,22 @@ know that an index is not negative, and then it does not make four loads one.
 
 from functools import cache
 
-from nlstm.kernels.cuda.launch import device_function
+from nlstm.kernels.cuda.launch import SIMULATED, device_function
 
 VECTOR = 4
+EDGE = 4 if SIMULATED else 16  # threads along a side of a tile
+FOUR = EDGE * VECTOR  # rows or columns of a tile whose threads have four
+
+
+def fours(count: int) -> int:
+    """Return how many fours of rows or columns a thread has: two, if little of a tile is empty."""
+    one, two = (-(-count // (FOUR * n)) * n for n in (1, 2))
+    return 2 if two <= 1.04 * one else 1
+
+
+def tiles(R: int, C: int) -> tuple[int, int]:
+    """Return the blocks of a result (R, C): columns, rows."""
+    return -(-C // (FOUR * fours(C))), -(-R // (FOUR * fours(R)))
 
 
 @cache

@@ -2,8 +2,18 @@
 
 import numpy as np
 
-from nlstm.kernels.cuda import layouts, lstm_steps, lstm_whole, products
+from nlstm.kernels.cuda import (
+    launch,
+    layouts,
+    lstm_cut,
+    lstm_grid,
+    lstm_steps,
+    lstm_whole,
+    lstm_whole_back,
+    products,
+)
 from nlstm.kernels.cuda.arrays import empty, to_device, zeros
+from nlstm.kernels.cuda.launch import SIMULATED
 from tests.reference import lstm as reference
 
 
@@ -12,7 +22,45 @@ def relative(found, expected):
     return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
-def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.float32,
+def run_grid(threads, arrays, masked, options):
+    """Run both passes; in the simulator one launch a step, where blocks would wait for each other.
+
+    threads : (row threads, column threads) of a warp, forward and backward, there splits too;
+        or None: what is the quickest.
+    """
+    U, gates, h, c, dout, dh, dc, mask = arrays
+    (T, N, _), H, dtype = gates.shape, U.shape[2], U.dtype
+    if threads:
+        cuts = [
+            lstm_cut.Cut(way, N, H, *given[:2], dtype.itemsize, *given[2:])
+            for way, given in zip((False, True), threads)
+        ]
+    else:
+        device = launch.processors(), launch.shared_memory()
+        cuts = [lstm_cut.best_cut(way, N, H, dtype, *device) for way in (False, True)]
+    forward, backward = cuts
+    flags = [zeros(2 * cut.unit_blocks * cut.row_groups, np.int32) for cut in cuts]
+    waits = [SIMULATED and cut.unit_blocks > 1 for cut in cuts]
+    run = lstm_grid.grid_forward(dtype, forward, True, masked, **options)
+    size = 1 if waits[0] else T
+    for t in range(0, T, size):
+        some, states = slice(t, t + size), slice(t, t + size + 1)
+        for grid, first in lstm_grid.launches(forward, flags[0]):
+            run(grid, first, U, gates[some], h[states], c[states], mask[some], flags[0])
+    run = lstm_grid.grid_backward(dtype, backward, True, masked, **options)
+    shared = zeros(2 * backward.unit_blocks * backward.row_groups * backward.rows * backward.units,
+                   dtype)  # fmt: skip
+    if not waits[1]:
+        for grid, first in lstm_grid.launches(backward, flags[1]):
+            run(grid, (0, 2 * T + 2), first, U, gates, c, dout, dh, dc, mask, flags[1], shared)
+        return
+    size = 1 if backward.splits > 1 else 2  # else sums stay in the block
+    for half in range(0, 2 * T + 2, size):
+        grid, halves = (backward.unit_blocks, backward.row_groups), (half, half + size)
+        run(grid, halves, 0, U, gates, c, dout, dh, dc, mask, flags[1], shared)
+
+
+def lstm_errors(form, N, T, F, H, rows=None, inline=True, masked=False, dtype=np.float32,
                 activation="tanh", recurrent_activation="sigmoid", seed=0):  # fmt: skip
     """Run one layer forward and backward and compare all results with the NumPy reference."""
     pack, unpack = layouts.gate_matrix(H)
@@ -50,12 +98,15 @@ def lstm_errors(form, N, T, F, H, rows=1, inline=True, masked=False, dtype=np.fl
             d_x.reshape(T * N, F), d_W.reshape(F, 4 * H), d_b.reshape(4 * H), flat, True
         )
     if form == "whole":
+        rows = rows or 1
         forward = lstm_whole.whole_forward(
             dtype, H, rows, F if inline else 0, True, masked, **options
         )
         forward(-(-N // rows), d_x, d_W, d_U, d_b, gates, h, c, mask)
-        backward = lstm_whole.whole_backward(dtype, H, rows, True, masked, **options)
+        backward = lstm_whole_back.whole_backward(dtype, H, rows, True, masked, **options)
         backward(-(-N // rows), gates, c, d_dout, dh, dc, d_U, mask)
+    elif form == "grid":
+        run_grid(rows, (d_U, gates, h, c, d_dout, dh, dc, mask), masked, options)
     else:
         forward = lstm_steps.step_forward(dtype, True, masked, **options)
         for t in range(T):

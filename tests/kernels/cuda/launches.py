@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nlstm.kernels import devices
-from nlstm.kernels.cuda import arrays, cells, launch
+from nlstm.kernels.cuda import arrays, cells, compiled, launch
 from tests.kernels.cuda import models, operations, recurrent
 
 PROCESSORS, SHARED_BYTES = 132, {(9, 0): 227 * 1024, (8, 0): 163 * 1024}
@@ -26,38 +26,52 @@ LSTM_SHAPES = [
     dict(N=300, T=2, F=1, H=25),
     dict(N=600, T=2, F=20, H=64),
     dict(N=600, T=2, F=7, H=128, mask=True, last_only=True),
+    dict(N=64, T=2, F=8, H=128),
+    dict(N=200, T=2, F=40, H=128),
     dict(N=64, T=2, F=40, H=200, last_only=True),
     dict(N=64, T=2, F=40, H=200, mask=True),
+    dict(N=64, T=1, F=40, H=200, last_only=True),
+    dict(N=64, T=1, F=40, H=200, mask=True),
+    dict(N=256, T=2, F=40, H=256),
+    dict(N=64, T=2, F=40, H=500),
+    dict(N=64, T=2, F=40, H=1024),
 ]
 
 
-def recorded(capability):
-    """Return what all cases launch by label: name, `Kernel`, signature."""
+def recorded(capability, more=None, every=False):
+    """Return what all cases launch, and `more`: `Kernel`, kinds of its arguments."""
     found: dict = {}
 
     def record(kernel, grid, *arguments):
-        signature = tuple(map(type_of, arguments))
-        key = identity(kernel.function), kernel.threads, str(signature)
-        found.setdefault(key, (kernel, signature))
+        kind = tuple(map(compiled.kind_of, arguments))
+        key = identity(kernel.function), kernel.threads, str(kind)
+        found.setdefault(key, (kernel, kind))
 
     pretend_device(capability, record)
     for dtype in ("float32", "float64"):
         for name in operations.CASES:
-            if is_new(name, dtype):
+            if every or is_new(name, dtype):
                 operations.results("cuda", name, dtype)
-        for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::3]:
+        for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::5]:
             side = operations.Side("cuda", dtype)
             recurrent.lstm(side, **shape)
             recurrent.lstm(side, **shape | {"training": False})
     for make, options in models.MODELS:
         models.fitted("cuda", make, **options)
+    if more is not None:
+        more()
+    return found
+
+
+def named(found):
+    """Return what was recorded by label, but models' kernels for a few units only."""
     named: dict = {}
-    for (identity_, _, _), (kernel, signature) in found.items():
+    for (identity_, _, _), (kernel, kind) in found.items():
         sizes = sizes_of(kernel.function)
         if sizes.get("H", FEWEST_UNITS) < FEWEST_UNITS:
             continue
         name = " ".join([identity_[0], *(f"{key}={size}" for key, size in sizes.items())])
-        named.setdefault(name, []).append((name, kernel, signature))
+        named.setdefault(name, []).append((name, kernel, kind))
     return {
         f"{name} {number}": given
         for name, group in named.items()
@@ -117,33 +131,14 @@ def pretend_device(capability, record):
     launch.Kernel.__call__ = record
     launch.Graph.__init__ = lambda graph, calls, *more: None
     launch.Graph.replay = lambda graph: None
+    arrays.Block.bytes = None
     arrays.DeviceArray.write = lambda array, host: None
     arrays.DeviceArray.to_host = lambda array: np.zeros(array.shape, array.dtype)
 
 
-def type_of(argument):
-    """Return what the compiler calls an argument's type."""
-    from numba.cuda import types as kinds
-
-    if isinstance(argument, tuple):
-        return kinds.BaseTuple.from_types(tuple(map(type_of, argument)))
-    if isinstance(argument, arrays.DeviceArray):
-        return kinds.Array(getattr(kinds, argument.dtype.name), len(argument.shape), "C")
-    if isinstance(argument, bool | np.bool_):
-        return kinds.boolean
-    if isinstance(argument, np.generic):
-        return getattr(kinds, argument.dtype.name)
-    return kinds.int64 if isinstance(argument, int) else kinds.float64
-
-
-def compiled(kernel, signature, capability):
+def ptx_of(kernel, kind, capability):
     """Return a kernel's PTX."""
-    from numba import cuda
-
-    ptx, _ = cuda.compile(
-        kernel.function, signature, device=False, cc=capability, output="ptx", abi="numba"
-    )
-    return ptx.decode() if isinstance(ptx, bytes) else ptx
+    return compiled.ptx_of(kernel.function, kind, capability).decode()
 
 
 def assembled(ptx, capability, max_registers, folder):

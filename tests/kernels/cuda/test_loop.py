@@ -9,7 +9,7 @@ import pytest
 
 import nlstm
 from nlstm import Sequential, callbacks, optimizers, set_random_seed
-from nlstm.kernels.cuda import arrays, cells, launch, programs
+from nlstm.kernels.cuda import arrays, cells, copies, launch, programs
 from nlstm.kernels.cuda.programs import Program, Queued
 from nlstm.layers import LSTM, Dense
 from nlstm.windows import Windows
@@ -83,6 +83,7 @@ def test_a_step_is_few_launches(monkeypatch, launched, form, sequences, most):
 
 
 def test_recorded_steps_give_the_same(monkeypatch, launched):
+    monkeypatch.setattr(Program, "records", False)
     expected, eager = fit(seed()), len(launched)
     made = []
     monkeypatch.setattr(Program, "records", True)
@@ -180,7 +181,7 @@ def test_data_that_do_not_fit_are_gathered_on_the_host(monkeypatch):
 def test_programs_split_at_calls_of_the_host(monkeypatch):
     monkeypatch.setattr(Program, "records", True)
     ran = []
-    kernel = Queued(lambda name: ran.append(name))
+    kernel = Queued(lambda name: launch.recorded(ran.append, name) or ran.append(name))
 
     def host(name):
         ran.append(name)
@@ -193,11 +194,25 @@ def test_programs_split_at_calls_of_the_host(monkeypatch):
     assert len(program._pieces) == 3
 
 
+def test_memory_is_there_before_it_is_recorded():
+    """Zeros that a graph writes would be written again by each replay."""
+    array = arrays.zeros(3)
+    with pytest.raises(RuntimeError, match="first used while a graph is recorded"):
+        launch.Graph([(OPS.fill, array, 1.0)])
+    assert not launch.Recording.on
+    programs.prepare([(OPS.fill, (array, 1.0))])
+    graph = launch.Graph([(OPS.add, array, array, array)])
+    OPS.fill(array, 1.0)
+    for _ in range(2):
+        graph.replay()
+    assert array.to_host().tolist() == [4.0, 4.0, 4.0]
+
+
 def test_what_stands_around_a_branch_is_one_launch_with_it(monkeypatch):
     monkeypatch.setattr(Program, "records", True)
     monkeypatch.setattr(programs, "prepare", lambda calls: None)
     graphs, ran, way = [], [], [0]
-    kernel = Queued(ran.append)
+    kernel = Queued(lambda name: launch.recorded(ran.append, name) or ran.append(name))
 
     def graph(calls):
         graphs.append([name for _, name in calls])
@@ -244,7 +259,7 @@ def test_a_host_array_among_arguments_is_refused():
 
 def test_pinned_memory_comes_again():
     cell = OPS.cell(np.int64, 1000)
-    for number in range(2 * cells.ROOM // 8000):
+    for number in range(2 * copies.ROOM // 8000):
         cell.host[:] = number
         cell.push()
     cell.host[:] = 0

@@ -1,11 +1,16 @@
 """The device memory of a fit, beside the least there can be."""
 
+import gc
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 
 from benchmarks.grid import GRID
 from benchmarks.machine.memory import COPIES, fit_bytes
 from nlstm import Sequential
-from nlstm.kernels.cuda import products
+from nlstm.kernels.cuda import arrays, products
+from nlstm.kernels.cuda.lstm import LITTLE
 from nlstm.layers import LSTM, Dense
 
 ZEROS = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
@@ -27,7 +32,7 @@ def binder_of(shape, device="cuda"):
 def as_on_a_gpu(monkeypatch):
     """Cut products as a GPU does; the simulator's tiles are small."""
     monkeypatch.setattr(products, "FOUR", 16 * products.VECTOR)
-    monkeypatch.setattr(products, "LEAST_SUMMED", 128)
+    monkeypatch.setattr(products, "LEAST_SUMMED", 32)
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
@@ -41,4 +46,44 @@ def test_a_fit_takes_little_more_than_it_must(name):
     taken, on_cpu = (data + weights + step for step in steps)
     assert taken < 1.1 * on_cpu
     # Gradients between layers and those before they are summed are not in the least there can be.
-    assert taken < 1.25 * fit_bytes(shape, BATCHES, 1)
+    assert taken < 1.25 * fit_bytes(shape, BATCHES, 1) + 4 * LITTLE
+
+
+def test_memory_that_a_block_left_goes_to_the_next():
+    array = arrays.zeros(1000)
+    memory = array.block.bytes
+    array.write(np.ones(1000))
+    del array
+    gc.collect()
+    again = arrays.zeros(900)
+    assert again.block.bytes is memory
+    assert not again.to_host().any()
+
+
+def test_what_is_kept_is_bounded():
+    pool, sizes = arrays.Pool(), (1 << 10, 1 << 20, arrays.Pool.LARGEST + 4096)
+    for size in sizes:
+        for _ in range(3):
+            pool.give(pool.take(size))
+    assert sorted(pool._kept) == list(sizes[:2])
+    for _ in range(300):
+        pool.give(SimpleNamespace(size=1 << 20))
+    assert pool._bytes <= pool.MOST
+
+
+def test_what_is_kept_is_given_back_where_there_is_no_more(monkeypatch):
+    pool, full = arrays.Pool(), [True]
+    pool.give(pool.take(5000))
+
+    def take(size, dtype, make=arrays.cuda.device_array):
+        if full.pop():
+            raise MemoryError
+        return make(size, dtype)
+
+    monkeypatch.setattr(arrays.cuda, "device_array", take)
+    full += [False, True]
+    assert pool.take(100_000).size == 1 << 17
+    assert not pool._kept
+    full += [True]
+    with pytest.raises(MemoryError):
+        pool.take(5000)
