@@ -279,3 +279,27 @@ def test_a_numba_with_another_inside_keeps_kernels_by_itself(kept, tmp_path, mon
 
 def test_this_numba_has_what_is_needed():
     assert not cache.missing_names(njit(thrice))
+
+
+def test_code_that_counts_references_finds_what_counts_them(kept, monkeypatch):
+    class Context:
+        refreshed = 0
+
+        def refresh(self):
+            self.refreshed += 1
+
+        def codegen(self):
+            return self
+
+        def magic_tuple(self):
+            return ()
+
+    for code in (b"NRT_incref", b"other"):
+        context = Context()
+        found = [(None, pickle.dumps((3, [code])))]
+        monkeypatch.setattr(cache.entries, "find", lambda *_, found=found: found)
+        monkeypatch.setattr(
+            cache.compiler.CompileResult, "_rebuild", lambda *given: given[1], raising=False
+        )
+        assert cache.KernelCache(thrice).load_overload(3, context) == code
+        assert context.refreshed == (code == b"NRT_incref")
