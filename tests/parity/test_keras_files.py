@@ -238,19 +238,3 @@ def test_masks_beside_states_go_both_ways(tmp_path):
         ours.train_on_batch(data, target), np.ravel(theirs.train_on_batch(data, target))[0], 1e-6
     )
     check_same(ours, theirs, data)
-
-
-def test_weights_that_keras_pickles(tmp_path):
-    from keras.src.saving import saving_lib
-
-    model = keras.Sequential([keras.Input((5, 3)), keras.layers.GRU(4), keras.layers.Dense(2)])
-    model.compile("adam", "mse")
-    x = np.random.default_rng(0).random((6, 5, 3)).astype("float32")
-    model.fit(x, np.zeros((6, 2)), verbose=0)
-    with open(tmp_path / "m.keras", "wb") as file:
-        saving_lib._save_model_to_fileobj(model, file, "npz")
-    found = load_model(tmp_path / "m.keras")
-    np.testing.assert_allclose(
-        found.predict(x, verbose=0), model.predict(x, verbose=0), rtol=0, atol=1e-6
-    )
-    assert found.optimizer.iterations == 1
