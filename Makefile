@@ -12,7 +12,7 @@ PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop \
 	tests/sklearn tests/training/test_frames.py tests/windows/test_frames.py
 
-.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim test-ptx gpu-check-dry drills parity package docs lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim test-gpu test-ptx gpu-check-dry drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -35,6 +35,11 @@ CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files 
 test-cudasim: $(VENV)/installed-test,plot
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(CUDASIM) $(ARGS)
+
+# On an NVIDIA GPU, with numba-cuda installed beside: what is not the simulator's own.
+test-gpu: $(VENV)/installed-test,plot
+	NLSTM_GPU_TESTS=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
+	$(BIN)/python -m pytest --device cuda $(CUDASIM) $(ARGS)
 
 # Every CUDA kernel compiled for two kinds of GPU, without one: 150 MB of compilers, in an environment of their own.
 PYTHON_PTX := .venv-ptx

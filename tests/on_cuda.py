@@ -14,6 +14,7 @@ CPU = "the processor's arrays"
 LARGE = "too large for the simulator"
 LEFT_OUT = {
     "threads": THREADS,
+    "test_slices_of_units": THREADS,
     "test_a_copy_alone_keeps_weights_of_its_own": CPU,
     "test_text_without_an_input": CPU,
     "test_an_autoencoder": LARGE,

@@ -7,7 +7,8 @@ written elsewhere: `python -m benchmarks.gpu_check --expect FILE`.
 import numpy as np
 
 from nlstm.kernels.operations import DEFAULT
-from tests.kernels.cuda import forms, models, operations
+from tests.kernels.cuda import forms, models, operations, recurrent
+from tests.kernels.cuda.side import Side
 
 LIMITS = {"float32": 1e-5, "float64": 1e-12}
 FIT = 1e-4
@@ -19,6 +20,10 @@ FORMS = [
     ("whole", "float32", True),
     ("steps", "float32", True),
 ]
+GRU_SHAPES = {
+    "in one launch": {"N": 300, "T": 20, "F": 10, "H": 64, "mask": True},
+    "of a launch a step": {"N": 70, "T": 12, "F": 40, "H": 250},
+}
 
 
 def cases(dry):
@@ -31,6 +36,21 @@ def cases(dry):
         for dtype in LIMITS
         for name in names
     }
+    if not dry:
+        found |= {
+            f"gru {form} {dtype}": lambda device, dtype=dtype, shape=shape: recurrent.gru(
+                Side(device, dtype), **shape
+            )
+            for dtype in LIMITS
+            for form, shape in GRU_SHAPES.items()
+        }
+        found |= {
+            f"gru before {form} {dtype}": lambda device, dtype=dtype, shape=shape: (
+                recurrent.gru_before(Side(device, dtype), **shape)
+            )
+            for dtype in LIMITS
+            for form, shape in GRU_SHAPES.items()
+        }
     return found | {f"model {name}": run for name, run in fits(dry).items()}
 
 

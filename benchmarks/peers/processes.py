@@ -27,6 +27,7 @@ def thread_environment(threads: int, device: str = "cpu") -> dict[str, str]:
         "NUMBA_NUM_THREADS": str(threads),
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "JAX_PLATFORMS": device,
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the others need of a GPU's memory too
         "PYTHONUNBUFFERED": "1",
     }
 

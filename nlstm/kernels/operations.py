@@ -197,6 +197,9 @@ class Operations(Protocol):
     def gate_inputs_shape(self, steps: int, rows: int, features: int) -> tuple[int, ...]:
         """Return the shape of inputs of which each gate of an LSTM sees its own."""
 
+    def gru_scratch_size(self, steps: int, rows: int, features: int, units: int) -> int:
+        """Return how many numbers of scratch memory an LSTM's kernels need as those of a GRU."""
+
     # Layouts of weights
 
     def gate_matrix(self, units: int) -> Layout:

@@ -37,7 +37,7 @@ class ResetAfter:
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
         shape = ops.lstm_gates_shape(steps, rows, units, dtype)
         work = ops.Work(h, None, plan.array(shape) if plan.training else None)
-        scratch = plan.scratch(ops.lstm_scratch_size(steps, rows, x.features, units, dtype))
+        scratch = plan.scratch(ops.gru_scratch_size(steps, rows, x.features, units))
         masks = self._masks(plan, x, width)
         forward, backward = ops.lstm(layer.activation, layer.recurrent_activation)
         bias = self._no_bias

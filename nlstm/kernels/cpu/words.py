@@ -132,6 +132,9 @@ class Words:
         width = lanes(self.dtype)
         return steps, rows, -(-features // width) * layout.GATES, width
 
+    def gru_scratch_size(self, steps, rows, features, units):
+        return self.lstm_scratch_size(steps, rows, features, units, self.dtype)
+
     # Layouts
 
     def gate_matrix(self, units):

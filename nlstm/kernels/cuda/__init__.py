@@ -6,6 +6,10 @@ padding. `launch` alone knows the package that compiles for the GPU.
 """
 
 from nlstm.kernels.cuda.activations import INPUT_NAMES as INPUT_NAMES
+from nlstm.kernels.cuda.batch_norm import batch_average as batch_average
+from nlstm.kernels.cuda.batch_norm import batch_moments as batch_moments
+from nlstm.kernels.cuda.batch_norm import batch_norm_backward as batch_norm_backward
+from nlstm.kernels.cuda.batch_norm import batch_norm_forward as batch_norm_forward
 from nlstm.kernels.cuda.dense import dense as dense
 from nlstm.kernels.cuda.dense import dense_scratch_size as dense_scratch_size
 from nlstm.kernels.cuda.embedding import embedding_backward as embedding_backward
@@ -18,6 +22,10 @@ from nlstm.kernels.cuda.gradients import clip_norm as clip_norm
 from nlstm.kernels.cuda.gradients import clip_value as clip_value
 from nlstm.kernels.cuda.gradients import decay_weights as decay_weights
 from nlstm.kernels.cuda.gradients import penalty as penalty
+from nlstm.kernels.cuda.gru import gru_bias as gru_bias
+from nlstm.kernels.cuda.gru import gru_gradients as gru_gradients
+from nlstm.kernels.cuda.gru_before import gru_before as gru_before
+from nlstm.kernels.cuda.gru_before import gru_before_scratch_size as gru_before_scratch_size
 from nlstm.kernels.cuda.layer_norm import layer_norm_backward as layer_norm_backward
 from nlstm.kernels.cuda.layer_norm import layer_norm_forward as layer_norm_forward
 from nlstm.kernels.cuda.layouts import lanes as lanes
@@ -33,6 +41,8 @@ from nlstm.kernels.cuda.normalised import normalised_factors_shape as normalised
 from nlstm.kernels.cuda.normalised import normalised_scratch_size as normalised_scratch_size
 from nlstm.kernels.cuda.pointwise import activation as activation
 from nlstm.kernels.cuda.pointwise import row_activation as row_activation
+from nlstm.kernels.cuda.prelu import prelu_backward as prelu_backward
+from nlstm.kernels.cuda.prelu import prelu_forward as prelu_forward
 from nlstm.kernels.cuda.projection import project_recurrence as project_recurrence
 from nlstm.kernels.cuda.projection import project_recurrence_backward as project_recurrence_backward
 from nlstm.kernels.cuda.ramp import ramp_backward as ramp_backward
@@ -48,10 +58,13 @@ from nlstm.kernels.cuda.rearrange import largest_steps as largest_steps
 from nlstm.kernels.cuda.rearrange import largest_steps_backward as largest_steps_backward
 from nlstm.kernels.cuda.rearrange import merge_backward as merge_backward
 from nlstm.kernels.cuda.rearrange import merge_forward as merge_forward
+from nlstm.kernels.cuda.rearrange import repeat_each_step as repeat_each_step
 from nlstm.kernels.cuda.rearrange import repeat_steps as repeat_steps
 from nlstm.kernels.cuda.rearrange import reshape_rows as reshape_rows
 from nlstm.kernels.cuda.rearrange import sum_broadcast as sum_broadcast
+from nlstm.kernels.cuda.rearrange import sum_each_step as sum_each_step
 from nlstm.kernels.cuda.rearrange import sum_steps as sum_steps
+from nlstm.kernels.cuda.rearrange import swap_axes as swap_axes
 from nlstm.kernels.cuda.rnn import rnn as rnn
 from nlstm.kernels.cuda.rnn import rnn_scratch_size as rnn_scratch_size
 from nlstm.kernels.cuda.rules import adadelta_update as adadelta_update
@@ -71,6 +84,12 @@ from nlstm.kernels.cuda.sequences import value_mask as value_mask
 from nlstm.kernels.cuda.sequences import weights_from_mask as weights_from_mask
 from nlstm.kernels.cuda.sequences import zero_masked_steps as zero_masked_steps
 from nlstm.kernels.cuda.statistics import statistic as statistic
+from nlstm.kernels.cuda.taps import gather_taps as gather_taps
+from nlstm.kernels.cuda.taps import scatter_taps as scatter_taps
+from nlstm.kernels.cuda.window_pools import average_windows as average_windows
+from nlstm.kernels.cuda.window_pools import average_windows_backward as average_windows_backward
+from nlstm.kernels.cuda.window_pools import largest_windows as largest_windows
+from nlstm.kernels.cuda.window_pools import largest_windows_backward as largest_windows_backward
 from nlstm.kernels.cuda.windows import gather_windows as gather_windows
 from nlstm.kernels.cuda.windows import repeat_static as repeat_static
 from nlstm.kernels.cuda.windows import scale_windows as scale_windows

@@ -1,7 +1,8 @@
 """Layouts of weights, and the way between them and Keras's: no padding, one lane.
 
 Gate weights (1, K, H, 4), the four gates of a unit side by side; gate bias (1, H, 4); peephole
-(1, H, 3); dense weights (1, K, O), bias (1, O); tables as Keras has them.
+(1, H, 3); a GRU's as an LSTM's, or (3, K, H) and (3, H); dense weights (1, K, O), bias (1, O);
+tables as Keras has them.
 """
 
 import numpy as np
@@ -65,6 +66,45 @@ def gate_vector(units):
 def peephole_vector(units):
     """Return the layout of (3 units,)."""
     return of_vector(by_unit(PEEPHOLES))
+
+
+def gru_matrix(units, empty):
+    """Return the layout of (K, 3 units) as one of (K, 4 units), whose part `empty` is zero."""
+    pack, unpack = gate_matrix(units)
+
+    def widen(matrix):
+        parts = np.split(matrix, GATES - 1, axis=1)
+        return pack(np.concatenate([*parts[:empty], np.zeros_like(parts[0]), *parts[empty:]], 1))
+
+    def narrow(packed):
+        parts = np.split(unpack(packed), GATES, axis=1)
+        return np.concatenate(parts[:empty] + parts[empty + 1 :], axis=1)
+
+    return Layout(widen, narrow)
+
+
+def gru_bias_rows(units):
+    """Return the layout of (2, 3 units): by inputs, without part 3, and by states, without 2."""
+    rows = [of_vector(gru_matrix(units, empty)) for empty in (3, 2)]
+    return Layout(
+        lambda pair: np.stack([row.pack(one) for row, one in zip(rows, pair)]),
+        lambda packed: np.stack([row.unpack(one) for row, one in zip(rows, packed)]),
+    )
+
+
+def split_matrix(units):
+    """Return the layout of (K, 3 units): (3, K, units)."""
+    return Layout(
+        lambda matrix: np.stack(np.split(matrix, 3, axis=1)),
+        lambda packed: np.concatenate(packed, axis=1),
+    )
+
+
+def split_vector(units):
+    """Return the layout of (3 units,): (3, units)."""
+    return Layout(
+        lambda vector: np.array(vector).reshape(3, units), lambda packed: np.array(packed).ravel()
+    )
 
 
 def unit_matrix(units):

@@ -1,5 +1,7 @@
 """The LSTM on the device: the contract's two kernels, in whichever of four forms serves.
 
+Without c they are a GRU, whose state is the cell too: see `gate_cells`.
+
 Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
 they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
 are projected before the recurrence, z = x W + b, into the gates' place in training, else a few
@@ -12,6 +14,7 @@ import numpy as np
 
 from nlstm.kernels.cuda import (
     activations,
+    gru_plain,
     lstm_grid,
     lstm_plain,
     lstm_steps,
@@ -20,8 +23,9 @@ from nlstm.kernels.cuda import (
     products,
 )
 from nlstm.kernels.cuda.arrays import nothing
-from nlstm.kernels.cuda.basics import add, multiply_rows, reverse_steps, turn_round
+from nlstm.kernels.cuda.basics import add, fill, multiply_rows, reverse_steps, turn_round
 from nlstm.kernels.cuda.each import each
+from nlstm.kernels.cuda.gate_cells import GATES, GRU, LSTM
 from nlstm.kernels.cuda.launch import processors, shared_memory
 from nlstm.kernels.cuda.lstm_cut import best_cut
 from nlstm.kernels.cuda.lstm_scratch import Scratch, front
@@ -31,9 +35,10 @@ from nlstm.kernels.cuda.zoneout import thresholds
 
 __all__ = ["lstm", "lstm_gates_shape", "lstm_masked_size", "lstm_scratch_size"]
 
-GATES, PEEPHOLES = 4, 3
+PEEPHOLES = 3
+PLAIN = {LSTM: lstm_plain, GRU: gru_plain}
 LITTLE = 1 << 17  # numbers of scratch that nobody minds
-CHUNK = 1 << 20  # numbers of projected inputs that prediction holds at a time
+CHUNKS = 1 << 20, 1 << 22  # numbers of projected inputs that prediction holds: least, most
 
 
 def lstm_gates_shape(T, N, H, dtype):
@@ -46,20 +51,20 @@ def lstm_masked_size(N, H, dtype):
     return GATES * N * H
 
 
-def part_count(T, N, F, H):
+def part_count(T, N, F, H, cell=LSTM):
     """Return in how many parts gradients are summed: no more than have room in the states c.
 
-    Or in what is little anyway.
+    A GRU has none, so it takes half of that in scratch. Or in what is little anyway.
     """
-    M = F + H + 1
-    most = max((T + 1) * N // (GATES * M), LITTLE // (GATES * H * M))
+    M, share = F + H + 1, GATES if cell == LSTM else 2 * GATES
+    most = max((T + 1) * N // (share * M), LITTLE // (GATES * H * M))
     return max(1, min(products.part_count(M, GATES * H, T * N), most))
 
 
-def scratch_of(T, N, F, H, dtype):
+def scratch_of(T, N, F, H, dtype, cell=LSTM):
     """Return the cuts of scratch."""
-    parts = part_count(T, N, F, H) * (F + H + 1) * GATES * H
-    if parts <= (T + 1) * N * H:
+    parts = part_count(T, N, F, H, cell) * (F + H + 1) * GATES * H
+    if cell == LSTM and parts <= (T + 1) * N * H:
         parts = 0  # they lie in the states c, which nobody reads any more
     z = N * GATES * H * (1 if is_inline(F, H, dtype) else chunk_steps(T, N, H))
     size = np.dtype(dtype).itemsize
@@ -67,7 +72,8 @@ def scratch_of(T, N, F, H, dtype):
     blocks = [cut.blocks_at_once(processors()) for cut in cuts if cut]
     flags = 2 * max(blocks, default=0)
     shared = cuts[1].shared_sums(processors()) if cuts[1] else 0
-    return Scratch(parts, z, -(-T * N // size), -(-flags * 4 // size), shared)
+    state = 0 if cell == LSTM else N * H
+    return Scratch(parts, z, -(-T * N // size), -(-flags * 4 // size), shared, state)
 
 
 def lstm_scratch_size(T, N, F, H, dtype):
@@ -77,7 +83,9 @@ def lstm_scratch_size(T, N, F, H, dtype):
 
 def chunk_steps(T, N, H):
     """Return how many steps of inputs prediction projects at a time."""
-    return max(1, min(T, CHUNK // (N * GATES * H)))
+    least, most = CHUNKS
+    numbers = max(least, min(most, T * N * GATES * H // 16))
+    return max(1, min(T, numbers // (N * GATES * H)))
 
 
 def is_whole(F, H, dtype, rows=2):
@@ -119,7 +127,7 @@ def _kind(names, masks, peephole, zoneout, training):
     if not any(wanted) and activations.INPUT_NAMES.isdisjoint(names):
         return None
     dropped, peeping, zoned = wanted
-    return lstm_plain.Kind(*names, masks[0] is not None, dropped, peeping, zoned, training)
+    return lstm_plain.Kind(*names[:2], masks[0] is not None, dropped, peeping, zoned, training)
 
 
 def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
@@ -128,18 +136,19 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
 
     Masked inputs, xm, are left in the order of computation.
     """
-    names = activation, recurrent_activation
     W, U, b, peephole = weights
     h, c, gates = work
+    cell, c = (GRU, h) if c is None else (LSTM, c)
+    names = activation, recurrent_activation, cell
     mask, x_mask, xm, _, _ = masks
     (T, N, F), H, dtype = x.shape, U.shape[2], x.dtype
-    cuts = scratch_of(T, N, F, H, dtype)
+    cuts = scratch_of(T, N, F, H, dtype, cell)
     mask = _in_order(mask, scratch, cuts, reverse)
     by_gate, given = x_mask is not None and len(x_mask.shape) == 3, x
     if reverse:
         turn_round(x)
     if x_mask is not None:
-        (mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
+        (lstm_plain.mask_by_gate if by_gate else multiply_rows)(x, x_mask, xm)
         x = xm
     keep, kind = gates is not None, _kind(names, masks, peephole, zoneout, gates is not None)
     inline = kind is None and is_inline(F, H, dtype)
@@ -164,7 +173,7 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
             flags, _ = cuts.for_blocks(scratch)
             _recurrence(names, x, (W, U, b), z, *states, shown, inline, keep, flags)
         else:
-            _plain_recurrence(kind, U, peephole, z, *states, shown, masks[3], zoneout)
+            _plain_recurrence(cell, kind, U, peephole, z, *states, shown, masks[3], zoneout)
     if reverse:
         turn_round(given)
 
@@ -192,11 +201,11 @@ def _recurrence(names, x, weights, z, h, c, mask, inline, keep, flags):
         run(grid, t, U, z, h, c, seen)
 
 
-def _plain_recurrence(kind, U, peephole, z, h, c, mask, h_mask, zoneout):
+def _plain_recurrence(cell, kind, U, peephole, z, h, c, mask, h_mask, zoneout):
     T, N, H, dtype = h.shape[0] - 1, h.shape[1], h.shape[2], h.dtype
     given, draws, rates = _plain_arguments(dtype, peephole, mask, h_mask, zoneout)
     p, mask, h_mask = given
-    run = lstm_plain.step_forward(kind, dtype)
+    run = PLAIN[cell].step_forward(kind, dtype)
     for t in range(T):
         run(N * H, t, U, p, z, h, c, mask, h_mask, draws, rates)
 
@@ -215,19 +224,7 @@ def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
 
 
 @each
-def _mask_by_gate(at, x, x_mask, xm):
-    N, F = x.shape[1], x.shape[2]
-    t, n, q, k = at // (N * 4 * F), at // (4 * F) % N, at // F % 4, at % F
-    xm[t, n, q, k] = x[t, n, k] * x_mask[q, n, k]
-
-
-def mask_by_gate(x, x_mask, xm):
-    """Write the masked inputs of all steps for each gate: xm (T, N, 4, F)."""
-    _mask_by_gate(xm.size, x, x_mask, xm)
-
-
-@each
-def _sum_gradients(at, parts, dW, dU, db):
+def sum_gradients(at, parts, dW, dU, db):
     """Add the parts in order; the gradients of W, U and b stand one below the other."""
     total = parts[0, at]
     for part in range(1, parts.shape[0]):
@@ -243,19 +240,25 @@ def _sum_gradients(at, parts, dW, dU, db):
 def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
                   masks, zoneout=None):  # fmt: skip
     """Compute all gradients of `lstm_forward`; see the CPU's. The states c are lost."""
-    names = activation, recurrent_activation
     W, U, _, peephole = weights
     h, c, gates = work
     dy, dh, dc, dW, dU, db, dx, dp = gradients
     mask, x_mask, _, h_mask, _ = masks
     (T, N, _), F, H = gates.shape, W.shape[1], U.shape[2]
-    cuts = scratch_of(T, N, F, H, gates.dtype)
+    cell, c = (GRU, h) if c is None else (LSTM, c)
+    names = activation, recurrent_activation, cell
+    cuts = scratch_of(T, N, F, H, gates.dtype, cell)
+    if cell == GRU:
+        dc = cuts.state_like(scratch, dh)
+        fill(dc, 0)
     mask = _in_order(mask, scratch, cuts, reverse)
     kind = _kind(names, masks, peephole, zoneout, True)
     if kind is None:
         _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, cuts.for_blocks(scratch))
     else:
-        _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
+        _plain_back(cell, kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout)
+    if cell == GRU:
+        add(dh, dc, dh)
     if dp is not None:
         lstm_plain.peephole_gradient(PEEPHOLES * H, gates, c, dp)
     turned = reverse and x_mask is None  # masked inputs were left in the order of computation
@@ -265,7 +268,9 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     if by_gate or h_mask is not None:
         _gradients_by_gate(x, W, h, gates, x_mask, h_mask, by_gate, (dW, dU, db, dx))
     else:
-        _gradients(x, W, h, gates, scratch if cuts.parts else c.reshape(-1), (dW, dU, db, dx))
+        room = scratch if cuts.parts else c.reshape(-1)
+        room = front(room, (part_count(T, N, F, H, cell), F + H + 1, GATES * H))
+        _gradients(x, W, h, gates, room, (dW, dU, db, dx))
     if turned:
         turn_round(x)
     if dx is None:
@@ -276,14 +281,13 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
         turn_round(dx)
 
 
-def _gradients(x, W, h, gates, room, to):
+def _gradients(x, W, h, gates, parts, to):
     dW, dU, db, dx = to
     (T, N, width), F, H = gates.shape, W.shape[1], h.shape[2]
     dz, M = gates.reshape(T * N, width), F + H + 1
-    parts = front(room, (part_count(T, N, F, H), M, width))
     products.multiply_transposed(x.reshape(T * N, F), h[:T].reshape(T * N, H), dz, parts)
     sums = (one.reshape(-1) for one in (dW, dU, db))
-    _sum_gradients(M * width, parts.reshape(-1, M * width), *sums)
+    sum_gradients(M * width, parts.reshape(-1, M * width), *sums)
     if dx is not None:
         products.multiply(dz, W.reshape(F, width), nothing(gates.dtype, 1), dx.reshape(T * N, F),
                           transposed=True)  # fmt: skip
@@ -330,11 +334,11 @@ def _recurrence_back(names, F, U, gates, c, dy, dh, dc, mask, room):
         run(grid, t, U, gates, c, dout, dh, dc, seen)
 
 
-def _plain_back(kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout):
+def _plain_back(cell, kind, U, peephole, gates, c, dy, dh, dc, mask, h_mask, zoneout):
     (T, N, _), H, dtype = gates.shape, U.shape[2], c.dtype
     given, draws, _ = _plain_arguments(dtype, peephole, mask, h_mask, zoneout)
     p, mask, h_mask = given
-    run = lstm_plain.step_backward(kind, dtype)
+    run = PLAIN[cell].step_backward(kind, dtype)
     for t in range(T - 1, -1, -1):
         dy_step = t if dy.shape[0] == T else (0 if t == T - 1 else -1)
         run(N * H, t, p, gates, c, dy, dy_step, dh, dc, mask, draws)

@@ -11,9 +11,9 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.basics import fill
 from nlstm.kernels.cuda.flags import Together, raise_flag
+from nlstm.kernels.cuda.gate_cells import LSTM, cell_backward, cell_forward
 from nlstm.kernels.cuda.launch import SIMULATED, cuda, device_function, processors
 from nlstm.kernels.cuda.lstm_cut import (
     BUFFERS,
@@ -109,7 +109,7 @@ def summed(cut: Cut):
 
 @cache
 def grid_forward(dtype, cut, keep=True, masked=False,
-                 activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                 activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the forward pass; its grid is unit blocks, groups of rows.
 
     Returns a `Kernel` of (first_row, U, gates, h, c, mask, flags)
@@ -123,8 +123,8 @@ def grid_forward(dtype, cut, keep=True, masked=False,
     """
     number = np.dtype(dtype)
     zero, not_a_number = number.type(0), number.type(np.nan)
-    a, _ = scalar_functions(activation, dtype)
-    s, _ = scalar_functions(recurrent_activation, dtype)
+    finish = cell_forward(cell_kind, dtype, activation, recurrent_activation)
+    has_c = cell_kind == LSTM
     H, rows, units, blocks, count = cut.H, cut.rows, cut.units, cut.unit_blocks, cut.cells
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
     terms, sets, block_terms = cut.terms, cut.sets, cut.block_terms
@@ -201,11 +201,11 @@ def grid_forward(dtype, cut, keep=True, masked=False,
                                 z[q] += memory[at + np.uint64(q)]
                     if late[0] != 0:
                         z[0] = not_a_number
-                    made[i, 0], made[i, 1] = s(z[0]), s(z[1])
-                    made[i, 2], made[i, 3] = a(z[2]), s(z[3])
+                    made[i, 0], made[i, 1], made[i, 2], made[i, 3], new, out = finish(
+                        z[0], z[1], z[2], z[3], cell[i]
+                    )
                     if present[i]:
-                        cell[i] = made[i, 1] * cell[i] + made[i, 0] * made[i, 2]
-                        hidden[i] = made[i, 3] * a(cell[i])
+                        cell[i], hidden[i] = new, out
                     h[t + 1, n, j] = hidden[i]
             cuda.syncthreads()
             if thread == 0:
@@ -215,7 +215,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
                 place = thread + i * THREADS
                 n, j = first + place // units, np.uint64(first_unit + place % units)
                 if place < cells_of_block and n < N and j < H:
-                    if keep or t + 1 == T:
+                    if has_c and (keep or t + 1 == T):
                         c[t + 1, n, j] = cell[i]
                     for q in range(GATES):
                         at = j * np.uint64(GATES) + np.uint64(q)
@@ -231,7 +231,7 @@ def grid_forward(dtype, cut, keep=True, masked=False,
 
 @cache
 def grid_backward(dtype, cut, sequences=True, masked=False,
-                  activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                  activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the backward pass; its grid is unit blocks, groups of rows.
 
     Returns a `Kernel` of (halves, first_row, U, gates, c, dout, dh, dc, mask, flags, shared)
@@ -250,8 +250,7 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
     """
     number = np.dtype(dtype)
     zero, not_a_number = number.type(0), number.type(np.nan)
-    a, a_slope = scalar_functions(activation, dtype)
-    _, s_slope = scalar_functions(recurrent_activation, dtype)
+    undo = cell_backward(cell_kind, dtype, activation, recurrent_activation)
     H, rows, units, blocks, count = cut.H, cut.rows, cut.own_units, cut.unit_blocks, cut.cells
     splits, sums = cut.splits, rows * cut.units // THREADS + (rows * cut.units % THREADS > 0)
     columns, four_stride, areas, area = cut.columns, cut.weights_stride, cut.weights, cut.area
@@ -378,13 +377,9 @@ def grid_backward(dtype, cut, sequences=True, masked=False,
                         if masked:
                             present[i] = mask[t, n] != 0
                         if present[i]:
-                            y = a(now[i])
-                            do = dhidden[i] * y * s_slope(o)
-                            dcell[i] += dhidden[i] * o * a_slope(y)
-                            di = dcell[i] * g * s_slope(i_)
-                            df = dcell[i] * before[i] * s_slope(f)
-                            dg = dcell[i] * i_ * a_slope(g)
-                            dcell[i] *= f
+                            di, df, dg, do, dcell[i] = undo(
+                                dhidden[i], dcell[i], i_, f, g, o, now[i], before[i]
+                            )
                         at = j * np.uint64(GATES)
                         gates[t, n, at] = di
                         gates[t, n, at + np.uint64(1)] = df

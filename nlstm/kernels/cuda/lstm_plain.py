@@ -31,6 +31,18 @@ class Kind(NamedTuple):
 
 
 @each
+def _mask_by_gate(at, x, x_mask, xm):
+    N, F = x.shape[1], x.shape[2]
+    t, n, q, k = at // (N * 4 * F), at // (4 * F) % N, at // F % 4, at % F
+    xm[t, n, q, k] = x[t, n, k] * x_mask[q, n, k]
+
+
+def mask_by_gate(x, x_mask, xm):
+    """Write the masked inputs of all steps for each gate: xm (T, N, 4, F)."""
+    _mask_by_gate(xm.size, x, x_mask, xm)
+
+
+@each
 def project_by_gate(at, x, W, b, z):
     """Compute z = x W + b of inputs (T, N, 4, F), of which each gate sees its own."""
     H, N = W.shape[2], z.shape[1]

@@ -11,7 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from nlstm.kernels.cuda.activations import activation as scalar_functions
+from nlstm.kernels.cuda.gate_cells import LSTM, cell_backward, cell_forward
 from nlstm.kernels.cuda.launch import SIMULATED, Kernel, cuda
 from nlstm.kernels.cuda.tile_sum import VECTOR, tile_sum
 
@@ -39,7 +39,7 @@ def backward_grid(N: int, H: int) -> tuple[int, int]:
 
 @cache
 def step_forward(dtype, keep=True, masked=False,
-                 activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                 activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile one forward step.
 
     Returns a `Kernel` of (t, U, gates, h, c, mask)
@@ -52,8 +52,7 @@ def step_forward(dtype, keep=True, masked=False,
     """
     number = np.dtype(dtype)
     zero = number.type(0)
-    a, _ = scalar_functions(activation, dtype)
-    s, _ = scalar_functions(recurrent_activation, dtype)
+    finish = cell_forward(cell_kind, dtype, activation, recurrent_activation)
     row_threads, units, groups = FORWARD_ROWS, FORWARD_UNITS, FORWARD_GROUPS
     summed = terms_of_tile(32, dtype)
     multiply = tile_sum(summed, FORWARD_FOURS, 1, row_threads)
@@ -142,9 +141,7 @@ def step_forward(dtype, keep=True, masked=False,
                         z[q] += sums[other, place, q]
             cuda.syncthreads()
         if inside:
-            i, f, g, o = s(z[0]), s(z[1]), a(z[2]), s(z[3])
-            new = f * cell + i * g
-            hidden = o * a(new)
+            i, f, g, o, new, hidden = finish(z[0], z[1], z[2], z[3], cell)
             if masked:
                 if mask[t, n] == 0:
                     new, hidden = cell, before
@@ -161,7 +158,7 @@ def step_forward(dtype, keep=True, masked=False,
 
 @cache
 def step_backward(dtype, sequences=True, masked=False,
-                  activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                  activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile one backward step.
 
     Returns a `Kernel` of (t, U, gates, c, dout, dh, dc, mask)
@@ -175,8 +172,7 @@ def step_backward(dtype, sequences=True, masked=False,
     """
     number = np.dtype(dtype)
     zero = number.type(0)
-    a, a_slope = scalar_functions(activation, dtype)
-    _, s_slope = scalar_functions(recurrent_activation, dtype)
+    undo = cell_backward(cell_kind, dtype, activation, recurrent_activation)
     row_threads, unit_threads, groups = BACKWARD_ROWS, BACKWARD_UNITS, BACKWARD_GROUPS
     summed = terms_of_tile(32, dtype)
     multiply = tile_sum(summed)
@@ -275,13 +271,7 @@ def step_backward(dtype, sequences=True, masked=False,
                     here = mask[t, n] != 0
                     dh[n, j] = dhidden
                 if here:
-                    y = a(c_now)
-                    do = dhidden * y * s_slope(o)
-                    dcell += dhidden * o * a_slope(y)
-                    di = dcell * g * s_slope(i)
-                    df = dcell * c_before * s_slope(f)
-                    dg = dcell * i * a_slope(g)
-                    dcell *= f
+                    di, df, dg, do, dcell = undo(dhidden, dcell, i, f, g, o, c_now, c_before)
                 dc[n, j] = dcell
                 gates[t, n, j * GATES] = di
                 gates[t, n, j * GATES + 1] = df

@@ -22,8 +22,10 @@ from functools import cache
 
 import numpy as np
 
+from nlstm.kernels.cuda import gru_lanes
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.activations import one_of_two
+from nlstm.kernels.cuda.gate_cells import GRU, LSTM, renewed
 from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import (
     SIMULATED,
@@ -108,7 +110,7 @@ def rows_of_block(N: int, processors: int = 132, most: int = 4) -> int:
 
 @cache
 def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
-                  activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                  activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the forward pass; its grid is ceil(N / rows) blocks.
 
     Returns a function of (grid, x, W, U, b, gates, h, c, mask)
@@ -123,12 +125,13 @@ def whole_forward(dtype, H, rows, features=0, keep=True, masked=False,
     -----
     The same bits in every run; `rows` changes them in the last place.
     """
-    options = dtype, H, rows, features, keep, masked, activation, recurrent_activation
+    options = dtype, H, rows, features, keep, masked, activation, recurrent_activation, cell_kind
     return flattened(functools.partial(_forward, *options), states=5)
 
 
 @cache
-def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activation, index):
+def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activation, cell_kind,
+             index):  # fmt: skip
     """Compile the kernel of flat arrays; `index`: what counts their elements."""
     number = np.dtype(dtype)
     s, _ = scalar_functions(recurrent_activation, dtype)
@@ -231,6 +234,10 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
             from_lane(z[0], lane + 3),
         )  # fmt: skip
 
+    if cell_kind == GRU:
+        finish = gru_lanes.finisher(own_gates, number, activation, recurrent_activation)
+    renew = renewed(cell_kind, number, activation, recurrent_activation)
+
     def kernel(T, N, x, W, U, b, gates, h, c, mask):
         thread = np.int64(cuda.threadIdx.x)
         quad, part = thread // QUAD, thread % QUAD
@@ -328,9 +335,9 @@ def _forward(dtype, H, rows, features, keep, masked, activation, recurrent_activ
                     for q in range(own_gates):
                         at_own = at_gates + np.uint64(e * GATES + q)
                         gates[at_own] = z[e * own_gates + q]
-                new = f * cell[e] + i * g
+                new, out = renew(i, f, g, o, cell[e])
                 cell[e] = new if present else cell[e]
-                hidden[e] = o * a(new) if present else hidden[e]
+                hidden[e] = out if present else hidden[e]
                 to = now * four + into + np.uint64(e)
                 v[to // four, to % four] = hidden[e]
             at_gates = index(at_gates + step_gates)

@@ -12,8 +12,10 @@ from functools import cache
 
 import numpy as np
 
+from nlstm.kernels.cuda import gru_lanes
 from nlstm.kernels.cuda.activations import activation as scalar_functions
 from nlstm.kernels.cuda.activations import one_of_two
+from nlstm.kernels.cuda.gate_cells import GRU, LSTM
 from nlstm.kernels.cuda.lanes import GATES, QUAD, WARP, Share, exchange, fold, from_lane, in_turn
 from nlstm.kernels.cuda.launch import Kernel, cuda, device_function
 from nlstm.kernels.cuda.lstm_whole import (
@@ -31,7 +33,7 @@ QUADS = PARTS // QUAD
 
 @cache
 def whole_backward(dtype, H, rows, sequences=True, masked=False,
-                   activation="tanh", recurrent_activation="sigmoid"):  # fmt: skip
+                   activation="tanh", recurrent_activation="sigmoid", cell_kind=LSTM):  # fmt: skip
     """Compile the backward pass; its grid is ceil(N / rows) blocks.
 
     Returns a function of (grid, gates, c, dout, dh, dc, U, mask)
@@ -42,12 +44,13 @@ def whole_backward(dtype, H, rows, sequences=True, masked=False,
     dh, dc : (N, H). Gradients of the last state; = those of the initial state.
     U, mask : as in the forward pass.
     """
-    options = dtype, H, rows, sequences, masked, activation, recurrent_activation
+    options = dtype, H, rows, sequences, masked, activation, recurrent_activation, cell_kind
     return flattened(functools.partial(_backward, *options), states=1)
 
 
 @cache
-def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activation, index):
+def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activation, cell_kind,
+              index):  # fmt: skip
     """Compile the kernel of flat arrays; `index`: what counts their elements."""
     number = np.dtype(dtype)
     _, a_slope = scalar_functions(activation, dtype)
@@ -144,6 +147,9 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
             to_cell, f = zero, one
         return to_cell, f
 
+    if cell_kind == GRU:
+        rates = gru_lanes.rates(own_gates, number, masked, activation, recurrent_activation)
+
     @device_function
     def finish(total, carried, dy, to_cell, keep_cell, rate, dcell, value, gate_x, is_here):
         """Take own cells through a step: dh and dc into dz, and dc into that of the step before."""
@@ -151,7 +157,7 @@ def _backward(dtype, H, rows, sequences, masked, activation, recurrent_activatio
             dhidden = total[e] + carried[e] + dy[e] if masked else total[e] + dy[e]
             dcell[e] += dhidden * to_cell[e]
             for q in range(own_gates):
-                is_output = gate_x + q == GATES - 1
+                is_output = cell_kind == LSTM and gate_x + q == GATES - 1
                 at = e * own_gates + q
                 value[at] = rate[at] * (dhidden if is_output else dcell[e])
             dcell[e] *= keep_cell[e]

@@ -10,8 +10,8 @@ from nlstm.kernels.shared.twins import compiled
 
 __all__ = [
     "average_steps", "average_steps_backward", "copy_columns", "largest_steps",
-    "largest_steps_backward", "merge_backward", "merge_forward", "repeat_steps", "reshape_rows",
-    "sum_broadcast", "sum_steps",
+    "largest_steps_backward", "merge_backward", "merge_forward", "repeat_each_step", "repeat_steps",
+    "reshape_rows", "sum_broadcast", "sum_each_step", "sum_steps", "swap_axes",
 ]  # fmt: skip
 
 _formulas = compiled(merging, device_function)
@@ -72,6 +72,45 @@ def _sum_steps(at, x, out):
 def sum_steps(x, out):
     """Write the sum of the steps of x, (T, N, F), to `out`, (1, N, F)."""
     _sum_steps(out.size, x, out)
+
+
+@each
+def _repeat_each(at, x, size, out):
+    N, F = out.shape[1], out.shape[2]
+    t, n, k = at // (N * F), at // F % N, at % F
+    out[t, n, k] = x[t // size, n, k]
+
+
+def repeat_each_step(x, size, features, out):
+    """Write each step of x, (T, N, F), `size` times to `out`, (T * size, N, F)."""
+    _repeat_each(out.size, x, size, out)
+
+
+@each
+def _sum_each(at, x, size, out):
+    N, F = out.shape[1], out.shape[2]
+    t, n, k = at // (N * F), at // F % N, at % F
+    total = x[t * size, n, k]
+    for i in range(1, size):
+        total += x[t * size + i, n, k]
+    out[t, n, k] = total
+
+
+def sum_each_step(x, size, out):
+    """Write the sums of every `size` steps of x, (T * size, N, F), to `out`, (T, N, F)."""
+    _sum_each(out.size, x, size, out)
+
+
+@each
+def _swap(at, x, out):
+    N, T = out.shape[1], out.shape[2]
+    k, n, t = at // (N * T), at // T % N, at % T
+    out[k, n, t] = x[t, n, k]
+
+
+def swap_axes(x, features, out):
+    """Write the features of x, (T, N, F), as steps of `out`, (F, N, T)."""
+    _swap(out.size, x, out)
 
 
 @each

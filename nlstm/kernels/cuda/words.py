@@ -9,6 +9,8 @@ from nlstm.kernels import operations
 from nlstm.kernels.cuda import arrays, basics, launch, layouts, sequences
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.cells import Cell
+from nlstm.kernels.cuda.gate_cells import GRU
+from nlstm.kernels.cuda.lstm import scratch_of
 from nlstm.kernels.cuda.programs import Branch, Program, Queued
 from nlstm.kernels.devices import kind_and_number
 from nlstm.kernels.shared import bundles
@@ -144,10 +146,17 @@ class Words:
     def gate_inputs_shape(self, steps, rows, features):
         return steps, rows, layouts.GATES, features
 
+    def gru_scratch_size(self, steps, rows, features, units):
+        return scratch_of(steps, rows, features, units, self.dtype, GRU).size
+
     gate_matrix = staticmethod(layouts.gate_matrix)
     gate_vector = staticmethod(layouts.gate_vector)
 
     peephole_vector = staticmethod(layouts.peephole_vector)
+    gru_matrix = staticmethod(layouts.gru_matrix)
+    gru_bias_rows = staticmethod(layouts.gru_bias_rows)
+    split_matrix = staticmethod(layouts.split_matrix)
+    split_vector = staticmethod(layouts.split_vector)
     unit_matrix = staticmethod(layouts.unit_matrix)
     unit_vector = staticmethod(layouts.unit_vector)
     row_matrix = staticmethod(layouts.row_matrix)

@@ -36,6 +36,12 @@ LSTM_SHAPES = [
     dict(N=64, T=2, F=40, H=500),
     dict(N=64, T=2, F=40, H=1024),
 ]
+GRU_SHAPES = LSTM_SHAPES[::2]
+BEFORE_SHAPES = [
+    dict(N=600, T=2, F=10, H=50),
+    dict(N=200, T=2, F=3, H=64, mask=True, last_only=True),
+    dict(N=32, T=2, F=1, H=128),
+]
 
 
 def recorded(capability, more=None, every=False):
@@ -56,6 +62,11 @@ def recorded(capability, more=None, every=False):
             side = operations.Side("cuda", dtype)
             recurrent.lstm(side, **shape)
             recurrent.lstm(side, **shape | {"training": False})
+        for shape in GRU_SHAPES if dtype == "float32" else GRU_SHAPES[:1]:
+            recurrent.gru(operations.Side("cuda", dtype), **shape)
+        for shape in BEFORE_SHAPES if dtype == "float32" else BEFORE_SHAPES[:1]:
+            recurrent.gru_before(operations.Side("cuda", dtype), **shape)
+            recurrent.gru_before(operations.Side("cuda", dtype), **shape | {"training": False})
     for make, options in models.MODELS:
         models.fitted("cuda", make, **options)
     if more is not None:
@@ -82,6 +93,8 @@ def named(found):
 def is_new(name, dtype):
     """Whether a case launches what others do not: a kernel of an LSTM takes seconds to compile."""
     words = set(name.split())
+    if "gru" in words and "before" not in words:
+        return name in ("gru everything", "gru silu")
     if "lstm" in words:
         plain = PLAIN if dtype == "float32" else PLAIN[-1:]
         return "prediction" not in words and not words.isdisjoint(plain)

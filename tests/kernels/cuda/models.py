@@ -5,9 +5,14 @@ import numpy as np
 from nlstm import Model, Sequential, optimizers, set_random_seed
 from nlstm.kernels.operations import DEFAULT
 from nlstm.layers import (
+    GRU,
     LSTM,
     Add,
+    AveragePooling1D,
+    BatchNormalization,
     Bidirectional,
+    Conv1D,
+    Cropping1D,
     Dense,
     Dropout,
     Embedding,
@@ -17,8 +22,13 @@ from nlstm.layers import (
     LayerNormalization,
     LeakyReLU,
     Masking,
+    MaxPooling1D,
+    Permute,
+    PReLU,
     SimpleRNN,
     TimeDistributed,
+    UpSampling1D,
+    ZeroPadding1D,
 )
 
 X, Y = (np.random.default_rng(0).random(shape) for shape in ((6, 4, 2), (6, 1)))
@@ -105,6 +115,64 @@ def other_layers(rng):
     return model, X, Y
 
 
+def gated(rng):
+    x = Input((None, 2))
+    y, h = GRU(3, return_sequences=True, return_state=True, dropout=0.2)(x)
+    y = Bidirectional(GRU(2, return_sequences=True, recurrent_dropout=0.3, dropout=0.2))(y)
+    y = GRU(3, return_sequences=True, activation="gelu", use_bias=False)(y, initial_state=h)
+    model = Model(x, Dense(1)(GRU(3, go_backwards=True)(y)))
+    model.compile("adam", "mse")
+    return model, X, Y
+
+
+def gated_before(rng):
+    options = {"reset_after": False, "return_sequences": True}
+    layers = [
+        GRU(3, input_shape=(None, 2), dropout=0.2, **options),
+        GRU(2, recurrent_dropout=0.3, dropout=0.2, go_backwards=True, **options),
+        GRU(3, reset_after=False, activation="silu"),
+        Dense(1),
+    ]
+    model = Sequential(layers)
+    model.compile("adam", "mse")
+    return model, X, Y
+
+
+def convolved(rng):
+    layers = [
+        ZeroPadding1D(1, input_shape=(4, 2)),
+        Conv1D(6, 3, padding="causal", activation="relu", dilation_rate=2),
+        BatchNormalization(),
+        PReLU(shared_axes=[1]),
+        MaxPooling1D(2, strides=1, padding="same"),
+        Conv1D(4, 2, groups=2, strides=2, activation="gelu"),
+        UpSampling1D(2),
+        AveragePooling1D(2),
+        Cropping1D((1, 0)),
+        Permute((2, 1)),
+        PReLU(),
+        GRU(3),
+        BatchNormalization(),
+        Dense(1),
+    ]
+    model = Sequential(layers)
+    model.compile("adam", "mse")
+    return model, X, Y
+
+
+def normalised(rng):
+    layers = [
+        Masking(input_shape=(4, 2)),
+        BatchNormalization(momentum=0.5),
+        LSTM(3),
+        BatchNormalization(trainable=False),
+        Dense(1),
+    ]
+    model = Sequential(layers)
+    model.compile("adam", "mse")
+    return model, X * (rng.random((6, 4, 1)) > 0.3), Y
+
+
 MODELS = [
     (seed, {"validation_split": 0.4}),
     (classification, {}),
@@ -112,6 +180,10 @@ MODELS = [
     (states, {"lengths": LENGTHS}),
     (sequences, {}),
     (other_layers, {}),
+    (gated, {"lengths": LENGTHS}),
+    (gated_before, {"lengths": LENGTHS}),
+    (convolved, {}),
+    (normalised, {}),
 ]
 LSTM_OPTIONS = [
     {"layer_norm": True, "dropout": 0.3},

@@ -9,11 +9,11 @@ from functools import partial
 import numpy as np
 
 from nlstm.kernels.cuda.activations import NAMES
-from tests.kernels.cuda import recurrent, scored
+from tests.kernels.cuda import front, recurrent, scored
 from tests.kernels.cuda.cases import CASES, EXACT, case
 from tests.kernels.cuda.side import Side
 
-__all__ = ["CASES", "EXACT", "results"]
+__all__ = ["CASES", "EXACT", "front", "results"]
 
 
 @case(exact=True)

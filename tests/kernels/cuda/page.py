@@ -23,43 +23,6 @@ WORDS = {
     "normalised_factors_shape": "",
     "stream_table": "`model.stream`: it runs on the CPU, with a copy of the weights, and says so",
     "stream_step": "",
-    "gru_bias": "`GRU`",
-    "batch_norm_forward": "`BatchNormalization`",
-    "gather_taps": "`Conv1D`, `ZeroPadding1D`, `Cropping1D`",
-    "average_windows": "`AveragePooling1D`, `MaxPooling1D`",
-    "prelu_forward": "`PReLU`",
-    "repeat_each_step": "`UpSampling1D`",
-    "swap_axes": "`Permute`",
-}
-WORDS |= dict.fromkeys(
-    [
-        "average_windows_backward",
-        "batch_average",
-        "batch_moments",
-        "batch_norm_backward",
-        "gru_before",
-        "gru_before_scratch_size",
-        "gru_gradients",
-        "largest_windows",
-        "largest_windows_backward",
-        "prelu_backward",
-        "scatter_taps",
-        "sum_each_step",
-    ],
-    "",
-)
-# Layers of those words.
-YOUNG = {
-    "AveragePooling1D",
-    "BatchNormalization",
-    "Conv1D",
-    "Cropping1D",
-    "GRU",
-    "MaxPooling1D",
-    "PReLU",
-    "Permute",
-    "UpSampling1D",
-    "ZeroPadding1D",
 }
 # What the device has no use for: layouts are asked of its words, threads are the processor's.
 HOSTS = {"describe", "get_num_threads", "set_num_threads"}
@@ -86,7 +49,7 @@ def lines():
     others = [name for name in classes(metrics, Metric, {"KernelMetric"}) if name not in ours]
     missed = [text for name, text in WORDS.items() if name in absent() and text]
     rows = {
-        "layers, native": classes(layers, Layer, YOUNG),
+        "layers, native": classes(layers, Layer),
         "losses, native": classes(losses, Loss),
         "optimizers, native": classes(optimizers, Optimizer),
         "metrics, native": ours,

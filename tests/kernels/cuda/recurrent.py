@@ -105,6 +105,101 @@ def prepared(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activatio
     return forward_call, partial(backward, *given), results
 
 
+GRU_OPTIONS = {
+    "": {},
+    "inline": {"F": 2},
+    "wide": {"N": 4, "T": 2, "F": 19, "H": 9},
+    "one": {"N": 1, "T": 1, "F": 1, "H": 1},
+    "masked reversed": {"mask": True, "reverse": True},
+    "last": {"last_only": True, "wanted": False},
+    "dropout": {"x_mask": 2, "reverse": True},
+    "everything": {"x_mask": 3, "h_mask": True, "reverse": True, "mask": True, "last_only": True},
+    "silu": {"activation": "silu", "recurrent_activation": "mish", "T": 2},
+    "many units": {"H": 40, "T": 2, "N": 3},
+}
+
+
+def gru(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid", mask=False,
+        x_mask=0, h_mask=False, reverse=False, last_only=False, wanted=True,
+        training=True):  # fmt: skip
+    """Run a GRU whose reset gate comes after the product forward, and backward in training."""
+    ops, dtype = s.ops, s.dtype
+    of_x, of_h, of_b = ops.gru_matrix(H, 3), ops.gru_matrix(H, 2), ops.gru_bias_rows(H)
+    forward, backward = ops.lstm(activation, recurrent_activation)
+    W = s.packed(of_x, s.normal(F, 3 * H) / np.sqrt(dtype.type(F)))
+    U = s.packed(of_h, s.normal(H, 3 * H) / np.sqrt(dtype.type(H)))
+    bias, b = s.packed(of_b, s.normal(2, 3 * H)), s.packed(ops.gate_vector(H), s.normal(4 * H))
+    ops.gru_bias(bias, b)
+    weights = ops.Weights(W, U, b)
+    x, coins = s.exact(s.normal(T, N, F)), s.exact(s.rng.integers(0, 2, (T, N)), np.uint8)
+    by_inputs = s.exact(2.0 * s.rng.integers(0, 2, {3: (4, N, F)}.get(x_mask, (N, F))), dtype)
+    by_states = s.given((2.0 * s.rng.integers(0, 2, (4, N, H))).astype(dtype))
+    xm = s.scratch((T, N, F) if x_mask == 2 else ops.gate_inputs_shape(T, N, F))
+    hm = s.scratch(ops.lstm_masked_size(N, H, dtype))
+    masks = ops.Masks(
+        coins if mask else None,
+        *((by_inputs, xm) if x_mask else (None, None)),
+        *((by_states, hm) if h_mask else (None, None)),
+    )
+    slots, last = (T + 1, T) if training else ops.slots(T, False)
+    h = s.out(slots, N, H)
+    ops.copy(h[0], s.drawn(N, H))
+    gates = s.scratch(ops.lstm_gates_shape(T, N, H, dtype)) if training else None
+    scratch, work = s.scratch(ops.gru_scratch_size(T, N, F, H)), ops.Work(h, None, gates)
+    forward(x, weights, work, scratch, reverse, masks)
+    if not training:
+        return {"h": s.host(h[last], H)}
+    dy, dh = s.drawn(1 if last_only else T, N, H), s.drawn(N, H)
+    dW, dU, db, dbias = (s.like(one) for one in (W, U, b, bias))
+    dx = s.out(T, N, F) if wanted else None
+    gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
+    backward(xm if x_mask else x, weights, work, gradients, scratch, reverse, masks)
+    ops.gru_gradients(dW, dU, db, dbias)
+    found = {"h": s.host(h, H), "dh": s.host(dh, H), "dbias": s.unpacked(of_b, dbias)}
+    found |= {"dW": s.unpacked(of_x, dW), "dU": s.unpacked(of_h, dU)}
+    return found | ({"dx": s.host(dx, F)} if wanted else {})
+
+
+BEFORE_OPTIONS = {
+    "": {},
+    "masked reversed": {"mask": True, "reverse": True},
+    "last": {"last_only": True, "wanted": False},
+    "everything": {"parts": 3, "h_mask": True, "reverse": True, "mask": True},
+    "silu": {"activation": "silu", "recurrent_activation": "mish", "T": 2},
+}
+
+
+def gru_before(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid",
+               mask=False, parts=1, h_mask=False, reverse=False, last_only=False, wanted=True,
+               training=True):  # fmt: skip
+    """Run a GRU whose reset gate comes before the product forward, and backward in training."""
+    ops, dtype = s.ops, s.dtype
+    matrix, vector = ops.split_matrix(H), ops.split_vector(H)
+    forward, backward = ops.gru_before(activation, recurrent_activation)
+    W = s.packed(matrix, s.normal(F, 3 * H) / np.sqrt(dtype.type(F)))
+    U = s.packed(matrix, s.normal(H, 3 * H) / np.sqrt(dtype.type(H)))
+    b, x = s.packed(vector, s.normal(3 * H)), s.drawn(parts, T, N, F)
+    coins = s.exact(s.rng.integers(0, 2, (T, N)), np.uint8)
+    states = s.given((2.0 * s.rng.integers(0, 2, (3, N, H))).astype(dtype))
+    masks = ops.Masks(coins if mask else None, h_mask=states if h_mask else None)
+    slots, last = (T + 1, T) if training else ops.slots(T, False)
+    h, kept = s.out(slots, N, H), (3, T if training else 1, N, b.size // 3)
+    ops.copy(h[0], s.drawn(N, H))
+    a, seen, weights = s.scratch(kept), s.scratch(kept), ops.Weights(W, U, b)
+    forward(x, weights, h, a, seen, reverse, masks)
+    if not training:
+        return {"h": s.host(h[last], H)}
+    dy, dh = s.drawn(1 if last_only else T, N, H), s.drawn(N, H)
+    dW, dU, db = (s.like(one) for one in (W, U, b))
+    dx = s.out(parts, T, N, F) if wanted else None
+    gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
+    scratch = s.scratch(ops.gru_before_scratch_size(N, F, H, dtype))
+    backward(x, weights, h, a, seen, gradients, scratch, reverse, masks)
+    found = {"h": s.host(h, H), "dh": s.host(dh, H), "db": s.unpacked(vector, db)}
+    found |= {"dW": s.unpacked(matrix, dW), "dU": s.unpacked(matrix, dU)}
+    return found | ({"dx": s.host(dx, F)} if wanted else {})
+
+
 RNN_OPTIONS = {
     "": {},
     "reversed masked": {"reverse": True, "mask": True},
@@ -200,3 +295,12 @@ CASES |= {
     f"normalised {name}".strip(): partial(normalised, **one)
     for name, one in NORMALISED_OPTIONS.items()
 }
+CASES |= {f"gru {name}".strip(): partial(gru, **one) for name, one in GRU_OPTIONS.items()}
+CASES |= {
+    f"gru prediction {name}".strip(): partial(gru, **GRU_OPTIONS[name], training=False)
+    for name in ("", "wide", "many units")
+}
+CASES |= {
+    f"gru before {name}".strip(): partial(gru_before, **one) for name, one in BEFORE_OPTIONS.items()
+}
+CASES["gru before prediction"] = partial(gru_before, training=False)

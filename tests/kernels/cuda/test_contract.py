@@ -23,35 +23,11 @@ ABSENT = {
     "stream_step": STREAM,
     "stream_table": STREAM,
 }
-YOUNG = "of a layer that the CPU has not had for long"
-ABSENT |= dict.fromkeys(
-    [
-        "average_windows",
-        "average_windows_backward",
-        "batch_average",
-        "batch_moments",
-        "batch_norm_backward",
-        "batch_norm_forward",
-        "gather_taps",
-        "gru_before",
-        "gru_before_scratch_size",
-        "gru_bias",
-        "gru_gradients",
-        "largest_windows",
-        "largest_windows_backward",
-        "prelu_backward",
-        "prelu_forward",
-        "repeat_each_step",
-        "scatter_taps",
-        "sum_each_step",
-        "swap_axes",
-    ],
-    YOUNG,
-)
 # Factories: what they are asked for to show the kernels that they give.
 FACTORIES = {
     "activation": ("tanh",),
     "dense": ("tanh",),
+    "gru_before": ("tanh", "sigmoid"),
     "loss": ("mean_squared_error",),
     "lstm": ("tanh", "sigmoid"),
     "lstm_normalised": ("tanh", "sigmoid"),

@@ -178,6 +178,7 @@ def test_data_that_do_not_fit_are_gathered_on_the_host(monkeypatch):
     assert len(said) == 2  # x and y, once each
 
 
+@pytest.mark.skipif(not launch.SIMULATED, reason="records calls that launch nothing")
 def test_programs_split_at_calls_of_the_host(monkeypatch):
     monkeypatch.setattr(Program, "records", True)
     ran = []
@@ -208,6 +209,7 @@ def test_memory_is_there_before_it_is_recorded():
     assert array.to_host().tolist() == [4.0, 4.0, 4.0]
 
 
+@pytest.mark.skipif(not launch.SIMULATED, reason="records calls that launch nothing")
 def test_what_stands_around_a_branch_is_one_launch_with_it(monkeypatch):
     monkeypatch.setattr(Program, "records", True)
     monkeypatch.setattr(programs, "prepare", lambda calls: None)

@@ -11,7 +11,7 @@ from benchmarks.machine.memory import COPIES, fit_bytes
 from nlstm import Sequential
 from nlstm.kernels.cuda import arrays, products
 from nlstm.kernels.cuda.lstm import LITTLE
-from nlstm.layers import LSTM, Dense
+from nlstm.layers import GRU, LSTM, Dense
 
 ZEROS = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
 BATCHES = 2
@@ -47,6 +47,20 @@ def test_a_fit_takes_little_more_than_it_must(name):
     assert taken < 1.1 * on_cpu
     # Gradients between layers and those before they are summed are not in the least there can be.
     assert taken < 1.25 * fit_bytes(shape, BATCHES, 1) + 4 * LITTLE
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("name", ["weather", "hydro", "long", "wide"])
+def test_a_gru_takes_little_more_than_on_the_cpu(name, after):
+    shape = GRID[name]
+
+    def taken(device):
+        given = {"input_shape": (shape.T, shape.F), "reset_after": after, **ZEROS}
+        model = Sequential([GRU(shape.H, **given), Dense(1)], device=device)
+        return model.binder.bytes_of(((shape.T, shape.F),), shape.N, shape.T)
+
+    assert taken("cuda") < 1.1 * taken("cpu")
 
 
 def test_memory_that_a_block_left_goes_to_the_next():

@@ -14,11 +14,19 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 
 
 # In float64 only some of the recurrences, as the CPU's compile for each set of options.
-RECURRENT = ("lstm", "lstm masked", "lstm everything", "lstm prediction", "rnn")
+RECURRENT = (
+    "lstm",
+    "lstm masked",
+    "lstm everything",
+    "lstm prediction",
+    "rnn",
+    "gru",
+    "gru before",
+)
 NAMES = {
     "float32": list(operations.CASES),
     "float64": [
-        n for n in operations.CASES if not n.startswith(("lstm ", "rnn ")) or n in RECURRENT
+        n for n in operations.CASES if not n.startswith(("lstm ", "rnn ", "gru ")) or n in RECURRENT
     ],
 }
 

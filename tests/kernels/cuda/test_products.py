@@ -6,6 +6,7 @@ import pytest
 from nlstm.kernels.cuda import products
 from nlstm.kernels.cuda.activations import INPUT_NAMES, NAMES
 from nlstm.kernels.cuda.arrays import empty, to_device
+from nlstm.kernels.cuda.launch import SIMULATED
 from tests.reference.activations import ACTIVATIONS
 
 
@@ -67,6 +68,7 @@ def test_gradient_parts_of_aligned_rows(R, F, H, C, parts, monkeypatch):
     np.testing.assert_allclose(scratch.to_host().sum(axis=0), expected, rtol=1e-5)
 
 
+@pytest.mark.skipif(not SIMULATED, reason="calls what only kernels can call on a GPU")
 @pytest.mark.parametrize("name", sorted(NAMES))
 def test_activation(name):
     forward, derivative = NAMES[name](np.float64)
