@@ -115,9 +115,8 @@ class Parameter:
 
     def initial_value(self) -> np.ndarray:
         """Return what the initializer gives."""
-        return checked_weight(
-            f"The initial value of {self.name}", self.shape, self._initial_value()
-        )
+        what = f"The initial value of {self.name}"
+        return checked_weight(what, self.shape, self._initial_value())
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
