@@ -169,8 +169,8 @@ class VarianceScaling(Initializer):
         self.scale = checked_number("scale", scale, above=0)
         self.mode = checked_choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("truncated_normal", "untruncated_normal", "uniform")
-        wanted = "truncated_normal" if distribution == "normal" else distribution
-        self.distribution = checked_choice("distribution", wanted, known)
+        wanted = checked_choice("distribution", distribution, (*known, "normal"))
+        self.distribution = known[0] if wanted == "normal" else wanted
         self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
