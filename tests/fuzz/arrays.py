@@ -78,7 +78,7 @@ def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.floa
             story, handed = _laid_out(c, cast)
             name += " " + story
         wide = np.int64 if cast.dtype.kind in "iu" else np.float64
-        if np.asarray(handed).dtype in single:  # rows in a list keep their dtype, numbers do not
+        if np.asarray(handed).dtype.newbyteorder("=") in single:  # rows in a list keep their dtype, numbers do not
             wide = np.float32
         return Given(np.array(handed, wide, order="C"), name, handed)
     if kind == "shape":
