@@ -6,12 +6,13 @@ from typing import Any
 
 from nlstm import layers
 from nlstm.interop.keras.context import Context
+from nlstm.interop.keras.stacks import Stack
 from nlstm.layers.arithmetic import Arithmetic, Linear
 from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.layers.parts import GetItem
 from nlstm.plan.symbols import Symbol, arithmetic, flat_symbols
 
-__all__ = ["connected", "is_operation"]
+__all__ = ["connected", "is_masked", "is_operation", "takes_states"]
 
 Place = tuple[str, int, int]  # a layer's name, which of its calls, which output
 
@@ -69,6 +70,12 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
     return known and isinstance(config, dict) and not config.keys() & {"dtype", "trainable"}
 
 
+def takes_states(entry: Mapping[str, Any], name: str) -> bool:
+    """Whether some call hands states to a recurrent layer."""
+    calls = [_call(node, name) for node in entry.get("inbound_nodes") or []]
+    return any(call.states or len(call.values) > 1 for call in calls)
+
+
 def connected(
     config: Mapping[str, Any], made: Mapping[str, Any], context: Context
 ) -> tuple[Any, Any]:
@@ -120,7 +127,7 @@ class _Graph:
 
     def _is_model(self, name: str) -> bool:
         one = self.made.get(name)
-        return one is not None and not isinstance(one, layers.Layer)
+        return one is not None and not isinstance(one, layers.Layer | Stack)
 
     def all_of(self, form: Any) -> Any:
         """Return the symbols of places, in the form in which these come."""
@@ -168,7 +175,7 @@ class _Graph:
         if one is None:
             return (self._operated(name, entry, call),)
         symbols = [self._at(place) for place in call.values if _is_place(place)]
-        if not isinstance(one, layers.Layer):
+        if self._is_model(name):
             graph = one.design.graph
             if graph is None:
                 graph = one.design.graph_inside(symbols[0].sample, True)
