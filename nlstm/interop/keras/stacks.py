@@ -87,7 +87,7 @@ def of_cells(
         of = "" if inside is None else "StackedRNNCells of "
         context.lacks(f"layer RNN({of}{', '.join(unknown)}) {name!r}")
         return None
-    cells = [(_kind(one), one["config"]) for one in entries]
+    cells = [(_kind(one), dict(one or {})["config"]) for one in entries]
     if inside is None:
         [(kind, whole)] = _levels(cells, own, name)
         return make(kind, whole, f"RNN({kind}Cell) {name!r}")
