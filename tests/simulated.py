@@ -19,6 +19,8 @@ from nlstm.kernels.cuda import basics, each, launch, lstm_cut
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.launch import SIMULATED
 
+SECONDS = 60  # after which nobody waits for a block any longer
+
 
 def hasten():
     """Let blocks run as this page says."""
@@ -102,7 +104,7 @@ class Turns:
         try:
             self._over.acquire()
         except BaseException:  # an interrupt falls between two launches
-            self._over.acquire()
+            self._over.acquire(timeout=SECONDS)
             raise
         finally:
             Thread.idle += threads
