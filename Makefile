@@ -95,11 +95,13 @@ $(PYTHON_FLOORS)/installed: pyproject.toml
 test-arm:
 	tests/arm.sh $(ARGS)
 
-# Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
+# Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure. Layers on
+# CUDA in the simulator too.
 PARITY ?= tests/parity tests/reference tests/compat tests/torch
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
+	NLSTM_PEERS=required NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(PARITY_CUDASIM) $(ARGS)
 
 # The files for a release, looked into and installed in an empty environment.
 package: $(VENV)/installed-package
