@@ -139,8 +139,8 @@ def _reading(path: str) -> Iterator[Contents]:
             archived = file.read(2) == b"PK"
         if archived:
             with zipfile.ZipFile(path) as archive:
-                config = json.loads(_unpacked(archive, CONFIG))
-                metadata = json.loads(_unpacked(archive, METADATA))
+                config = _parsed(_unpacked(archive, CONFIG), CONFIG)
+                metadata = _parsed(_unpacked(archive, METADATA), METADATA)
                 if WEIGHTS not in archive.namelist():
                     raise ValueError(
                         f"its weights are in {PICKLED}, which takes pickle, and that runs code."
@@ -154,11 +154,24 @@ def _reading(path: str) -> Iterator[Contents]:
                 root = Group(tree)
                 legacy = "model_weights" in root or root.words("layer_names")
                 yield Legacy(root) if legacy else Tree(root, None, (3, 0))
-    except (ImportError, OSError, MemoryError):
+    except (ImportError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # h5py's for damage have none
+            raise
         text = str(error) or type(error).__name__
         raise ValueError(f"{path} cannot be loaded: {text}") from error
+
+
+def _parsed(text: str | bytes, name: str) -> dict[str, Any]:
+    """Return the config that a part of a file holds."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"its {name} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"its {name} holds {type(found).__name__}; expected a config.")
+    return found
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -183,9 +196,9 @@ class Legacy:
         self.weights = root if inside is None else inside
         self._root = root
         text = root.text("model_config")
-        self.model = None if text is None else json.loads(text)
+        self.model = None if text is None else _parsed(text, "model_config")
         text = root.text("training_config")
-        self.compiled = None if text is None else json.loads(text)
+        self.compiled = None if text is None else _parsed(text, "training_config")
         self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
         self._of_theano = (root.text("backend") or self.weights.text("backend")) == "theano"

@@ -115,9 +115,13 @@ class Group:
                 parts.append(attributes[f"{name}{len(parts)}"])
         return [_word(one, f"{self.path}@{name}") for part in parts for one in np.ravel(part)]
 
-    def walk(self, depth: int = 0) -> Iterator[str]:
+    def walk(self, depth: int = 0, seen: set[int] | None = None) -> Iterator[str]:
         """Give the paths of all arrays in it, from here on."""
-        module = h5py()
+        module, seen = h5py(), set() if seen is None else seen
+        place = module.h5o.get_info(self._group.id).addr
+        if place in seen:  # paths may double with every level
+            raise ValueError(f"its group {self.path} is in itself, or in two places.")
+        seen.add(place)
         if depth > DEPTH:
             raise ValueError(f"its groups are nested more than {DEPTH} deep.")
         for name in self._group:
@@ -126,7 +130,8 @@ class Group:
                 if kind is module.Dataset:
                     yield name
                 elif kind is module.Group:
-                    for path in Group(self._group[name], f"{self.path}/{name}").walk(depth + 1):
+                    inner = Group(self._group[name], f"{self.path}/{name}")
+                    for path in inner.walk(depth + 1, seen):
                         yield f"{name}/{path}"
 
 
