@@ -378,7 +378,10 @@ def in_itself(file):
 
 
 def doubled(file):
-    groups = [file["model_weights"].create_group("g0"), *(file.create_group(f"g{n}") for n in range(1, 40))]
+    groups = [
+        file["model_weights"].create_group("g0"),
+        *(file.create_group(f"g{n}") for n in range(1, 40)),
+    ]
     for outer, inner in zip(groups, groups[1:], strict=False):
         outer["one"] = outer["two"] = inner
 

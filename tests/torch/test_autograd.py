@@ -81,6 +81,7 @@ def test_a_second_derivative_is_refused_where_it_is_taken():
         gradient.sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # of PyTorch's jvp
 @pytest.mark.parametrize("batch", [True, False])
 def test_other_transforms_are_refused_by_name(batch):
     _, ours = pair(F, 6)
