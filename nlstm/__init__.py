@@ -42,8 +42,22 @@ def _onnx_files() -> Door:
     return onnx
 
 
+def _tensorboard() -> Any:
+    from nlstm.interop.tensorboard import protocol
+
+    return protocol()
+
+
+def _optuna() -> Any:
+    from nlstm.interop.optuna import pruned
+
+    return pruned()
+
+
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
+offer("tensorboard", _tensorboard)
+offer("optuna", _optuna)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

@@ -30,6 +30,7 @@ ROOMS = (
     "saving compilation demo interop torch sklearn distributed inspection plotting preprocessing",
     "utils random backend",
     "compat",
+    "commands",
     "__init__",
     "__main__",
 )

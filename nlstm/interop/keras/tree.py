@@ -4,12 +4,13 @@ Only what lies in the file itself is followed: links to elsewhere, virtual datas
 storage are errors, and so is an array that says it is far larger than what is stored of it.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["Entry", "Group", "h5py", "opened"]
+__all__ = ["Entry", "Group", "as_array", "h5py", "opened", "parsed"]
 
 EXPANSION, FREE = 100, 1 << 20  # what compression may save; bytes that are never too many
 DEPTH = 50
@@ -60,6 +61,11 @@ class Entry:
         return np.asarray(dataset[()])
 
 
+def as_array(value: np.ndarray | Entry) -> np.ndarray:
+    """Return an array, read if it is one in a file."""
+    return value.read() if isinstance(value, Entry) else value
+
+
 class Group:
     """A group in a file."""
 
@@ -72,6 +78,8 @@ class Group:
     def _at(self, name: str) -> Any:
         """Return what `name` leads to, step by step; None where there is nothing."""
         module, found = h5py(), self._group
+        if name.startswith("/"):  # from the root; so Keras 2 on Theano names the optimizer's
+            found, name = found.file, name[1:]
         for part in name.split("/"):
             if not isinstance(found, module.Group) or not part:
                 return None
@@ -143,3 +151,14 @@ def _word(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where} is {type(value).__name__}; expected a string.")
     return value
+
+
+def parsed(text: str | bytes, name: str) -> dict[str, Any]:
+    """Return the config that a part of a file holds."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"its {name} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"its {name} holds {type(found).__name__}; expected a config.")
+    return found
