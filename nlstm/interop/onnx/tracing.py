@@ -6,7 +6,6 @@ computed from them too, and a reshape shows what it does.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -123,12 +122,11 @@ class Tracer:
             except (Unsupported, *UNEXPECTED) as error:
                 self.lacks(f"{_shown(node)}: {error}")
                 found = [Broken] * len(node.outputs)
-            for name, value in zip_longest(node.outputs, found, fillvalue=Broken):
-                if name is Broken:  # more than the file asks for
-                    break
+            for number, name in enumerate(node.outputs):
                 if name and name in self.values:
                     self.lacks(f"{_shown(node)}: its output {name!r} is there already")
-                self.values[name] = value if name else None
+                if name:
+                    self.values[name] = found[number] if number < len(found) else Broken
         return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
 
     def lacks(self, what: str) -> None:
