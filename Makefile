@@ -30,7 +30,10 @@ test-opaque: $(VENV)/installed-test,plot
 
 # CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
 CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
-	training.py run.py masked_loss.py several_outputs.py) tests/models/test_frozen.py tests/models/test_functional.py \
+	training.py run.py masked_loss.py several_outputs.py doors.py errors.py feeds.py frames.py hints.py left_open.py progress.py reader.py) \
+	$(addprefix tests/models/test_,frozen.py functional.py former.py model_config.py models.py nested.py pop.py shapes_seen.py \
+	structures.py summary.py weights_given.py) $(addprefix tests/windows/test_,backtest.py frames.py several.py windows.py \
+	windows_copies.py windows_dataset.py scalers.py) $(addprefix tests/callbacks/test_callbacks,.py _monitoring.py) \
 	tests/inspection/test_trace.py
 
 test-cudasim: $(VENV)/installed-test,plot
@@ -95,11 +98,14 @@ $(PYTHON_FLOORS)/installed: pyproject.toml
 test-arm:
 	tests/arm.sh $(ARGS)
 
-# Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure.
+# Beside live Keras and PyTorch, which are installed for it: a test that is skipped is a failure. Layers on
+# CUDA in the simulator too.
 PARITY ?= tests/parity tests/reference tests/compat tests/torch
+PARITY_CUDASIM ?= $(addprefix tests/parity/test_,gru.py layers.py lstm.py metrics.py)
 
 parity: $(VENV)/installed-test,peers
 	NLSTM_PEERS=required $(BIN)/python -m pytest $(PARITY) $(ARGS)
+	NLSTM_PEERS=required NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(PARITY_CUDASIM) $(ARGS)
 
 # The files for a release, looked into and installed in an empty environment.
 package: $(VENV)/installed-package

@@ -5,7 +5,9 @@ each thread of a block and polls them. Here a kernel that never waits for its bl
 runs them one after the other, without starting any; in others they wait at a barrier, unpolled.
 """
 
+import _thread
 import functools
+import os
 import threading
 import types
 
@@ -13,11 +15,11 @@ import numpy as np
 from numba.cuda.simulator import kernel as simulator
 from numba.cuda.simulator.kernelapi import Dim3
 
-from nlstm.kernels.cuda import basics, each, launch
+from nlstm.kernels.cuda import basics, each, launch, lstm_cut
 from nlstm.kernels.cuda.arrays import DeviceArray
 from nlstm.kernels.cuda.launch import SIMULATED
 
-SECONDS = 60  # after which a block's threads wait no longer for each other
+SECONDS = 60  # after which nobody waits for a block any longer
 
 
 def hasten():
@@ -25,8 +27,8 @@ def hasten():
     if not SIMULATED:
         raise RuntimeError("CUDA in the simulator wants NUMBA_ENABLE_CUDASIM=1")
     simulator.BlockManager.run = run
-    simulator.BlockThread.syncthreads = meet
     simulator.FakeCUDAKernel.__call__ = launch_or_call
+    lstm_cut.see_flag = see_flag
 
 
 def hasten_each():
@@ -62,43 +64,122 @@ def host(argument):
 
 def run(manager, grid_point, *arguments):
     """Run a block."""
-    points = list(np.ndindex(*manager._block_dim))
-    if not waits(manager._f):
-        own = threading.current_thread()
-        own.blockIdx = Dim3(*grid_point)
-        for own.thread_id, point in enumerate(points):
-            own.threadIdx = Dim3(*point)
-            manager._f(*arguments)
+    block, points = Dim3(*grid_point), points_of(manager._block_dim)
+    if waits(manager._f):
+        Turns(manager, arguments, block, points).run()
         return
-    manager.barrier = threading.Barrier(len(points), timeout=SECONDS)
-    threads = [
-        simulator.BlockThread(lambda: manager._f(*arguments), manager, grid_point, point, False)
-        for point in points
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    errors = [thread.exception for thread in threads if thread.exception]
-    errors.sort(key=lambda one: isinstance(one[0], threading.BrokenBarrierError))
-    for error, traceback in errors[:1]:
-        raise error.with_traceback(traceback)
+    own = threading.current_thread()
+    own.blockIdx = block
+    for own.thread_id, own.threadIdx in enumerate(points):
+        manager._f(*arguments)
 
 
-def meet(thread):
-    """Wait until all threads of the block are here."""
-    thread._manager.barrier.wait()
+@functools.cache
+def points_of(block_dim):
+    """Return the places of a block's threads."""
+    return [Dim3(*point) for point in np.ndindex(*block_dim)]
 
 
-def _run_and_tell(thread, run=simulator.BlockThread.run):
-    """Run a thread; if it fails, nobody waits for it."""
-    with np.errstate(all="ignore"):
-        run(thread)
-    if thread.exception:
-        thread._manager.barrier.abort()
+class Turns:
+    """A block whose threads run one at a time, each as far as the next barrier.
+
+    The next round begins with who came last: what is not guarded by a barrier is seen either way.
+    """
+
+    def __init__(self, manager, arguments, block, points):
+        self._work, self._over = functools.partial(manager._f, *arguments), _thread.allocate_lock()
+        self._coming, self._met, self.errors = [], [], []
+        self._left = self._broken = False
+        for number in reversed(range(len(points))):
+            thread = Thread.idle.pop() if Thread.idle else Thread()
+            thread.block, thread._manager, thread.blockIdx = self, manager, block
+            thread.thread_id, thread.threadIdx, thread.count = number, points[number], 0
+            self._coming.append(thread)
+
+    def run(self):
+        """Run them all; raise the first error."""
+        self._over.acquire()
+        threads = self._coming[:]
+        self._next()
+        try:
+            self._over.acquire()
+        except BaseException:  # an interrupt falls between two launches
+            self._over.acquire(timeout=SECONDS)
+            raise
+        finally:
+            Thread.idle += threads
+        if self.errors:
+            raise self.errors[0]
+
+    def work(self):
+        """Do one thread's work, in that thread."""
+        try:
+            self._work()
+        except Exception as error:
+            self.errors.append(error)
+
+    def leave(self):
+        """Count one thread less."""
+        self._left = True
+        self._next()
+
+    def meet(self, thread):
+        """Wait until all threads of the block are here."""
+        self._met.append(thread)
+        self._next()
+        thread.turn.acquire()
+        if self._broken:
+            raise threading.BrokenBarrierError("a thread of the block is at its end")
+
+    def pause(self, thread):
+        """Let the others go on until they meet."""
+        self._coming.insert(0, thread)
+        self._next()
+        thread.turn.acquire()
+
+    def _next(self):
+        if not self._coming:
+            self._coming, self._met, self._broken = self._met, [], self._left
+        if self._coming:
+            self._coming.pop().turn.release()
+        else:
+            self._over.release()
 
 
-simulator.BlockThread.run = _run_and_tell
+class Thread(threading.Thread):
+    """A thread of one block after the other."""
+
+    idle: list = []
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.block, self.turn = None, _thread.allocate_lock()  # taken where it waits
+        self.turn.acquire()
+        self.start()
+
+    def run(self):
+        np.seterr(all="ignore")
+        while True:
+            self.turn.acquire()
+            block = self.block
+            block.work()
+            self.block = self._manager = None
+            leave, block = block.leave, None
+            leave()  # from now on another block may have this thread
+            del leave
+
+    def syncthreads(self):
+        self.block.meet(self)
+
+
+os.register_at_fork(after_in_child=Thread.idle.clear)
+
+
+def see_flag(flags, at):
+    """Return a flag, after the others had time to raise it."""
+    thread = threading.current_thread()
+    thread.block.pause(thread)
+    return flags[at]
 
 
 def launch_or_call(kernel, *arguments, launch=simulator.FakeCUDAKernel.__call__):

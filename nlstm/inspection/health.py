@@ -68,6 +68,9 @@ def health(model: Any, x: Any, y: Any = None, *, rows: int = 256, lengths: Any =
     names = model.input_names
     several = len(names) > 1
     count = _rows_of(x, several)
+    shape = getattr(y, "shape", ())
+    if shape and shape[0] != count:
+        raise ValueError(f"y has {shape[0]} rows; x has {count}.")
     places = np.unique(
         np.linspace(0, count - 1, min(count, checked_size("rows", rows))).astype(int)
     )

@@ -93,6 +93,8 @@ def order_test(
     samples, score = Samples(model, x, y), Score(model, metric, mode)
     if not samples.sequences:
         raise ValueError("x must have steps: (rows, steps, features).")
+    if not samples.rows:
+        raise ValueError("x must have at least one row; got none.")
     repeats, seed = checked_size("repeats", repeats), checked_seed("seed", seed) or 0
     steps = max(one.shape[1] for one in samples.sequences.values())
     sizes = _sizes(blocks, steps)

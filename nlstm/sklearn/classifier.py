@@ -178,6 +178,11 @@ class LSTMClassifier(ClassifierMixin, LSTMEstimator):
             )
         if self.class_weight is not None:
             shares = compute_sample_weight(self.class_weight, labels.column(y))
+            if not np.isfinite(shares).all() or (shares < 0).any():
+                raise ValueError(
+                    "class_weight must hold finite numbers, none of them negative; got "
+                    f"{self.class_weight!r}."
+                )
             weight = shares if weight is None else weight * shares
             if not weight.any():
                 raise ValueError("class_weight leaves no row whose weight is not zero.")

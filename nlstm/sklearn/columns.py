@@ -4,10 +4,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_size
 from nlstm.windows.series import checked_columns
 from nlstm.windows.several import Several
+from nlstm.windows.source import SCALINGS
 
-__all__ = ["Columns"]
+__all__ = ["Columns", "check_spans"]
+
+
+def check_spans(forecaster: Any) -> None:
+    """Raise for steps that a forecaster sees or forecasts, or their scaling, out of range."""
+    checked_size("lags", forecaster.lags)
+    checked_size("horizon", forecaster.horizon)
+    scaling = forecaster.window_scaling
+    if not isinstance(scaling, str | None) or scaling not in SCALINGS:
+        raise ValueError(f"window_scaling must be one of {SCALINGS}; got {scaling!r}.")
 
 
 class Columns(NamedTuple):

@@ -10,13 +10,14 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from nlstm.arguments.checks import (
     checked_choice,
     checked_flag,
+    checked_integer,
     checked_number,
     checked_rate,
     checked_size,
 )
 from nlstm.sklearn.held_back import drawn
 from nlstm.sklearn.sequences import Moments, Sequences, read
-from nlstm.sklearn.training import make, train
+from nlstm.sklearn.training import check_made, make, train
 
 __all__ = ["LSTMEstimator", "check_settings"]
 
@@ -30,6 +31,9 @@ def check_settings(estimator: Any) -> None:
     checked_number("validation_fraction", estimator.validation_fraction, above=0, below=1)
     checked_number("tol", estimator.tol, 0)
     checked_flag("early_stopping", estimator.early_stopping)
+    checked_flag("warm_start", estimator.warm_start)
+    if not isinstance(estimator.verbose, bool):
+        checked_integer("verbose", estimator.verbose, 0)
     checked_choice("dtype", estimator.dtype, ("float32", "float64"))
 
 
@@ -86,7 +90,10 @@ class LSTMEstimator(BaseEstimator):
     def _starts(self, goes_on: bool) -> bool:
         """Whether a model is to be made: there is none, or it is not to go on."""
         check_settings(self)
-        return not (goes_on and hasattr(self, "model_"))
+        goes_on = goes_on and hasattr(self, "model_")
+        if goes_on:
+            check_made(self)
+        return not goes_on
 
     def _read(self, X: Any, y: Any, weight: Any, reset: bool) -> tuple[Sequences, Any]:
         """Return X as sequences, and weights whose mean is 1, or None."""
@@ -105,6 +112,9 @@ class LSTMEstimator(BaseEstimator):
                 )
             if not weight.any():
                 raise ValueError("sample_weight must hold a number that is not zero.")
+            with np.errstate(over="ignore"):
+                if np.isinf(weight.sum()):
+                    weight = weight / weight.max()
         return data, weight
 
     def _make(

@@ -10,11 +10,11 @@ from sklearn.utils.validation import check_is_fitted
 from nlstm.arguments.checks import checked_choice, checked_size
 from nlstm.losses import QuantileLoss
 from nlstm.sklearn.backtesting import backtested
-from nlstm.sklearn.columns import Columns
+from nlstm.sklearn.columns import Columns, check_spans
 from nlstm.sklearn.estimator import check_settings
 from nlstm.sklearn.held_back import parted
 from nlstm.sklearn.past_the_end import forecasts, formed, rows_ahead
-from nlstm.sklearn.training import make, train
+from nlstm.sklearn.training import check_made, make, train
 from nlstm.windows import (
     Backtest,
     LogScaler,
@@ -248,12 +248,12 @@ class LSTMForecaster(BaseEstimator):
     def learn(self, several: Several, scaler: Scaler | None = None) -> Self:
         """Learn from series that were read, and keep a scaler if one is given."""
         check_settings(self)
-        checked_size("lags", self.lags)
-        checked_size("horizon", self.horizon)
+        check_spans(self)
         goes_on = self.warm_start and hasattr(self, "model_")
         if goes_on:
             self.check_columns(several)
             self.check_settings()
+            check_made(self)
         else:
             self.columns_ = Columns.of(self, several)
             self.n_features_in_ = several.arrays[0].shape[1]

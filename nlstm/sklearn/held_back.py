@@ -22,6 +22,11 @@ def drawn(
         counts = np.unique(labels[rows], return_counts=True)[1]
         enough = min(share, 1 - share) * rows.size >= counts.size and counts.min() > 1
         stratify = labels[rows] if enough else None
+    if np.ceil(share * rows.size) >= rows.size:
+        raise ValueError(
+            f"validation_fraction={share} of {rows.size} rows leaves none to train on: "
+            "early_stopping=False holds none back."
+        )
     random = check_random_state(random_state)
     return train_test_split(rows, test_size=share, random_state=random, stratify=stratify)
 

@@ -46,15 +46,17 @@ def rows_ahead(
             f"future must hold {steps} steps of the columns known ahead, "
             f"{names if names[0] is not None else columns.tolist()}; got None."
         )
-    given = as_several(future)
+    given = as_several(future, "future")
     if len(given.arrays) != len(rows):
         raise ValueError(f"future has {len(given.arrays)} series; there are {len(rows)}.")
     for number, row in enumerate(rows):
-        values, title = given.arrays[number], given.names[number].replace("series", "future")
+        values, title = given.arrays[number], given.names[number]
         own, found = several.given[number], given.given[number]
         known = found.names is not None and set(names) <= set(found.names)
         if known and found.names is not None:
             values = values[:, [found.names.index(name) for name in names]]
+        elif names[0] is not None and found.names and isinstance(found.names[0], str):
+            raise ValueError(f"{title} must have the columns {names}; got {found.names}.")
         if own.dates is not None and found.dates is not None:
             dates = own.dates.after(steps + 1, freq)
             begin, end = (found.dates.step_of(title, dates[n]) for n in (0, steps))

@@ -7,12 +7,14 @@ from typing import Any
 from sklearn.utils import check_random_state
 
 from nlstm import optimizers
-from nlstm.arguments.checks import checked_flag
+from nlstm.arguments.checks import WrongKind, checked_flag
 from nlstm.callbacks import EarlyStopping
 from nlstm.sklearn.network import network
 from nlstm.sklearn.sequences import Sequences
 
-__all__ = ["make", "train"]
+__all__ = ["check_made", "make", "train"]
+
+OF_MODELS = ("units", "num_layers", "bidirectional", "dropout", "dtype")
 
 
 def make(estimator: Any, features: int, heads: Sequence[tuple[int, str | None]], loss: Any) -> None:
@@ -27,12 +29,28 @@ def make(estimator: Any, features: int, heads: Sequence[tuple[int, str | None]],
         dropout=estimator.dropout,
         dtype=estimator.dtype,
     )
+    if loss is None:
+        raise WrongKind("loss must be a name, a Loss or a function; got None.")
     estimator.model_.compile(_optimizer(estimator), loss)
+    estimator._made_with = {name: getattr(estimator, name) for name in OF_MODELS}
     estimator.loss_curve_, estimator.validation_loss_curve_ = [], []
+
+
+def check_made(estimator: Any) -> None:
+    """Raise where a model that is to go on was made with other parameters than are set now."""
+    before = getattr(estimator, "_made_with", {})  # those of former versions did not keep them
+    for name, value in before.items():
+        if getattr(estimator, name) != value:
+            raise ValueError(
+                f"{name} was set to {getattr(estimator, name)!r} after a fit with {value!r}, which "
+                "cannot go on: warm_start=False starts anew."
+            )
 
 
 def _optimizer(estimator: Any) -> Any:
     """Return a new optimizer: by name with the learning rate, or a copy of one that was given."""
+    if estimator.optimizer is None:
+        raise WrongKind("optimizer must be a name or an nlstm.optimizers.Optimizer; got None.")
     if not isinstance(estimator.optimizer, str):
         return copy.deepcopy(estimator.optimizer)
     found = optimizers.get(estimator.optimizer)

@@ -37,6 +37,16 @@ class Recurrence(Function):
             return None, *FirstDerivative.apply(level, wanted, *saved, *gradients)
         return None, *level.backward(saved, gradients, wanted)
 
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        """Say what to do instead."""
+        raise _lacking(ctx.level.cell.name, "derivatives in forward mode (jvp)")
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, level: Any, *given: Any) -> Any:
+        """Say what to do instead."""
+        raise _lacking(level.cell.name, "torch.func.vmap, which jacrev takes too")
+
 
 class FirstDerivative(Function):
     """The backward pass of a level, as a function of what went in; it has no derivative."""
@@ -58,3 +68,14 @@ class FirstDerivative(Function):
             f"nlstm.torch.{ctx.name} has first derivatives alone, and this asks for a second one "
             f"(create_graph=True): use torch.nn.{ctx.name} for it, with the same state dict."
         )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: Any, level: Any, *given: Any) -> Any:
+        """Say what to do instead."""
+        raise _lacking(level.cell.name, "torch.func.vmap, which jacrev takes too")
+
+
+def _lacking(name: str, what: str) -> NotImplementedError:
+    return NotImplementedError(
+        f"nlstm.torch.{name} has no {what}: use torch.nn.{name} for it, with the same state dict."
+    )

@@ -58,9 +58,9 @@ def as_floats(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32 if single else np.float64, copy=False)
 
 
-def as_several(series: Any) -> Several:
+def as_several(series: Any, called: str = "series") -> Several:
     """Return one series or several whose arrays are (steps, columns) each: see `opened`."""
-    given = opened(series)
+    given = opened(series, called)
     found = given.arrays
     for number, (name, one) in enumerate(zip(given.names, found, strict=True)):
         _check_time(name, given.given[number].dates)

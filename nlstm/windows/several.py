@@ -34,26 +34,27 @@ class Several(NamedTuple):
     given: list[Given]
 
 
-def opened(series: Any) -> Several:
+def opened(series: Any, called: str = "series") -> Several:
     """Return one series, or several, as arrays.
 
     What becomes an array by itself is one series, and a list of numbers or of lists too. A list,
     tuple or generator of arrays is several, a dict always is; of pairs (key, series), as a group-by
-    gives them, the series are taken. A frame's one column of dates is none of numbers.
+    gives them, the series are taken. A frame's one column of dates is none of numbers. Errors name
+    the argument `called`.
     """
     keys, listed = None, isinstance(series, Mapping)
     if listed:
         keys, series = list(series), list(series.values())
-        names = [f"series[{key!r}]" for key in keys]
+        names = [f"{called}[{key!r}]" for key in keys]
     else:
         if not isinstance(series, list | tuple | str | bytes | Set) and _gives_series(series):
             series = list(series)
         if isinstance(series, list | tuple):
             series = [_without_key(one) for one in series]
             listed = any(map(is_arraylike, series))
-        names = [f"series[{n}]" for n in range(len(series))] if listed else ["series"]
+        names = [f"{called}[{n}]" for n in range(len(series))] if listed else [called]
     if listed and not series:
-        raise ValueError("series must hold at least one series; got none.")
+        raise ValueError(f"{called} must hold at least one series; got none.")
     several = series if listed else [series]
     given = [given_as(name, one) for name, one in zip(names, several, strict=True)]
     _check_order(names, given)

@@ -24,6 +24,12 @@ def kinds(found):
     return [one.kind for one in found.findings]
 
 
+def test_other_rows_of_targets_are_named():
+    model = compiled(nlstm.Sequential([nlstm.Input((7, 3), dtype="float64"), LSTM(4), Dense(2)]))
+    with pytest.raises(ValueError, match="y has 20 rows; x has 1"):
+        health(model, rows(1), np.zeros((20, 2)))
+
+
 @pytest.mark.parametrize("kind", RECURRENT)
 def test_models_as_they_begin(kind):
     nlstm.set_random_seed(0)

@@ -25,6 +25,11 @@ WEIGHTS = np.zeros((4, 3))
 WEIGHTS[3, 0], WEIGHTS[1, 2] = 2.0, 1.0  # lag 0 of feature 0, lag 2 of feature 2
 
 
+def test_no_rows_are_an_error():
+    with pytest.raises(ValueError, match="x must have at least one row"):
+        order_test(linear(WEIGHTS), np.zeros((0, 4, 3)), np.zeros((0, 1)))
+
+
 def data(count=300):
     x = rows(count, steps=4)
     return x, (x * WEIGHTS).sum((1, 2))[:, None]

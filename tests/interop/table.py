@@ -121,7 +121,7 @@ that exists already: `model.lstm = LSTM(...)`, then `model.load_state_dict(state
 | `torch.compile` | the module runs as it is, between graphs, as PyTorch's does |
 | `torch.autocast` | it stays in float32, and so does its output |
 | threads | as many as `torch.get_num_threads()` and `nlstm.get_num_threads()` both allow |
-| second derivatives (`create_graph=True` and a derivative of it), `torch.func.vmap` | no: an error; `torch.nn.LSTM` takes the state dict |
+| second derivatives (`create_graph=True` and a derivative of it), forward mode (`jvp`), `torch.func.vmap` (and `jacrev`) | no: an error; `torch.nn.LSTM` takes the state dict |
 | CUDA, half precision, `torch.jit.script` | no: an error |
 
 Numbers differ by rounding, 1e-6 in float32. Input is read where it lies if it is time-major, and copied once if the batch comes first; the output lies in the

@@ -254,6 +254,13 @@ def test_activations_of_recurrent_layers(name, tmp_path):
 # Graphs
 
 
+def test_biases_that_are_zero_still_are_there_to_be_trained(tmp_path):
+    model = Sequential([L.Input((5, 3)), L.LSTM(4), L.Dense(3, "relu"), L.Dense(1)])
+    model.save(tmp_path / "m.onnx")
+    found = load_model(tmp_path / "m.onnx")
+    assert [one.shape for one in found.get_weights()] == [one.shape for one in model.get_weights()]
+
+
 def test_shared_layers_stay_shared(tmp_path):
     x, y = L.Input((5, 3), name="left"), L.Input((5, 3), name="right")
     dense, cell = L.Dense(4, "tanh", name="both"), L.LSTM(3)

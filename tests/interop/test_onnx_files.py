@@ -10,6 +10,7 @@ import pytest
 
 import nlstm
 from nlstm.files.doors import library_of
+from nlstm.interop.onnx import folding, tracing
 from nlstm.models import load_model
 from tests.interop.kept import answers, as_one, files_of, unpack
 
@@ -113,6 +114,7 @@ def test_one_error_lists_all_that_is_missing(tmp_path):
     "attributes, wanted",
     [
         ("hidden_size=3, clip=2.0", "clip or input_forget"),
+        ("hidden_size=1000000000", r"its W has shape \(1, 12, 2\); expected \(1, 4000000000, 2\)"),
         ("hidden_size=3, input_forget=1", "clip or input_forget"),
         ('hidden_size=3, activations=["Sigmoid","Tanh","Relu"]', "unlike activations"),
         ('hidden_size=3, activations=["Sigmoid","ScaledTanh","ScaledTanh"]', "activation ScaledT"),
@@ -143,6 +145,11 @@ def test_recurrences_that_nlstm_has_not(attributes, wanted, tmp_path):
         ("y = MatMul(x, x)", "other than a value times weights"),
         ("y = Div(x, x)", "values of unlike kinds|no activation"),
         ("y = ConstantOfShape(huge)", "too large to be meant"),
+        ("h = OneHot(one, deep, ends) y = Mul(x, h)", "OneHot: it makes an array too large"),
+        ("h = HannWindow(deep) y = Mul(x, h)", "HannWindow: nlstm has nothing like it"),
+        ("y = Add(x, nowhere)", "nothing before it makes its input 'nowhere'"),
+        ("z = Tanh(x)", "output 'y', which no node makes"),
+        ("y = Tanh(x) y = Sigmoid(x)", "its output 'y' is there already"),
         ("y = Loop(one)", "nlstm has nothing like it"),
         ("y = Other.Thing(x)", "Other.Thing"),
         ("y = Identity(one)", "does not follow from the inputs"),
@@ -155,8 +162,24 @@ def test_what_no_layer_does(nodes, wanted, tmp_path):
         f'<ir_version: 8, opset_import: ["" : 17, "Other" : 1]>\nagraph {text}'
     )
     arrays |= {"w": weights(5, 1), "huge": np.array([1 << 20, 1 << 20])}
+    arrays |= {"deep": np.array(1 << 40), "ends": np.array([0.0, 1.0], np.float32)}
     proto.graph.initializer.extend(numpy_helper.from_array(a, n) for n, a in arrays.items())
     with pytest.raises(ValueError, match=wanted):
+        read(proto, tmp_path)
+
+
+@pytest.mark.parametrize("node", ["w = Concat<axis=1>(w, w)", "w = Gather<axis=1>(w, many)"])
+def test_arrays_that_grow_node_by_node_are_refused(node, tmp_path, monkeypatch):
+    for module in (folding, tracing):
+        monkeypatch.setattr(module, "LARGEST", 1 << 10)
+    names = [f"w{n}" for n in range(24)]
+    nodes = [
+        node.replace("(w, w)", f"({a}, {a})").replace("(w,", f"({a},").replace("w =", f"{b} =")
+        for a, b in zip(names, names[1:], strict=False)
+    ]
+    text = f"(float[n,5,2] x) => (float[n,5,3] y) {{ {' '.join(nodes)} y = MatMul(x, w23) }}"
+    proto = graph(text, w0=weights(2, 3), many=np.arange(3).repeat(1000))
+    with pytest.raises(ValueError, match="it makes an array too large to be meant"):
         read(proto, tmp_path)
 
 

@@ -420,6 +420,19 @@ def whole_numbers(file):
     file["model_weights/two/two/0"]["kernel"] = np.zeros((4, 2), int)
 
 
+def in_itself(file):
+    file["model_weights"]["again"] = file["model_weights"]
+
+
+def doubled(file):
+    groups = [
+        file["model_weights"].create_group("g0"),
+        *(file.create_group(f"g{n}") for n in range(1, 40)),
+    ]
+    for outer, inner in zip(groups, groups[1:], strict=False):
+        outer["one"] = outer["two"] = inner
+
+
 def no_json(file):
     file.attrs["model_config"] = "{"
 
@@ -440,13 +453,32 @@ def no_layers(file):
     "change",
     [
         far_away, soft, elsewhere, virtual, unwritten, strings, missing, whole_numbers, no_json,
-        a_list, numbers, no_layers,
+        a_list, numbers, no_layers, in_itself, doubled,
     ],
 )  # fmt: skip
 def test_hdf5_that_means_harm_is_refused(legacy, change):
     path = legacy(change)
     with pytest.raises(ValueError, match="m.h5 cannot be loaded: ."):
         load_model(path)
+
+
+@pytest.mark.parametrize("part", ["model_config", "training_config"])
+@pytest.mark.parametrize("text, wanted", [("{", "is no JSON"), ("[1]", "holds list")])
+def test_the_part_that_is_no_config_is_named(legacy, part, text, wanted):
+    path = legacy(lambda file: file.attrs.__setitem__(part, text))
+    with pytest.raises(ValueError, match=f"m.h5 cannot be loaded: its {part} {wanted}"):
+        load_model(path)
+
+
+def test_a_damaged_heap_is_an_error_that_names_the_file(legacy, monkeypatch):
+    from nlstm.interop.keras import tree
+
+    def damaged(entry):
+        raise OSError("Can't synchronously read data (bad heap index)")
+
+    monkeypatch.setattr(tree.Entry, "read", damaged)
+    with pytest.raises(ValueError, match="m.h5 cannot be loaded: Can't synchronously"):
+        load_model(legacy(lambda file: None))
 
 
 def test_damaged_files_are_errors_and_never_crashes(model, tmp_path):

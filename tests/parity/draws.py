@@ -1,14 +1,21 @@
 """What hypothesis draws: the cheap choices. The dear ones, each a compilation, tests fix."""
 
+import os
 from typing import NamedTuple
 
 import numpy as np
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
+from nlstm.kernels.operations import DEFAULT
+
+SIMULATED = 3
+
 
 def examples(count):
-    """Return settings: the same `count` examples in every run."""
+    """Return settings: the same `count` examples in every run, but few where CUDA is simulated."""
+    if DEFAULT[0] == "cuda" and os.environ.get("NUMBA_ENABLE_CUDASIM") == "1":
+        count = min(count, SIMULATED)
     return settings(
         max_examples=count,
         derandomize=True,

@@ -10,7 +10,7 @@ import numpy as np
 import nlstm
 from nlstm.plan.plan import run
 from tests.layers.binding import seen
-from tests.layers.poison import poisoned_plan
+from tests.layers.poison import host, poisoned_plan
 from tests.parity.peers import keras, torch
 from tests.tolerances import agreement
 
@@ -59,7 +59,7 @@ class Ours:
         made = outputs_of(network(nlstm.layers, *symbols))
         self.model = nlstm.Model(symbols, made, dtype=dtype)
         self.model.build()
-        self.dtype = np.dtype(dtype)
+        self.ops, self.dtype = self.model.binder.network.ops, np.dtype(dtype)
         layers = in_order(self.model.layers, by_name)
         self.parameters = [one for layer in layers for one in layer.trainable_weights]
 
@@ -74,12 +74,12 @@ class Ours:
         steps = max(a.shape[1] if a.ndim == 3 else 1 for a in arrays)
         self.plan, (self.inputs, self.outputs) = poisoned_plan(
             lambda plan: self._bind(plan, arrays),
-            self.model.binder.network.ops,
+            self.ops,
             self.dtype,
             len(arrays[0]),
             steps,
             True,
-            self.model.binder.network.ops.zeros(1, np.int64),
+            self.ops.zeros(1, np.int64),
         )
         self.plan.run_forward()
         return [seen(y, y.value) for y in self.outputs]
@@ -99,10 +99,11 @@ class Ours:
         differentiable = x.dtype.kind == "f"
         width = x.shape[-1]
         if differentiable:
-            width = self.model.binder.network.ops.padded(width, self.dtype)
+            width = self.ops.padded(width, self.dtype)
         value = np.zeros((*major.shape[:2], width), self.dtype)
         value[..., : x.shape[-1]] = major
-        tensor = plan.tensor(value, x.shape[-1], x.ndim == 3, gradient=differentiable)
+        there = self.ops.to_device(value)
+        tensor = plan.tensor(there, x.shape[-1], x.ndim == 3, gradient=differentiable)
         if differentiable:
             plan.call_back(tensor)
         return tensor
@@ -112,17 +113,18 @@ class Ours:
 
         Of an LSTM's masks for the four gates the rows follow one another.
         """
-        draw = self.model.binder.network.ops.dropout_mask
+        draw = self.ops.dropout_mask
         drawn = [arguments for function, arguments in self.plan.forward if function is draw]
-        return [out[:, :features] for *_, features, out in drawn]
+        return [host(out)[:, :features] for *_, features, out in drawn]
 
     def back(self, slopes):
         """Return the gradients of the inputs (None for whole numbers) and of the weights."""
         for parameter in self.parameters:
-            parameter.gradient.fill(np.nan)
+            self.ops.fill(parameter.gradient, np.nan)
         for y, target, slope in zip(self.outputs, self.targets, slopes, strict=True):
-            target.fill(0)
-            target[..., : y.features] = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
+            self.ops.fill(target, 0)
+            major = np.swapaxes(slope, 0, 1) if y.sequence else slope[None]
+            self.ops.write(target[..., : y.features], major)
         self.plan.run_backward()
         run(self.plan.penalties)
         inputs = [None if x.gradient is None else seen(x, x.gradient) for x in self.inputs]
@@ -131,7 +133,7 @@ class Ours:
     @property
     def penalty(self):
         """What regularizers add to the loss; known after `back`."""
-        return self.plan.penalty_value[0]
+        return host(self.plan.penalty_value)[0]
 
 
 class Theirs:

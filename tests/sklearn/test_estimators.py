@@ -240,6 +240,19 @@ def test_a_random_state_leaves_others_random_numbers_alone():
         (lambda e: e.set_params(dropout=1.5).fit(X, Y), ValueError, "dropout must"),
         (lambda e: e.set_params(dtype="int8").fit(X, Y), ValueError, "Unknown dtype"),
         (lambda e: e.set_params(optimizer="x").fit(X, Y), ValueError, "x"),
+        (lambda e: e.set_params(optimizer=None).fit(X, Y), TypeError, "optimizer must be a name"),
+        (lambda e: e.set_params(warm_start="x").fit(X, Y), TypeError, "warm_start must be"),
+        (lambda e: e.set_params(verbose="x").fit(X, Y), TypeError, "verbose must be an integer"),
+        (
+            lambda e: e.set_params(early_stopping=True, validation_fraction=0.999).fit(X, Y),
+            ValueError,
+            "validation_fraction=0.999 of 120 rows leaves none",
+        ),
+        (
+            lambda e: e.set_params(warm_start=True).fit(X, Y).set_params(units=5).fit(X, Y),
+            ValueError,
+            "units was set to 5 after a fit with 8, which cannot go on",
+        ),
         (lambda e: e.fit(X, Y).predict(X[:, :, :1]), ValueError, "has 1 features, but LSTM"),
         (lambda e: e.fit(X[:, :, 0], Y).predict(X), ValueError, "2 features, but .* expecting 1"),
         (lambda e: e.fit(X[:, :, 0], Y).predict(X[:, :4, 0]), ValueError, "4 features"),
@@ -248,6 +261,20 @@ def test_a_random_state_leaves_others_random_numbers_alone():
 def test_what_does_not_fit_is_named(call, kind, message):
     with pytest.raises(kind, match=message):
         call(LSTMRegressor(**QUICK | {"epochs": 1}))
+
+
+@pytest.mark.parametrize("share", [-1.0, np.nan, np.inf])
+def test_class_weights_that_are_none_are_named(share):
+    with pytest.raises(ValueError, match="class_weight must hold finite numbers"):
+        LSTMClassifier(**QUICK | {"class_weight": {0: share, 1: 1.0}}).fit(X, Y > Y.mean())
+
+
+def test_weights_whose_sum_is_beyond_float64_count_by_their_ratios():
+    plain, huge = (
+        LSTMRegressor(**QUICK).fit(X, Y, sample_weight=np.full(len(X), weight)).predict(X)
+        for weight in (1.0, 1e308)
+    )
+    np.testing.assert_array_equal(plain, huge)
 
 
 def test_copies_answer_the_same(tmp_path):

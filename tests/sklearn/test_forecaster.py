@@ -286,13 +286,25 @@ def test_copies_forecast_the_same(library, way):
         ({"targets": [0], "future": [0]}, r"different columns; got \[0\], \[\], \[0\]"),
         ({"quantiles": [2]}, "quantiles must lie between 0 and 1"),
         ({"scaling": "none"}, "'none'"),
-        ({"window_scaling": "mean"}, "scaling must be one of"),
+        ({"window_scaling": "mean"}, "window_scaling must be one of"),
+        ({"loss": None}, "loss must be a name"),
         ({"lags": 239}, "series must have at least 243 steps"),
     ],
 )
 def test_what_does_not_fit_is_named(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         LSTMForecaster(**QUICK | options).fit(np.stack([WAVE, WAVE], axis=1))
+
+
+def test_future_is_called_by_its_name_and_has_that_of_its_columns():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"level": WAVE, "plan": WAVE})
+    forecaster = LSTMForecaster(**QUICK | {"horizon": 2, "future": ["plan"]}).fit(frame)
+    with pytest.raises(ValueError, match=r"future must have the columns \['plan'\]; got \['x'\]"):
+        forecaster.predict(future=pd.DataFrame({"x": WAVE[:2]}))
+    with pytest.raises(TypeError, match="future must be an array of numbers; got str"):
+        forecaster.predict(future="plan")
+    assert len(forecaster.predict(future=pd.DataFrame(WAVE[:2]))) == 2
 
 
 def test_before_a_fit_nothing_is_forecast():

@@ -81,6 +81,18 @@ def test_a_second_derivative_is_refused_where_it_is_taken():
         gradient.sum().backward()
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # of PyTorch's jvp
+@pytest.mark.parametrize("batch", [True, False])
+def test_other_transforms_are_refused_by_name(batch):
+    _, ours = pair(F, 6)
+    x = drawn(T, N, F)
+    with pytest.raises(NotImplementedError, match="nlstm.torch.LSTM has no .*use torch.nn.LSTM"):
+        if batch:
+            torch.func.jacrev(lambda x: ours(x)[0])(x)
+        else:
+            torch.func.jvp(lambda x: ours(x)[0], (x,), (x,))
+
+
 def test_what_is_changed_in_place_is_found_out():
     for module in pair(F, 16):
         for changed in ("input", "output"):

@@ -1,7 +1,6 @@
 """Models and weights read from Keras's files."""
 
 import io
-import json
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +16,7 @@ from nlstm.interop.keras.making import Member, model_from
 from nlstm.interop.keras.npz import Npz
 from nlstm.interop.keras.stacks import Stack
 from nlstm.interop.keras.table import row_of
-from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened
+from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened, parsed
 from nlstm.interop.keras.weights import (
     Arrays,
     Pair,
@@ -147,8 +146,8 @@ def reading(path: str) -> Iterator[Contents]:
             archived = file.read(2) == b"PK"
         if archived:
             with zipfile.ZipFile(path) as archive:
-                config = json.loads(_unpacked(archive, CONFIG))
-                metadata = json.loads(_unpacked(archive, METADATA))
+                config = parsed(_unpacked(archive, CONFIG), CONFIG)
+                metadata = parsed(_unpacked(archive, METADATA), METADATA)
                 version = version_of(metadata.get("keras_version"))
                 names = archive.namelist()
                 if WEIGHTS not in names and PICKLED not in names:
@@ -163,9 +162,11 @@ def reading(path: str) -> Iterator[Contents]:
                 root = Group(tree)
                 legacy = "model_weights" in root or root.words("layer_names")
                 yield Legacy(root) if legacy else Tree(root, None, (3, 0))
-    except (ImportError, OSError, MemoryError):
+    except (ImportError, MemoryError):
         raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # h5py's for damage have none
+            raise
         text = str(error) or type(error).__name__
         raise ValueError(f"{path} cannot be loaded: {text}") from error
 
@@ -192,9 +193,9 @@ class Legacy:
         self.weights = root if inside is None else inside
         self._root = root
         text = root.text("model_config")
-        self.model = None if text is None else json.loads(text)
+        self.model = None if text is None else parsed(text, "model_config")
         text = root.text("training_config")
-        self.compiled = None if text is None else json.loads(text)
+        self.compiled = None if text is None else parsed(text, "training_config")
         self.version = version_of(self.said("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
         self._of_theano = self.said("backend") == "theano"

@@ -4,12 +4,13 @@ Only what lies in the file itself is followed: links to elsewhere, virtual datas
 storage are errors, and so is an array that says it is far larger than what is stored of it.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["Entry", "Group", "as_array", "h5py", "opened"]
+__all__ = ["Entry", "Group", "as_array", "h5py", "opened", "parsed"]
 
 EXPANSION, FREE = 100, 1 << 20  # what compression may save; bytes that are never too many
 DEPTH = 50
@@ -122,9 +123,13 @@ class Group:
                 parts.append(attributes[f"{name}{len(parts)}"])
         return [_word(one, f"{self.path}@{name}") for part in parts for one in np.ravel(part)]
 
-    def walk(self, depth: int = 0) -> Iterator[str]:
+    def walk(self, depth: int = 0, seen: set[int] | None = None) -> Iterator[str]:
         """Give the paths of all arrays in it, from here on."""
-        module = h5py()
+        module, seen = h5py(), set() if seen is None else seen
+        place = module.h5o.get_info(self._group.id).addr
+        if place in seen:  # paths may double with every level
+            raise ValueError(f"its group {self.path} is in itself, or in two places.")
+        seen.add(place)
         if depth > DEPTH:
             raise ValueError(f"its groups are nested more than {DEPTH} deep.")
         for name in self._group:
@@ -133,7 +138,8 @@ class Group:
                 if kind is module.Dataset:
                     yield name
                 elif kind is module.Group:
-                    for path in Group(self._group[name], f"{self.path}/{name}").walk(depth + 1):
+                    inner = Group(self._group[name], f"{self.path}/{name}")
+                    for path in inner.walk(depth + 1, seen):
                         yield f"{name}/{path}"
 
 
@@ -145,3 +151,14 @@ def _word(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where} is {type(value).__name__}; expected a string.")
     return value
+
+
+def parsed(text: str | bytes, name: str) -> dict[str, Any]:
+    """Return the config that a part of a file holds."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"its {name} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"its {name} holds {type(found).__name__}; expected a config.")
+    return found

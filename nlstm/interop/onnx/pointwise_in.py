@@ -147,8 +147,9 @@ def _pair(t: Tracer, node: NodeOf, inputs: list[Any], function: Function) -> Any
         node.op in ("Add", "Sum") or (node.op == "Sub" and inputs[1] is wide[0])
     ):
         other = inputs[0] if inputs[1] is wide[0] else inputs[1]
-        if np.broadcast_shapes(other.shape, wide[0].array.shape) == tuple(other.shape):
-            return other
+        bias = other.ref.step.kind in ("Dense", "Conv1D") and wide[0].array.ndim == 1
+        if not bias and np.broadcast_shapes(other.shape, wide[0].array.shape) == tuple(other.shape):
+            return other  # a bias that is still zero will be trained
     return _by_feature(t, node, inputs)
 
 

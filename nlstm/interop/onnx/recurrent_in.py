@@ -42,6 +42,7 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
     direction = node.get("direction", "forward").lower()
     count = 2 if direction == "bidirectional" else 1
     units = int(node.get("hidden_size") or np.shape(known(R, "R"))[-1])
+    _check_sizes(count, gates * units, units, W, R, B, peephole)
     arguments = _arguments(node, kind, gates, count, units)
     arguments["use_bias"] = B is not None
     arguments["go_backwards"] = direction == "reverse"
@@ -186,6 +187,18 @@ def _weights(
         parts = np.split(known(P, "P")[number], 3)
         found["peephole"] = np.concatenate([parts[gate] for gate in np.argsort(PEEPHOLES)])
     return found
+
+
+def _check_sizes(count: int, rows: int, units: int, W: Any, R: Any, B: Any, P: Any) -> None:
+    """Raise where arrays are of other sizes than a node says, before memory is taken for it."""
+    wanted = {"W": (W, (rows, None)), "R": (R, (rows, units)), "B": (B, (2 * rows,))}
+    for name, (given, shape) in (wanted | {"P": (P, (3 * units,))}).items():
+        if given is None and name in ("B", "P"):
+            continue
+        found = np.shape(known(given, name))
+        shape = (count, *(size if size else found[-1] for size in shape if found))
+        if found != shape:
+            raise Unsupported(f"its {name} has shape {found}; expected {shape}")
 
 
 def _initial(t: Tracer, given: list[Any], count: int, units: int, layout: int) -> list[Ref]:

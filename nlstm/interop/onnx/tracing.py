@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.interop.onnx.folding import folded
+from nlstm.interop.onnx.folding import LARGEST, folded
 from nlstm.interop.onnx.package import DOMAIN, onnx
 from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Step, Unsupported, View, sizes_of
 
@@ -19,6 +19,7 @@ __all__ = ["NodeOf", "TimeMajor", "Tracer"]
 PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093)
 # What a node that is against the rules may end in.
 UNEXPECTED = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError)
+COPIES = 4  # of all that a file holds, which nodes of known numbers may make together
 # What whole numbers may go through.
 OF_WHOLE = (
     "Cast", "Gather", "Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze",
@@ -107,6 +108,10 @@ class Tracer:
                 self._input(one)
         for name, array in self.arrays.items():
             self.values[name] = Const(onnx().numpy_helper.to_array(array))
+        if len(self.arrays) < len(graph.initializer):
+            self.lacks("several arrays of one name")
+        held = sum(one.array.size for one in self.values.values() if isinstance(one, Const))
+        self._room = COPIES * (LARGEST + held)
 
     def run(self) -> list[Ref]:
         """Go through the nodes; return the outputs, batch first."""
@@ -117,8 +122,11 @@ class Tracer:
             except (Unsupported, *UNEXPECTED) as error:
                 self.lacks(f"{_shown(node)}: {error}")
                 found = [Broken] * len(node.outputs)
-            for name, value in zip(node.outputs, found, strict=False):
-                self.values[name] = value
+            for number, name in enumerate(node.outputs):
+                if name and name in self.values:
+                    self.lacks(f"{_shown(node)}: its output {name!r} is there already")
+                if name:
+                    self.values[name] = found[number] if number < len(found) else Broken
         return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
 
     def lacks(self, what: str) -> None:
@@ -127,7 +135,10 @@ class Tracer:
             self.problems.append(what)
 
     def _read(self, node: NodeOf) -> Sequence[Any]:
-        inputs = [self.values.get(name, Broken) for name in node.inputs]
+        missing = [name for name in node.inputs if name not in self.values]
+        if missing:
+            raise Unsupported(f"nothing before it makes its input {missing[0]!r}")
+        inputs = [self.values[name] for name in node.inputs]
         known = inputs and all(isinstance(one, Const | None) for one in inputs) and node.plain
         if not node.known_domain or (node.op not in self.handlers and not known):
             raise Unsupported("nlstm has nothing like it")
@@ -136,7 +147,9 @@ class Tracer:
         if any(one is Broken for one in inputs):
             return [Broken] * len(node.outputs)
         if known:
-            return folded(node, inputs, self.version)
+            made = folded(node, inputs, self.version, self._room)
+            self._room -= sum(one.array.size for one in made)
+            return made
         found = self.handlers[node.op](self, node, inputs)
         return found if isinstance(found, list) else [found]
 
@@ -187,8 +200,13 @@ class Tracer:
         )
 
     def _output(self, name: str) -> Ref | None:
-        value = self.values.get(name, Broken)
+        if name not in self.values:
+            self.lacks(f"output {name!r}, which no node makes")
+            return None
+        value = self.values[name]
         if value is Broken:
+            if not self.problems:
+                self.lacks(f"output {name!r}, which no layer gives")
             return None
         if not isinstance(value, View):
             self.lacks(f"output {name!r}, which does not follow from the inputs")

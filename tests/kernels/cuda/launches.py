@@ -36,6 +36,7 @@ LSTM_SHAPES = [
     dict(N=64, T=2, F=40, H=500),
     dict(N=64, T=2, F=40, H=1024),
 ]
+FORMS = r"(lstm_|gru_before_)whole|lstm_grid|lstm_steps|products"
 GRU_SHAPES = LSTM_SHAPES[::2]
 BEFORE_SHAPES = [
     dict(N=600, T=2, F=10, H=50),
@@ -58,9 +59,10 @@ def recorded(capability, more=None, every=False):
         for name in operations.CASES:
             if every or is_new(name, dtype):
                 operations.results("cuda", name, dtype)
+        side = operations.Side("cuda", dtype)
         for shape in LSTM_SHAPES if dtype == "float32" else LSTM_SHAPES[::5]:
-            side = operations.Side("cuda", dtype)
             recurrent.lstm(side, **shape)
+        for shape in LSTM_SHAPES if every else LSTM_SHAPES[::3] if dtype == "float32" else ():
             recurrent.lstm(side, **shape | {"training": False})
         for shape in GRU_SHAPES if dtype == "float32" else GRU_SHAPES[:1]:
             recurrent.gru(operations.Side("cuda", dtype), **shape)
@@ -88,6 +90,26 @@ def named(found):
         for name, group in named.items()
         for number, given in enumerate(group)
     }
+
+
+def chosen(named, capability):
+    """Return of what has labels what is worth its time.
+
+    All in float32 and one kernel of each name in float64; of older GPUs one of each form of the
+    recurrences and products, as what differs there is the room for them.
+    """
+    kept: dict = {}
+    for label, (name, kernel, kind) in named.items():
+        plain, _, sizes = name.partition(" ")
+        wide = "float64" in str(kind) and "float32" not in str(kind)
+        if capability >= (9, 0):
+            key = f"{plain} in float64" if wide else label
+        elif wide or not re.match(FORMS, name):
+            continue
+        else:
+            key = plain, sizes.partition(" ")[0]
+        kept.setdefault(key, (label, (name, kernel, kind)))
+    return dict(kept.values())
 
 
 def is_new(name, dtype):

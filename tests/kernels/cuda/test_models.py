@@ -22,8 +22,10 @@ def test_fit_and_predict(make, options):
     compare(make, options)
 
 
-@pytest.mark.parametrize("options", models.LSTM_OPTIONS)
-@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize(
+    "sequences, options",
+    [(one, options) for options in models.LSTM_OPTIONS for one in (True, False)][:-1],
+)  # of many units, which are slow, once
 def test_arguments_of_the_lstm(options, sequences):
     compare(models.of_lstm(options, sequences), {"lengths": models.LENGTHS})
 
