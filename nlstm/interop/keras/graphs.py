@@ -1,6 +1,6 @@
 """The calls between a model's layers, as Keras 1 to 3 write them, made again on symbols."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +10,7 @@ from nlstm.interop.keras.stacks import Stack
 from nlstm.layers.arithmetic import Arithmetic, Linear
 from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.layers.parts import GetItem
-from nlstm.plan.symbols import Symbol, arithmetic, flat_symbols
+from nlstm.plan.symbols import Symbol, arithmetic
 
 __all__ = ["connected", "is_masked", "is_operation", "takes_states"]
 
@@ -311,20 +311,25 @@ def _keywords(call: Call, given: Mapping[str, Any], name: str) -> None:
             named = [one for one in masks if one is not None]
             call.mask = _place(named[0]) if named else None
         elif argument == "initial_state":
-            several = isinstance(value, list) and not _names_one(value)
-            values = value if several else [value]
-            call.states = [_place(one) for one in flat_symbols(values)]
+            call.states = _states(value)
         elif value not in (None, False) and not (argument in QUIET and value in ([], {})):
             raise ValueError(
                 f"its layer {name!r} is called with {argument}={value!r}, which nlstm does not do."
             )
 
 
+def _states(value: Any) -> list[Place]:
+    """Return the places of states, which come in a list for each cell of a stack."""
+    if isinstance(value, list | tuple) and not _names_one(value):
+        return [place for one in value for place in _states(one)]
+    return [_place(value)]
+
+
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
 
 
-def _names_one(value: list[Any]) -> bool:
+def _names_one(value: Sequence[Any]) -> bool:
     return bool(value) and isinstance(value[0], str)
 
 
