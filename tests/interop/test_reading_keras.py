@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import nlstm
+from nlstm.interop.keras.graphs import takes_states
 from nlstm.layers import LSTM, Activation, Dense, Input
 from nlstm.models import Model, Sequential, load_model
 from tests.interop.kept import unpack
@@ -231,6 +232,16 @@ def test_lstms_in_every_versions_words(archive, model, given):
     np.testing.assert_array_equal(
         load_model(path).predict(x, verbose=0), model.predict(x, verbose=0)
     )
+
+
+def test_states_of_a_stack_as_keras_2_hands_them_on():
+    """A list for each cell that has several, and a single one else."""
+    node = [["x", 0, 0, {}], [["rnn", 0, 1, {}], ["rnn", 0, 2, {}]], ["rnn", 0, 3, {}]]
+    for call in (takes_states({"inbound_nodes": [one]}, "next") for one in (node, node[:2])):
+        assert call
+    assert not takes_states({"inbound_nodes": [node[:1]]}, "next")
+    with pytest.raises(ValueError, match="expected \\[layer, call, output\\]"):
+        takes_states({"inbound_nodes": [[["x", 0, 0, {}], [["rnn", 0], 3]]]}, "next")
 
 
 @pytest.mark.parametrize("first", ["input layer", "batch_input_shape", "build_config"])

@@ -277,8 +277,8 @@ def _call(node: Any, name: str) -> Call:
     if node and isinstance(node[0], str):  # one input, in no list
         node = [node]
     for value in node:
-        call.values.append(_place(value))
-        if len(value) > 3:
+        call.values += _states(value)
+        if len(value) > 3 and _names_one(value):
             _keywords(call, value[3], name)
     return call
 
