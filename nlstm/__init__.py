@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from nlstm import activations as activations
@@ -28,6 +29,7 @@ from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
+from nlstm.models.pictures import offer_drawer
 
 
 def _keras_files() -> Door:
@@ -42,6 +44,13 @@ def _onnx_files() -> Door:
     return onnx
 
 
+def _graphs() -> Callable[..., Any]:
+    from nlstm import plotting
+
+    return plotting.graph
+
+
+offer_drawer(_graphs)
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
@@ -73,7 +82,7 @@ __all__ = [
     "windows",
 ]
 
-LATER = ("inspection",)  # loaded when first asked for
+LATER = ("inspection", "plotting")  # loaded when first asked for
 
 
 def __getattr__(name: str) -> Any:

@@ -38,6 +38,7 @@ from nlstm.models.former import (
     reset_states,
 )
 from nlstm.models.moving import move
+from nlstm.models.pictures import drawer
 from nlstm.network import summary
 from nlstm.network.asked_shape import asked_shape
 from nlstm.network.binder import Binder
@@ -178,6 +179,17 @@ class Model(Configured):
             return f"{start}, for any input>"
         weights = f", {self.count_params():,} weights" if self.built else ""
         return f"{start}{weights}, {self.input_shape} -> {self.output_shape}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table of layers that notebooks show; no weights are made for it."""
+        rows = self._summary_rows(False)
+        if not self.built:
+            rows = [row._replace(weights=None) for row in rows]
+            return summary.in_html(f"{type(self).__name__} {self.name}", rows, {})
+        kept = [one for layer in self.design.layers for one in layer.non_trainable_weights]
+        frozen = sum(one.size for one in kept)
+        counts = summary.counted(rows, frozen, self.dtype.itemsize, None)
+        return summary.in_html(f"{type(self).__name__} {self.name}", rows, counts)
 
     # What it is made of
 
@@ -601,6 +613,22 @@ class Model(Configured):
                 print(printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN)))
             else:
                 print_fn(line)
+
+    def plot(self, ax: Any = None, **shown: Any) -> Any:
+        """Draw the layers, their shapes, and what each is connected to, with matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default on a new figure, ``model.plot().figure``.
+        **shown
+            As of `nlstm.plotting.graph`: names, shapes, dtype, activations, trainable, direction.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        return drawer()(self, ax=ax, **shown)
 
     def _summary_rows(self, expand: bool) -> list[Row]:
         return summary.graph_rows(self.design.network("summary").graph, self.design.layers)
