@@ -1,6 +1,7 @@
 """`gates` and `attribution`: what lies behind a forecast by step, below the input."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ MEANING = {"i": "input gate", "f": "forget gate", "o": "output gate", "z": "upda
            "r": "reset gate", "g": "candidate", "c": "cell state", "h": "output"}  # fmt: skip
 FIRST = ("f", "z", "h")
 SIZE = 6.0, 4.4
+ABOVE = 0.66  # height of the input, of that of the colours
 
 
 def gates(
@@ -74,10 +76,10 @@ def gates(
     signed = low < 0.0 or gate in "gch"
     limits = (-max(-low, high), max(-low, high)) if signed else (0.0, max(1.0, high))
     name = f"{MEANING[gate]} {gate}"
-    ax, divider = _heat(ax, picked.T, limits, signed, name)
+    ax = _heat(ax, picked.T, limits, signed, name, x is not None)
     ax.set_ylabel("unit")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    top = _above(ax, divider, x, row, values.shape[:2], names, label)
+    top = _above(ax, x, row, values.shape[:2], names, label)
     top.set_title(f"{name[0].upper()}{name[1:]} of {found.name}{_of(row)}")
     return ax
 
@@ -128,12 +130,12 @@ def attribution(
         return _bars(axes_of(ax), picked, names, what, title)
     most = float(np.abs(picked).max()) or 1.0
     limits = (0.0 if row is None else -most, most)
-    ax, divider = _heat(ax, picked.T, limits, row is not None, what)
+    ax = _heat(ax, picked.T, limits, row is not None, what, x is not None)
     shown = [str(n) for n in range(picked.shape[1])] if names is None else list(names)
     _check_names(names, picked.shape[1])
     ax.set_yticks(np.arange(len(shown)), shown)
     ax.set_ylabel("feature")
-    _above(ax, divider, x, row, values.shape[:2], names, label).set_title(title)
+    _above(ax, x, row, values.shape[:2], names, label).set_title(title)
     return ax
 
 
@@ -171,12 +173,13 @@ def _bars(ax: Any, values: np.ndarray, names: Any, what: str, title: str) -> Any
 
 
 def _heat(
-    ax: Any, values: np.ndarray, limits: tuple[float, float], signed: bool, label: str
-) -> tuple[Any, Any]:
-    """Draw values (rows of the picture, steps), their colours beside; also what divides the Axes."""
+    ax: Any, values: np.ndarray, limits: tuple[float, float], signed: bool, label: str, above: bool
+) -> Any:
+    """Draw values (rows of the picture, steps) with their colours to the right."""
     ax = axes_of(ax, SIZE)
-    from mpl_toolkits.axes_grid1 import make_axes_locatable
-
+    bare = ax.get_figure().get_layout_engine() is None  # nobody makes room for the colours' names
+    shares = 0.82 if bare else 1.0, 1.0 / (1.0 + ABOVE) if above else 1.0
+    ax.set_axes_locator(partial(_part, shares))
     ax.grid(False)
     colours = map_of(signed).with_extremes(bad="0.8")
     low, high = limits
@@ -184,16 +187,23 @@ def _heat(
         np.ma.masked_invalid(values), aspect="auto", interpolation="nearest", cmap=colours,
         vmin=low, vmax=high if high > low else low + 1.0,
     )  # fmt: skip
-    divider = make_axes_locatable(ax)
-    beside = divider.append_axes("right", size=0.14, pad=0.1)
-    ax.figure.colorbar(image, cax=beside, label=label)
+    beside = ax.inset_axes((1.02, 0.0, 0.03, 1.0))
+    ax.get_figure().colorbar(image, cax=beside, label=label)
     ax.set_xlabel("step of the input")
     ax.xaxis.get_major_locator().set_params(integer=True)
-    return ax, divider
+    return ax
+
+
+def _part(shares: tuple[float, float], ax: Any, renderer: Any) -> Any:
+    """Return what part of its place an Axes takes: the rest is for those around it."""
+    from matplotlib.transforms import Bbox
+
+    left, low, width, height = ax.get_position(original=True).bounds
+    return Bbox.from_bounds(left, low, shares[0] * width, shares[1] * height)
 
 
 def _above(
-    ax: Any, divider: Any, x: Any, row: int | None, shape: Any, names: Any, label: str
+    ax: Any, x: Any, row: int | None, shape: Any, names: Any, label: str
 ) -> Any:
     """Draw the input on an Axes above, and return that; `ax` itself where there is none."""
     if x is None:
@@ -203,7 +213,7 @@ def _above(
         array = array[row : row + 1] if row != -1 else array[-1:]
     lines = array.mean(axis=0)
     _check_names(names, lines.shape[1])
-    top = axes_of(divider.append_axes("top", size="55%", pad=0.12, sharex=ax))
+    top = axes_of(ax.inset_axes((0.0, 1.06, 1.0, ABOVE - 0.06), sharex=ax))
     for number, one in enumerate(lines.T):
         colour, dash = LINES[number % len(LINES)], ("-", "--", ":")[number // len(LINES) % 3]
         name = str(number) if names is None else names[number]
