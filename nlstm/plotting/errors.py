@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_choice, checked_integer
-from nlstm.plotting.style import BLACK, BLUE, GREY, RED, along, axes_of
+from nlstm.plotting.style import BLACK, BLUE, GREY, RED, along, axes_of, shades
 from nlstm.plotting.told import Told, as_backtest, label_of, told
 
 __all__ = ["calibration", "residuals"]
@@ -78,10 +78,10 @@ def _by_time(ax: Any, shown: Told, errors: np.ndarray, step: int, smooth: int) -
 
 def _by_ahead(ax: Any, errors: np.ndarray) -> None:
     aheads = np.arange(1, errors.shape[1] + 1)
-    for low, high in SHARES:
+    for (low, high), colour in zip(SHARES, shades(len(SHARES)), strict=True):
         ends = np.nanquantile(errors, (low, high), axis=0)
         name = f"{100 * (high - low):.0f} % of errors"
-        ax.fill_between(aheads, *ends, color=BLUE, alpha=0.25, lw=0, label=name)
+        ax.fill_between(aheads, *ends, color=colour, lw=0, label=name)
     ax.plot(aheads, np.nanmedian(errors, axis=0), "o-", color=BLUE, ms=4, label="median")
     ax.plot(aheads, np.nanmean(errors, axis=0), "s--", color=RED, ms=4, lw=1, label="mean")
     ax.set_xlabel("steps ahead")
@@ -90,7 +90,12 @@ def _by_ahead(ax: Any, errors: np.ndarray) -> None:
 
 
 def calibration(
-    found: Any, truth: Any = None, *, quantiles: Any = None, ahead: int | None = None, ax: Any = None
+    found: Any,
+    truth: Any = None,
+    *,
+    quantiles: Any = None,
+    ahead: int | None = None,
+    ax: Any = None,
 ) -> Any:
     """Draw the share of what came that lies at or below each quantile; ideal is the same.
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
-from nlstm.plotting.style import BLACK, BLUE, along, axes_of
+from nlstm.plotting.style import BLACK, BLUE, along, axes_of, shades
 from nlstm.plotting.told import Told, as_backtest, bands_of, label_of, told
 
 __all__ = ["fan", "forecast"]
@@ -101,13 +101,13 @@ def fan(
     most, label = checked_integer("most", most, 1), label_of(shown.name, label)
     rows = _apart(shown, every)[-most:]
     ax = axes_of(ax)
-    _truth(ax, shown, rows)
     for row in rows:
         first = row == rows[0]
         _bands(ax, shown, shown.places[row], row, slice(None), first)
         name = "forecast" if first else None
         ax.plot(shown.places[row], shown.point[row], color=BLUE, lw=1.4, label=name)
         ax.plot(shown.places[row, :1], shown.point[row, :1], "o", color=BLUE, ms=3.5)
+    _truth(ax, shown, rows)
     horizon = shown.truth.shape[1]
     ax.set(ylabel=label, title=f"Forecasts of {horizon} step{'s' * (horizon != 1)} and the truth")
     along(ax, shown.places)
@@ -133,15 +133,14 @@ def _truth(ax: Any, shown: Told, rows: np.ndarray) -> None:
     later = known >= shown.steps[rows[0], 0]
     which = which[later]
     places, truth = shown.places.ravel()[which], shown.truth.ravel()[which]
-    ax.plot(places, truth, ".-", color=BLACK, lw=0.7, ms=3, label="truth")
+    ax.plot(places, truth, ".-", color=BLACK, lw=0.7, ms=4, label="truth")
 
 
 def _bands(ax: Any, shown: Told, places: Any, rows: Any, steps: Any, named: bool) -> None:
-    """Draw the intervals; where they lie above each other they are darker."""
+    """Draw the intervals."""
     if shown.levels is None:
         return
-    for low, high, name in bands_of(shown.quantiles):
+    bands = bands_of(shown.quantiles)
+    for (low, high, name), colour in zip(bands, shades(len(bands)), strict=True):
         ends = (shown.levels[rows, steps, one] for one in (low, high))
-        ax.fill_between(
-            places, *ends, color=BLUE, alpha=0.22, lw=0, label=name if named else None
-        )
+        ax.fill_between(places, *ends, color=colour, lw=0, label=name if named else None)

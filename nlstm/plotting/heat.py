@@ -202,9 +202,7 @@ def _part(shares: tuple[float, float], ax: Any, renderer: Any) -> Any:
     return Bbox.from_bounds(left, low, shares[0] * width, shares[1] * height)
 
 
-def _above(
-    ax: Any, x: Any, row: int | None, shape: Any, names: Any, label: str
-) -> Any:
+def _above(ax: Any, x: Any, row: int | None, shape: Any, names: Any, label: str) -> Any:
     """Draw the input on an Axes above, and return that; `ax` itself where there is none."""
     if x is None:
         return ax

@@ -18,6 +18,7 @@ __all__ = [
     "axes_of",
     "figure_of",
     "map_of",
+    "shades",
 ]
 
 # Okabe & Ito 2008, "Color universal design": told apart by people of any colour vision.
@@ -60,6 +61,14 @@ def along(ax: Any, places: Any) -> None:
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     ax.set_xlabel("date")
+
+
+def shades(count: int) -> list[str]:
+    """Return the colours of so many bands that lie on each other, the widest and lightest first."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    parts = np.linspace(0.18, 0.55, count) if count > 1 else np.array([0.3])
+    return [to_hex(tuple(1.0 - part * (1.0 - np.array(to_rgb(BLUE))))) for part in parts]
 
 
 def map_of(signed: bool) -> Any:

@@ -62,8 +62,9 @@ found = backtest(week, series, test, horizon=7, scaler=scaler, quantiles=quantil
     Picture(
         "history",
         "Training",
-        "The loss of training is that with dropout, which is why it lies above that of validation "
-        "here. The dot is the epoch of the least `val_loss`. Other logs go by name: "
+        "Training is a line, validation dashed; the dot is the least `val_loss`. In the first "
+        "epochs the loss of training is the larger one, since it is taken with dropout, and while "
+        "the network still learns. Other logs go by name: "
         '`plotting.history(history, ["loss", "mae"])`.',
         """\
 ax = plotting.history(history, label="pinball loss, scaled")
@@ -74,7 +75,8 @@ ax = plotting.history(history, label="pinball loss, scaled")
         "forecast",
         "Forecasts and the truth",
         "What was forecast two days before, for every day of the test. The outermost two quantiles "
-        "are the ends of the lightest band, and so on inwards.",
+        "are the ends of the lightest band, and so on inwards. 2015 was warmer than the years "
+        "before: where the truth leaves the bands, it leaves them upwards.",
         """\
 ax = plotting.forecast(found, ahead=2, dates=days, label="highest temperature, °C")
 """,
@@ -185,7 +187,7 @@ ax = plotting.memory(memory(model, later))
         '`plotting.importance(found, "lags")` draws steps instead.',
         """\
 needs = importance(model, later, metric="mae", names=names, lags=[0, 1, 2, 3, 7, 13])
-ax = plotting.importance(needs, label="mean absolute error, scaled,")
+ax = plotting.importance(needs, label="mean absolute error, scaled")
 """,
         "Four dots with intervals: high, then low, are needed",
     ),
@@ -195,7 +197,7 @@ ax = plotting.importance(needs, label="mean absolute error, scaled,")
         "Near 0 everywhere would be a bag of steps, and something simpler would do.",
         """\
 ax = plotting.order_test(
-    order_test(model, later, metric="mae"), label="mean absolute error, scaled,"
+    order_test(model, later, metric="mae"), label="mean absolute error, scaled"
 )
 """,
         "Dots with intervals: what shuffling and reversing windows costs",
