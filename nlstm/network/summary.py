@@ -185,7 +185,7 @@ def summary_lines(
 
 def in_html(title: str, rows: Sequence[Row], counts: Mapping[str, str]) -> str:
     """Return the table for notebooks."""
-    texts = [
+    texts: list[tuple[str, ...]] = [
         (row.name, row.kind, row.shape, "?" if row.weights is None else f"{row.weights:,}")
         for row in rows
     ]

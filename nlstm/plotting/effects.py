@@ -72,7 +72,9 @@ def _dots(found: Any, effects: Any, title: str, label: str | None, ax: Any) -> A
     ax.hlines(rows, effects.low, effects.high, color=BLUE, lw=2.5, alpha=0.5, label="95 %")
     ax.plot(effects.values, rows, "o", color=BLUE, ms=6)
     ax.set_yticks(rows, effects.names)
-    ax.set(ylim=(len(rows) - 0.5, -0.5), title=f"{title} (as it is: {found.score:.3g})")
-    ax.set_xlabel(f"{label or found.metric} worse by; 95 % intervals")
+    ax.set(
+        ylim=(len(rows) - 0.5, -0.5), title=f"{title} ({found.metric} as it is: {found.score:.3g})"
+    )
+    ax.set_xlabel(f"{label or found.metric}: worse by; 95 % intervals")
     ax.grid(False, axis="y")
     return ax

@@ -47,8 +47,8 @@ def graph(
     --------
     >>> import nlstm
     >>> model = nlstm.Sequential([nlstm.layers.Dense(2, input_shape=(3,), name="out")])
-    >>> nlstm.plotting.graph(model).texts[-2].get_text()
-    'out (Dense)\\n(None, 3) → (None, 2)'
+    >>> nlstm.plotting.graph(model).texts[-2].get_text().splitlines()
+    ['out (Dense)', '(None, 3) → (None, 2)']
     """
     if not isinstance(model, Model):
         raise WrongKind(f"model must be a Sequential or a Model; got {model!r}.")

@@ -23,6 +23,8 @@ NOT_RUN = {
 }
 # What takes longer than a test may.
 SHORTENED = {"README.md": ("epochs=100", "epochs=2")}
+# What a page needs beside what tests need.
+NEEDED = {"docs/gallery.md": "matplotlib"}
 # What a page leaves to the reader.
 GIVEN = {"README.md": {"x_t": np.zeros(10)}}
 
@@ -36,6 +38,8 @@ def read(page: str) -> list[Block]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
+    if page in NEEDED:
+        pytest.importorskip(NEEDED[page])
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__", **GIVEN.get(page, {})}
     for block in read(page):

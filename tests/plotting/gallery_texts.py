@@ -1,4 +1,4 @@
-"""What docs/gallery.md shows: its texts and its code. `python -m tests.plotting.gallery` runs it."""
+"""What docs/gallery.md shows: texts and code, which `python -m tests.plotting.gallery` runs."""
 
 from typing import NamedTuple
 
@@ -21,9 +21,11 @@ HEAD = """# Gallery
 
 Written, pictures and page, by `python -m tests.plotting.gallery`.
 
-Pictures are functions of `nlstm.plotting` (`pip install "nlstm[plot]"`). Each takes an Axes of matplotlib as `ax=` or makes a figure of its own, and returns the Axes: titles, limits
-and labels are changed there. `ax.figure` shows it in a notebook, `ax.figure.savefig("a.png")` writes it. With `pyplot`: `figure, ax = plt.subplots()`, then `plotting.history(found, ax=ax)` and
-`plt.show()`. The colours are Okabe and Ito's, which people of any colour vision tell apart.
+Pictures are functions of `nlstm.plotting` (`pip install "nlstm[plot]"`). Each takes an Axes of
+matplotlib as `ax=` or makes a figure of its own, and returns the Axes: titles, limits and labels
+are changed there. `ax.figure` shows it in a notebook, `ax.figure.savefig("a.png")` writes it. With
+`pyplot`: `figure, ax = plt.subplots()`, then `plotting.history(found, ax=ax)` and `plt.show()`. The
+colours are Okabe and Ito's, which people of any colour vision tell apart.
 """
 
 SECTIONS = (
@@ -76,7 +78,7 @@ ax = plotting.history(history, label="pinball loss, scaled")
         "Forecasts and the truth",
         "What was forecast two days before, for every day of the test. The outermost two quantiles "
         "are the ends of the lightest band, and so on inwards. 2015 was warmer than the years "
-        "before: where the truth leaves the bands, it leaves them upwards.",
+        "before: where the truth leaves the bands, it leaves them mostly upwards.",
         """\
 ax = plotting.forecast(found, ahead=2, dates=days, label="highest temperature, °C")
 """,
@@ -95,7 +97,7 @@ ax = plotting.fan(found, most=8, dates=days, label="highest temperature, °C")
         "residuals",
         "Residuals",
         "Errors over time. A running mean away from 0 is a forecast that is wrong in one way for "
-        "long: here it is too low in summer, since 2015 was warmer than the years that it had seen.",
+        "long: here it is too low in summer, as 2015 was warmer than the years that it had seen.",
         """\
 ax = plotting.residuals(found, ahead=2, dates=days, label="highest temperature, °C")
 """,

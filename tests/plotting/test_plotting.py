@@ -340,7 +340,7 @@ def test_effects_have_a_dot_and_an_interval_each(model, x):
     lows, highs = found.features.low, found.features.high
     np.testing.assert_allclose(spans, np.column_stack([lows, highs]))
     assert [one.get_text() for one in ax.get_yticklabels()] == ["a", "b", "c"]
-    assert ax.get_xlabel().startswith("error, m worse by")
+    assert ax.get_xlabel().startswith("error, m: worse by")
     assert len(plotting.importance(found, "lags").get_yticklabels()) == STEPS
     with pytest.raises(ValueError, match="Unknown part 'days'"):
         plotting.importance(found, "days")
