@@ -6,13 +6,15 @@ It trains on 2012 to 2014, is asked on 2015, and draws what it finds. What one m
 
 - *Attribution* and *importance* say what this network uses. They say nothing about what makes the
   weather: yesterday's high does not cause today's. A quantity that gets little may be useful all
-  the same, where another one says the same thing.
+  the same, where another one says the same thing. Importance gives days the season or the high of
+  other days, and so asks for forecasts of weather that there is not: its losses are large where
+  quantities belong together.
 - *Memory* says how long the state could hold something, and what a change of it long ago would do
-  to the last state. Whether forecasts gain by it, only forecasts tell: so networks that see 1, 2, 3,
-  7 and 14 days are trained beside each other.
+  to the last state. Whether forecasts gain by it, only forecasts tell: so networks that see 1, 2,
+  3, 7 and 14 days are trained beside each other.
 - The *order test* says whether the network reads its days as a sequence. A loss by shuffling may
-  mean no more than that it knows which day is the last. Here blocks of days and the last day kept
-  in its place tell the two apart. Whether what it has learnt of order lasts, only later years tell.
+  mean no more than that it knows which day is the last: shuffling all days but that one tells the
+  two apart. Whether what it has learnt of order lasts, only later years tell.
 
 Every number is of one year and one place, and intervals are about that year's days, not about other
 years. Networks of other seeds are other networks, so that all is done for several of them; what
@@ -21,6 +23,7 @@ the page docs/inspection.md shows the same network and year, so that 2015 is not
 """
 
 import argparse
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +34,18 @@ from nlstm.inspection import attribute, importance, leakage, memory, order_test,
 from nlstm.layers import LSTM, Dense, Input
 from nlstm.windows import StandardScaler, Windows
 
-NAMES = ["rain", "high", "low", "wind"]
+NAMES = ["rain", "high", "low", "wind", "season, sine", "season, cosine"]
 HIGHEST = 1
 LENGTH = 14  # days that the network sees
 LENGTHS = (1, 2, 3, 7, 14)
 TEST_START = np.datetime64("2015-01-01")
+ALL, ALL_BUT_LAST = "all days shuffled", "all but the last day shuffled"
 LABEL = "mean absolute error, °C"
 
 
 def main(argv=None):
     arguments = parse(argv)
-    days, weather = seattle_weather()
+    days, weather = load()
     test = int(np.searchsorted(days, TEST_START))
     scaler = StandardScaler().fit(weather[:test])
     scaled = scaler.transform(weather)
@@ -54,16 +58,16 @@ def main(argv=None):
         return degrees * np.abs(np.ravel(y) - np.ravel(p)).mean()
 
     models = [trained(training, LENGTH, seed, arguments) for seed in range(arguments.seeds)]
-    print_errors(models, later, error)
+    mistakes = print_errors(models, later, error)
     whys = [attribute(model, later) for model in models]
     print_shares(whys)
     needs = [importance(model, later, metric=error, names=NAMES, lags=[0, 1, 2, 3, 7, 13])
              for model in models]  # fmt: skip
     orders = [order_test(model, later, metric=error) for model in models]
-    rows = [("all days shuffled", [one.effects["steps shuffled"] for one in orders])]
+    rows = [(ALL, [one.effects["steps shuffled"] for one in orders])]
     rows += [("reversed", [one.effects["reversed"] for one in orders])]
     kept = [shuffled_but_last(model, later, error) for model in models]
-    rows += [("all but the last day shuffled", kept)]
+    rows += [(ALL_BUT_LAST, kept)]
     rows += [(f"without the {name}", [one.features[name] for one in needs]) for name in NAMES]
     rows += [
         (f"without lag {lag}", [one.lags[lag] for one in needs]) for lag in needs[0].lags.names
@@ -71,7 +75,7 @@ def main(argv=None):
     print_losses(rows)
     errors = by_length(scaled, test, error, arguments)
     print_lengths(errors)
-    conclude(errors, rows)
+    conclude(mistakes, errors, rows)
     day = int(np.argmax(np.abs(later[:][1][:, 0, 0] - later[:][0][:, -1, HIGHEST])))
     print(f"\nThe pictures of one day show {days[later.origins[day]]}: the largest change of 2015.")
     draw(models[0], later, day, whys[0], needs[0], orders[0], errors, Path(arguments.folder))
@@ -89,10 +93,17 @@ def parse(argv):
     return arguments
 
 
+def load():
+    """Return the days, and their weather beside the season as a point on a circle."""
+    days, weather = seattle_weather()
+    season = 2.0 * np.pi * (days - days.astype("datetime64[Y]")).astype(np.float64) / 365.25
+    return days, np.column_stack([weather, np.sin(season), np.cos(season)])
+
+
 def trained(windows, length, seed, arguments):
     nlstm.set_random_seed(seed)
     model = nlstm.Sequential([Input((length, len(NAMES))), LSTM(16, name="lstm"), Dense(1)])
-    model.compile("adam", "mse")
+    model.compile("adam", "mae")
     model.fit(windows, epochs=arguments.epochs, verbose=0)
     return model
 
@@ -126,10 +137,13 @@ def spread(values):
 
 
 def print_errors(models, later, error):
+    """Print and return the errors of all models, and of the forecast that all stays as it is."""
     x, y = later[:]
     errors = [error(y, model.predict(x, verbose=0)) for model in models]
+    usual = error(y, x[:, -1, HIGHEST])
     print(f"\nError on 2015, °C, of {len(models)} seeds: {spread(errors)}")
-    print(f"The same day as today would be wrong by {error(y, x[:, -1, HIGHEST]):.2f}.")
+    print(f"A forecast that tomorrow is as today is wrong by {usual:.2f}.")
+    return errors, usual
 
 
 def print_shares(whys):
@@ -139,7 +153,7 @@ def print_shares(whys):
         shares = sizes / sizes.sum(axis=1, keepdims=True)
         titles = NAMES if what == "quantity" else [f"lag {LENGTH - 1 - n}" for n in range(LENGTH)]
         for place in np.argsort(-shares.mean(axis=0))[:4]:
-            print(f"  {titles[place]:<10}{spread(shares[:, place])}")
+            print(f"  {titles[place]:<16}{spread(shares[:, place])}")
 
 
 def print_losses(rows):
@@ -154,22 +168,36 @@ def print_lengths(errors):
         print(f"  {length:>2} days  {spread(values)}")
 
 
-def conclude(errors, rows):
+def conclude(mistakes, errors, rows):
     """Say what the numbers allow, and no more."""
-    losses = dict(rows)
+    (own, usual), losses = mistakes, dict(rows)
     best = min(errors, key=lambda length: np.mean(errors[length]))
     gain = np.mean(errors[1]) - np.mean(errors[best])
     noise = max(max(values) - min(values) for values in errors.values())
+    whole, part = (np.mean(losses[name]) for name in (ALL, ALL_BUT_LAST))
     print("\nSo:")
-    print(
-        f"- Seeing {best} days is best here, {gain:.2f} °C better than seeing one day; seeds alone"
-    )
-    print(f"  make up to {noise:.2f} °C. {'That is more than seeds make.' if gain > noise else ''}")
-    whole, part = (np.mean(losses[n]) for n in ("all days shuffled", rows[2][0]))
-    print(f"- Shuffling costs {whole:.2f} °C; {part:.2f} °C where the last day stays in its place.")
-    print(f"  So about {np.clip(1 - part / whole, 0, 1):.0%} of what order is worth to the network")
-    print("  is which day is the last.")
-    print("- None of this says why the weather was what it was, or that other years are like 2015.")
+    if max(own) < usual:
+        share = 1.0 - np.mean(own) / usual
+        say(f"Every seed beats 'as today', by {share:.0%} in the mean: all below explains no more.")
+    else:
+        say("Not every seed beats 'as today': a forecast that is worth little is explained here.")
+    if gain > noise:
+        say(f"Networks that see {best} days are better than those that see one, by {gain:.2f} °C.")
+    else:
+        say(
+            f"Networks that see more than one day gain {gain:.2f} °C at most, and seeds differ by "
+            f"up to {noise:.2f} °C: however far back a network looks, it is no better for it here."
+        )
+    say(
+        f"Shuffling costs {whole:.2f} °C, but {part:.2f} °C where the last day stays in its place: "
+        "what was learnt of order is " + "mostly " * (4 * part < whole) + "which day is the last"
+        + ", and more." * (4 * part >= whole) + "." * (4 * part < whole)
+    )  # fmt: skip
+    say("None of this says why the weather was what it was, or that other years are like 2015.")
+
+
+def say(text):
+    print(textwrap.fill(f"- {text}", 90, subsequent_indent="  "))
 
 
 def draw(model, later, day, why, needs, order, errors, folder):

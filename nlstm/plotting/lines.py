@@ -130,7 +130,7 @@ def memory(found: Any, layer: str | None = None, *, ax: Any = None) -> Any:
                 clip_on=False, label="time constants")  # fmt: skip
     ax.set(xlabel="steps back", ylabel="share, or size of d h / d state")
     ax.set_title(f"Memory of {found.name}")
-    ax.legend(fontsize="small")
+    ax.legend(loc="upper right", fontsize="small")
     return ax
 
 
