@@ -77,7 +77,10 @@ def _by_time(ax: Any, shown: Told, errors: np.ndarray, step: int, smooth: int) -
 
 
 def _by_ahead(ax: Any, errors: np.ndarray) -> None:
-    aheads = np.arange(1, errors.shape[1] + 1)
+    known = ~np.isnan(errors).all(axis=0)
+    if not known.any():
+        raise ValueError("found and truth must have numbers in common; one of them is always NaN.")
+    aheads, errors = np.flatnonzero(known) + 1, errors[:, known]
     for (low, high), colour in zip(SHARES, shades(len(SHARES)), strict=True):
         ends = np.nanquantile(errors, (low, high), axis=0)
         name = f"{100 * (high - low):.0f} % of errors"
@@ -124,6 +127,8 @@ def calibration(
         steps = slice(step - 1, step)
     actuals, forecasts = backtest.actuals[:, steps], backtest.forecasts[:, steps]
     known = ~np.isnan(actuals) & ~np.isnan(forecasts).any(axis=-1)
+    if not known.any():
+        raise ValueError("found and truth must have numbers in common; one of them is always NaN.")
     shares = (actuals[known][:, None] <= forecasts[known]).mean(axis=0)
     order = np.argsort(backtest.quantiles)
     levels = np.array(backtest.quantiles)[order]

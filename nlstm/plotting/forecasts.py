@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.checks import WrongKind, checked_integer
 from nlstm.plotting.style import BLACK, BLUE, along, axes_of, shades
 from nlstm.plotting.told import Told, as_backtest, bands_of, label_of, told
+from nlstm.windows.forecasts import Backtest
 
 __all__ = ["fan", "forecast"]
 
@@ -97,7 +98,9 @@ def fan(
     -------
     matplotlib.axes.Axes
     """
-    shown = told(as_backtest(found, None, None), target, series, dates)
+    if not isinstance(found, Backtest):
+        raise WrongKind(f"found must be a Backtest of nlstm.windows; got {type(found).__name__}.")
+    shown = told(found, target, series, dates)
     most, label = checked_integer("most", most, 1), label_of(shown.name, label)
     rows = _apart(shown, every)[-most:]
     ax = axes_of(ax)

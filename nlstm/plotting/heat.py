@@ -72,6 +72,8 @@ def gates(
             "steps, which are not drawn."
         )
     picked = _row_of(values, row)
+    if np.isnan(picked).all():
+        raise ValueError(f"row must have a step that is not masked; got {row!r}, which has none.")
     low, high = float(np.nanmin(picked)), float(np.nanmax(picked))
     signed = low < 0.0 or gate in "gch"
     limits = (-max(-low, high), max(-low, high)) if signed else (0.0, max(1.0, high))
@@ -149,7 +151,9 @@ def _layer_of(found: Any, layer: str | None) -> Any:
 
 def _row_of(values: np.ndarray, row: int | None) -> np.ndarray:
     if row is None:
-        return np.nanmean(values, axis=0)
+        known = ~np.isnan(values)
+        sums, counts = np.where(known, values, 0.0).sum(axis=0), known.sum(axis=0)
+        return np.where(counts, sums / np.maximum(counts, 1), np.nan)
     return values[checked_integer("row", row, -len(values), len(values) - 1)]
 
 

@@ -52,6 +52,8 @@ def history(
     if not isinstance(logs, Mapping):
         raise WrongKind(f"found must be a History of fit, or its dict; got {found!r}.")
     log = checked_flag("log", log)
+    if not isinstance(names, str | Sequence):
+        raise WrongKind(f"names must be names of logs; got {names!r}.")
     wanted = [names] if isinstance(names, str) else list(names)
     curves = [(n, one) for n, name in enumerate(wanted) for one in _curves_of(logs, name)]
     ax = axes_of(ax)

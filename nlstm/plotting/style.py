@@ -67,7 +67,7 @@ def shades(count: int) -> list[str]:
     """Return the colours of so many bands that lie on each other, the widest and lightest first."""
     from matplotlib.colors import to_hex, to_rgb
 
-    parts = np.linspace(0.18, 0.55, count) if count > 1 else np.array([0.3])
+    parts = np.linspace(0.18, 0.55, count) if count != 1 else np.array([0.3])
     return [to_hex(tuple(1.0 - part * (1.0 - np.array(to_rgb(BLUE))))) for part in parts]
 
 

@@ -47,6 +47,8 @@ def as_backtest(found: Any, truth: Any, quantiles: Any) -> Backtest:
     forecasts, actuals = checked_array("found", found), checked_array("truth", truth)
     levels = None
     if quantiles is not None:
+        if not np.iterable(quantiles) or isinstance(quantiles, str):
+            raise WrongKind(f"quantiles must be a sequence of numbers; got {quantiles!r}.")
         levels = tuple(checked_number("quantiles", one, above=0, below=1) for one in quantiles)
     expected = actuals.shape if levels is None else (*actuals.shape, len(levels))
     if levels is None and forecasts.shape != expected and forecasts.size == actuals.size:
@@ -60,6 +62,8 @@ def as_backtest(found: Any, truth: Any, quantiles: Any) -> Backtest:
             f"is (forecasts,), (forecasts, horizon) or (forecasts, horizon, targets); "
             f"got {forecasts.shape}."
         )
+    if not actuals.size:
+        raise ValueError("truth must hold at least one value; got none.")
     whole = (*actuals.shape, 1, 1)[:3]
     last = () if levels is None else (len(levels),)
     count = len(actuals)

@@ -8,7 +8,7 @@ import pytest
 
 import nlstm
 from nlstm.inspection import attribute, importance, memory, order_test, trace
-from nlstm.layers import GRU, LSTM, Dense, Embedding, Input, Reshape, TimeDistributed
+from nlstm.layers import GRU, LSTM, Dense, Embedding, Input, Masking, Reshape, TimeDistributed
 from nlstm.training.history import History
 from nlstm.windows import Backtest, Windows, backtest
 
@@ -125,6 +125,7 @@ def test_history_takes_logs_by_name():
     [
         (3, "loss", "found must be a History of fit, or its dict; got 3"),
         ({"loss": [1.0]}, "acc", "names must be among loss; got 'acc'"),
+        ({"loss": [1.0]}, 3, "names must be names of logs; got 3"),
         ({}, "loss", "names must be among none"),
         ({"loss": []}, "loss", "names: 'loss' must have one number for each epoch"),
         ({"lr": ["a"]}, "lr", "names: 'lr' must have one number for each epoch"),
@@ -207,8 +208,37 @@ def test_arrays_that_do_not_fit_are_named():
         plotting.forecast([1.0, 2.0], [1.0, 2.0, 3.0])
     with pytest.raises(ValueError, match=r"found must have shape \(2, 3\), the quantiles last"):
         plotting.forecast(np.zeros((3, 2)), np.zeros(2), quantiles=(0.1, 0.5, 0.9))
-    with pytest.raises(ValueError, match="quantiles must"):
-        plotting.forecast(np.zeros((2, 1)), np.zeros(2), quantiles=(1.5,))
+    for wrong in ((1.5,), 0.5):
+        with pytest.raises((TypeError, ValueError), match="quantiles must"):
+            plotting.forecast(np.zeros((2, 1)), np.zeros(2), quantiles=wrong)
+    with pytest.raises(ValueError, match="truth must hold at least one value"):
+        plotting.residuals([], [])
+    with pytest.raises(TypeError, match="found must be a Backtest of nlstm.windows; got list"):
+        plotting.fan([1.0])
+
+
+def test_what_is_missing_is_left_out():
+    gap = np.array([[1.0, np.nan], [2.0, np.nan]])
+    ax = plotting.residuals(gap, np.zeros((2, 2)), by="ahead")
+    assert lines_of(ax)["median"].get_xdata().tolist() == [1]
+    one = plotting.forecast([[1.0], [np.nan]], [1.0, 2.0], quantiles=(0.5,))
+    assert one.lines and not one.collections
+    for draw, options in ((plotting.residuals, {"by": "ahead"}),
+                          (plotting.calibration, {"quantiles": (0.5,)})):  # fmt: skip
+        with pytest.raises(ValueError, match="found and truth must have numbers in common"):
+            draw(np.full((3, 1), np.nan), np.zeros(3), **options)
+
+
+def test_masked_steps_are_grey(x):
+    model = nlstm.Sequential([Input((STEPS, FEATURES)), Masking(), LSTM(2)])
+    masked = x.copy()
+    masked[:, :2] = masked[0] = 0.0
+    found = trace(model, masked)
+    for row in (1, None):
+        shown = plotting.gates(found, row=row).images[0].get_array()
+        assert shown.mask[:, :2].all() and not shown.mask[:, 2:].any()
+    with pytest.raises(ValueError, match="row must have a step that is not masked; got 0"):
+        plotting.gates(found)
 
 
 def test_fan_draws_the_last_forecasts_without_overlap():
