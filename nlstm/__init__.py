@@ -2,7 +2,6 @@
 
 import importlib
 import sys
-from collections.abc import Callable
 from typing import Any
 
 from nlstm import activations as activations
@@ -29,7 +28,6 @@ from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
-from nlstm.models.pictures import offer_drawer
 
 
 def _keras_files() -> Door:
@@ -44,15 +42,29 @@ def _onnx_files() -> Door:
     return onnx
 
 
-def _graphs() -> Callable[..., Any]:
+def _tensorboard() -> Any:
+    from nlstm.interop.tensorboard import protocol
+
+    return protocol()
+
+
+def _optuna() -> Any:
+    from nlstm.interop.optuna import pruned
+
+    return pruned()
+
+
+def _graphs() -> Any:
     from nlstm import plotting
 
     return plotting.graph
 
 
-offer_drawer(_graphs)
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
+offer("tensorboard", _tensorboard)
+offer("optuna", _optuna)
+offer("matplotlib", _graphs)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

@@ -1,9 +1,10 @@
-"""The command line: ``python -m nlstm demo | info | run | warmup``."""
+"""The command line: ``python -m nlstm demo | info | show | convert | predict | run | warmup``."""
 
 import os
 import platform
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import NoReturn
 
@@ -16,13 +17,17 @@ LSTMs that train fast on a CPU.
 
   demo       train on real weather; demo --help lists its options
   info       show versions, processor, threads and cache
+  show       show what a model's file holds: show FILE
+  convert    write a model in another format: convert IN OUT
+  predict    predict for a table of numbers: predict FILE data.csv
   run        run a script that imports Keras, with nlstm in its place:
              python -m nlstm run SCRIPT [its arguments]
   warmup     compile the kernels now; warmup --device cuda, those of a GPU
 
   --help     show this
   --version  show the version"""
-COMMANDS = ("demo", "info", "run", "warmup")
+COMMANDS = ("convert", "demo", "info", "predict", "run", "show", "warmup")
+OF_FILES = ("convert", "predict", "show")  # each is a module of nlstm.commands
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -68,6 +73,8 @@ def _do(command: str, options: Sequence[str]) -> None:
         from nlstm.demo import demo
 
         demo(options)
+    elif command in OF_FILES:
+        getattr(import_module(f"nlstm.commands.{command}"), command)(options)
     elif options in (["-h"], ["--help"]):
         print(HELP)
     elif command == "warmup":

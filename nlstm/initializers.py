@@ -153,6 +153,7 @@ class VarianceScaling(Initializer):
         The variance is ``scale / fan``.
     mode : {"fan_in", "fan_out", "fan_avg"}
     distribution : {"truncated_normal", "untruncated_normal", "uniform"}
+        "normal" is the first.
     seed : int, optional
     """
 
@@ -168,7 +169,8 @@ class VarianceScaling(Initializer):
         self.scale = checked_number("scale", scale, above=0)
         self.mode = checked_choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("truncated_normal", "untruncated_normal", "uniform")
-        self.distribution = checked_choice("distribution", distribution, known)
+        wanted = checked_choice("distribution", distribution, (*known, "normal"))
+        self.distribution = known[0] if wanted == "normal" else wanted
         self.seed = checked_seed("seed", seed)
 
     def draw(self, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:

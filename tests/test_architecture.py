@@ -31,6 +31,7 @@ ROOMS = (
     "plotting",
     "utils random backend",
     "compat",
+    "commands",
     "__init__",
     "__main__",
 )

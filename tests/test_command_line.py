@@ -38,8 +38,8 @@ def test_module_runs_as_a_process():
     ("arguments", "message"),
     [
         ([], "usage: python -m nlstm COMMAND"),
-        (["train"], "no command 'train'; there are demo, info, run, warmup"),
-        (["--fast"], "no command '--fast'; there are demo"),
+        (["train"], "no command 'train'; there are convert, demo, info, predict, run"),
+        (["--fast"], "no command '--fast'; there are convert"),
         (["info", "--fast"], "info takes no options; got --fast"),
         (["demo", "--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
     ],

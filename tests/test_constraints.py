@@ -52,3 +52,10 @@ def test_names():
 def test_errors(name, error, text):
     with pytest.raises(error, match=text):
         constraints.get(name)
+
+
+def test_what_weights_cannot_hold_is_named():
+    model = Sequential([Dense(1, kernel_constraint=lambda w: np.full(w.shape, 1e300))])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"constraint makes of .*kernel is too large for float32"):
+        model.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))

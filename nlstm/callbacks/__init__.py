@@ -6,7 +6,9 @@ from nlstm.callbacks.early_stopping import EarlyStopping
 from nlstm.callbacks.lambda_callback import LambdaCallback
 from nlstm.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from nlstm.callbacks.model_checkpoint import ModelCheckpoint
+from nlstm.callbacks.optuna_pruning import OptunaPruning
 from nlstm.callbacks.swap_ema_weights import SwapEMAWeights
+from nlstm.callbacks.tensor_board import TensorBoard
 from nlstm.callbacks.terminate_on_nan import TerminateOnNaN
 from nlstm.training.history import History
 from nlstm.training.hooks import Callback, CallbackList
@@ -21,7 +23,9 @@ __all__ = [
     "LambdaCallback",
     "LearningRateScheduler",
     "ModelCheckpoint",
+    "OptunaPruning",
     "ReduceLROnPlateau",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

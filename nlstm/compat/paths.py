@@ -204,7 +204,6 @@ REASONS = {
     "Merge": "take Model(inputs, outputs) with add, multiply, concatenate and the like",
     "MultiHeadAttention": "attention is another kind of network",
     "RNN": "a cell in a loop of Python would be slow: take LSTM, GRU or SimpleRNN",
-    "TensorBoard": "take CSVLogger",
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",
     "multi_gpu_model": "there is one processor: take the model itself",

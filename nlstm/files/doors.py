@@ -7,7 +7,15 @@ import os
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["Door", "check_ending", "door_by_content", "door_by_name", "library_of", "offer"]
+__all__ = [
+    "Door",
+    "check_ending",
+    "door_by_content",
+    "door_by_name",
+    "door_to",
+    "library_of",
+    "offer",
+]
 
 # How files of others end: whose each is, and what. A longer ending comes before those that it ends
 # in.
@@ -44,12 +52,17 @@ class Door(Protocol):
         """save_weights(model, path)."""
 
 
-_doors: dict[str, Callable[[], Door]] = {}
+_doors: dict[str, Callable[[], Any]] = {}
 
 
-def offer(library: str, opened: Callable[[], Door]) -> None:
-    """Name what returns the door to the files of a library."""
+def offer(library: str, opened: Callable[[], Any]) -> None:
+    """Name what returns the door to a library: a `Door` to its files, or what else it is for."""
     _doors[library] = opened
+
+
+def door_to(library: str) -> Any:
+    """Return what a library is for; an ImportError with the pip line where it is missing."""
+    return _doors[library]()
 
 
 def library_of(path: str) -> str | None:

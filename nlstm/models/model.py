@@ -22,7 +22,7 @@ from nlstm.arguments.sharing import writing
 from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
-from nlstm.files.doors import door_by_content, door_by_name
+from nlstm.files.doors import door_by_content, door_by_name, door_to
 from nlstm.files.model_file import save_model
 from nlstm.kernels.devices import HOST, checked_device, is_gpu
 from nlstm.layers import Layer
@@ -38,7 +38,6 @@ from nlstm.models.former import (
     reset_states,
 )
 from nlstm.models.moving import move
-from nlstm.models.pictures import drawer
 from nlstm.network import summary
 from nlstm.network.asked_shape import asked_shape
 from nlstm.network.binder import Binder
@@ -628,7 +627,7 @@ class Model(Configured):
         -------
         matplotlib.axes.Axes
         """
-        return drawer()(self, ax=ax, **shown)
+        return door_to("matplotlib")(self, ax=ax, **shown)
 
     def _summary_rows(self, expand: bool) -> list[Row]:
         return summary.graph_rows(self.design.network("summary").graph, self.design.layers)

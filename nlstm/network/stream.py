@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_size
+from nlstm.arguments.checks import checked_size, checked_weight
 from nlstm.arguments.numbers import as_numbers, first_not_finite
 from nlstm.kernels.operations import Operations
 from nlstm.layers.layer import StreamedLayer
@@ -220,7 +220,8 @@ class Stream:
                 f"state must be a list of (h, c) for each LSTM, of shapes {expected}; got "
                 f"{values!r}."
             )
-        arrays = [tuple(_finite("state", one) for one in pair) for pair in values]
+        dtype = self._x.dtype
+        arrays = [tuple(_finite("state", one, dtype) for one in pair) for pair in values]
         found = [tuple(one.shape for one in pair) for pair in arrays]
         if found != expected:
             raise ValueError(f"state expects arrays of shapes {expected}; got {found}.")
@@ -263,8 +264,8 @@ def _flat(layers: Sequence[StreamedLayer | list[StreamedLayer]]) -> list[Streame
     return found
 
 
-def _finite(name: str, values: Any) -> np.ndarray:
+def _finite(name: str, values: Any, dtype: np.dtype) -> np.ndarray:
     array = as_numbers(name, values)
     if first_not_finite(array) is not None:
         raise ValueError(f"{name} must be finite; it holds NaN or infinity.")
-    return array
+    return checked_weight(name, array.shape, array, dtype)

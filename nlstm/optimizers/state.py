@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from nlstm.arguments.checks import check_mapping, checked_integer
+from nlstm.arguments.checks import check_mapping, checked_integer, checked_weight
 from nlstm.arguments.numbers import as_numbers
 
 __all__ = ["NamedArray", "Variables", "Waiting", "check_fit", "checked_variables"]
@@ -87,13 +87,10 @@ def checked_variables(variables: Any) -> dict[str, np.ndarray]:
 
 
 def check_fit(expected: Mapping[str, np.ndarray], variables: Mapping[str, np.ndarray]) -> None:
-    """Raise an error for the first name or shape in which `variables` differ from `expected`."""
+    """Raise an error for the first name, shape or number that does not fit `expected`."""
     for name in sorted(expected.keys() | variables.keys()):
         if name not in expected or name not in variables:
             holder = "the file has" if name in variables else "the optimizer has"
             raise ValueError(f"Optimizer state does not fit: only {holder} {name!r}.")
-        if expected[name].shape != np.shape(variables[name]):
-            raise ValueError(
-                f"Optimizer state {name!r} has shape {expected[name].shape}; "
-                f"got {np.shape(variables[name])}."
-            )
+        own = expected[name]
+        checked_weight(f"Optimizer state {name!r}", own.shape, variables[name], own.dtype)

@@ -115,9 +115,8 @@ class Parameter:
 
     def initial_value(self) -> np.ndarray:
         """Return what the initializer gives."""
-        return checked_weight(
-            f"The initial value of {self.name}", self.shape, self._initial_value()
-        )
+        what = f"The initial value of {self.name}"
+        return checked_weight(what, self.shape, self._initial_value())
 
     def start_with(self, value: np.ndarray) -> None:
         """Take `value` for the initial value."""
@@ -180,7 +179,8 @@ class Parameter:
         """Replace packed values by what the constraint makes of them."""
         assert self.constraint is not None
         made = self.constraint(self.unpack(packed))
-        value = checked_weight(f"What the constraint makes of {self.name}", self.shape, made)
+        owner = f"What the constraint makes of {self.name}"
+        value = checked_weight(owner, self.shape, made, packed.dtype)
         packed[...] = self.pack(value)
 
 

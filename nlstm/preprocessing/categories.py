@@ -50,7 +50,8 @@ def to_categorical(x: Any, num_classes: int | None = None, dtype: Any = np.float
         except (TypeError, ValueError) as error:
             raise TypeError(f"x must hold classes, whole numbers from 0: {error}.") from None
     given = as_numbers("x", given)
-    broken = ~(np.abs(given.astype(np.float64)) <= LARGEST)  # NaN is broken too
+    numbers = given.astype(np.float64)
+    broken = ~(np.abs(numbers) <= LARGEST) | (numbers != np.trunc(numbers))  # NaN is broken too
     if broken.any():
         raise ValueError(f"x must hold classes, whole numbers from 0; got {given[broken][0]}.")
     classes = given.astype(np.int64)

@@ -27,6 +27,11 @@ def halved(epoch, rate):
     return rate / 2
 
 
+def board(folder):
+    pytest.importorskip("tensorboard")
+    return callbacks.TensorBoard(folder, update_freq=2)
+
+
 MADE = {
     "BackupAndRestore": lambda folder: callbacks.BackupAndRestore(folder / "backup", 1),
     "CSVLogger": lambda folder: callbacks.CSVLogger(folder / "log"),
@@ -36,13 +41,14 @@ MADE = {
     "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(folder / "m", save_freq=3),
     "ReduceLROnPlateau": lambda _: callbacks.ReduceLROnPlateau(patience=1),
     "SwapEMAWeights": lambda _: callbacks.SwapEMAWeights(),
+    "TensorBoard": lambda folder: board(folder / "logs"),
     "TerminateOnNaN": lambda _: callbacks.TerminateOnNaN(),
     "History": lambda _: callbacks.History(),
 }
 
 
 def test_all_are_here():
-    known = {"Callback", "CallbackList"}
+    known = {"Callback", "CallbackList", "OptunaPruning"}  # a trial is of one fit
     assert set(callbacks.__all__) - known <= set(MADE)
 
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "api").glob("*.rst"))
 # Rooms that users do not import. A new room is taken for one that they do.
-INNER = set("arguments data demo files kernels network plan training __main__".split())
+INNER = set("arguments commands data demo files kernels network plan training __main__".split())
 # Its library is not among what tests and pages are made with: tests/torch looks at its page.
 ELSEWHERE = {"torch"}
 # What users hold and do not import: it is on a page without being a name of a public room.

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import nlstm
+from nlstm.layers import LSTM, Dense
 from tests.docs.blocks import Block, blocks_of, is_like, printed_by
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -17,23 +19,45 @@ PAGES = [
 GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 # Blocks that are shown and not run, by page; each says why in its first line.
 NOT_RUN = {
+    "README.md": 1,
     "docs/cuda.md": 1,
     "docs/guides/coming_from_pytorch.md": 1,
     "docs/guides/neighbours.md": 1,
 }
 # What takes longer than a test may.
-SHORTENED = {"README.md": ("epochs=100", "epochs=2")}
+SHORTENED = {
+    "README.md": [
+        ("epochs=100", "epochs=2"),
+        ('{"units": [16, 32, 64]}, n_jobs=2', '{"epochs": [1]}'),
+    ]
+}
 # What a page needs beside what tests need.
 NEEDED = {"docs/gallery.md": "matplotlib"}
 # What a page leaves to the reader.
-GIVEN = {"README.md": {"x_t": np.zeros(10)}}
+GIVEN = {
+    "README.md": {
+        "x_t": np.zeros(10),
+        "X": np.random.default_rng(0).random((20, 4, 2)),
+        "y": np.arange(20) % 2,
+    }
+}
+
+
+def a_file_of_keras():
+    """Write what somebody's Keras would have left."""
+    model = nlstm.Sequential([nlstm.Input((20, 10)), LSTM(3), Dense(1)])
+    model.save("lstm_model.h5")
+
+
+PREPARED = {"README.md": a_file_of_keras}
 
 
 def read(page: str) -> list[Block]:
     text = (ROOT / page).read_text(encoding="utf-8")
-    long, short = SHORTENED.get(page, ("", ""))
-    assert long in text
-    return blocks_of(text.replace(long, short) if long else text)
+    for long, short in SHORTENED.get(page, ()):
+        assert long in text
+        text = text.replace(long, short)
+    return blocks_of(text)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -42,6 +66,7 @@ def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
         pytest.importorskip(NEEDED[page])
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__", **GIVEN.get(page, {})}
+    PREPARED.get(page, lambda: None)()
     for block in read(page):
         if block.is_run:
             printed = printed_by(block, str(ROOT / page), namespace)

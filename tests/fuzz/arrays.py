@@ -78,7 +78,8 @@ def given(c, plain, percent=35, low=None, high=None, single=(np.float16, np.floa
             story, handed = _laid_out(c, cast)
             name += " " + story
         wide = np.int64 if cast.dtype.kind in "iu" else np.float64
-        if np.asarray(handed).dtype in single:  # rows in a list keep their dtype, numbers do not
+        found = np.asarray(handed).dtype  # rows in a list keep theirs, numbers do not
+        if found.newbyteorder("=") in single:
             wide = np.float32
         return Given(np.array(handed, wide, order="C"), name, handed)
     if kind == "shape":

@@ -151,7 +151,8 @@ def stream(c):
             yield f"stream: predict differs in {where}"
 
     names = ("x", "batch_size", "state", "step", "stream")
-    return Case(run, names, tuple(x), f"{size} {drawn.story}", check)
+    used = tuple(x) if state is None else (*x, state)
+    return Case(run, names, used, f"{size} {drawn.story}", check)
 
 
 def masks(c):

@@ -44,7 +44,7 @@ files are not followed, and sizes are compared before memory is taken.
 | HDF5, `.h5` or `.hdf5`, of Keras 1, 2, tf.keras, and 3 | yes | yes | as Keras 3 writes it | as Keras 2 did |
 | `.weights.h5` of Keras 3 and of 2.12 to 2.15 | | yes | | as Keras 3 writes it |
 | weights alone in HDF5, of Keras 1 and 2 | | by order, or `by_name=True` | | yes |
-| `.keras` with `model.weights.npz` inside | no: it takes pickle, which runs code | no | no | |
+| `.keras` with `model.weights.npz` inside (which Keras 3.15 writes and does not read) | yes: pickles read as data, without running any; of the NumPy and JAX backends | yes | no | |
 | SavedModel folders, checkpoints of TensorFlow, `.json` and `.yaml` of models | no | no | no | no |
 
 `load_weights(path, skip_mismatch=True)` leaves layers that do not fit as they are, with a warning each. `save(path, include_optimizer=False)` leaves
@@ -60,11 +60,13 @@ STATE = """
 | models inside models | yes; in a functional model their layers become its own | those in a `Sequential` stay; else as layers of the model around |
 | `InputLayer` or not, `batch_input_shape`, `batch_shape`, batches of one size | yes | yes |
 | names of layers, `trainable` | yes | yes |
+| `unroll`, `implementation`, `input_length`, `use_cudnn`, `consume_less`, `build_config`, `registered_name`, `module`, and others that do not change numbers | without effect | |
+| `time_major`, `ragged`, `sparse`, `optional` | where they are off; else an error that names the argument and the layer | |
 | dtype | float32 and float64; half precision and mixed policies are computed in float32 | yes |
 | `hard_sigmoid` | with the slope of the version that wrote it: in Keras 1 and 2 `0.2 x + 0.5`, nlstm's `hard_sigmoid_keras2` | Keras 3's alone |
 | `CuDNNLSTM` (two biases, cuDNN's layout), `LSTMV1`, `LSTMV2`, `RNN` with a cell of a layer below, the twelve arrays of an LSTM of Keras 1 | as `LSTM` | |
 | `CuDNNGRU`, the nine arrays of a GRU of Keras 1 | as `GRU`; where a file does not say `reset_after`, it is `False` | |
-| `compile`: optimizer with its settings, schedule, moments and steps; loss, metrics, weights of losses | yes; of Keras 1 without the moments, with a warning | yes, but Keras 3.15 itself cannot train on from HDF5 |
+| `compile`: optimizer with its settings, schedule, moments and steps; loss, metrics, weights of losses | yes; of Keras 1 and 2.0 without the moments, with a warning; where Keras 3 left the optimizer out, it is what its variables are called | yes, but Keras 3.15 itself cannot train on from HDF5 |
 | random numbers of dropout, states of stateful layers | no | no |
 | `num_layers` of an LSTM | | as so many LSTMs, unless states are handed on |
 | `x[:, -1]`, `+`, `-`, `*`, `/` on values | from Keras 3 | in `.keras` |

@@ -56,6 +56,23 @@ def test_two_processes_at_once_and_a_clone_that_finds_their_code(tmp_path):
     assert finish(start(kept, tmp_path / "clone")) == (folder, 1)
 
 
+HELD = """
+import sys
+from nlstm import Sequential
+from nlstm.layers import LSTM, Dense, Input
+model = Sequential([Input((4, 2)), LSTM(3), Dense(1)])
+model.predict([[[0.5, 1.0]] * 4], verbose=0)
+print("numba.np.arraymath" in sys.modules)
+"""
+
+
+def test_what_only_compiling_needs_is_not_imported_for_kept_code():
+    run = [sys.executable, "-c", HELD]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    kept = [subprocess.run(run, env=environment, capture_output=True, check=True) for _ in "ab"]
+    assert kept[1].stdout.split() == [b"False"]  # the first may have had to compile
+
+
 def test_an_edit_in_any_file_changes_the_folder(tmp_path):
     (tmp_path / "a.py").write_text("one")
     (tmp_path / "b.py").write_text("two")
@@ -262,3 +279,27 @@ def test_a_numba_with_another_inside_keeps_kernels_by_itself(kept, tmp_path, mon
 
 def test_this_numba_has_what_is_needed():
     assert not cache.missing_names(njit(thrice))
+
+
+def test_code_that_counts_references_finds_what_counts_them(kept, monkeypatch):
+    class Context:
+        refreshed = 0
+
+        def refresh(self):
+            self.refreshed += 1
+
+        def codegen(self):
+            return self
+
+        def magic_tuple(self):
+            return ()
+
+    for code in (b"NRT_incref", b"other"):
+        context = Context()
+        found = [(None, pickle.dumps((3, [code])))]
+        monkeypatch.setattr(cache.entries, "find", lambda *_, found=found: found)
+        monkeypatch.setattr(
+            cache.compiler.CompileResult, "_rebuild", lambda *given: given[1], raising=False
+        )
+        assert cache.KernelCache(thrice).load_overload(3, context) == code
+        assert context.refreshed == (code == b"NRT_incref")

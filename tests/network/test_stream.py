@@ -125,6 +125,10 @@ def test_wrong_state():
     for wrong in (None, 3.0, [1, 2]):
         with pytest.raises(TypeError, match=r"^state must be a list of \(h, c\) for each LSTM"):
             make_model().stream().state = wrong
+    stream = make_model().stream()
+    with pytest.raises(ValueError, match=r"^state is too large for float32: 1e\+300 is in it"):
+        stream.state = [(np.full(h.shape, 1e300), c) for h, c in stream.state]
+    assert not any(h.any() for h, _ in stream.state)
 
 
 def test_needs_weights_and_forward_layers():

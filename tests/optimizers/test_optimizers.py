@@ -183,3 +183,14 @@ def test_what_kernels_were_made_for_cannot_change(name, value):
 def test_numbers_of_steps_that_nobody_takes(name):
     with pytest.raises(ValueError, match=f"{name} must be at most"):
         optimizers.Adam(**{name: 10**400})
+
+
+def test_state_that_weights_cannot_hold_is_named():
+    model = Sequential([Dense(1)])
+    model.compile("adam", "mse")
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    state = dict(model.optimizer.variables())
+    name = next(name for name in state if name.endswith("/0"))
+    state[name] = np.full(state[name].shape, 1e300)
+    with pytest.raises(ValueError, match=f"{name}' is too large for float32: 1e\\+300 is in it"):
+        model.optimizer.set_variables(state)

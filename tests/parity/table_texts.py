@@ -42,7 +42,6 @@ ABSENT = {
     "losses.*": "for images, speech or embeddings",
     "metrics.*IoU": "for images",
     "metrics.*": "no kernel yet; subclass `nlstm.metrics.Metric`",
-    "callbacks.TensorBoard": "writes another library's format; `CSVLogger` writes text",
     "callbacks.RemoteMonitor": "sends data over the network",
     "callbacks.ProgbarLogger": "`fit(verbose=1)` draws the bar",
     "callbacks.OrbaxCheckpoint": "another library's format",
@@ -170,6 +169,7 @@ DIFFERS = {
     "callbacks.ReduceLROnPlateau": "an unknown `mode` is an error, not a warning; `epsilon` of "
     "Keras 2 is taken, with a warning",
     "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
+    "callbacks.TensorBoard": "scalars alone: no graph, histograms, images and profiles",
     "callbacks.BackupAndRestore": "writes nlstm's own format",
     "utils.timeseries_dataset_from_array": "windows without a target are left out; Keras fails",
 }

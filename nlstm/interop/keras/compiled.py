@@ -36,12 +36,17 @@ WITHOUT_EFFECT = (
 )  # fmt: skip
 
 
-def compile_arguments(config: Mapping[str, Any], context: Context) -> dict[str, Any] | None:
+def compile_arguments(
+    config: Mapping[str, Any], called: str | None, context: Context
+) -> dict[str, Any] | None:
     """Return the arguments of `compile`, or None where a file has none.
 
-    What cannot be read is a problem of `context`.
+    What cannot be read is a problem of `context`. Some of Keras 3's files leave the optimizer out,
+    though its state is there: then what that is `called` counts.
     """
     optimizer = config.get("optimizer_config", config.get("optimizer"))
+    if optimizer is None and called in optimizers.REGISTRY.by_name:
+        optimizer = called
     if optimizer is None:
         if config.get("loss") is None:
             return None

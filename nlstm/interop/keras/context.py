@@ -11,7 +11,7 @@ from nlstm.arguments.config import registered
 from nlstm.arguments.registry import Registry
 from nlstm.interop.keras.table import plain_name
 
-__all__ = ["Context", "version_of"]
+__all__ = ["Context", "plain_value", "version_of"]
 
 HARMLESS = ("dtype", "name", "trainable", "registered_name")  # of things that are no layers
 OFF = (None, False, 0)  # values of unknown arguments that change nothing
@@ -91,7 +91,7 @@ class Context:
         if found is None:
             self.lacks(f"{registry.kind} {name} ({where})")
             return None
-        config = {key: _array(one) for key, one in config.items()}
+        config = {key: plain_value(one) for key, one in config.items()}
         return self.made(found, config, f"{name}, {where}")
 
     def _by_name(self, registry: Registry[Any], name: str, where: str) -> Any:
@@ -137,10 +137,14 @@ class Context:
         return found
 
 
-def _array(value: Any) -> Any:
-    """Return an array for what Keras 2 and 3 write of one."""
-    if isinstance(value, dict) and value.get("type") == "ndarray":
-        return np.asarray(value.get("value"))
-    if isinstance(value, dict) and value.get("class_name") == "__numpy__":
-        return np.asarray(value.get("config", {}).get("value"))
-    return value
+def plain_value(value: Any) -> Any:
+    """Return an array, or a number, for what Keras 2 and 3 write of an array."""
+    if not isinstance(value, dict):
+        return value
+    if value.get("type") == "ndarray":
+        found = np.asarray(value.get("value"))
+    elif value.get("class_name") == "__numpy__":
+        found = np.asarray(value.get("config", {}).get("value"))
+    else:
+        return value
+    return found if found.ndim else found.item()

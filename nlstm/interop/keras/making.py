@@ -8,7 +8,7 @@ from typing import Any
 from nlstm import constraints, initializers, layers, regularizers
 from nlstm.arguments.former import RENAMED
 from nlstm.arguments.registry import Registry
-from nlstm.interop.keras.context import Context
+from nlstm.interop.keras.context import Context, plain_value
 from nlstm.interop.keras.graphs import connected, is_operation
 from nlstm.interop.keras.table import LAYERS, MODELS, Row, plain_name
 from nlstm.models import Model, Sequential
@@ -229,6 +229,7 @@ class _Maker:
         registry = KINDS.get(argument.rpartition("_")[2])
         if registry is not None:
             return self.context.thing(registry, _former_rule(value), where)
+        value = plain_value(value)
         if isinstance(value, dict) and "class_name" in value and "config" in value:
             if argument not in ("layer", "backward_layer"):
                 return value

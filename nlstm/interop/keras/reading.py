@@ -14,8 +14,9 @@ from nlstm.files.arrays_file import check_fits
 from nlstm.interop.keras.compiled import compile_arguments, restore_slots
 from nlstm.interop.keras.context import Context, version_of
 from nlstm.interop.keras.making import Member, model_from
+from nlstm.interop.keras.npz import Npz
 from nlstm.interop.keras.table import row_of
-from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, opened
+from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened
 from nlstm.interop.keras.weights import (
     Arrays,
     Pair,
@@ -31,7 +32,7 @@ from nlstm.interop.keras.weights import (
 from nlstm.network.weights import build_layers
 from nlstm.plan.parameters import Parameter
 
-__all__ = ["load_model", "load_weights"]
+__all__ = ["Legacy", "load_model", "load_weights", "reading"]
 
 CONFIG, METADATA, WEIGHTS, PICKLED = (
     "config.json", "metadata.json", "model.weights.h5", "model.weights.npz",
@@ -63,10 +64,16 @@ class Contents(Protocol):
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
 
+    def optimizer(self) -> str | None:
+        """Return what its variables say the optimizer is called, or None."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+
 
 def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: bool) -> Any:
     """Return the model that some version of Keras wrote; see `nlstm.models.load_model`."""
-    with _reading(path) as contents:
+    with reading(path) as contents:
         if contents.model is None:
             raise ValueError(
                 "it holds weights alone: make the model, then call its load_weights(path)."
@@ -74,7 +81,7 @@ def load_model(path: str, custom_objects: Mapping[str, Any] | None, compile: boo
         context = Context(contents.version, custom_objects or {})
         arguments = None
         if compile and contents.compiled:
-            arguments = compile_arguments(contents.compiled, context)
+            arguments = compile_arguments(contents.compiled, contents.optimizer(), context)
         member = model_from(contents.model, context)
         model = member.made
         if model.design.graph is None:
@@ -101,7 +108,7 @@ def _fill(model: Any, planned: Mapping[str, Parameter], pairs: Sequence[Pair]) -
         check_fits(where, name, array, parameter.shape)
     for parameter in planned.values():
         array = given[id(parameter)][1]
-        parameter.start_with(array.read() if isinstance(array, Entry) else array)
+        parameter.start_with(as_array(array))
     model.binder_for()
 
 
@@ -110,14 +117,14 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
     binder = model.binder
     found: dict[int, np.ndarray] = {}
     names = {id(one): name for name, one in binder.weights.named.items()}
-    with _reading(path) as contents:
+    with reading(path) as contents:
         members = members_of(model)
         for member, pairs in contents.groups(members, by_name):
             try:
                 own = {}
                 for where, parameter, array in pairs:
                     check_fits(where, names[id(parameter)], array, parameter.shape)
-                    own[id(parameter)] = array.read() if isinstance(array, Entry) else array
+                    own[id(parameter)] = as_array(array)
                 found |= own
             except ValueError as error:
                 if not skip_mismatch:
@@ -132,7 +139,7 @@ def load_weights(model: Any, path: str, by_name: bool, skip_mismatch: bool) -> N
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[Contents]:
+def reading(path: str) -> Iterator[Contents]:
     """Open a file; whatever is wrong with it is a ValueError that names it."""
     try:
         with open(path, "rb") as file:
@@ -141,14 +148,15 @@ def _reading(path: str) -> Iterator[Contents]:
             with zipfile.ZipFile(path) as archive:
                 config = json.loads(_unpacked(archive, CONFIG))
                 metadata = json.loads(_unpacked(archive, METADATA))
-                if WEIGHTS not in archive.namelist():
-                    raise ValueError(
-                        f"its weights are in {PICKLED}, which takes pickle, and that runs code."
-                        if PICKLED in archive.namelist()
-                        else f"it has no {WEIGHTS}."
-                    )
+                version = version_of(metadata.get("keras_version"))
+                names = archive.namelist()
+                if WEIGHTS not in names and PICKLED not in names:
+                    raise ValueError(f"it has no {WEIGHTS}.")
+                if WEIGHTS not in names:
+                    yield Tree(Npz(_unpacked(archive, PICKLED)), config, version)
+                    return
                 with opened(io.BytesIO(_unpacked(archive, WEIGHTS))) as tree:
-                    yield Tree(Group(tree), config, version_of(metadata.get("keras_version")))
+                    yield Tree(Group(tree), config, version)
         else:
             with opened(path) as tree:
                 root = Group(tree)
@@ -186,14 +194,18 @@ class Legacy:
         self.model = None if text is None else json.loads(text)
         text = root.text("training_config")
         self.compiled = None if text is None else json.loads(text)
-        self.version = version_of(root.text("keras_version") or self.weights.text("keras_version"))
+        self.version = version_of(self.said("keras_version"))
         names = [(name, self.weights.group(name)) for name in self.weights.words("layer_names")]
-        self._of_theano = (root.text("backend") or self.weights.text("backend")) == "theano"
+        self._of_theano = self.said("backend") == "theano"
         self.layers = {
             name: group for name, group in names if group is not None and group.words(NAMES)
         }
         if self.model is not None:
             check_count(self.model, sum(1 for _ in self.weights.walk()))
+
+    def said(self, name: str) -> str | None:
+        """Return what the file, or the group of its weights, says of itself."""
+        return self._root.text(name) or self.weights.text(name)
 
     def pairs(self, members: Sequence[Member], by_name: bool) -> Iterator[Pair]:
         """Give the weights with their arrays."""
@@ -243,14 +255,22 @@ class Legacy:
         group = self._root.group("optimizer_weights")
         return [] if group is None else [one.read() for one in group.named(NAMES)]
 
+    def optimizer(self) -> str | None:
+        """Return None: these files name it where they say what `compile` was told."""
+        return None
 
-NAMES = "weight_names"
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return {path: self._root.entry(path).shape for path in self._root.walk()}
+
+
+NAMES, OPTIMIZER = "weight_names", "optimizer"
 
 
 class Tree:
     """`.keras` archives and `.weights.h5` of Keras 3, and the archives of 2.12 to 2.15."""
 
-    def __init__(self, root: Group, model: Any, version: tuple[int, int]) -> None:
+    def __init__(self, root: Group | Npz, model: Any, version: tuple[int, int]) -> None:
         self.model, self.version = model, version
         compiled = model.get("compile_config") if isinstance(model, dict) else None
         self.compiled = compiled if isinstance(compiled, dict) else None
@@ -284,7 +304,15 @@ class Tree:
 
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
-        return [one.read() for one in self._arrays.at("optimizer")]
+        return [as_array(one) for one in self._arrays.at(OPTIMIZER)]
+
+    def optimizer(self) -> str | None:
+        """Return what the optimizer's variables are called."""
+        return self._arrays.name_of(OPTIMIZER)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return self._arrays.shapes()
 
 
 def _depth_of(members: Sequence[Member]) -> int:
@@ -307,5 +335,7 @@ def check_count(config: Any, arrays: int) -> None:
             waiting += one
     if layers > arrays:
         raise ValueError(
-            f"its config has {layers} layers with weights; it holds {arrays} arrays of them."
+            "it holds no weights: the model was saved before it had any."
+            if not arrays
+            else f"its config has {layers} layers with weights; it holds {arrays} arrays of them."
         )

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-__all__ = ["Entry", "Group", "h5py", "opened"]
+__all__ = ["Entry", "Group", "as_array", "h5py", "opened"]
 
 EXPANSION, FREE = 100, 1 << 20  # what compression may save; bytes that are never too many
 DEPTH = 50
@@ -60,6 +60,11 @@ class Entry:
         return np.asarray(dataset[()])
 
 
+def as_array(value: np.ndarray | Entry) -> np.ndarray:
+    """Return an array, read if it is one in a file."""
+    return value.read() if isinstance(value, Entry) else value
+
+
 class Group:
     """A group in a file."""
 
@@ -72,6 +77,8 @@ class Group:
     def _at(self, name: str) -> Any:
         """Return what `name` leads to, step by step; None where there is nothing."""
         module, found = h5py(), self._group
+        if name.startswith("/"):  # from the root; so Keras 2 on Theano names the optimizer's
+            found, name = found.file, name[1:]
         for part in name.split("/"):
             if not isinstance(found, module.Group) or not part:
                 return None

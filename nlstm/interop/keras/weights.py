@@ -7,8 +7,9 @@ import numpy as np
 
 from nlstm import layers
 from nlstm.interop.keras.making import Member
+from nlstm.interop.keras.npz import Npz
 from nlstm.interop.keras.table import Row, parts_of, row_of, snake
-from nlstm.interop.keras.tree import Entry, Group
+from nlstm.interop.keras.tree import Entry, Group, as_array
 from nlstm.plan.parameters import Parameter
 
 __all__ = [
@@ -94,9 +95,9 @@ def matched(member: Member, where: str, entries: Sequence[Entry]) -> Iterator[Pa
     )
     arrays: Sequence[Any] = entries
     if not shapes and member.row is not None:
-        arrays = taken(where, member.row, member.made, [one.read() for one in entries])
+        arrays = taken(where, member.row, member.made, [as_array(one) for one in entries])
     elif not shapes:
-        arrays = _taken_inside(where, member, [one.read() for one in entries])
+        arrays = _taken_inside(where, member, [as_array(one) for one in entries])
     if len(arrays) != len(parameters):
         raise ValueError(
             f"{member.name} has {len(parameters)} weights; the file has {len(arrays)} at {where}."
@@ -126,7 +127,7 @@ def unflipped(pairs: Iterable[Pair]) -> Iterator[Pair]:
     """Give pairs of a file that Theano's backend wrote: its convolutions turn kernels around."""
     for where, one, array in pairs:
         if one.name == "kernel" and len(one.shape) == 3 and array.shape == one.shape:
-            array = (array.read() if isinstance(array, Entry) else array)[::-1]
+            array = as_array(array)[::-1]
         yield where, one, array
 
 
@@ -145,7 +146,7 @@ class Arrays:
         Where an array is, as Keras means it, and in the file: Windows wrote backslashes.
     """
 
-    def __init__(self, root: Group) -> None:
+    def __init__(self, root: Group | Npz) -> None:
         self._root = root
         self.paths = {path.replace("\\", "/"): path for path in root.walk()}
         self._below: dict[str, set[str]] = {}
@@ -154,9 +155,9 @@ class Arrays:
             for end in range(1, len(parts)):
                 self._below.setdefault("/".join(parts[:end]), set()).add(parts[end])
 
-    def at(self, place: str) -> list[Entry]:
+    def at(self, place: str) -> list[Entry | np.ndarray]:
         """Return the arrays of a place, which are called 0, 1, ..."""
-        found: list[Entry] = []
+        found: list[Entry | np.ndarray] = []
         while (path := f"{place}/{VARIABLES}/{len(found)}") in self.paths:
             found.append(self._root.entry(self.paths[path]))
         return found
@@ -182,13 +183,22 @@ class Arrays:
         """How deep models are nested."""
         return max((sum(map(path.split("/").count, CONTAINERS)) for path in self.paths), default=0)
 
+    def name_of(self, place: str) -> str | None:
+        """Return the name that newer files give what is at a place."""
+        group = self._root.group(f"{place}/{VARIABLES}")
+        return None if group is None else group.text("name")
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of all arrays by their paths."""
+        return {path: self._root.entry(place).shape for path, place in self.paths.items()}
+
     def by_name(self) -> dict[str, str]:
         """Return where layers are, by the names that newer files have."""
         found: dict[str, str] = {}
         for place in self._below:
             parts = place.split("/")
-            group = self._root.group(f"{place}/{VARIABLES}") if len(parts) > 1 else None
-            name = group.text("name") if group is not None and parts[-2] in CONTAINERS else None
+            inside = len(parts) > 1 and parts[-2] in CONTAINERS
+            name = self.name_of(place) if inside else None
             if name is not None:
                 found.setdefault(name, place)
         return found

@@ -1,9 +1,9 @@
 """The LSTM on the device: the contract's two kernels, in whichever of four forms serves.
 
-Without c they are a GRU, whose state is the cell too: see `gate_cells`. Steps are in the order of computation throughout: inputs of a reversed layer are turned round where
-they lie, and turned back after use; its masks are turned round in scratch. Inputs of many features
-are projected before the recurrence, z = x W + b, into the gates' place in training, else a few
-steps at a time in scratch.
+Without c they are a GRU, whose state is the cell too: see `gate_cells`. Steps are in the order of
+computation throughout: inputs of a reversed layer are turned round where they lie, and turned back
+after use; its masks are turned round in scratch. Inputs of many features are projected before the
+recurrence, z = x W + b, into the gates' place in training, else a few steps at a time in scratch.
 """
 
 import functools

@@ -47,6 +47,10 @@ def cache_folder():
     return places().write
 
 
+# How functions of Numba's runtime are called, which counts references; kernels do not use it.
+REFERENCES = b"NRT_"
+
+
 class KernelCache:
     """The entries of one kernel, as Numba's dispatcher asks for them."""
 
@@ -68,11 +72,14 @@ class KernelCache:
         """Leave the entries: each is overwritten when its kernel is compiled again."""
 
     def load_overload(self, sig, target_context):
-        target_context.refresh()
         name = self._entry(sig, target_context.codegen())
         for folder, data in entries.find(places(), name) if name else ():
             try:
                 kept, parts = pickle.loads(data)
+                # Numba's own cache refreshes always: what that imports and compiles, 47 MB and a
+                # quarter of a second, is for compiling, before which it is called in any case.
+                if REFERENCES in data:
+                    target_context.refresh()
                 if kept == sig:
                     return compiler.CompileResult._rebuild(target_context, *parts)
             except Exception as error:  # whole, but not for this process

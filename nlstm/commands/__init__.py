@@ -1,0 +1,1 @@
+"""What `python -m nlstm` does with files of models: show, convert, predict."""
