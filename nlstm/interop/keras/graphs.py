@@ -1,17 +1,18 @@
 """The calls between a model's layers, as Keras 1 to 3 write them, made again on symbols."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from nlstm import layers
 from nlstm.interop.keras.context import Context
+from nlstm.interop.keras.stacks import Stack
 from nlstm.layers.arithmetic import Arithmetic, Linear
 from nlstm.layers.mask_passing import MaskOf, Unmasked
 from nlstm.layers.parts import GetItem
-from nlstm.plan.symbols import Symbol, arithmetic, flat_symbols
+from nlstm.plan.symbols import Symbol, arithmetic
 
-__all__ = ["connected", "is_operation"]
+__all__ = ["connected", "is_masked", "is_operation", "takes_states"]
 
 Place = tuple[str, int, int]  # a layer's name, which of its calls, which output
 
@@ -69,6 +70,12 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
     return known and isinstance(config, dict) and not config.keys() & {"dtype", "trainable"}
 
 
+def takes_states(entry: Mapping[str, Any], name: str) -> bool:
+    """Whether some call hands states to a recurrent layer."""
+    calls = [_call(node, name) for node in entry.get("inbound_nodes") or []]
+    return any(call.states or len(call.values) > 1 for call in calls)
+
+
 def connected(
     config: Mapping[str, Any], made: Mapping[str, Any], context: Context
 ) -> tuple[Any, Any]:
@@ -120,7 +127,7 @@ class _Graph:
 
     def _is_model(self, name: str) -> bool:
         one = self.made.get(name)
-        return one is not None and not isinstance(one, layers.Layer)
+        return one is not None and not isinstance(one, layers.Layer | Stack)
 
     def all_of(self, form: Any) -> Any:
         """Return the symbols of places, in the form in which these come."""
@@ -168,7 +175,7 @@ class _Graph:
         if one is None:
             return (self._operated(name, entry, call),)
         symbols = [self._at(place) for place in call.values if _is_place(place)]
-        if not isinstance(one, layers.Layer):
+        if self._is_model(name):
             graph = one.design.graph
             if graph is None:
                 graph = one.design.graph_inside(symbols[0].sample, True)
@@ -304,20 +311,25 @@ def _keywords(call: Call, given: Mapping[str, Any], name: str) -> None:
             named = [one for one in masks if one is not None]
             call.mask = _place(named[0]) if named else None
         elif argument == "initial_state":
-            several = isinstance(value, list) and not _names_one(value)
-            values = value if several else [value]
-            call.states = [_place(one) for one in flat_symbols(values)]
+            call.states = _states(value)
         elif value not in (None, False) and not (argument in QUIET and value in ([], {})):
             raise ValueError(
                 f"its layer {name!r} is called with {argument}={value!r}, which nlstm does not do."
             )
 
 
+def _states(value: Any) -> list[Place]:
+    """Return the places of states, which come in a list for each cell of a stack."""
+    if isinstance(value, list | tuple) and not _names_one(value):
+        return [place for one in value for place in _states(one)]
+    return [_place(value)]
+
+
 def _is_tensor(value: Any) -> bool:
     return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
 
 
-def _names_one(value: list[Any]) -> bool:
+def _names_one(value: Sequence[Any]) -> bool:
     return bool(value) and isinstance(value[0], str)
 
 

@@ -2,15 +2,17 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from nlstm import constraints, initializers, layers, regularizers
 from nlstm.arguments.former import RENAMED
 from nlstm.arguments.registry import Registry
 from nlstm.interop.keras.context import Context, plain_value
-from nlstm.interop.keras.graphs import connected, is_operation
-from nlstm.interop.keras.table import LAYERS, MODELS, Row, plain_name
+from nlstm.interop.keras.graphs import connected, is_masked, is_operation, takes_states
+from nlstm.interop.keras.stacks import Stack, of_cells
+from nlstm.interop.keras.table import LAYERS, MODELS, Row, plain_name, row_of
 from nlstm.models import Model, Sequential
 
 __all__ = ["Member", "model_from"]
@@ -38,11 +40,11 @@ class Member:
     ----------
     name, kind : str
         As the file has them.
-    made : Layer or Model
+    made : Layer, Model or Stack
     row : Row or None
-        None for models.
+        None for models and stacks.
     members : list of Member
-        Those of a model.
+        Those of a model or stack.
     """
 
     name: str
@@ -64,7 +66,12 @@ def model_from(config: Mapping[str, Any], context: Context) -> Member:
     dtype = maker.dtype_of(config)
     plan = maker.planned(config, 0)
     context.check()
-    return maker.built(plan, dtype, False)
+    member = maker.built(plan, dtype, False)
+    for stack in maker.stacks:
+        begins = [node.inputs[0] for node in stack.levels[0].nodes if node.inputs]
+        if stack.turns_around and any(map(is_masked, begins)):
+            raise stack.refusal()
+    return member
 
 
 @dataclass
@@ -80,6 +87,7 @@ class _Plan:
 class _Maker:
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.stacks: list[Stack] = []
 
     # Models
 
@@ -116,8 +124,9 @@ class _Maker:
             elif one is None:
                 continue
             else:
-                member = Member(one.name, plain_name(entry["class_name"]), one, _row(entry, one))
-                one.named_by_user = not inside
+                member = _member(entry, one)
+                for layer in one.levels if isinstance(one, Stack) else [one]:
+                    layer.named_by_user = not inside
             members.append(member)
             named[str(entry.get("name") or member.name)] = member.made
         if plan.kind == "Sequential":
@@ -138,7 +147,8 @@ class _Maker:
             model.add(layers.InputLayer(tuple(shape[1:]), shape[0]).output)
         for member in members:
             one = member.made
-            model.add(one.output if isinstance(one, layers.InputLayer) else one)
+            for layer in one.levels if isinstance(one, Stack) else [one]:
+                model.add(layer.output if isinstance(layer, layers.InputLayer) else layer)
         return model
 
     def _shape(self, entry: Mapping[str, Any], config: Mapping[str, Any]) -> Any:
@@ -175,12 +185,18 @@ class _Maker:
         if kind == "InputLayer":
             return self._input(config, name, where)
         if kind == "RNN":
-            kind, config = _of_cell(config)
+            hands_on = takes_states(entry, name)
+            made = of_cells(config, name, hands_on, self.context, partial(self._level, depth))
+            self.stacks += [made] if isinstance(made, Stack) else []
+            return made
         if kind not in LAYERS:
             code = " (it holds code)" if kind in CODE else ""
             self.context.lacks(f"layer {kind} {name!r}{code}")
             return None
         return self._made(LAYERS[kind], config, name, where, depth)
+
+    def _level(self, depth: int, kind: str, config: dict[str, Any], where: str) -> Any:
+        return self._made(LAYERS[kind], config, config["name"], where, depth)
 
     def _input(self, config: Mapping[str, Any], name: str, where: str) -> Any:
         shape = next((config[one] for one in SHAPES if config.get(one)), None)
@@ -238,7 +254,11 @@ class _Maker:
             if plain_name(value["class_name"]) in MODELS:
                 self.context.lacks(f"{where}: a model in a layer")
                 return None
-            return self.layer(value, depth + 1)
+            made = self.layer(value, depth + 1)
+            if isinstance(made, Stack) or getattr(made, "num_layers", 1) > 1:
+                self.context.lacks(f"{where}: RNN(StackedRNNCells), a stack in a layer")
+                return None
+            return made
         return value
 
     def _activation(self, value: Any, where: str, depth: int) -> Any:
@@ -282,25 +302,17 @@ def _policy(value: Any) -> str | None:
     return "float64" if value == "float64" else None if value is None else "float32"
 
 
-def _row(entry: Mapping[str, Any], made: layers.Layer) -> Row:
+def _member(entry: Mapping[str, Any], made: Any) -> Member:
     kind = plain_name(entry["class_name"])
-    if kind == "RNN":
-        kind = type(made).__name__
-    row = LAYERS.get(kind)
-    return row if row is not None and isinstance(made, row.made) else Row(type(made))
-
-
-def _of_cell(config: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the layer that an RNN with one known cell is."""
-    cell = config.get("cell")
-    if not isinstance(cell, dict) or not isinstance(cell.get("config"), dict):
-        return "RNN", dict(config)
-    kind = plain_name(cell.get("class_name"))
-    layer = kind.removesuffix("Cell")
-    if kind == layer or layer not in LAYERS:
-        return f"RNN({kind})", dict(config)
-    own = {name: value for name, value in config.items() if name != "cell"}
-    return layer, {**cell["config"], **own}
+    if isinstance(made, Stack):
+        levels = [
+            Member(one.name, f"{type(one).__name__}Cell", one, replace(row_of(one), cell=False))
+            for one in made.levels
+        ]
+        return Member(made.name, kind, made, None, levels)
+    row = LAYERS.get(type(made).__name__ if kind == "RNN" else kind)
+    fits = row is not None and isinstance(made, row.made)
+    return Member(made.name, kind, made, row if fits else Row(type(made)))
 
 
 def _today(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from nlstm.interop.keras.compiled import compile_arguments, restore_slots
 from nlstm.interop.keras.context import Context, version_of
 from nlstm.interop.keras.making import Member, model_from
 from nlstm.interop.keras.npz import Npz
+from nlstm.interop.keras.stacks import Stack
 from nlstm.interop.keras.table import row_of
 from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened, parsed
 from nlstm.interop.keras.weights import (
@@ -317,7 +318,8 @@ class Tree:
 
 
 def _depth_of(members: Sequence[Member]) -> int:
-    inside = [_depth_of(one.members) for one in members if one.row is None]
+    models = [one for one in members if one.row is None and not isinstance(one.made, Stack)]
+    inside = [_depth_of(one.members) for one in models]
     return 1 + max(inside, default=0)
 
 

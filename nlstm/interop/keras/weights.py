@@ -134,6 +134,7 @@ def unflipped(pairs: Iterable[Pair]) -> Iterator[Pair]:
 # Keras 3's trees, and those of 2.12 to 2.15
 
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # the latter up to 2.14
+CELLS = "cell/cells"  # of an RNN with several
 VARIABLES = "vars"
 
 
@@ -163,8 +164,8 @@ class Arrays:
         return found
 
     def container(self, place: str) -> str | None:
-        """Return where a model has its layers."""
-        names = (f"{place}/{name}" if place else name for name in CONTAINERS)
+        """Return where a model has its layers, or an RNN its cells."""
+        names = (f"{place}/{name}" if place else name for name in (*CONTAINERS, CELLS))
         return next((name for name in names if name in self._below), None)
 
     def of_class(self, container: str, kind: str) -> list[str]:
@@ -257,5 +258,12 @@ def places(path: str, layer: layers.Layer, row: Row) -> Iterator[tuple[str, Sequ
     parts = parts_of(layer, row)
     for name, part in parts:
         yield from places(f"{path}/{name}", part, row_of(part))
-    if not parts and layer.parameters:
+    count = getattr(layer, "num_layers", 1)
+    if count > 1:  # Keras has several levels as an RNN's cells
+        share = len(layer.parameters) // count
+        for level in range(count):
+            number = f"_{level}" if level else ""
+            own = layer.parameters[level * share : (level + 1) * share]
+            yield f"{path}/{CELLS}/lstm_cell{number}", own
+    elif not parts and layer.parameters:
         yield (f"{path}/cell" if row.cell else path), layer.parameters
