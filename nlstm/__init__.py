@@ -54,10 +54,17 @@ def _optuna() -> Any:
     return pruned()
 
 
+def _graphs() -> Any:
+    from nlstm import plotting
+
+    return plotting.graph
+
+
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 offer("tensorboard", _tensorboard)
 offer("optuna", _optuna)
+offer("matplotlib", _graphs)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [
@@ -87,7 +94,7 @@ __all__ = [
     "windows",
 ]
 
-LATER = ("inspection",)  # loaded when first asked for
+LATER = ("inspection", "plotting")  # loaded when first asked for
 
 
 def __getattr__(name: str) -> Any:

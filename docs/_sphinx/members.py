@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[2] / "nlstm"
-# Rooms that users do not import.
-INNER = set("arguments data demo files kernels network plan training __main__ __init__".split())
+# Rooms that users do not import; and torch, which wants its library: its page is written by hand.
+INNER = set("arguments commands data demo files kernels network plan training".split())
+INNER |= {"torch", "__main__", "__init__"}
 HELD = ("network.stream.Stream", "windows.side.Side")  # what users hold and do not import
 SPECIAL = ("__call__", "__getitem__", "__len__")
 # What rooms say to each other, by the room of the class: nothing for a user to call.

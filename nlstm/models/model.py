@@ -22,7 +22,7 @@ from nlstm.arguments.sharing import writing
 from nlstm.arguments.structures import packed, spread
 from nlstm.data.arrays import named
 from nlstm.files.arrays_file import checked_target, read_weights, write_weights
-from nlstm.files.doors import door_by_content, door_by_name
+from nlstm.files.doors import door_by_content, door_by_name, door_to
 from nlstm.files.model_file import save_model
 from nlstm.kernels.devices import HOST, checked_device, is_gpu
 from nlstm.layers import Layer
@@ -178,6 +178,17 @@ class Model(Configured):
             return f"{start}, for any input>"
         weights = f", {self.count_params():,} weights" if self.built else ""
         return f"{start}{weights}, {self.input_shape} -> {self.output_shape}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table of layers that notebooks show; no weights are made for it."""
+        rows = self._summary_rows(False)
+        if not self.built:
+            rows = [row._replace(weights=None) for row in rows]
+            return summary.in_html(f"{type(self).__name__} {self.name}", rows, {})
+        kept = [one for layer in self.design.layers for one in layer.non_trainable_weights]
+        frozen = sum(one.size for one in kept)
+        counts = summary.counted(rows, frozen, self.dtype.itemsize, None)
+        return summary.in_html(f"{type(self).__name__} {self.name}", rows, counts)
 
     # What it is made of
 
@@ -601,6 +612,22 @@ class Model(Configured):
                 print(printable(line if shows(summary.FRAME) else line.translate(summary.PLAIN)))
             else:
                 print_fn(line)
+
+    def plot(self, ax: Any = None, **shown: Any) -> Any:
+        """Draw the layers, their shapes, and what each is connected to, with matplotlib.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; by default on a new figure, ``model.plot().figure``.
+        **shown
+            As of `nlstm.plotting.graph`: names, shapes, dtype, activations, trainable, direction.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        return door_to("matplotlib")(self, ax=ax, **shown)
 
     def _summary_rows(self, expand: bool) -> list[Row]:
         return summary.graph_rows(self.design.network("summary").graph, self.design.layers)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from nlstm.arguments.html import as_html
 from nlstm.arguments.shown import cells
 from nlstm.layers import Layer
 from nlstm.network.binder import Binder
@@ -20,6 +21,7 @@ __all__ = [
     "chosen",
     "counted",
     "graph_rows",
+    "in_html",
     "member_rows",
     "summary_lines",
 ]
@@ -179,6 +181,19 @@ def summary_lines(
         line("└", "┴", "┘", "─"),
         *(f"{what}: {count}" for what, count in counts.items()),
     ]
+
+
+def in_html(title: str, rows: Sequence[Row], counts: Mapping[str, str]) -> str:
+    """Return the table for notebooks."""
+    texts: list[tuple[str, ...]] = [
+        (row.name, row.kind, row.shape, "?" if row.weights is None else f"{row.weights:,}")
+        for row in rows
+    ]
+    header = ["layer", "type", "output shape", "weights"]
+    if any(row.before is not None for row in rows):
+        header.append("connected to")
+        texts = [(*one, row.before or "-") for one, row in zip(texts, rows, strict=True)]
+    return as_html(title, header, texts, [f"{what}: {count}" for what, count in counts.items()])
 
 
 def _widths(texts: Mapping[str, Sequence[str]], columns: int | None) -> dict[str, int]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import checked_flag, checked_integer
+from nlstm.arguments.html import as_html
 from nlstm.arguments.numbers import as_numbers
 from nlstm.windows.series import (
     LONGEST,
@@ -237,6 +238,23 @@ class Windows:
         several = len(self._panel.lengths)
         of = f" of {several} series" if several > 1 else ""
         return f"<{count:,} Windows{of}: inputs {tuple(sample)}{targets}>"
+
+    def _repr_html_(self) -> str:
+        """Return the table that notebooks show."""
+        names, count = self._panel.given[0].names, len(self._panel.lengths)
+
+        def shown(columns: np.ndarray) -> str:
+            return ", ".join(str(names[one] if names else one) for one in columns[:12].tolist()) + (
+                ", ..." * (columns.size > 12)
+            )
+
+        rows = [("x", str(self.x.shape), shown(self.inputs))]
+        if self.future.size:
+            rows.append(("known ahead", "", shown(self.future)))
+        if self.y is not None:
+            rows.append(("y", str(self.y.shape), shown(self.targets)))
+        steps = f"{count} series of " * (count > 1) + f"{int(self._panel.lengths.sum()):,} steps"
+        return as_html(f"{len(self):,} Windows", ("", "shape", "columns"), rows, [f"From {steps}"])
 
     def __len__(self) -> int:
         """Return the number of windows."""

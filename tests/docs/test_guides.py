@@ -31,6 +31,8 @@ SHORTENED = {
         ('{"units": [16, 32, 64]}, n_jobs=2', '{"epochs": [1]}'),
     ]
 }
+# What a page needs beside what tests need.
+NEEDED = {"docs/gallery.md": "matplotlib"}
 # What a page leaves to the reader.
 GIVEN = {
     "README.md": {
@@ -60,6 +62,8 @@ def read(page: str) -> list[Block]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_code_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
+    if page in NEEDED:
+        pytest.importorskip(NEEDED[page])
     monkeypatch.chdir(tmp_path)
     namespace = {"__name__": "__main__", **GIVEN.get(page, {})}
     PREPARED.get(page, lambda: None)()

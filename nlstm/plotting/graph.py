@@ -1,15 +1,66 @@
-"""Pictures of models, by matplotlib."""
+"""`graph` and `plot_model`: the layers of a model, and what each is connected to."""
 
 import os
 from typing import Any
 
+from nlstm.arguments.checks import WrongKind, checked_choice
 from nlstm.models import Model
 from nlstm.plan.graph import Graph
 from nlstm.plan.symbols import Node
+from nlstm.plotting.style import BLUE, axes_of, figure_of
 
-__all__ = ["plot_model"]
+__all__ = ["graph", "plot_model"]
 
-WIDTH, HEIGHT, GAP = 2.6, 0.6, 0.5  # of a box, and between boxes, in inches
+WIDTH, HEIGHT, GAP = 2.6, 0.6, 0.5  # of a box at least, and between boxes, in inches
+LETTER = 0.07  # of a letter
+
+
+def graph(
+    model: Model,
+    *,
+    shapes: bool = True,
+    names: bool = True,
+    dtype: bool = False,
+    activations: bool = False,
+    trainable: bool = False,
+    direction: str = "down",
+    ax: Any = None,
+) -> Any:
+    """Draw the layers of a model and what each is connected to; `model.plot()` is the same.
+
+    Parameters
+    ----------
+    model : Sequential or Model
+        Its input must be known.
+    shapes, names, dtype, activations, trainable : bool
+        What stands in the boxes beside the class.
+    direction : {"down", "right"}
+        Where the output is.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; by default on a new figure, large enough for the boxes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import nlstm
+    >>> model = nlstm.Sequential([nlstm.layers.Dense(2, input_shape=(3,), name="out")])
+    >>> nlstm.plotting.graph(model).texts[-2].get_text().splitlines()
+    ['out (Dense)', '(None, 3) → (None, 2)']
+    """
+    if not isinstance(model, Model):
+        raise WrongKind(f"model must be a Sequential or a Model; got {model!r}.")
+    right = checked_choice("direction", direction, ("down", "right")) == "right"
+    shown = {
+        "names": names,
+        "activations": activations,
+        "shapes": shapes,
+        "dtype": str(model.dtype) if dtype else "",
+        "trainable": trainable,
+    }
+    return _drawn(model.design.network("plot").graph, shown, right, ax)
 
 
 def plot_model(
@@ -49,54 +100,60 @@ def plot_model(
     ImportError
         matplotlib is missing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError("plot_model needs matplotlib: pip install nlstm[plot].") from None
     if rankdir not in ("TB", "LR"):
         raise ValueError(f"rankdir must be 'TB' or 'LR'; got {rankdir!r}.")
-    graph = model.design.network("plot_model").graph
-    places = _places(graph)
-    shown = {
-        "names": show_layer_names,
-        "activations": show_layer_activations,
-        "shapes": show_shapes,
-        "dtype": str(model.dtype) if show_dtype else "",
-        "trainable": show_trainable,
-    }
+    ax = graph(
+        model,
+        shapes=show_shapes,
+        names=show_layer_names,
+        dtype=show_dtype,
+        activations=show_layer_activations,
+        trainable=show_trainable,
+        direction="right" if rankdir == "LR" else "down",
+    )
+    ax.figure.set_dpi(dpi)
+    if to_file is not None:
+        ax.figure.savefig(os.fspath(to_file), dpi=dpi)
+    return ax.figure
+
+
+def _drawn(found: Graph, shown: dict[str, Any], right: bool, ax: Any) -> Any:
+    """Draw boxes and arrows."""
+    places = _places(found)
     labels = {node: _label(node, shown) for node in places}
-    lines = max(label.count("\n") + 1 for label in labels.values())
-    steps = WIDTH + GAP, HEIGHT / 2 * (1 + lines) / 1.5 + GAP
+    lines = [label.split("\n") for label in labels.values()]
+    widest = max(len(line) for label in lines for line in label)
     across = max(column for column, _ in places.values()) + 1
     down = max(row for _, row in places.values()) + 1
-    if rankdir == "LR":
+    if right:
         across, down = down, across
         places = {node: (row, column) for node, (column, row) in places.items()}
-    figure = Figure(figsize=(across * steps[0], down * steps[1]), dpi=dpi)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(-0.5, across - 0.5), ylim=(down - 0.5, -0.5))
-    axes.set_axis_off()
-    box = {"boxstyle": "round,pad=0.4", "facecolor": "white", "edgecolor": "black"}
+    if ax is None:
+        wide = max(WIDTH, LETTER * widest + GAP)
+        high = HEIGHT / 2 * (1 + max(map(len, lines))) / 1.5 + GAP
+        ax = figure_of((across * wide, down * high)).add_axes((0, 0, 1, 1))
+    axes_of(ax)
+    ax.set(xlim=(-0.5, across - 0.5), ylim=(down - 0.5, -0.5))
+    ax.set_axis_off()
+    box = {"boxstyle": "round,pad=0.4", "facecolor": "#eaf3f9", "edgecolor": BLUE}
     drawn = {
-        node: axes.text(*place, labels[node], ha="center", va="center", fontsize=8, bbox=box)
+        node: ax.text(*place, labels[node], ha="center", va="center", fontsize=8, bbox=box)
         for node, place in places.items()
     }
     for node in places:
-        for source in node.sources if node in graph.nodes else ():
-            axes.annotate(
+        for source in node.sources if node in found.nodes else ():
+            ax.annotate(
                 "", places[node], places[source.node],
                 arrowprops={"arrowstyle": "->", "patchA": drawn[source.node].get_bbox_patch(),
                             "patchB": drawn[node].get_bbox_patch(), "shrinkA": 1, "shrinkB": 1},
             )  # fmt: skip
-    if to_file is not None:
-        figure.savefig(os.fspath(to_file), dpi=dpi)
-    return figure
+    return ax
 
 
-def _places(graph: Graph) -> dict[Node, tuple[float, float]]:
+def _places(found: Graph) -> dict[Node, tuple[float, float]]:
     """Return the column and row of every call: a row below all that it needs."""
-    rows = {symbol.node: 0 for symbol in graph.inputs}
-    for node in graph.nodes:
+    rows = {symbol.node: 0 for symbol in found.inputs}
+    for node in found.nodes:
         rows[node] = 1 + max(rows[source.node] for source in node.sources)
     widest = max(list(rows.values()).count(row) for row in rows.values())
     places: dict[Node, tuple[float, float]] = {}
