@@ -37,7 +37,7 @@ def _step_between(times: np.ndarray) -> tuple[int, str]:
     if (apart == apart[0]).all() and apart[0] > 0 and len({*(times - days).tolist()}) == 1:
         if len({*(days - months.astype("datetime64[D]")).tolist()}) == 1:
             return int(apart[0]), "mo"
-        if ((days + 1).astype("datetime64[M]") > months).all():
+        if ((days + np.timedelta64(1, "D")).astype("datetime64[M]") > months).all():
             return int(apart[0]), "month end"
     weekdays = np.is_busday(days).all() and len({*(times - days).tolist()}) == 1
     if weekdays and (np.busday_count(days[:-1], days[1:]) == 1).all():

@@ -21,6 +21,7 @@ GUIDES = sorted((ROOT / "docs" / "guides").glob("*.md"))
 NOT_RUN = {
     "README.md": 1,
     "docs/cuda.md": 1,
+    "docs/interop.md": 1,
     "docs/guides/coming_from_pytorch.md": 1,
     "docs/guides/neighbours.md": 1,
 }

@@ -98,6 +98,7 @@ TORCH = """
     pip install 'nlstm[torch]'     # PyTorch 2.4 or later
 
 ```python
+# Not run here: PyTorch is not among what the tests install.
 import torch
 from nlstm.torch import LSTM       # was: from torch.nn import LSTM
 
