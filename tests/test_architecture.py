@@ -332,7 +332,7 @@ def forbidden_names_in(folder: Path) -> list[str]:
 
 
 def _only_names_in(folder: Path) -> bool:
-    """Whether a folder has one file, of imports and `__all__` alone."""
+    """Whether a folder has one file, of imports, now or when asked for, and `__all__` alone."""
     files = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
     if files != [folder / "__init__.py"]:
         return False
@@ -340,6 +340,7 @@ def _only_names_in(folder: Path) -> bool:
     return isinstance(text, ast.Expr) and all(
         isinstance(node, ast.ImportFrom)
         or (isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__")
+        or (isinstance(node, ast.FunctionDef) and node.name == "__getattr__")
         for node in rest
     )
 

@@ -43,5 +43,5 @@ def test_wrong_arguments_are_named():
 
 
 def test_public_names_and_no_others():
-    assert set(dir(nlstm)) == {*nlstm.__all__, "inspection", "__version__"}
+    assert set(dir(nlstm)) == {*nlstm.__all__, "inspection", "plotting", "__version__"}
     assert nlstm.datasets.seattle_weather
