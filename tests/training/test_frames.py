@@ -56,7 +56,8 @@ def metric(frame):
 
 
 def stepped(frame):
-    stream = Sequential([Input((None, 3)), LSTM(4, recurrent_initializer="ones", seed=1)]).stream()
+    layers = [Input((None, 3)), LSTM(4, recurrent_initializer="ones", seed=1)]
+    stream = Sequential(layers, device="cpu").stream()  # where all streams run
     return stream.step(frame(X[:1])), stream.step(frame(X[0]))
 
 
