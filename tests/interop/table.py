@@ -131,15 +131,15 @@ there; a pool holds no more than was in use at one time, and goes with its modul
 beside 0.1 ms, nearly all of it Python's); `model.stream()` of nlstm takes microseconds.
 
 One training step of the module, `Linear(1)` and PyTorch's fused Adam, beside the same with `torch.nn.LSTM`, in one process, float32, 2 threads of AMD EPYC
-(AVX-512), 2026-11-27, the shortest of many in turn; `python -m benchmarks.peers.modules` measures it again:
+(AVX-512), 2026-11-27, the median of seven turns; `python -m benchmarks.peers.modules` measures it again:
 
 | rows, steps, features, units | `torch.nn.LSTM` ms | `nlstm.torch.LSTM` ms | ratio |
 |---|---|---|---|
-| weather: 256, 120, 7, 32 | 21.3 | 4.97 | 4.3x |
-| hydro: 256, 365, 5, 128 | 403 | 118 | 3.4x |
-| long: 16, 2000, 8, 64 | 82.6 | 14.5 | 5.7x |
-| speech: 64, 50, 500, 500 | 124 | 86.7 | 1.4x |
-| wide: 64, 25, 1024, 1024 (one thread) | 392 | 307 | 1.28x |
+| weather: 256, 120, 7, 32 | 22.6 | 5.10 | 4.4x |
+| hydro: 256, 365, 5, 128 | 383 | 112 | 3.4x |
+| long: 16, 2000, 8, 64 | 84.5 | 13.9 | 6.1x |
+| speech: 64, 50, 500, 500 | 140 | 85.0 | 1.6x |
+| wide: 64, 25, 1024, 1024 | 239 | 173 | 1.4x |
 """
 
 
