@@ -12,7 +12,6 @@ from nlstm.inspection.scores import (
     Effects,
     Samples,
     Score,
-    blocks_of_rows,
     effects_of,
 )
 from nlstm.inspection.tables import as_plain, number
@@ -113,18 +112,15 @@ def importance(
     """
     samples, score = Samples(model, x, y), Score(model, metric, mode)
     repeats, seed = checked_size("repeats", repeats), checked_seed("seed", seed) or 0
-    steps = max((one.shape[1] for one in samples.sequences.values()), default=1)
-    size = min(steps if block is None else checked_size("block", block), samples.rows)
     if samples.rows < 2:
         raise ValueError("x must have at least 2 rows: parts are permuted over rows.")
-    drawn = blocks_of_rows(samples.rows, size, checked_size("draws", draws), seed)
-    comparison = Comparison(samples, score, drawn)
+    comparison = Comparison(samples, score, draws, block, seed)
     run = _Run(samples, comparison, repeats, seed)
     return Importance(
         score.name,
         comparison.base,
         run.features(names),
-        run.lags(lags, steps),
+        run.lags(lags, samples.steps),
         run.order(),
     )
 

@@ -12,7 +12,6 @@ from nlstm.inspection.scores import (
     Effects,
     Samples,
     Score,
-    blocks_of_rows,
     effects_of,
 )
 from nlstm.inspection.tables import as_plain, number
@@ -96,11 +95,8 @@ def order_test(
     if not samples.rows:
         raise ValueError("x must have at least one row; got none.")
     repeats, seed = checked_size("repeats", repeats), checked_seed("seed", seed) or 0
-    steps = max(one.shape[1] for one in samples.sequences.values())
-    sizes = _sizes(blocks, steps)
-    rows = min(steps if block is None else checked_size("block", block), samples.rows)
-    drawn = blocks_of_rows(samples.rows, rows, checked_size("draws", draws), seed)
-    comparison = Comparison(samples, score, drawn)
+    sizes = _sizes(blocks, samples.steps)
+    comparison = Comparison(samples, score, draws, block, seed)
     found = []
     for name, reorder, times in _ways(sizes, repeats):
         predictions = []

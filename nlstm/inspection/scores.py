@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import metrics
-from nlstm.arguments.checks import WrongKind, checked_choice
+from nlstm.arguments.checks import WrongKind, checked_choice, checked_size
 from nlstm.arguments.numbers import as_numbers
 from nlstm.callbacks.monitor import GROWING
 from nlstm.data.arrays import named
@@ -94,6 +94,11 @@ class Samples:
             for ((name, one), sample), limit in zip(pairs, indexed, strict=True)
             if len(sample) == 2 or limit is not None
         }
+
+    @property
+    def steps(self) -> int:
+        """How many steps the longest input has; 1 where none has any."""
+        return max((one.shape[1] for one in self.sequences.values()), default=1)
 
     def predict(self, changed: Mapping[str, np.ndarray] | None = None) -> Any:
         """Return what the model gives where some inputs are others."""
@@ -214,15 +219,20 @@ class Comparison:
     ----------
     samples : Samples
     score : Score
-    draws : ndarray, shape (draws, rows)
-        Rows for the intervals.
+    draws, block : int
+        Of rows for the intervals, in blocks: by default of as many rows as one has steps.
+    seed : int
     """
 
-    def __init__(self, samples: Samples, score: Score, draws: np.ndarray) -> None:
-        self._samples, self._score, self._draws = samples, score, draws
+    def __init__(
+        self, samples: Samples, score: Score, draws: int, block: int | None, seed: int
+    ) -> None:
+        rows = min(samples.steps if block is None else checked_size("block", block), samples.rows)
+        drawn = blocks_of_rows(samples.rows, rows, checked_size("draws", draws), seed)
+        self._samples, self._score, self._draws = samples, score, drawn
         y, p = samples.y, samples.predict()
         self.base = score(y, p)
-        self._bases = [score(_taken(y, rows), _taken(p, rows)) for rows in draws]
+        self._bases = [score(_taken(y, rows), _taken(p, rows)) for rows in drawn]
 
     def effect(self, changed: list[Any]) -> tuple[float, float, float]:
         """Return how much worse predictions are, with an interval.
