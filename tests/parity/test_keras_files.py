@@ -238,3 +238,18 @@ def test_masks_beside_states_go_both_ways(tmp_path):
         ours.train_on_batch(data, target), np.ravel(theirs.train_on_batch(data, target))[0], 1e-6
     )
     check_same(ours, theirs, data)
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5"])
+def test_a_model_that_was_compiled_and_never_trained(ending, tmp_path):
+    """Its optimizer has no state yet: nothing is lost, and nothing is said."""
+    theirs = keras.Sequential([keras.Input((5, 3)), keras.layers.LSTM(4), keras.layers.Dense(1)])
+    theirs.compile(keras.optimizers.Adam(0.02), "mse")
+    theirs.save(tmp_path / f"m{ending}")
+    ours = load_model(tmp_path / f"m{ending}")  # a warning is an error
+    assert ours.optimizer.learning_rate == pytest.approx(0.02)
+    assert ours.optimizer.iterations == 0
+    x, y = np.ones((4, 5, 3), np.float32), np.ones((4, 1), np.float32)
+    ours.train_on_batch(x, y)
+    theirs.train_on_batch(x, y)
+    check_same(ours, theirs, [x])

@@ -181,6 +181,8 @@ def restore_slots(
             found = {f"{slot}/{n}": one for (slot, n, _), one in zip(wanted, rest, strict=False)}
             break
     else:
+        if not rest and not (numbers and numbers[0]):
+            return  # compiled and never trained: it has none
         warnings.warn(
             "The optimizer's state does not fit the model, and starts anew: the file has "
             f"{len(rest)} arrays of it.",
