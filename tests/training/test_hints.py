@@ -66,8 +66,9 @@ def test_labels_and_indices_out_of_range():
 @pytest.mark.parametrize(
     ("make", "hint"),
     [
-        (lambda: layers.LSTM(8, return_sequence=True), "did you mean 'return_sequences'"),
-        (lambda: layers.Dense(8, activaton="relu"), "did you mean 'activation'"),
+        # From Python 3.13 on it is Python that asks, with a capital letter.
+        (lambda: layers.LSTM(8, return_sequence=True), "id you mean 'return_sequences'"),
+        (lambda: layers.Dense(8, activaton="relu"), "id you mean 'activation'"),
         (lambda: layers.Dense(8, nothing_like_it=1), "argument 'nothing_like_it'$"),
         (lambda: model().add(layers.LSTM), r"got the class LSTM: LSTM\(...\) makes one"),
         (lambda: model().add("lstm"), "or a model; got 'lstm'"),
