@@ -1,6 +1,7 @@
 """The parity suite: nlstm beside live Keras and PyTorch, where they are installed."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,18 @@ THEIRS = ("keras", "torch", "jax", "tensorflow")
 def parity():
     """Give the record: see `Record.configuration`."""
     return RECORD
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Begin each test with the same random numbers, ours and the peers': a red one stays red."""
+    import nlstm
+
+    nlstm.utils.set_random_seed(0)
+    if "keras" in sys.modules:  # the suite is collected without peers too
+        sys.modules["keras"].utils.set_random_seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="module")

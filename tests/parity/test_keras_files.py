@@ -240,6 +240,7 @@ def test_masks_beside_states_go_both_ways(tmp_path):
     check_same(ours, theirs, data)
 
 
+@pytest.mark.usefixtures("float64")  # in float32 Keras's own Adam is off by 2e-5 of a first step
 @pytest.mark.parametrize("ending", [".keras", ".h5"])
 def test_a_model_that_was_compiled_and_never_trained(ending, tmp_path):
     """Its optimizer has no state yet: nothing is lost, and nothing is said."""
