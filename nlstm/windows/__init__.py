@@ -12,4 +12,8 @@ from nlstm.windows.scalers import Scaler as Scaler
 from nlstm.windows.scalers import StandardScaler as StandardScaler
 from nlstm.windows.scalers import load_scaler as load_scaler
 from nlstm.windows.source import Windows as Windows
+from nlstm.windows.splits import BlockedSplit as BlockedSplit
+from nlstm.windows.splits import ExpandingSplit as ExpandingSplit
+from nlstm.windows.splits import PurgedKFold as PurgedKFold
+from nlstm.windows.splits import SlidingSplit as SlidingSplit
 from nlstm.windows.window_scaler import WindowScaler as WindowScaler
