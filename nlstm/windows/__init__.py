@@ -1,10 +1,13 @@
 """Windows of series: what a model sees of a time series, and what it is to forecast."""
 
 from nlstm.windows.backtest import backtest as backtest
+from nlstm.windows.conformal import RollingConformal as RollingConformal
+from nlstm.windows.conformal import SplitConformal as SplitConformal
 from nlstm.windows.cut import windows as windows
 from nlstm.windows.dataset import TimeseriesDataset as TimeseriesDataset
 from nlstm.windows.dataset import timeseries_dataset_from_array as timeseries_dataset_from_array
 from nlstm.windows.forecasts import Backtest as Backtest
+from nlstm.windows.intervals import Intervals as Intervals
 from nlstm.windows.scalers import LogScaler as LogScaler
 from nlstm.windows.scalers import MinMaxScaler as MinMaxScaler
 from nlstm.windows.scalers import RobustScaler as RobustScaler

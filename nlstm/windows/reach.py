@@ -44,7 +44,7 @@ def reach_of(x: Any, steps: int | None, horizon: int | None, stride: int | None)
                 raise ValueError(f"{name} is for arrays: Windows know it; got {value}.")
         return _of_windows(x)
     count = _rows_in(x)
-    shape = getattr(x, "shape", ())
+    shape: tuple[int, ...] = getattr(x, "shape", ())
     if steps is None and len(shape) > 2 and shape[1] > 1:
         raise ValueError(
             f"steps must be given for X of shape {tuple(shape)}: steps={shape[1]}, with horizon "
