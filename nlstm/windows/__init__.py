@@ -6,8 +6,12 @@ from nlstm.windows.conformal import SplitConformal as SplitConformal
 from nlstm.windows.cut import windows as windows
 from nlstm.windows.dataset import TimeseriesDataset as TimeseriesDataset
 from nlstm.windows.dataset import timeseries_dataset_from_array as timeseries_dataset_from_array
+from nlstm.windows.final import fit_final as fit_final
 from nlstm.windows.forecasts import Backtest as Backtest
 from nlstm.windows.intervals import Intervals as Intervals
+from nlstm.windows.nested import NestedBacktest as NestedBacktest
+from nlstm.windows.nested import NestedFold as NestedFold
+from nlstm.windows.nested import nested_backtest as nested_backtest
 from nlstm.windows.scalers import LogScaler as LogScaler
 from nlstm.windows.scalers import MinMaxScaler as MinMaxScaler
 from nlstm.windows.scalers import RobustScaler as RobustScaler

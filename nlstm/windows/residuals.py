@@ -5,7 +5,6 @@
 "quantile"     max(low - y, y - high)  low - q, high + q       low, high forecasts of quantiles
 """
 
-import inspect
 import math
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from nlstm.arguments.checks import WrongKind
 from nlstm.arguments.numbers import as_numbers, first_not_finite
 from nlstm.models import Model
 from nlstm.windows.forecasts import Backtest
+from nlstm.windows.predicted import outputs
 from nlstm.windows.source import Windows
 
 __all__ = ["SCORES", "Told", "ends", "needed", "rank", "residuals", "told", "truth_of"]
@@ -107,15 +107,7 @@ def _forecasts(score: str, model: Any, x: Any) -> Any:
         return x
     if isinstance(x, Windows) and not isinstance(model, Model):
         x = x.x[:]
-    quiet = {"verbose": 0} if _takes_verbose(model.predict) else {}
-    return model.predict(x, **quiet)
-
-
-def _takes_verbose(predict: Any) -> bool:
-    try:
-        return "verbose" in inspect.signature(predict).parameters
-    except (TypeError, ValueError):  # a function of C
-        return False
+    return outputs(model, x)
 
 
 def _finite(name: str, values: Any) -> np.ndarray:
