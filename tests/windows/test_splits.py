@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, TimeSeriesSplit, cross_val_score
@@ -48,6 +48,7 @@ def splits_of(split, given_windows):
         assume(False)
 
 
+@settings(deadline=None)
 @given(
     some_windows(),
     st.sampled_from(KINDS),
@@ -78,6 +79,7 @@ def test_training_and_test_share_no_step(made, kind, count, gap, purge):
                 assert not leakage(seen, asked)
 
 
+@settings(deadline=None)
 @given(some_windows(), st.integers(2, 4), st.integers(0, 3), st.integers(0, 4))
 def test_purged_training_is_all_the_rest(made, count, gap, embargo):
     """What is taken out overlaps, or lies within gap or embargo of what overlaps."""
@@ -104,6 +106,7 @@ def test_purged_training_is_all_the_rest(made, count, gap, embargo):
         assert sorted(training.tolist()) == sorted(expected)
 
 
+@settings(deadline=None)
 @given(
     st.integers(8, 60),
     st.integers(2, 5),
