@@ -9,9 +9,9 @@ by in 2014 makes the first intervals of 2015; then
     RollingConformal    takes those of the last 90 days that are known,
     ... with gamma      lets more or fewer truths outside, as they came (adaptive).
 
-All settings were chosen before 2015 was looked at: 90 days are a season, and 0.005 is the gamma of
-Gibbs & Candes 2021. 2015 was warmer than the years before, so its errors are not exchangeable with
-those of 2014, and the first kind promises nothing here.
+Over the year each covers what it says, but not in each season: in summer, when forecasts are worst,
+the first covers about 80 % and the second about 87 %. Rolling windows of 30 to 365 days were looked
+at on 2015, too; they cover 89 to 92 % of it.
 """
 
 import argparse
