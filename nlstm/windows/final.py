@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import WrongKind, checked_choice, checked_integer
-from nlstm.arguments.numbers import as_numbers
+from nlstm.arguments.numbers import as_numbers, is_arraylike
 from nlstm.callbacks import EarlyStopping, History
 from nlstm.models import Model, clone_model
 from nlstm.windows.source import Windows
@@ -148,9 +148,9 @@ def _searched(
     given = options.get("callbacks")
     callbacks = [] if given is None else list(given) if isinstance(given, Sequence) else [given]
     found = []
-    for training, test in cv.split(x, y):
+    for training, test in cv.split(_first(x)):
         own = {
-            name: as_numbers(name, value)[training] if name in BY_ROW else value
+            name: _taken(name, value, training) if name in BY_ROW else value
             for name, value in options.items()
         }
         stop = EarlyStopping(monitor, mode=mode, patience=patience)
@@ -159,7 +159,7 @@ def _searched(
         validation = held[0] if held[1] is None else held
         made = anew(model)
         if "lengths" in options:
-            own["validation_lengths"] = as_numbers("lengths", options["lengths"])[test]
+            own["validation_lengths"] = _taken("lengths", options["lengths"], test)
         found.append(made.fit(*part, epochs=epochs, validation_data=validation, **own))
     return found
 
@@ -167,7 +167,25 @@ def _searched(
 def _rows(x: Any, y: Any, rows: np.ndarray) -> tuple[Any, Any]:
     if isinstance(x, Windows):
         return x.part(rows), None
-    return as_numbers("x", x)[rows], as_numbers("y", y)[rows]
+    return _taken("x", x, rows), _taken("y", y, rows)
+
+
+def _taken(name: str, given: Any, rows: np.ndarray) -> Any:
+    """Return rows of an array, or of each of several inputs or outputs."""
+    if given is None:
+        return None
+    if isinstance(given, dict):
+        return {key: _taken(f"{name}[{key!r}]", one, rows) for key, one in given.items()}
+    if isinstance(given, list | tuple) and any(map(is_arraylike, given)):
+        return [_taken(f"{name}[{n}]", one, rows) for n, one in enumerate(given)]
+    return as_numbers(name, given)[rows]
+
+
+def _first(x: Any) -> Any:
+    """Return the first of several inputs: its rows are those that are split."""
+    if isinstance(x, dict):
+        x = list(x.values())
+    return x[0] if isinstance(x, list | tuple) and any(map(is_arraylike, x)) else x
 
 
 def _best(history: History, monitor: str, mode: str) -> int:
@@ -192,7 +210,7 @@ def _best(history: History, monitor: str, mode: str) -> int:
 
 def _steps(x: Any, options: dict[str, Any]) -> int:
     """Return the steps of an epoch on all data."""
-    rows = len(x) if isinstance(x, Windows) else len(as_numbers("x", x))
+    rows = len(x) if isinstance(x, Windows) else len(as_numbers("x", _first(x)))
     size = options.get("batch_size") or 32
     return options.get("steps_per_epoch") or math.ceil(rows / size)
 

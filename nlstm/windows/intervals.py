@@ -44,8 +44,8 @@ class Intervals:
     @property
     def quantiles(self) -> tuple[float, float, float]:
         """The levels that `lower`, `point` and `upper` stand for."""
-        tail = (1.0 - self.level) / 2.0
-        return tail, 0.5, 1.0 - tail
+        tail = round((1.0 - self.level) / 2.0, 12)  # 0.05 of 0.9
+        return tail, 0.5, round(1.0 - tail, 12)
 
     def coverage(self, truth: Any) -> np.ndarray:
         """Return the share of truths inside, for each step and target."""

@@ -5,7 +5,7 @@ import pytest
 
 import nlstm
 from nlstm.callbacks import EarlyStopping, History, LearningRateScheduler
-from nlstm.layers import LSTM, Bidirectional, Dense, Dropout, Embedding, Input
+from nlstm.layers import LSTM, Bidirectional, Concatenate, Dense, Dropout, Embedding, Input
 from nlstm.models import Model, Sequential
 from nlstm.windows import ExpandingSplit, Windows, fit_final
 
@@ -157,6 +157,21 @@ def test_a_function_makes_models():
 
     final = fit_final(build, windows(), cv=ExpandingSplit(2), epochs=1, verbose=0)
     assert final is made[-1] and len(made) == 3
+
+
+def test_several_inputs_and_outputs():
+    a, b = Input((6, 1), name="a"), Input((6, 2), name="b")
+    h = Concatenate()([LSTM(2)(a), LSTM(2)(b)])
+    model = Model([a, b], [Dense(1, name="p")(h), Dense(1, name="q")(h)])
+    model.compile("adam", "mse")
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(30, 6, n)) for n in (1, 2)]
+    y = {"p": rng.normal(size=(30, 1)), "q": rng.normal(size=(30, 1))}
+    options = {"cv": ExpandingSplit(2, steps=6), "epochs": 2, "keep": "updates", "verbose": 0}
+    options["sample_weight"] = None
+    first = fit_final(model, x, y, **options)
+    by_name = fit_final(model, {"a": x[0], "b": x[1]}, y, **options)
+    assert first.history.history == by_name.history.history
 
 
 def test_tokens():
