@@ -75,7 +75,7 @@ class PurgedSplit:
         """Give training and test as places in the order of time."""
         raise NotImplementedError
 
-    def before(self, reach: Reach, candidates: np.ndarray, test: np.ndarray) -> np.ndarray:
+    def _before(self, reach: Reach, candidates: np.ndarray, test: np.ndarray) -> np.ndarray:
         """Return those that end before a later test begins, without the last `gap`."""
         begin = reach.first if self.purge == "windows" else reach.target
         bound = np.full(reach.series.max() + 1, np.iinfo(np.int64).max)
@@ -84,7 +84,7 @@ class PurgedSplit:
         from_end = _places(reach.series[kept[::-1]])[::-1]
         return kept[from_end >= self.gap]
 
-    def after(
+    def _after(
         self, reach: Reach, candidates: np.ndarray, test: np.ndarray, embargo: Any = 0
     ) -> np.ndarray:
         """Return those that begin after an earlier test has ended, and after gap and embargo.

@@ -69,6 +69,8 @@ class Windows:
         The step of its series at which the forecast of each window begins.
     series_index : ndarray(int64), shape (windows,)
         Which series each window is of.
+    shares : ndarray(float64), shape (windows,)
+        The part of its series that comes before each window.
 
     Raises
     ------
@@ -239,7 +241,7 @@ class Windows:
 
     @property
     def shares(self) -> np.ndarray:
-        """The part of its own series that comes before each window: the order of time."""
+        """The part of its series that comes before each window: the order of time."""
         series, length = self.series_index, self.sequence_length * self.sampling_rate
         return ((self.origins - length) // self.stride + 0.5) / self._counts()[series]
 

@@ -197,8 +197,8 @@ class BlockedSplit(PurgedSplit):
             size = self.test_size or max(1, block.size // 5)
             training, test = block[: max(0, block.size - size)], block[-size:]
             if former is not None:
-                training = self.after(reach, training, former)
-            yield self.before(reach, training, test), test
+                training = self._after(reach, training, former)
+            yield self._before(reach, training, test), test
             former = block
 
 
@@ -263,8 +263,8 @@ class PurgedKFold(PurgedSplit):
         if isinstance(embargo, float):
             embargo = np.ceil(embargo * np.bincount(reach.series)).astype(np.int64)
         for test in _blocks(every.size, self.n_splits):
-            before = self.before(reach, every[: test[0]], test)
-            after = self.after(reach, every[test[-1] + 1 :], test, embargo)
+            before = self._before(reach, every[: test[0]], test)
+            after = self._after(reach, every[test[-1] + 1 :], test, embargo)
             yield np.concatenate([before, after]), test
 
 
@@ -286,7 +286,7 @@ def _onwards(
                 f"take fewer splits, or a smaller {'test_size' if least is None else name}."
             )
         first = count - splits * size
-        missing = (least or 0) - split.before(reach, every[:first], every[first:]).size
+        missing = (least or 0) - split._before(reach, every[:first], every[first:]).size
         if missing <= 0 or test_size is not None:
             break
         size -= -(-missing // splits)
@@ -297,4 +297,4 @@ def _onwards(
         )
     for begin in range(first, count, size):
         test = every[begin : begin + size]
-        yield split.before(reach, every[:begin], test), test
+        yield split._before(reach, every[:begin], test), test
