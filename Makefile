@@ -29,12 +29,12 @@ test-opaque: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)
 
 # CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
-CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
+CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,batches.py stateful_training.py \
 	training.py run.py masked_loss.py several_outputs.py doors.py errors.py feeds.py frames.py hints.py left_open.py progress.py reader.py) \
-	$(addprefix tests/models/test_,frozen.py functional.py former.py model_config.py models.py nested.py pop.py shapes_seen.py \
-	structures.py summary.py weights_given.py) $(addprefix tests/windows/test_,backtest.py frames.py several.py windows.py \
-	windows_copies.py windows_dataset.py scalers.py) $(addprefix tests/callbacks/test_callbacks,.py _monitoring.py) \
-	tests/inspection/test_trace.py
+	$(addprefix tests/models/test_,forks.py frozen.py functional.py former.py model_config.py models.py nested.py pop.py shapes_seen.py \
+	structures.py summary.py summary_encoding.py weights_given.py) $(addprefix tests/windows/test_,backtest.py frames.py several.py windows.py \
+	windows_copies.py windows_dataset.py scalers.py) $(addprefix tests/callbacks/test_,callbacks.py callbacks_averages.py callbacks_files.py \
+	callbacks_monitoring.py optuna_pruning.py tensor_board.py) $(addprefix tests/inspection/test_,leakage.py trace.py)
 
 # Two at a time, each with its output whole.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
