@@ -4,7 +4,7 @@ A mask is a function of (seed, row of the data, draw), so that it depends neithe
 it nor on the number of threads. Draws are drawn in blocks, by one call of a kernel each.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -111,17 +111,24 @@ class Draws:
             levels[level] = tuple(ops.zeros(one.shape) for one in like)
         return levels[level]
 
-    def reset(self, ops: Operations) -> None:
-        """Let all draws begin with the states that stateful layers have now."""
-        for states, levels in self._kept.values():
+    def load(self, ops: Operations, saved: Mapping[int, list[np.ndarray]] | None) -> None:
+        """Let the next run begin with what `saved` gave; None with the states of the layers."""
+        for number, (states, levels) in self._kept.items():
             arrays = [one for _, pair in sorted(levels.items()) for one in pair]
-            given = states.get()
-            for number, array in enumerate(arrays):
+            given = states.get() if saved is None else saved[number]
+            for place, array in enumerate(arrays):
                 ops.fill(array, 0)
                 if given is not None:
-                    state = given[number]
+                    state = given[place]
                     times = array.shape[0] // len(state)
                     ops.write(array[..., : state.shape[1]], np.repeat(state, times, axis=0))
+
+    def saved(self, ops: Operations) -> dict[int, list[np.ndarray]]:
+        """Return the states after a run."""
+        return {
+            number: [np.array(ops.to_host(one)) for _, pair in sorted(levels.items()) for one in pair]
+            for number, (_, levels) in self._kept.items()
+        }
 
 
 def _mixed(numbers: np.ndarray) -> np.ndarray:
