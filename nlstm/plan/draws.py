@@ -13,7 +13,7 @@ from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["BLOCK", "Draws"]
 
-BLOCK = 32  # draws that have a random stream of their own
+BLOCK = 8  # draws that have a random stream of their own
 GAMMA = np.uint64(0x9E3779B97F4A7C15)
 FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 SHIFTS = np.uint64(30), np.uint64(27), np.uint64(31)

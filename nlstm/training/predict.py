@@ -117,7 +117,7 @@ def predict(
         rows = checked_rows("batch_size", batch_size, steps, data.rows)
     if steps is not None:
         data = _first_batches(data, rows, steps)
-    places, rows = rows, min(rows, data.rows)
+    places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
@@ -257,7 +257,7 @@ def _predict_batches(
             if sampler is None:
                 parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             else:
-                sizes = sampler.sizes(data, data.rows, _rows_at_a_time(network, data))
+                sizes = sampler.sizes(data, data.rows)
                 parts.append(binder.weights.shared(sampler.draw, data, sizes))
             if after is not None:
                 after(number, {})

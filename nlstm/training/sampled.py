@@ -1,5 +1,6 @@
 """Draws of a model's outputs with dropout on: what `predict(samples=...)` gives."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,7 +24,8 @@ from nlstm.training.progress import Progress
 __all__ = ["Sampler", "Sampling", "checked_sampling"]
 
 RATES = "rate", "dropout", "recurrent_dropout"  # of the layers that drop something
-ELEMENTS = 1 << 20  # of an output, whose draws are kept until their quantiles are taken
+ELEMENTS = 1 << 22  # of the largest value, or of an output whose quantiles are still to be taken
+PLACES = 32, 1024
 
 
 class Sampling(NamedTuple):
@@ -97,15 +99,35 @@ class Sampler:
         self._states: dict[int, Any] = {}  # after the last batch, by the first of its draws
         self._rows: int | None = None  # of a batch of a stateful model
 
-    def sizes(self, data: Data, rows: int, places: int) -> tuple[int, int]:
-        """Return the rows of a batch, and the draws of each, for about so many places.
+    def sizes(self, data: Data, rows: int, places: int | None = None) -> tuple[int, int]:
+        """Return the rows of a batch, and the draws of each.
 
-        A stateful model has batches of `rows` rows, as without draws.
+        Parameters
+        ----------
+        data : Data
+        rows : int
+            Of a batch without draws: at most so many, and just as many in a stateful model.
+        places : int, optional
+            About how many draws run together; by default what suits the caches.
         """
+        if places is None:
+            most = ELEMENTS // self._size(data)
+            places = max(PLACES[0], min(most, PLACES[1]))
         samples = self.sampling.samples
-        draws = places // rows if self._stateful else places
-        draws = min(samples, max(BLOCK, draws // BLOCK * BLOCK))
-        return rows if self._stateful else min(max(1, places // draws), data.rows), draws
+        parts = max(1, round(samples / max(1, places // rows if self._stateful else places)))
+        draws = min(samples, -(-samples // (parts * BLOCK)) * BLOCK)
+        return rows if self._stateful else min(max(1, places // draws), rows, data.rows), draws
+
+    def _size(self, data: Data) -> int:
+        """Return the numbers of the largest value that there is of each draw."""
+        graph = self._binder.network.graph
+        given = [
+            one.shape[1:] if len(symbol.sample) == 2 else one.shape[2:]
+            for one, symbol in zip(data.x, graph.inputs, strict=True)
+        ]
+        shapes = graph.shapes(given)
+        made = [one for node in self._tail.nodes for one in node.outputs]
+        return max(math.prod(size or 1 for size in shapes[one]) for one in made)
 
     def runs(self, data: Data, sizes: tuple[int, int]) -> int:
         """Return how many runs it takes."""
