@@ -126,7 +126,9 @@ class Draws:
     def saved(self, ops: Operations) -> dict[int, list[np.ndarray]]:
         """Return the states after a run."""
         return {
-            number: [np.array(ops.to_host(one)) for _, pair in sorted(levels.items()) for one in pair]
+            number: [
+                np.array(ops.to_host(one)) for _, pair in sorted(levels.items()) for one in pair
+            ]
             for number, (_, levels) in self._kept.items()
         }
 

@@ -212,7 +212,7 @@ class Sampler:
 
     def _begin(self, step: Any, index: np.ndarray, first: int) -> None:
         """Choose the masks of the next run, and what stateful layers begin with."""
-        rows = index if self._stateful else self._first + index
+        rows = np.arange(index.size) if self._stateful else self._first + index
         step.draws.choose(self.sampling.seed, rows, first)
         if self._stateful:
             self._check_rows(index.size)
