@@ -5,7 +5,7 @@ it nor on the number of threads. Draws are drawn in blocks, by one call of a ker
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 

@@ -105,8 +105,8 @@ def predict(
         sampling = checked_sampling(samples, quantiles, seed)
     if is_batches(x):
         check_batches(None, None, lengths)
-        hooks = CallbackList(callbacks, self, {"verbose": verbose})
-        return _predict_batches(self, x, steps, hooks, sampling)
+        around = CallbackList(callbacks, self, {"verbose": verbose})
+        return _predict_batches(self, x, steps, around, sampling)
     network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from nlstm.plan.draws import BLOCK, Draws
 from nlstm.plan.graph import Graph
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.symbols import Symbol
+from nlstm.training.draws import ELEMENTS, Collected, DrawnStep, Sampling
 from nlstm.training.feeds import Ready, Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress
@@ -24,24 +24,7 @@ from nlstm.training.progress import Progress
 __all__ = ["Sampler", "Sampling", "checked_sampling"]
 
 RATES = "rate", "dropout", "recurrent_dropout"  # of the layers that drop something
-ELEMENTS = 1 << 22  # of the largest value, or of an output whose quantiles are still to be taken
 PLACES = 32, 1024
-
-
-class Sampling(NamedTuple):
-    """How many draws, from which seed, and what of them is returned.
-
-    Attributes
-    ----------
-    samples : int
-    quantiles : tuple of float or None
-        None for the draws themselves.
-    seed : int
-    """
-
-    samples: int
-    quantiles: tuple[float, ...] | None
-    seed: int
 
 
 def checked_sampling(samples: Any, quantiles: Any, seed: Any) -> Sampling | None:
@@ -62,18 +45,6 @@ def checked_sampling(samples: Any, quantiles: Any, seed: Any) -> Sampling | None
             raise ValueError(f"quantiles must be numbers from 0 to 1; got {quantiles!r}.")
     stream = SeedStream(None if seed is None else checked_integer("seed", seed))
     return Sampling(count, levels, stream.key(0))
-
-
-@dataclass
-class DrawnStep(Step):
-    """A step that makes several draws of each row.
-
-    Attributes
-    ----------
-    draws : Draws
-    """
-
-    draws: Any = None
 
 
 class Sampler:
@@ -266,62 +237,6 @@ class Sampler:
         return DrawnStep(index, inputs, outputs, [], [], calls, before, draws=plan.draws)
 
 
-class Collected:
-    """The draws of all rows, or their quantiles.
-
-    Parameters
-    ----------
-    step : Step
-        One of those that made draws.
-    total, rows : int
-        Rows in all, and of a batch.
-    sampling : Sampling
-    """
-
-    def __init__(self, step: Step, total: int, rows: int, sampling: Sampling) -> None:
-        self._sampling, self._done, self._first = sampling, 0, 0
-        self._sequences = [one.sequence for one in step.outputs]
-        shapes = [(one.steps, one.features) for one in step.outputs]
-        dtype, samples, levels = step.outputs[0].value.dtype, sampling.samples, sampling.quantiles
-        self._held = total
-        if levels is not None:
-            size = samples * rows * max(steps * features for steps, features in shapes)
-            self._held = min(total, rows * max(1, ELEMENTS // size))
-        self._draws = [np.empty((samples, self._held, *shape), dtype) for shape in shapes]
-        self._found = self._draws
-        if levels is not None:
-            self._found = [np.empty((len(levels), total, *shape), dtype) for shape in shapes]
-
-    def put(self, ops: Any, step: Any, start: int, first: int) -> None:
-        """Take the draws of a run: of rows from `start` on, from draw number `first` on."""
-        rows, draws = step.rows, step.draws.draws
-        if start + rows > self._first + self._held:
-            self._reduce()
-            self._first = start
-        place = slice(start - self._first, start - self._first + rows)
-        for output, held in zip(step.outputs, self._draws, strict=True):
-            value = ops.to_host(output.value)[..., : output.features]
-            shaped = value.reshape(output.steps, rows, draws, output.features)
-            held[first : first + draws, place] = shaped.transpose(2, 1, 0, 3)
-        self._done = start + rows
-
-    def _reduce(self) -> None:
-        """Take the quantiles of the rows that are held."""
-        rows, levels = self._done - self._first, self._sampling.quantiles
-        for draws, found in zip(self._draws, self._found, strict=True):
-            if levels is not None:
-                found[:, self._first : self._done] = np.quantile(draws[:, :rows], levels, axis=0)
-
-    def finished(self) -> list[np.ndarray]:
-        """Return what was found, of the rows that were reached."""
-        self._reduce()
-        whole = [one[:, : self._done] for one in self._found]
-        return [
-            one if sequence else one[:, :, 0]
-            for one, sequence in zip(whole, self._sequences, strict=True)
-        ]
-
-
 def _parted(graph: Graph) -> tuple[Graph, Graph]:
     """Return the part of a graph that no dropout reaches, and the rest, which takes what it gives.
 
@@ -330,9 +245,7 @@ def _parted(graph: Graph) -> tuple[Graph, Graph]:
     random: set[Symbol] = set()
     between: dict[Symbol, None] = {}  # in order
     for node in graph.nodes:
-        if any(_drops(one) for one in (node.layer, *node.layer.inside)) or not random.isdisjoint(
-            node.sources
-        ):
+        if any(_drops(one) for one in _layers(node.layer)) or not random.isdisjoint(node.sources):
             random.update(node.outputs)
             between.update((one, None) for one in node.sources if one not in random)
     if not random:
@@ -342,6 +255,10 @@ def _parted(graph: Graph) -> tuple[Graph, Graph]:
         )
     between.update((one, None) for one in graph.outputs if one not in random)
     return Graph(graph.inputs, list(between)), Graph(list(between), graph.outputs)
+
+
+def _layers(layer: Any) -> list[Layer]:
+    return [layer, *layer.inside]
 
 
 def _drops(layer: Layer) -> bool:

@@ -261,7 +261,7 @@ def test_several_outputs():
 
 def test_quantiles_in_parts(model, monkeypatch):
     draws = model.predict(X, samples=30, seed=1)
-    monkeypatch.setattr("nlstm.training.sampled.ELEMENTS", 30 * 2 * 4)
+    monkeypatch.setattr("nlstm.training.draws.ELEMENTS", 30 * 2 * 4)
     found = model.predict(X, 30, samples=30, seed=1, quantiles=(0.05, 0.5, 0.95))
     np.testing.assert_allclose(found, np.quantile(draws, (0.05, 0.5, 0.95), axis=0), rtol=1e-6)
 
