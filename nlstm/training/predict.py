@@ -127,13 +127,13 @@ def predict(
             sampler = Sampler(binder, bench, sampling)
             sizes = sampler.sizes(data, rows, places)
             if hooks is None:
-                given = (binder, sampler.draw, data, sizes, None, None, progress)
-                found = binder.weights.shared(_together, *given)
+                draw, ready = sampler.draw, (data, sizes, None, None, progress)
+                found = binder.weights.shared(_together, binder, draw, *ready)
             else:
                 found = sampler.draw(data, sizes, binder.weights.shared, hooks, progress)
         elif hooks is None:  # from beginning to end with the same weights
-            given = (binder, _predict, binder, bench, data, rows, None, progress)
-            found = binder.weights.shared(_together, *given)
+            given = (binder, bench, data, rows, None, progress)
+            found = binder.weights.shared(_together, binder, _predict, *given)
         else:
             found = _predict(binder, bench, data, rows, hooks, progress)
     return network.as_outputs(found)

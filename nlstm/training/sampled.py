@@ -12,6 +12,7 @@ from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.layers import Layer
 from nlstm.network.binder import Bench, Binder
+from nlstm.network.network import Network
 from nlstm.plan.draws import BLOCK, Draws
 from nlstm.plan.graph import Graph
 from nlstm.plan.plan import Plan, Tensor
@@ -64,7 +65,7 @@ class Sampler:
 
     def __init__(self, binder: Binder, bench: Bench, sampling: Sampling) -> None:
         self._binder, self._bench, self.sampling = binder, bench, sampling
-        self._head, self._tail = _parted(binder.network.graph)
+        self._head, self._tail = _parted(binder.network)
         self._first = 0  # row of the call that the next data begin with
         self._stateful = bool(binder.network.stateful)
         self._states: dict[int, Any] = {}  # after the last batch, by the first of its draws
@@ -237,15 +238,16 @@ class Sampler:
         return DrawnStep(index, inputs, outputs, [], [], calls, before, draws=plan.draws)
 
 
-def _parted(graph: Graph) -> tuple[Graph, Graph]:
+def _parted(network: Network) -> tuple[Graph, Graph]:
     """Return the part of a graph that no dropout reaches, and the rest, which takes what it gives.
 
     Raises a ValueError where there is no rest.
     """
-    random: set[Symbol] = set()
+    graph, random = network.graph, set[Symbol]()
     between: dict[Symbol, None] = {}  # in order
+    dropping = {id(one) for one in network.layers if any(map(_drops, (one, *one.inside)))}
     for node in graph.nodes:
-        if any(_drops(one) for one in _layers(node.layer)) or not random.isdisjoint(node.sources):
+        if id(node.layer) in dropping or not random.isdisjoint(node.sources):
             random.update(node.outputs)
             between.update((one, None) for one in node.sources if one not in random)
     if not random:
@@ -255,10 +257,6 @@ def _parted(graph: Graph) -> tuple[Graph, Graph]:
         )
     between.update((one, None) for one in graph.outputs if one not in random)
     return Graph(graph.inputs, list(between)), Graph(list(between), graph.outputs)
-
-
-def _layers(layer: Any) -> list[Layer]:
-    return [layer, *layer.inside]
 
 
 def _drops(layer: Layer) -> bool:
