@@ -40,6 +40,7 @@ MADE = {
     "LearningRateScheduler": lambda _: callbacks.LearningRateScheduler(halved),
     "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(folder / "m", save_freq=3),
     "ReduceLROnPlateau": lambda _: callbacks.ReduceLROnPlateau(patience=1),
+    "StochasticWeightAveraging": lambda _: callbacks.StochasticWeightAveraging(0),
     "SwapEMAWeights": lambda _: callbacks.SwapEMAWeights(),
     "TensorBoard": lambda folder: board(folder / "logs"),
     "TerminateOnNaN": lambda _: callbacks.TerminateOnNaN(),
