@@ -45,7 +45,8 @@ class StochasticWeightAveraging(LastCallback):
     Raises
     ------
     ValueError
-        A schedule gives the learning rate that is to be changed here.
+        A schedule gives the learning rate that is to be changed here; or the optimizer averages by
+        itself.
 
     Notes
     -----
@@ -54,8 +55,9 @@ class StochasticWeightAveraging(LastCallback):
     `evaluate` or `swap_on_epoch` that is at each epoch. Where these come from a generator, which
     cannot be gone through again, they stay, with a warning.
 
-    The mean comes last of all at the end of fit, after the best weights of `EarlyStopping`; a fit
-    that stops before `start_epoch` keeps its weights. The history gets "averaged", and
+    The mean comes last of all at the end of fit, after the best weights of `EarlyStopping` (with
+    `swap_on_epoch` these are means, and stay); a fit that stops before `start_epoch` keeps its
+    weights. The history gets "averaged", and
     "learning_rate" where it is changed here. `BackupAndRestore` keeps the mean.
 
     References
@@ -91,26 +93,24 @@ class StochasticWeightAveraging(LastCallback):
         self._first_rate: float | None = None  # before the first change
         self._mean: WeightAverage | None = None
         self._statistics: list[np.ndarray] | None = None  # of the weights, while the mean is shown
-        self._waiting: dict[str, Any] | None = None  # the state of a copy
+        self._waiting: dict[str, Any] | None = None  # the mean of a copy
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold: the mean too, without the device."""
         state = super().__getstate__()
-        return state | {"_fit": None, "_mean": None, "_waiting": self.get_state()}
+        return state | {"_fit": None, "_mean": None, "_waiting": self.get_state()["mean"]}
 
     @property
     def averaged(self) -> int:
         """How many epochs the mean has."""
         if self._mean is None:
-            return 0 if self._waiting is None else int(self._waiting["mean"]["count"])
+            return 0 if self._waiting is None else int(self._waiting["count"])
         return self._mean.count
 
-    def get_state(self) -> dict[str, Any] | None:
+    def get_state(self) -> dict[str, Any]:
         """Return the mean, or the weights where it lies in their place."""
-        if self._mean is None:
-            return self._waiting
         return {
-            "mean": self._mean.get_state(),
+            "mean": self._waiting if self._mean is None else self._mean.get_state(),
             "taken": self._taken,
             "first_rate": self._first_rate,
             "statistics": self._statistics,
@@ -118,9 +118,9 @@ class StochasticWeightAveraging(LastCallback):
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Go on with it."""
-        self._fit = self.run
-        self._mean = WeightAverage(self.run.binder, self.run.training)
-        self._mean.set_state(state["mean"])
+        if state["mean"] is not None:
+            self._mean = WeightAverage(self._fit.binder, self._fit.training)
+            self._mean.set_state(state["mean"])
         self._taken, self._first_rate = state["taken"], state["first_rate"]
         self._statistics = state["statistics"]
 
@@ -131,9 +131,14 @@ class StochasticWeightAveraging(LastCallback):
         self._fit, self._mean, self._waiting = self.run, None, None
         self._first_rate = self._statistics = None
         self._epoch = self._taken = -1
+        optimizer = self.model.optimizer
+        if optimizer.use_ema:
+            raise ValueError(
+                "StochasticWeightAveraging needs an optimizer without use_ema=True: both would end "
+                "with their own average."
+            )
         if self.learning_rate is None:
             return
-        optimizer = self.model.optimizer
         if optimizer._schedule is not None:
             raise ValueError(
                 "StochasticWeightAveraging cannot set the learning rate, which follows "
@@ -201,8 +206,6 @@ class StochasticWeightAveraging(LastCallback):
                 UserWarning,
             )
             return
-        if self._mean is not None and self._mean.shown:
-            self._back()
         self._show(True)
 
     # The mean

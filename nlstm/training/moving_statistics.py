@@ -54,7 +54,7 @@ def find_anew(binder: Binder, training: Training, feed: Feed) -> None:
         )
     places = {id(one.packed): one for one in moving(binder, training)}
     sums: dict[int, Any] = {}
-    rows = 0
+    rows: dict[int, int] = {}  # of the batches of a layer, which may be called several times
     ops, counter = binder.network.ops, binder.counter
     counter.pull()
     before = counter.host.copy()
@@ -64,15 +64,15 @@ def find_anew(binder: Binder, training: Training, feed: Feed) -> None:
                 found = _moments(binder, training, bench, data, index.size)
                 found.step.take(index)
                 binder.weights.shared(found.step.program(ops, data))
-                rows += index.size
                 for average, latest in found.latest:
                     value = np.array(ops.to_host(latest), np.float64)
+                    rows[id(average)] = rows.get(id(average), 0) + index.size
                     sums[id(average)] = sums.get(id(average), 0.0) + index.size * value
     finally:
         counter.host[:] = before
         counter.push()
     for place, total in sums.items():
-        places[place].set(total[: places[place].size] / rows)
+        places[place].set(total[: places[place].size] / rows[place])
 
 
 def _batches(binder: Binder, feed: Feed) -> Iterator[tuple[Data, np.ndarray]]:
