@@ -22,10 +22,17 @@ RNG = np.random.default_rng(0)
 X, Y = RNG.random((20, 4, 3)), RNG.random((20, 1))
 
 
-def model_of(*layers, frozen=False, **options):
+def plain():
+    return [LSTM(4, recurrent_dropout=0.2), Dense(2, activation="tanh"), Dense(1)]
+
+
+def normalised():
+    return [LSTM(4, dropout=0.2), BatchNormalization(), Dropout(0.1), Dense(1)]
+
+
+def model_of(layers=plain, frozen=False, **options):
     nlstm.set_random_seed(0)
-    layers = layers or (LSTM(4, recurrent_dropout=0.2), Dense(2, activation="tanh"), Dense(1))
-    model = Sequential(layers, dtype="float64")
+    model = Sequential(layers(), dtype="float64")
     model.build((None, 4, 3))
     model.layers[0].trainable = not frozen
     model.compile(SGD(0.5, momentum=0.5, **options), "mse")
@@ -69,8 +76,6 @@ def test_fit_ends_with_the_mean(given, epochs, frozen):
     )
     assert callback.averaged == len(epochs) == history.history["averaged"][-1]
     assert history.history["averaged"][0] == (epochs[0] == 0)
-    fit(model, callback, epochs=1)  # begins anew
-    assert callback.averaged == (callback.start_epoch < 1) * (callback.every == 1)
 
 
 @pytest.mark.parametrize("swap_on_epoch", [False, True])
@@ -137,7 +142,9 @@ def test_a_killed_fit_goes_on_to_the_bit(tmp_path, save_freq, swap_on_epoch):
         return model
 
     def made():
-        return model_of(LSTM(4, dropout=0.2), BatchNormalization(), Dropout(0.1), Dense(1))
+        model = model_of(normalised)
+        model.optimizer.learning_rate = 0.05
+        return model
 
     whole = run(made(), backup=False)
     for stop_at in (10, 8):
@@ -155,13 +162,11 @@ def test_a_killed_fit_goes_on_to_the_bit(tmp_path, save_freq, swap_on_epoch):
 
 def test_the_averages_of_batch_normalization_are_found_anew():
     x, y = X[:, 0], Y
-    model = model_of(BatchNormalization(name="n"), Dense(3), BatchNormalization(), Dense(1))
     model = Sequential(
         [Dense(3, activation="tanh"), BatchNormalization(), Dense(2), BatchNormalization()],
         dtype="float64",
     )
     model.compile(SGD(0.5), "mse")
-    counters = []
     callbacks = [StochasticWeightAveraging(2, evaluate=True)]
     history = model.fit(x, np.hstack([y, y]), 10, 5, verbose=0, callbacks=callbacks)
     assert len(history.history["loss"]) == 5
@@ -171,17 +176,17 @@ def test_the_averages_of_batch_normalization_are_found_anew():
     np.testing.assert_allclose(v1, np.mean([one.var(0) for one in h], axis=0), rtol=1e-12)
     normal = [(one - one.mean(0)) / np.sqrt(one.var(0) + 1e-3) * g + s for one in h]
     z = [one @ V + c for one in normal]
-    np.testing.assert_allclose(m2, np.mean([one.mean(0) for one in z], axis=0), rtol=1e-10)
+    np.testing.assert_allclose(m2, np.mean([one.mean(0) for one in z], axis=0), atol=1e-12)
     np.testing.assert_allclose(v2, np.mean([one.var(0) for one in z], axis=0), rtol=1e-10)
-    assert not counters
 
 
 def test_finding_averages_anew_leaves_training_as_it_is():
-    def made():
-        return model_of(LSTM(3, stateful=True), Dropout(0.3), BatchNormalization(), Dense(1))
+    def layers():
+        return [LSTM(3, stateful=True), Dropout(0.3), BatchNormalization(), Dense(1)]
 
     def run(*callbacks):
-        seen, model = [], made()
+        seen, model = [], model_of(layers)
+        model.optimizer.learning_rate = 0.05
         note = LambdaCallback(on_train_batch_end=lambda *_: seen.append(flat(model)))
         fit(model, *callbacks, note, epochs=3, validation_data=(X, Y), shuffle=False)
         return seen
@@ -191,18 +196,20 @@ def test_finding_averages_anew_leaves_training_as_it_is():
 
 
 def test_batches_and_generators():
+    def layers():
+        return [LSTM(3), BatchNormalization(), Dense(1)]
+
     def batches():
         while True:
             yield from ((X[at : at + 5], Y[at : at + 5]) for at in range(0, 20, 5))
 
-    layers = LSTM(3), BatchNormalization(), Dense(1)
-    whole = model_of(*layers)
+    whole = model_of(layers)
     fit(whole, StochasticWeightAveraging(1), epochs=3, shuffle=False)
-    again = model_of(LSTM(3), BatchNormalization(), Dense(1))
+    again = model_of(layers)
     parts = [(X[at : at + 5], Y[at : at + 5]) for at in range(0, 20, 5)]
     fit(again, StochasticWeightAveraging(1), x=iter_of(parts), epochs=3, shuffle=False)
     np.testing.assert_allclose(flat(again), flat(whole), rtol=1e-12)
-    once = model_of(LSTM(3), BatchNormalization(), Dense(1))
+    once = model_of(layers)
     with pytest.warns(UserWarning, match="a generator cannot be gone through again"):
         fit(once, StochasticWeightAveraging(1), x=batches(), epochs=3, steps_per_epoch=4)
     np.testing.assert_allclose(once.get_weights()[0], whole.get_weights()[0], rtol=1e-12)
@@ -235,6 +242,7 @@ def test_other_callbacks(tmp_path):
     model = model_of()
     fit(model, averaging, LambdaCallback(on_epoch_end=stop))
     np.testing.assert_allclose(flat(model), np.mean(trained(4)[2:], axis=0), rtol=1e-12)
+    assert averaging.averaged == 2
 
 
 def test_an_interrupted_validation_gives_the_weights_back():
@@ -284,7 +292,7 @@ def test_models_that_share_layers():
         ({"every": 0}, "every must be"),
         ({"learning_rate": -0.1}, "learning_rate must be"),
         ({"learning_rate": (0.1, 0.2, 0.3)}, "learning_rate must be a number or a pair"),
-        ({"anneal": "exp"}, "anneal must be"),
+        ({"anneal": "exp"}, "Unknown anneal 'exp'"),
     ],
 )
 def test_errors_name_the_argument(arguments, words):
