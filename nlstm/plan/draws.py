@@ -1,7 +1,8 @@
 """Draws of dropout at prediction: several of each row of data, whatever batch it comes in.
 
-A mask is a function of (seed, row of the data, draw), so that it depends neither on the rows beside
-it nor on the number of threads. Draws are drawn in blocks, by one call of a kernel each.
+A mask is a function of (seed, row of the data, draw, place in the model), so that it depends neither
+on the rows beside it, nor on the number of threads, nor on what layers have drawn in training.
+Draws are drawn in blocks, by one call of a kernel each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,14 +47,11 @@ class Draws:
     ops : Operations
     rows, draws : int
 
-    Attributes
-    ----------
-    masks : int
-        How many masks were asked for.
     """
 
     def __init__(self, ops: Operations, rows: int, draws: int) -> None:
-        self.rows, self.draws, self.masks = rows, draws, 0
+        self.rows, self.draws = rows, draws
+        self._places: dict[tuple[int, int], int] = {}  # by seed and stream, in order
         self._blocks = np.arange(-(-draws // BLOCK))
         self._tokens = ops.cell(np.int64, rows * self._blocks.size)
         self._kept: dict[int, tuple[States, dict[int, tuple[Array, ...]]]] = {}
@@ -69,8 +67,11 @@ class Draws:
     def bind(
         self, plan: Drawn, seed: int, stream: int, rate: float, features: int, out: Array
     ) -> None:
-        """Append the calls that draw a mask: `out`, (groups * rows of the plan, >= features)."""
-        self.masks += 1
+        """Append the calls that draw a mask: `out`, (groups * rows of the plan, >= features).
+
+        What has one `seed` and `stream`, such as a layer that is called twice, has one mask.
+        """
+        key = self._places.setdefault((seed, stream), len(self._places))
         ops, places = plan.ops, self.rows * self.draws
         groups = out.shape[0] // places
         size = groups * features
@@ -79,7 +80,7 @@ class Draws:
         for number, part in enumerate(self._parts()):
             token = self._tokens.device[number : number + 1]
             plan.forward.append(
-                (ops.dropout_mask, (seed, token, stream, rate, size, flat[part.start : part.stop]))
+                (ops.dropout_mask, (key, token, 0, rate, size, flat[part.start : part.stop]))
             )
         if groups > 1:
             shaped = out.reshape(groups, places, -1)

@@ -1,5 +1,8 @@
 """predict(samples=...): draws with dropout on."""
 
+import copy
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -16,11 +19,12 @@ from nlstm.layers import (
     Embedding,
     GaussianNoise,
     Masking,
+    Reshape,
     SimpleRNN,
     SpatialDropout1D,
     TimeDistributed,
 )
-from nlstm.models import Sequential
+from nlstm.models import Sequential, clone_model, load_model
 from nlstm.plan.draws import BLOCK
 from nlstm.training.state import state_of
 from nlstm.windows import Windows
@@ -53,10 +57,10 @@ def key_of(*words):
     return key
 
 
-def mask(layer, seed, row, draw, stream, rate, *shape):
-    """The mask of one row of one draw."""
+def mask(place, seed, row, draw, rate, *shape):
+    """The mask of one row of one draw, at a place among the model's masks."""
     token = key_of(nlstm.layers.Layer(seed=seed).seeds.key(0), row, draw // BLOCK) >> 1
-    key, size = key_of(layer.seeds.key(stream), token, stream), int(np.prod(shape))
+    key, size = key_of(place, token, 0), int(np.prod(shape))
     first = draw % BLOCK * size + 1
     bits = [mixed((key + (first + n) * 0x9E3779B97F4A7C15) % WORD) >> 32 for n in range(size)]
     kept = np.array(bits) >= int(rate * 2**32)
@@ -64,18 +68,16 @@ def mask(layer, seed, row, draw, stream, rate, *shape):
 
 
 def test_a_draw_is_a_pass_with_these_masks():
-    spatial, lstm = SpatialDropout1D(0.4), LSTM(5, dropout=0.3, recurrent_dropout=0.2)
-    lstm.return_sequences = True
-    between, dense = Dropout(0.5), Dense(2)
-    model = made(spatial, lstm, between, dense)
+    lstm = LSTM(5, dropout=0.3, recurrent_dropout=0.2, return_sequences=True)
+    model = made(SpatialDropout1D(0.4), lstm, Dropout(0.5), Dense(2))
     W, U, b, V, d = model.get_weights()
     found = model.predict(X, samples=20, seed=9)
     for row, draw in ((0, 0), (7, 0), (3, 1), (10, 19), (0, 8)):
-        x = X[row : row + 1] * mask(spatial, 9, row, draw, 0, 0.4, 3)
-        x_mask = mask(lstm, 9, row, draw, 0, 0.3, 4, 1, 3)
-        h_masks = mask(lstm, 9, row, draw, 1, 0.2, 4, 1, 5)
+        x = X[row : row + 1] * mask(0, 9, row, draw, 0.4, 3)
+        x_mask = mask(1, 9, row, draw, 0.3, 4, 1, 3)
+        h_masks = mask(2, 9, row, draw, 0.2, 4, 1, 5)
         h = lstm_forward(x, W, U, b, x_mask=x_mask, h_masks=h_masks).outputs[0]
-        y = (h * mask(between, 9, row, draw, 0, 0.5, 6, 5)) @ V + d
+        y = (h * mask(3, 9, row, draw, 0.5, 6, 5)) @ V + d
         np.testing.assert_allclose(found[draw, row], y, rtol=1e-10, atol=1e-12)
 
 
@@ -100,6 +102,9 @@ LAYERS = {
     "both ways": lambda r: Bidirectional(LSTM(9, dropout=r)),
     "spatial": lambda r: SpatialDropout1D(r),
     "each step": lambda r: TimeDistributed(Dropout(r)),
+    "sequences of steps": lambda r: TimeDistributed(
+        Sequential([Reshape((5, 4)), LSTM(9, dropout=r, recurrent_dropout=r)])
+    ),
     "in a model": lambda r: Sequential([Dense(9), Dropout(r)]),
 }
 
@@ -185,6 +190,29 @@ def test_a_mask_that_comes_before_all_dropout():
     draws = model.predict(tokens, samples=9, seed=0)
     short = model.predict(tokens[:, :2], samples=9, seed=0)
     np.testing.assert_allclose(draws[:, 1], short[:, 1], rtol=1e-12)
+
+
+def test_copies_and_files_draw_the_same(model, tmp_path):
+    draws = model.predict(X, samples=9, seed=1)
+    twin = clone_model(model)
+    twin.set_weights(model.get_weights())
+    model.save(tmp_path / "m.nlstm")
+    for one in (twin, load_model(tmp_path / "m.nlstm"), copy.deepcopy(model)):
+        np.testing.assert_array_equal(one.predict(X, samples=9, seed=1), draws)
+
+
+def test_a_layer_that_is_called_twice_has_one_mask():
+    x = Input((8,), dtype="float64")
+    layer = Dropout(0.5)
+    first, second = Model(x, [layer(x), layer(2.0 * x)]).predict(np.ones((3, 8)), samples=5)
+    np.testing.assert_allclose(second, 2 * first)
+
+
+def test_threads_draw_side_by_side(model):
+    draws = [model.predict(X, samples=40, seed=seed) for seed in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda seed: model.predict(X, samples=40, seed=seed), range(4)))
+    np.testing.assert_array_equal(found, draws)
 
 
 # --- what is left as it is ------------------------------------------------------------------------
