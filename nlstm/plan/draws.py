@@ -1,7 +1,7 @@
 """Draws of dropout at prediction: several of each row of data, whatever batch it comes in.
 
-A mask is a function of (seed, row of the data, draw, place in the model), so that it depends neither
-on the rows beside it, nor on the number of threads, nor on what layers have drawn in training.
+A mask is a function of (seed, row of the data, draw, place in the model). So it depends neither on
+the rows beside it, nor on the number of threads, nor on what layers have drawn in training.
 Draws are drawn in blocks, by one call of a kernel each.
 """
 
