@@ -258,6 +258,11 @@ class Plan:
 
     def random_counter(self) -> Array:
         """Return the training-step counter that dropout reads; from now on each run counts."""
+        if self.draws is not None:
+            raise TypeError(
+                "A layer draws by plan.random_counter(), which predict(samples=...) has not: "
+                "plan.drop draws masks of dropout."
+            )
         if not self._counted:
             self._counted = True
             self.forward.insert(0, (self.ops.advance, (self._counter,)))

@@ -329,6 +329,15 @@ def test_errors_name_the_argument(model, arguments, words):
         model.predict(X, **arguments)
 
 
+def test_a_layer_that_draws_in_its_own_way():
+    class Own(Dropout):
+        def bind(self, plan, x):
+            return x if not plan.drops else plan.random_counter()
+
+    with pytest.raises(TypeError, match=r"plan.drop draws masks"):
+        made(Own(0.5)).predict(X, samples=2)
+
+
 def test_a_model_without_dropout():
     model = made(GaussianNoise(1.0), Dropout(0.0), LSTM(2))
     with pytest.raises(ValueError, match="samples= draws with dropout, but the model has none"):
