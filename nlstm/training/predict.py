@@ -1,7 +1,7 @@
 """What a model gives for data: predict."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -124,16 +124,9 @@ def predict(
     binder = self.binder_of(network)
     with binder.turn(), binder.bench(self.training) as bench:
         if sampling is not None:
-            sampler = Sampler(binder, bench, sampling)
-            sizes = sampler.sizes(data, rows, places)
-            if hooks is None:
-                draw, ready = sampler.draw, (data, sizes, None, None, progress)
-                found = binder.weights.shared(_together, binder, draw, *ready)
-            else:
-                found = sampler.draw(data, sizes, binder.weights.shared, hooks, progress)
+            found = Sampler(binder, bench, sampling).all(data, rows, places, hooks, progress)
         elif hooks is None:  # from beginning to end with the same weights
-            given = (binder, bench, data, rows, None, progress)
-            found = binder.weights.shared(_together, binder, _predict, *given)
+            found = binder.weights.shared(_together, binder, bench, data, rows, progress)
         else:
             found = _predict(binder, bench, data, rows, hooks, progress)
     return network.as_outputs(found)
@@ -160,16 +153,16 @@ def _rows_at_a_time(network: Network, data: Data) -> int:
 
 
 def _together(
-    binder: Binder, function: Callable[..., list[np.ndarray]], *given: Any
+    binder: Binder, bench: Bench, data: Data, rows: int, progress: Progress | None
 ) -> list[np.ndarray]:
-    """Return function(*given), on a share of the processors where other threads predict too."""
+    """Return all outputs, on a share of the processors where other threads predict too."""
     crowd = binder.weights.readers
     if crowd == 1:
-        return function(*given)
+        return _predict(binder, bench, data, rows, None, progress)
     ops = binder.network.ops
     before = ops.enter(crowd)
     try:
-        return function(*given)
+        return _predict(binder, bench, data, rows, None, progress)
     finally:
         ops.leave(before)
 
@@ -257,8 +250,7 @@ def _predict_batches(
             if sampler is None:
                 parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             else:
-                sizes = sampler.sizes(data, data.rows)
-                parts.append(binder.weights.shared(sampler.draw, data, sizes))
+                parts.append(sampler.all(data, data.rows))
             if after is not None:
                 after(number, {})
             if hooks.stopped("predict"):

@@ -71,6 +71,31 @@ class Sampler:
         self._states: dict[int, Any] = {}  # after the last batch, by the first of its draws
         self._rows: int | None = None  # of a batch of a stateful model
 
+    def all(
+        self,
+        data: Data,
+        rows: int,
+        places: int | None = None,
+        hooks: CallbackList | None = None,
+        progress: Progress | None = None,
+    ) -> list[np.ndarray]:
+        """Return `draw` of sizes as of `sizes`; without hooks nobody changes weights meanwhile."""
+        sizes, shared = self.sizes(data, rows, places), self._binder.weights.shared
+        if hooks is not None:
+            return self.draw(data, sizes, shared, hooks, progress)
+        return shared(self._together, data, sizes, progress)
+
+    def _together(
+        self, data: Data, sizes: tuple[int, int], progress: Progress | None
+    ) -> list[np.ndarray]:
+        """Return `draw`, on a share of the processors where other threads predict too."""
+        ops, crowd = self._binder.network.ops, self._binder.weights.readers
+        before = ops.enter(crowd)
+        try:
+            return self.draw(data, sizes, None, None, progress)
+        finally:
+            ops.leave(before)
+
     def sizes(self, data: Data, rows: int, places: int | None = None) -> tuple[int, int]:
         """Return the rows of a batch, and the draws of each.
 
