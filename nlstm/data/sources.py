@@ -45,17 +45,26 @@ class Source(Protocol):
 class Rows:
     """An array (M, T, F) as a source of one model; its device gets it once, or has it already."""
 
-    __slots__ = ("_far", "_there", "array", "shape")
+    __slots__ = ("_by_step", "_far", "_there", "array", "shape")
 
     def __init__(self, array: Any) -> None:
         self.array = array
         self.shape = array.shape
         self._there: Any = None if isinstance(array, np.ndarray) else array
         self._far = False  # whether the device has no room for it
+        self._by_step: Rows | None = None
 
     def part(self, rows: slice) -> "Rows":
         """Return some rows, as a view."""
         return Rows(self.array[rows])
+
+    def one_by_one(self) -> "Rows":
+        """Return each step of each row, or each number of flat values, as a row of one step."""
+        if self._by_step is None:
+            rows, steps, features = self.shape
+            shape = (rows * features, 1, 1) if steps == 1 else (rows * steps, 1, features)
+            self._by_step = Rows(self.array.reshape(shape))
+        return self._by_step
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return one call."""

@@ -153,6 +153,9 @@ class Plan:
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
+    handed_on : HandedOn or None
+        Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
+        be set before layers are bound.
     """
 
     def __init__(
@@ -182,6 +185,7 @@ class Plan:
         self.scratch_size = 0
         self.drops, self.observes = training, False
         self.recurrences: list[Recurrence] = []
+        self.handed_on: Any = None
         self._arena = arena
         self._counter = counter
         self._counted = False
