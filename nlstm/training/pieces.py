@@ -16,13 +16,14 @@ from nlstm.data.step import Step
 from nlstm.kernels.operations import Array, Call, Cell
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.cutting import FIXED, INDICES, STEPS, Cut
+from nlstm.network.network import Network
 from nlstm.plan.handed_on import HandedOn
 from nlstm.plan.plan import Plan
 from nlstm.training.goal import Goal
 from nlstm.training.piece_goal import PieceGoal, Shares, share_of, varies
 from nlstm.training.training import Training
 
-__all__ = ["Pieces", "beside"]
+__all__ = ["Aimed", "Pieces", "steps_of_data"]
 
 Ready = Callable[[], None]
 Aimed = Callable[[], tuple[Goal | None, Training | None]]
@@ -148,7 +149,7 @@ class Pieces:
         self._binder, self._bench, self.data, self._cut = binder, bench, data, cut
         self._aimed, self._gate, self._sums_up = aimed, gate, sums_up
         self._ops = binder.network.ops
-        self.steps = steps_of_data(binder, data, cut)
+        self.steps = steps_of_data(binder.network, data, cut)
         self._size = min(size, self.steps)
         self._states: HandedOn = beside(bench, "handed on", lambda: HandedOn(self._ops))
         self._kept: dict[int, _Batch] = {}
@@ -343,8 +344,8 @@ def _has_sums(goal: Goal | None) -> bool:
     return any(aim.loss is not None and aim.loss.reduction == "sum" for aim in aims)
 
 
-def steps_of_data(binder: Binder, data: Data, cut: Cut) -> int:
+def steps_of_data(network: Network, data: Data, cut: Cut) -> int:
     """Return the steps of sequences; raise where inputs have unlike ones."""
     by_step = [kind != FIXED for kind in cut.inputs]
     flat = [kind == INDICES for kind in cut.inputs]
-    return steps_of(data, by_step, flat, binder.network.input_names)
+    return steps_of(data, by_step, flat, network.input_names)
