@@ -126,7 +126,7 @@ class Piece:
         self._by_row = ops.cell(np.int64, steps * rows if any(batches.flat) else 0)
         self._numbers = np.arange(steps)
         self._lengths: list[tuple[np.ndarray, Cell]] = []
-        self._moves: list[tuple[Array, Array]] = []
+        self._moves: list[tuple[Array, Array, bool]] = []
         inputs, outputs = batches.by_step
         x = tuple(
             self._part(source, cut, flat)
@@ -148,9 +148,8 @@ class Piece:
         if not cut or (source.shape[1] != steps and not flat):
             return _OfRow(source, self._batches.chosen)
         if not isinstance(source, Rows):
-            if flat:
-                raise TypeError("Indices that are cut into pieces must be an array.")
-            return _OfWhole(source, self.steps, self._batches.whole(source), self._moves)
+            whole = self._batches.whole(source)
+            return _OfWhole(source, self.steps, flat, whole, self._moves)
         place = self._by_row if flat else self._by_step
         return _OfArray(source, self.steps, place, flat)
 
@@ -190,8 +189,12 @@ class Piece:
         for lengths, left in self._lengths:
             np.subtract(lengths[index], first, out=left.host)
             left.push()
-        for out, whole in self._moves:
-            self._batches.ops.copy(out, whole[first : first + self.steps])
+        ops = self._batches.ops
+        for out, whole, flat in self._moves:
+            if flat:
+                ops.copy_columns(whole, first, self.steps, False, out, 0, self.steps)
+            else:
+                ops.copy(out, whole[first : first + self.steps])
 
 
 class _OfRow:
@@ -223,13 +226,18 @@ class _OfWhole:
     """The steps of a piece, out of whole sequences that were gathered."""
 
     def __init__(
-        self, source: Source, steps: int, whole: Array, moves: list[tuple[Array, Array]]
+        self,
+        source: Source,
+        steps: int,
+        flat: bool,
+        whole: Array,
+        moves: list[tuple[Array, Array, bool]],
     ) -> None:
         rows, _, features = source.shape
-        self.shape = (rows, steps, features)
-        self._whole, self._moves = whole, moves
+        self.shape = (rows, 1, steps) if flat else (rows, steps, features)
+        self._flat, self._whole, self._moves = flat, whole, moves
 
     def feed(self, ops: Operations, out: Array) -> list[Call]:
         """Return no call: what is copied differs from piece to piece."""
-        self._moves.append((out, self._whole))
+        self._moves.append((out, self._whole, self._flat))
         return []

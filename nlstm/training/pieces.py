@@ -148,10 +148,10 @@ class Pieces:
     ) -> None:
         self._binder, self._bench, self.data, self._cut = binder, bench, data, cut
         self._aimed, self._gate, self._sums_up = aimed, gate, sums_up
-        self._ops = binder.network.ops
+        self.ops = binder.network.ops
         self.steps = steps_of_data(binder.network, data, cut)
         self._size = min(size, self.steps)
-        self._states: HandedOn = beside(bench, "handed on", lambda: HandedOn(self._ops))
+        self._states: HandedOn = beside(bench, "handed on", lambda: HandedOn(self.ops))
         self._kept: dict[int, _Batch] = {}
         self._generation = -1
         self.after: Callable[[Step, int, bool], None] | None = None
@@ -186,13 +186,13 @@ class Pieces:
     def _begin(self, rows: int) -> None:
         self._states.begin(rows)
         for total, _ in self._sums():
-            self._ops.fill(total, 0)
+            self.ops.fill(total, 0)
 
     def _sums(self) -> list[tuple[Array, Array]]:
         """Return where gradients are summed up, and where they lie."""
         if not self._sums_up:
             return []
-        ops, homes = self._ops, self._binder.weights.homes
+        ops, homes = self.ops, self._binder.weights.homes
 
         def sums() -> list[tuple[Array, Array]]:
             return [(ops.zeros(home.gradient.shape), home.gradient) for home in homes]
@@ -233,7 +233,7 @@ class Pieces:
         """Return where the shares lie; None for outputs that have no steps."""
         if not self._sums_up:
             return [None] * len(goal.aims)
-        ops = self._ops
+        ops = self.ops
 
         def cells() -> list[Cell | None]:
             kinds = self._cut.outputs
@@ -262,7 +262,7 @@ class Pieces:
         inputs, outputs = self._cut.inputs, self._cut.outputs
         by_step = [kind != FIXED for kind in inputs], [kind == STEPS for kind in outputs]
         flat = [kind == INDICES for kind in inputs]
-        batches = Batches(self._ops, self.data, rows, self.steps, by_step, flat)
+        batches = Batches(self.ops, self.data, rows, self.steps, by_step, flat)
         made: dict[tuple[int, bool], _Run] = {}
         order: list[tuple[int, _Run]] = []
         factors = [] if goal is None else self._factors(rows, goal)
@@ -335,7 +335,7 @@ class Pieces:
         data, rows = piece.data, piece.rows
         step = self._binder.step(self._bench, rows, data, seen, training, form)
         gathering = piece.gathering(step)
-        program = self._ops.program(step.beforehand, gathering, step.calls, whole=step.update)
+        program = self.ops.program(step.beforehand, gathering, step.calls, whole=step.update)
         return _Run(piece, step, program if self._gate is None else partial(self._gate, program))
 
 
