@@ -124,7 +124,10 @@ class Piece:
         self._batches, self.steps = batches, steps
         self._by_step = ops.cell(np.int64, steps * rows)
         self._by_row = ops.cell(np.int64, steps * rows if any(batches.flat) else 0)
+        self._cells = [self._by_step, self._by_row][: 1 + any(batches.flat)]
         self._numbers = np.arange(steps)
+        self._index: np.ndarray | None = None  # the rows and step where it was last
+        self._first = 0
         self._lengths: list[tuple[np.ndarray, Cell]] = []
         self._moves: list[tuple[Array, Array, bool]] = []
         inputs, outputs = batches.by_step
@@ -178,14 +181,19 @@ class Piece:
 
     def go(self, index: np.ndarray, first: int) -> None:
         """Choose the steps from `first` on of rows `index`, which the batch has taken."""
-        total, numbers, rows = self._batches.steps, self._numbers, self._batches.rows
-        start = index * total + first
-        by_step = self._by_step
-        np.add(start, numbers[:, None], out=by_step.host.reshape(self.steps, rows))
-        by_step.push()
-        if self._by_row.host.size:
-            np.add(start[:, None], numbers, out=self._by_row.host.reshape(rows, self.steps))
-            self._by_row.push()
+        cells = self._cells
+        if index is self._index:  # of the batch whose last piece this was
+            for cell in cells:
+                cell.host += first - self._first
+        else:
+            start, shape = index * self._batches.steps + first, (self.steps, self.rows)
+            np.add(start, self._numbers[:, None], out=self._by_step.host.reshape(shape))
+            if len(cells) > 1:
+                by_row = self._by_row.host.reshape(shape[::-1])
+                np.add(start[:, None], self._numbers, out=by_row)
+        self._index, self._first = index, first
+        for cell in cells:
+            cell.push()
         for lengths, left in self._lengths:
             np.subtract(lengths[index], first, out=left.host)
             left.push()
