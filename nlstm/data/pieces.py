@@ -17,7 +17,9 @@ from nlstm.kernels.operations import Array, Call, Cell, Operations
 __all__ = ["Batches", "Piece", "cuts", "steps_of"]
 
 
-def steps_of(data: Data, by_step: Sequence[bool], flat: Sequence[bool], names: Sequence[str]) -> int:
+def steps_of(
+    data: Data, by_step: Sequence[bool], flat: Sequence[bool], names: Sequence[str]
+) -> int:
     """Return the steps of the inputs that have them; raise where they have unlike ones.
 
     Parameters

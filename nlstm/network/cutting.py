@@ -104,10 +104,10 @@ def _kind_made(node: Node, kinds: Sequence[str], trains: bool) -> str:
     layer = node.layer
     if isinstance(layer, layers.Embedding) and kinds[0] == INDICES:
         return STEPS
+    makes_steps = any(len(symbol.sample) == 2 for symbol in node.outputs)
     if INDICES in kinds:
         raise _fault(layer, "takes an input, as other layers do, whose values are steps to another")
     if not {STEPS, END} & set(kinds):
-        makes_steps = any(len(symbol.sample) == 2 for symbol in node.outputs)
         if makes_steps:
             raise _fault(layer, "makes steps of what has none")
         return FIXED
@@ -116,8 +116,8 @@ def _kind_made(node: Node, kinds: Sequence[str], trains: bool) -> str:
         return STEPS
     if isinstance(layer, layers.Bidirectional):
         raise _fault(layer, "begins at both ends of a sequence")
-    flat = END in kinds and STEPS not in kinds
-    if isinstance(layer, layers.Embedding) or (END in kinds and STEPS in kinds):
+    flat = STEPS not in kinds
+    if END in kinds and makes_steps:
         raise _fault(layer, "takes to each step what is known after the last one")
     if isinstance(layer, BY_STEP):
         return END if flat else STEPS

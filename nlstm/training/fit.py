@@ -200,6 +200,8 @@ def fit(
     hooks = CallbackList([*as_list(callbacks), history], self, params)
     if data is None:
         binder = self.binder_for(*samples_of_first(design, training, feed, "fit", class_weight))
+        if bptt is not None:
+            bptt.check(binder.network, held)
     else:
         binder = self.binder_for(*data.samples)
     if held is not None:

@@ -279,7 +279,9 @@ class Pieces:
             for first, one in order:
                 if one.piece.steps not in counted:
                     scored = by_step[1]
-                    counted[one.piece.steps] = self._counter(batches, one.piece.steps, scored, noted)
+                    counted[one.piece.steps] = self._counter(
+                        batches, one.piece.steps, scored, noted
+                    )
                 counting.append(counted[one.piece.steps])
         return _Batch(batches, order, counting, factors)
 
@@ -324,9 +326,7 @@ class Pieces:
         )
         return self._ready(piece, form, seen, training)
 
-    def _counter(
-        self, batches: Batches, steps: int, scored: Sequence[bool], noted: Shares
-    ) -> _Run:
+    def _counter(self, batches: Batches, steps: int, scored: Sequence[bool], noted: Shares) -> _Run:
         piece = Piece(batches, steps, scored)
         form = _Form(self._states, noted, False, True, False, [], ("counting", steps))
         return self._ready(piece, form, noted, None)
