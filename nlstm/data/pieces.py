@@ -1,12 +1,11 @@
 """Pieces of batches: the steps from one to another of some rows, gathered when they are run.
 
-A `Batches` cuts batches of one number of rows. Arrays are gathered piece by piece, by the numbers of
-steps among all steps of all rows; other sources give whole sequences once a batch, of which pieces
-are copied.
+Arrays are gathered piece by piece, by the numbers of steps among all steps of all rows; other
+sources give whole sequences once a batch, of which pieces are copied.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -17,22 +16,36 @@ from nlstm.kernels.operations import Array, Call, Cell, Operations
 __all__ = ["Batches", "Piece", "cuts", "steps_of"]
 
 
-def steps_of(
-    data: Data, by_step: Sequence[bool], flat: Sequence[bool], names: Sequence[str]
-) -> int:
-    """Return the steps of the inputs that have them; raise where they have unlike ones.
+class Cutting(Protocol):
+    """What is cut: see `nlstm.network.cutting.Cut`."""
+
+    @property
+    def cut_inputs(self) -> Sequence[bool]:
+        """Which inputs are."""
+
+    @property
+    def indices(self) -> Sequence[bool]:
+        """Which of them have their steps where others have features."""
+
+    @property
+    def cut_outputs(self) -> Sequence[bool]:
+        """Which outputs, and their targets, are."""
+
+
+def steps_of(data: Data, cut: Cutting, names: Sequence[str]) -> int:
+    """Return the steps of the inputs that are cut; raise where they have unlike ones.
 
     Parameters
     ----------
-    by_step, flat : sequence of bool
-        Which inputs are cut; those whose steps lie where features do are `flat`.
     names : sequence of str
         Of the inputs.
     """
     found = {
-        name: source.shape[1] if source.shape[1] > 1 or not of_indices else source.shape[2]
-        for name, source, cut, of_indices in zip(names, data.x, by_step, flat, strict=True)
-        if cut
+        name: source.shape[2 if indices else 1]
+        for name, source, is_cut, indices in zip(
+            names, data.x, cut.cut_inputs, cut.indices, strict=True
+        )
+        if is_cut
     }
     (first, steps), *others = found.items()
     for name, other in others:
@@ -66,23 +79,11 @@ class Batches:
     rows : int
     steps : int
         Of the sequences.
-    by_step : tuple of sequence of bool
-        Which inputs, and which outputs' targets, are cut.
-    flat : sequence of bool
-        Inputs whose steps lie where the features of others do.
+    cut : Cutting
     """
 
-    def __init__(
-        self,
-        ops: Operations,
-        data: Data,
-        rows: int,
-        steps: int,
-        by_step: tuple[Sequence[bool], Sequence[bool]],
-        flat: Sequence[bool],
-    ) -> None:
-        self.ops, self.data, self.rows, self.steps = ops, data, rows, steps
-        self.by_step, self.flat = by_step, flat
+    def __init__(self, ops: Operations, data: Data, rows: int, steps: int, cut: Cutting) -> None:
+        self.ops, self.data, self.rows, self.steps, self.cut = ops, data, rows, steps, cut
         self.chosen = ops.cell(np.int64, rows)
         self._whole: dict[int, tuple[Array, list[Call]]] = {}  # by source
 
@@ -125,22 +126,22 @@ class Piece:
         ops, rows, data = batches.ops, batches.rows, batches.data
         self._batches, self.steps = batches, steps
         self._by_step = ops.cell(np.int64, steps * rows)
-        self._by_row = ops.cell(np.int64, steps * rows if any(batches.flat) else 0)
-        self._cells = [self._by_step, self._by_row][: 1 + any(batches.flat)]
+        self._by_row = ops.cell(np.int64, steps * rows if any(batches.cut.indices) else 0)
+        self._cells = [self._by_step, self._by_row][: 1 + any(batches.cut.indices)]
         self._numbers = np.arange(steps)
         self._index: np.ndarray | None = None  # the rows and step where it was last
         self._first = 0
         self._lengths: list[tuple[np.ndarray, Cell]] = []
         self._moves: list[tuple[Array, Array, bool]] = []
-        inputs, outputs = batches.by_step
+        cut = batches.cut
         x = tuple(
-            self._part(source, cut, flat)
-            for source, cut, flat in zip(data.x, inputs, batches.flat, strict=True)
+            self._part(source, is_cut, indices)
+            for source, is_cut, indices in zip(data.x, cut.cut_inputs, cut.indices, strict=True)
         )
         y, weight = (
             tuple(
-                self._part(source, cut) if counts and source is not None else None
-                for source, cut, counts in zip(sources, outputs, scored, strict=True)
+                self._part(source, is_cut) if counts and source is not None else None
+                for source, is_cut, counts in zip(sources, cut.cut_outputs, scored, strict=True)
             )
             if sources
             else ()
@@ -148,15 +149,15 @@ class Piece:
         )
         self.data = Data(data.samples, x, data.lengths, y, weight)
 
-    def _part(self, source: Any, cut: bool, flat: bool = False) -> Any:
+    def _part(self, source: Any, is_cut: bool, indices: bool = False) -> Any:
         steps = self._batches.steps
-        if not cut or (source.shape[1] != steps and not flat):
+        if not is_cut or (source.shape[1] != steps and not indices):
             return _OfRow(source, self._batches.chosen)
         if not isinstance(source, Rows):
             whole = self._batches.whole(source)
-            return _OfWhole(source, self.steps, flat, whole, self._moves)
-        place = self._by_row if flat else self._by_step
-        return _OfArray(source, self.steps, place, flat)
+            return _OfWhole(source, self.steps, indices, whole, self._moves)
+        place = self._by_row if indices else self._by_step
+        return _OfArray(source, self.steps, place, indices)
 
     @property
     def rows(self) -> int:
@@ -167,8 +168,9 @@ class Piece:
         """Return the calls that fetch the piece for a step that was bound for it."""
         ops, data = self._batches.ops, self.data
         calls: list[Call] = []
-        pairs = ((data.x, [x.value for x in step.inputs]), (data.y, step.targets))
-        for sources, arrays in (*pairs, (data.weight, step.weights)):
+        values: Any = [x.value for x in step.inputs]
+        pairs: Any = ((data.x, values), (data.y, step.targets), (data.weight, step.weights))
+        for sources, arrays in pairs:
             for source, array in zip(sources, arrays, strict=False):
                 if source is not None and array is not None:
                     calls += source.feed(ops, array)
@@ -200,8 +202,8 @@ class Piece:
             np.subtract(lengths[index], first, out=left.host)
             left.push()
         ops = self._batches.ops
-        for out, whole, flat in self._moves:
-            if flat:
+        for out, whole, indices in self._moves:
+            if indices:
                 ops.copy_columns(whole, first, self.steps, False, out, 0, self.steps)
             else:
                 ops.copy(out, whole[first : first + self.steps])
@@ -221,9 +223,9 @@ class _OfRow:
 class _OfArray:
     """The steps of a piece, out of an array."""
 
-    def __init__(self, source: Rows, steps: int, place: Cell, flat: bool) -> None:
+    def __init__(self, source: Rows, steps: int, place: Cell, indices: bool) -> None:
         rows, _, features = source.shape
-        self.shape = (rows, 1, steps) if flat else (rows, steps, features)
+        self.shape = (rows, 1, steps) if indices else (rows, steps, features)
         self._source, self._place = source, place
 
     def feed(self, ops: Operations, out: Array) -> list[Call]:
@@ -239,15 +241,15 @@ class _OfWhole:
         self,
         source: Source,
         steps: int,
-        flat: bool,
+        indices: bool,
         whole: Array,
         moves: list[tuple[Array, Array, bool]],
     ) -> None:
         rows, _, features = source.shape
-        self.shape = (rows, 1, steps) if flat else (rows, steps, features)
-        self._flat, self._whole, self._moves = flat, whole, moves
+        self.shape = (rows, 1, steps) if indices else (rows, steps, features)
+        self._indices, self._whole, self._moves = indices, whole, moves
 
     def feed(self, ops: Operations, out: Array) -> list[Call]:
         """Return no call: what is copied differs from piece to piece."""
-        self._moves.append((out, self._whole, self._flat))
+        self._moves.append((out, self._whole, self._indices))
         return []

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
-from nlstm.kernels.operations import Array, Call, Cell, Operations
+from nlstm.kernels.operations import Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.network.asked import Aimed, Form, Scoring, Trained
 from nlstm.network.network import Network

@@ -9,7 +9,7 @@ from nlstm.layers import arithmetic, mask_passing, parts
 from nlstm.layers.merging import Merge
 from nlstm.network.network import Network
 from nlstm.plan.graph import Graph
-from nlstm.plan.symbols import Node, Symbol
+from nlstm.plan.symbols import GraphLayer, Node, Symbol
 
 __all__ = ["CannotCut", "Cut", "cut_of"]
 
@@ -57,9 +57,19 @@ class Cut:
     outputs: tuple[str, ...]
 
     @property
-    def by_step(self) -> bool:
-        """Whether an output has steps."""
-        return STEPS in self.outputs
+    def cut_inputs(self) -> list[bool]:
+        """Which inputs are cut."""
+        return [kind != FIXED for kind in self.inputs]
+
+    @property
+    def indices(self) -> list[bool]:
+        """Which inputs have their steps where others have features."""
+        return [kind == INDICES for kind in self.inputs]
+
+    @property
+    def cut_outputs(self) -> list[bool]:
+        """Which outputs, and their targets, are cut."""
+        return [kind == STEPS for kind in self.outputs]
 
 
 def cut_of(network: Network, trains: bool = True) -> Cut:
@@ -151,24 +161,24 @@ def _kind_of_part(node: Node, flat: bool) -> str:
     raise _fault(layer, NEEDS_ALL)
 
 
-def _check_recurrent(layer: Any, kinds: Sequence[str], trains: bool) -> None:
+def _check_recurrent(one: Any, kinds: Sequence[str], trains: bool) -> None:
     if kinds[0] != STEPS:
-        raise _fault(layer, "takes steps that are no time")
-    if layer.go_backwards:
-        raise _fault(layer, "begins at the last step: go_backwards=True")
-    if layer.stateful:
-        raise _fault(layer, "keeps its states by itself: stateful=True")
+        raise _fault(one, "takes steps that are no time")
+    if one.go_backwards:
+        raise _fault(one, "begins at the last step: go_backwards=True")
+    if one.stateful:
+        raise _fault(one, "keeps its states by itself: stateful=True")
     if len(kinds) > 1:
-        raise _fault(layer, "is given an initial_state, which later pieces do not start from")
-    if trains and getattr(layer, "proj_size", None):
-        raise _fault(layer, "has states that training changes between pieces: proj_size")
+        raise _fault(one, "is given an initial_state, which later pieces do not start from")
+    if trains and getattr(one, "proj_size", None):
+        raise _fault(one, "has states that training changes between pieces: proj_size")
 
 
-def _axis(layer: Any, node: Node) -> int:
+def _axis(layer: layers.Concatenate, node: Node) -> int:
     """Return the axis of a sample along which values are put: 0 for the steps of sequences."""
     rank = len(node.outputs[0].sample)
     return layer.axis + rank if layer.axis < 0 else layer.axis - 1
 
 
-def _fault(layer: Any, reason: str) -> CannotCut:
+def _fault(layer: GraphLayer, reason: str) -> CannotCut:
     return CannotCut(f"{layer.name} ({type(layer).__name__}) {reason}.")

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from nlstm.arguments.checks import checked_choice, checked_integer
+from nlstm.data.pieces import steps_of
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.cutting import CannotCut, Cut, cut_of
 from nlstm.network.network import Network
-from nlstm.training.pieces import Aimed, Pieces, steps_of_data
+from nlstm.training.pieces import Aimed, Pieces
 
 __all__ = ["Bptt", "checked_bptt"]
 
@@ -47,7 +48,7 @@ class Bptt:
         cut = self.cut(network)
         for one in data:
             if one is not None:
-                steps_of_data(network, one, cut)
+                steps_of(one, cut, network.input_names)
 
     def pieces(
         self,

@@ -16,8 +16,8 @@ __all__ = ["LongSteps", "in_pieces"]
 # Numbers of the widest value of a batch, 64 MiB of float32, from which on it is made in pieces; a
 # model of ten such values would take as many times that. A piece has as many as a batch of
 # predictions aims at, which is what a second-level cache holds, but not so few steps that starting
-# the kernels shows.
-LONG, PIECE, LEAST_STEPS = 1 << 24, 1 << 20, 256
+# the kernels shows; and few pieces save too little.
+LONG, PIECE, LEAST_STEPS, MANY = 1 << 24, 1 << 20, 256, 4
 
 
 class LongSteps:
@@ -90,7 +90,7 @@ def in_pieces(
         pieces = Pieces(binder, bench, data, cut, size, lambda: (None, None), gate)
     except ValueError:  # a layer, or inputs of unlike steps, do not allow it
         return None
-    return LongSteps(pieces, rows) if pieces.steps > size else None
+    return LongSteps(pieces, rows) if pieces.steps >= MANY * size else None
 
 
 def _steps(source: Source) -> int:

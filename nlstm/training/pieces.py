@@ -3,7 +3,7 @@
 Truncated back-propagation through time trains on pieces; long predictions are made of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,17 +13,16 @@ import numpy as np
 from nlstm.data.pieces import Batches, Piece, cuts, steps_of
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
-from nlstm.kernels.operations import Array, Call, Cell
+from nlstm.kernels.operations import Array, Cell
 from nlstm.network.binder import Bench, Binder
-from nlstm.network.cutting import FIXED, INDICES, STEPS, Cut
-from nlstm.network.network import Network
+from nlstm.network.cutting import Cut
 from nlstm.plan.handed_on import HandedOn
-from nlstm.plan.plan import Plan
 from nlstm.training.goal import Goal
+from nlstm.training.piece_form import PieceForm
 from nlstm.training.piece_goal import PieceGoal, Shares, share_of, varies
 from nlstm.training.training import Training
 
-__all__ = ["Aimed", "Pieces", "steps_of_data"]
+__all__ = ["Aimed", "Pieces"]
 
 Ready = Callable[[], None]
 Aimed = Callable[[], tuple[Goal | None, Training | None]]
@@ -35,59 +34,6 @@ def beside(bench: Bench, key: Any, make: Callable[[], Any]) -> Any:
     if found is None:
         found = bench.beside[key] = make()
     return found
-
-
-@dataclass
-class _Form:
-    """What becomes of a step on a piece: see `nlstm.network.asked.Form`.
-
-    Attributes
-    ----------
-    states : HandedOn
-    goal : PieceGoal or None
-    trains : bool
-    whole : bool
-        Whether pieces are parts of one loss: penalties on weights count in the last one.
-    last : bool
-    sums : list of (Array, Array)
-        Where gradients are summed up over the pieces, and where they lie.
-    key : tuple
-    """
-
-    states: HandedOn
-    goal: Any
-    trains: bool
-    whole: bool
-    last: bool
-    sums: list[tuple[Array, Array]]
-    key: Any
-
-    def prepare(self, plan: Plan) -> None:
-        """Let layers go on from the piece before."""
-        plan.handed_on = self.states
-
-    def of(self, plan: Plan, step: Step) -> Step:
-        """Return the step on the piece."""
-        ops = plan.ops
-        if self.goal is None:  # of predictions, or before the piece with the targets
-            step.calls, step.update, step.beforehand = list(plan.forward), [], plan.beforehand
-            return step
-        if not self.whole:
-            return step
-        calls = list(plan.forward)
-        if self.trains:
-            calls += plan.backward()
-        if self.last:
-            calls += plan.penalties
-        if plan.penalised and isinstance(self.goal, PieceGoal):
-            begin: Call = (ops.fill, (plan.penalty_value, 0.0))
-            calls = [begin, *calls, *self.goal.whole_penalty_count(plan)]
-        for total, gradient in self.sums:
-            calls.append((ops.add, (total, gradient, gradient if self.last else total)))
-        step.calls = calls
-        if not self.last:
-            step.update, step.beforehand = list(plan.averages), plan.beforehand
-        return step
 
 
 @dataclass
@@ -149,7 +95,7 @@ class Pieces:
         self._binder, self._bench, self.data, self._cut = binder, bench, data, cut
         self._aimed, self._gate, self._sums_up = aimed, gate, sums_up
         self.ops = binder.network.ops
-        self.steps = steps_of_data(binder.network, data, cut)
+        self.steps = steps_of(data, cut, binder.network.input_names)
         self._size = min(size, self.steps)
         self._states: HandedOn = beside(bench, "handed on", lambda: HandedOn(self.ops))
         self._kept: dict[int, _Batch] = {}
@@ -236,8 +182,8 @@ class Pieces:
         ops = self.ops
 
         def cells() -> list[Cell | None]:
-            kinds = self._cut.outputs
-            return [ops.cell(ops.dtype, rows) if kind == STEPS else None for kind in kinds]
+            cut = self._cut.cut_outputs
+            return [ops.cell(ops.dtype, rows) if by_step else None for by_step in cut]
 
         return beside(self._bench, ("factors", rows), cells)
 
@@ -259,37 +205,30 @@ class Pieces:
 
     def _made(self, rows: int) -> _Batch:
         goal, training = self._aimed()
-        inputs, outputs = self._cut.inputs, self._cut.outputs
-        by_step = [kind != FIXED for kind in inputs], [kind == STEPS for kind in outputs]
-        flat = [kind == INDICES for kind in inputs]
-        batches = Batches(self.ops, self.data, rows, self.steps, by_step, flat)
+        cut, cut_outputs = self._cut, self._cut.cut_outputs
+        batches = Batches(self.ops, self.data, rows, self.steps, cut)
         made: dict[tuple[int, bool], _Run] = {}
         order: list[tuple[int, _Run]] = []
         factors = [] if goal is None else self._factors(rows, goal)
-        for first, steps in cuts(self.steps, self._size, not self._cut.by_step):
+        for first, steps in cuts(self.steps, self._size, rest_first=not any(cut_outputs)):
             last = first + steps == self.steps
             key = steps, last and self._last_differs(goal)
             if key not in made:
-                scored = [last or kind == STEPS for kind in outputs]
+                scored = [last or by_step for by_step in cut_outputs]
                 made[key] = self._bound(batches, steps, scored, last, goal, training)
             order.append((first, made[key]))
         counting = []
         if goal is not None and self._counts(goal, order[-1][1].step):
-            noted, counted = Shares(goal, self._noted(goal)), {}
-            for first, one in order:
-                if one.piece.steps not in counted:
-                    scored = by_step[1]
-                    counted[one.piece.steps] = self._counter(
-                        batches, one.piece.steps, scored, noted
-                    )
-                counting.append(counted[one.piece.steps])
+            sizes = {one.piece.steps for _, one in order}
+            counters = {steps: self._counter(batches, steps, goal) for steps in sizes}
+            counting = [counters[one.piece.steps] for _, one in order]
         return _Batch(batches, order, counting, factors)
 
     def _last_differs(self, goal: Goal | None) -> bool:
         """Whether the last piece is another one than those before it of as many steps."""
         if goal is None:
             return False
-        return self._is_whole or any(kind != STEPS for kind in self._cut.outputs)
+        return self._is_whole or not all(self._cut.cut_outputs)
 
     @property
     def _is_whole(self) -> bool:
@@ -321,17 +260,18 @@ class Pieces:
         whole = self._is_whole
         total = self.steps if whole or _has_sums(goal) else 0
         key = ("piece", whole, self._sums_up, last and self._last_differs(goal), total)
-        form = _Form(
+        form = PieceForm(
             self._states, seen, training is not None, whole, last, self._sums(), (key, steps)
         )
         return self._ready(piece, form, seen, training)
 
-    def _counter(self, batches: Batches, steps: int, scored: Sequence[bool], noted: Shares) -> _Run:
-        piece = Piece(batches, steps, scored)
-        form = _Form(self._states, noted, False, True, False, [], ("counting", steps))
+    def _counter(self, batches: Batches, steps: int, goal: Goal) -> _Run:
+        piece = Piece(batches, steps, self._cut.cut_outputs)
+        noted, key = Shares(goal, self._noted(goal)), ("counting", steps)
+        form = PieceForm(self._states, noted, False, True, False, [], key)
         return self._ready(piece, form, noted, None)
 
-    def _ready(self, piece: Piece, form: _Form, seen: Any, training: Training | None) -> _Run:
+    def _ready(self, piece: Piece, form: PieceForm, seen: Any, training: Training | None) -> _Run:
         data, rows = piece.data, piece.rows
         step = self._binder.step(self._bench, rows, data, seen, training, form)
         gathering = piece.gathering(step)
@@ -342,10 +282,3 @@ class Pieces:
 def _has_sums(goal: Goal | None) -> bool:
     aims: Any = () if goal is None else goal.aims
     return any(aim.loss is not None and aim.loss.reduction == "sum" for aim in aims)
-
-
-def steps_of_data(network: Network, data: Data, cut: Cut) -> int:
-    """Return the steps of sequences; raise where inputs have unlike ones."""
-    by_step = [kind != FIXED for kind in cut.inputs]
-    flat = [kind == INDICES for kind in cut.inputs]
-    return steps_of(data, by_step, flat, network.input_names)
