@@ -153,7 +153,7 @@ class Piece:
         steps = self._batches.steps
         if not is_cut or (source.shape[1] != steps and not indices):
             return _OfRow(source, self._batches.chosen)
-        if not isinstance(source, Rows):
+        if not hasattr(source, "one_by_one"):
             whole = self._batches.whole(source)
             return _OfWhole(source, self.steps, indices, whole, self._moves)
         place = self._by_row if indices else self._by_step

@@ -12,8 +12,9 @@ from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.kernels.operations import Call, Cell, Operations
 from nlstm.layers import Layer
-from nlstm.network.asked import Aimed, Form, Scoring, Trained
+from nlstm.network.form import Form
 from nlstm.network.network import Network
+from nlstm.network.scoring import Aimed, Scoring, Trained
 from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
 from nlstm.optimizers import copying

@@ -14,7 +14,7 @@ __all__ = ["PieceForm"]
 
 @dataclass
 class PieceForm:
-    """See `nlstm.network.asked.Form`.
+    """See `nlstm.network.form.Form`.
 
     Attributes
     ----------

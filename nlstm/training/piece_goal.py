@@ -85,6 +85,11 @@ class PieceGoal:
         """One for each output."""
         return self.goal.aims
 
+    @property
+    def totals(self) -> Cell:
+        """What kernels add to."""
+        return self.goal.totals
+
     def bind(
         self,
         plan: Plan,

@@ -1,16 +1,15 @@
-"""What binding asks of those who score, train or cut: see `Binder.step`."""
+"""What binding asks of losses, metrics and training, which are rooms above."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from nlstm.data.step import Step
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.optimizers import Optimizer
 from nlstm.plan.plan import Plan, Tensor
 
-__all__ = ["Aimed", "Form", "Scoring", "Trained"]
+__all__ = ["Aimed", "Scoring", "Trained"]
 
 
 class Aimed(Protocol):
@@ -48,17 +47,3 @@ class Trained(Protocol):
 
     def goal(self, features: Sequence[int], ops: Operations) -> Any:
         """Return new totals, for outputs of so many features."""
-
-
-class Form(Protocol):
-    """What makes another step of the one that is bound."""
-
-    @property
-    def key(self) -> Any:
-        """What tells it from others."""
-
-    def prepare(self, plan: Plan) -> None:
-        """Look at a plan before layers are bound."""
-
-    def of(self, plan: Plan, step: Step) -> Step:
-        """Return what becomes of the step."""
