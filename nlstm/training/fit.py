@@ -141,7 +141,8 @@ def fit(
         The loss has become NaN or infinite; once per fit. Or batches ran out, of x or of
         validation_data, without which training goes on.
     UserWarning
-        There are no weights to train, so that fit evaluates.
+        There are no weights to train, so that fit evaluates. Or `lengths` come without
+        `validation_lengths` for validation_data that are arrays.
     """
     if former:
         epochs = taken_for("fit", former, "nb_epoch", "epochs", epochs)
@@ -173,7 +174,7 @@ def fit(
         rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows)
     if validation_data is not None and not is_batches(validation_data):
-        held = read_validation(design, training, validation_data, validation_lengths)
+        held = read_validation(design, training, validation_data, validation_lengths, lengths)
     if bptt is not None and data is not None:
         bptt.check(network, data, held)
     if held is not None:
