@@ -258,7 +258,7 @@ class Pieces:
             factors = self._factors(batches.rows, goal) if self._sums_up else None
             seen = PieceGoal(goal, steps, self.steps, factors)
         whole = self._is_whole
-        total = self.steps if whole or _has_sums(goal) else 0
+        total = self.steps if seen is not None and (whole or _has_sums(goal)) else 0
         key = ("piece", whole, self._sums_up, last and self._last_differs(goal), total)
         form = PieceForm(
             self._states, seen, training is not None, whole, last, self._sums(), (key, steps)

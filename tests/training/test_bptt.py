@@ -16,6 +16,7 @@ from nlstm.layers import (
     Embedding,
     LayerNormalization,
     Masking,
+    Reshape,
     SimpleRNN,
     SpatialDropout1D,
     TimeDistributed,
@@ -219,6 +220,41 @@ def test_indices(mask_zero):
     fit(model, x, y)
     loop(other, lambda rows, steps: other.train_on_batch(x[rows, steps], y[rows, steps]))
     same(model, other)
+
+
+def test_a_model_for_each_step_begins_at_zeros():
+    def made(stateful):
+        inner = Sequential([Reshape((F, 1)), LSTM(3)])
+        each = lambda _: TimeDistributed(inner)  # noqa: E731
+        return stack(each, recurrent(GRU), lambda _: Dense(2), stateful=stateful)
+
+    model, other = made(False), made(True)
+    fit(model)
+    loop(other, lambda rows, steps: other.train_on_batch(X[rows, steps], Y[rows, steps]))
+    same(model, other)
+
+
+def test_each_call_of_a_layer_has_its_own_states():
+    nlstm.set_random_seed(3)
+    inputs = [Input((None, F)) for _ in range(2)]
+    both, alone = (LSTM(5, return_sequences=True) for _ in range(2))
+    shared = compiled(Model(inputs, [Dense(2)(both(x)) for x in inputs]), SGD(0.0))
+    apart = compiled(Model(inputs[0], Dense(2)(alone(inputs[0]))), SGD(0.0))
+    apart.set_weights(shared.get_weights()[:3] + shared.get_weights()[3:5])
+    history = fit(shared, [X, X[::-1]], [Y, Y], epochs=1, batch_size=M).history
+    assert history["dense_loss"] == fit(apart, epochs=1, batch_size=M).history["loss"]
+
+
+def test_validation_takes_lengths_and_batches():
+    lengths = np.arange(1, M + 1)
+    given = {"lengths": lengths, "validation_lengths": lengths, "batch_size": M, "epochs": 1}
+    model = stack(recurrent(LSTM), lambda _: Dense(2), optimizer=SGD(0.0))
+    found = fit(model, validation_data=(X, Y), **given).history
+    wanted = model.evaluate(X, Y, lengths=lengths, batch_size=M, verbose=0)
+    np.testing.assert_allclose([found["loss"][0], found["val_loss"][0]], wanted, rtol=1e-6)
+    batches = iter([(X[:4], Y[:4]), (X[4:], Y[4:])])
+    found = fit(model, validation_data=batches, epochs=1).history
+    assert found["val_loss"][0] == pytest.approx(model.evaluate(X, Y, verbose=0), rel=1e-6)
 
 
 def test_rows_are_shuffled_as_without_pieces():
