@@ -43,6 +43,10 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``lstm_segments(activation, recurrent_activation) -> lstm_forward, segment_backward``: the same for
+  one segment of the steps after another, the last one first on the way back:
+  backward(x, weights, work, gradients, scratch, reverse, masks, zoneout, first, last);
+  ``lstm_segment_steps(N, F, H, dtype)``
 * without c in `work` the same are a GRU whose reset gate comes after the product;
   ``gru_bias(bias, b)``, ``gru_gradients(dW, dU, db, dbias)``
 * ``gru_before(activation, recurrent_activation) -> forward, backward``: a GRU whose reset gate
