@@ -10,6 +10,7 @@ import numpy as np
 
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
@@ -20,6 +21,7 @@ from nlstm.optimizers import Optimizer, copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.recompute import AUTO, Recompute
 from nlstm.plan.symbols import Node
 from nlstm.plan.turns import turn
 
@@ -58,9 +60,13 @@ class Trained(Protocol):
 
     optimizer: Optimizer | None
     frozen: tuple[Layer, ...]
+    recompute: Recompute
 
     def goal(self, features: Sequence[int], ops: Operations) -> Any:
         """Return new totals, for outputs of so many features."""
+
+    def tell_of_recompute(self, wanted: int, taken: int) -> None:
+        """Hear that a batch takes so many bytes, where it would have taken more than there are."""
 
 
 class Bench:
@@ -219,7 +225,13 @@ class Binder:
         if found is not None:
             return found
         with self._binding:
-            return bench.plans.get(key, rows, steps, trains, bind)
+            if training is None:
+                return bench.plans.get(key, rows, steps, trains, bind)
+            recompute = training.recompute
+            if recompute == AUTO and is_gpu(self.network.device):  # which has no such kernels
+                recompute = None
+            tell = training.tell_of_recompute
+            return bench.plans.get(key, rows, steps, trains, bind, recompute, tell)
 
     def observed(
         self, bench: Bench, key: Any, rows: int, steps: int, bind: Callable[[Plan], Any]
@@ -241,13 +253,19 @@ class Binder:
         with self._binding:
             return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
-    def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
+    def bytes_of(
+        self,
+        shapes: tuple[tuple[int, int], ...],
+        rows: int,
+        steps: int,
+        recompute: Recompute = None,
+    ) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 
         def bind(plan: Plan) -> Step:
             return self._bound(plan, (shapes, (), (), ()), None)
 
-        size, _ = self._plan_cache().measure(rows, steps, True, bind)
+        size, _ = self._plan_cache().measure(rows, steps, True, bind, recompute)
         return size * self.network.dtype.itemsize
 
     def serves(self, training: Trained) -> bool:

@@ -8,10 +8,12 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Arena, Plan
+from nlstm.plan.recompute import AUTO, Recompute, Told
 
 __all__ = ["PlanCache"]
 
 PLANS = 16
+LITTLE = 1 << 26  # bytes for which nobody looks whether they are free
 
 
 class PlanCache:
@@ -37,26 +39,33 @@ class PlanCache:
         self._kept.clear()
         self.generation += 1
 
-    def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
+    def _plan(self, arena: Arena | None, recompute: Recompute, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
-        return Plan(
+        plan = Plan(
             self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
         )
+        plan.recompute = recompute
+        return plan
 
     def measure(
-        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self,
+        rows: int,
+        steps: int,
+        training: bool,
+        bind: Callable[[Plan], Any],
+        recompute: Recompute = None,
     ) -> tuple[int, int]:
         """Return the elements that a plan takes of the arena, and those of scratch among them."""
-        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
+        size, mask_size, scratch_size = self._sizes(bind, recompute, rows, steps, training)
         return size + -(-mask_size // self._dtype.itemsize), scratch_size
 
     def _sizes(
-        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self, bind: Callable[[Plan], Any], recompute: Recompute, *shape: Any
     ) -> tuple[int, int, int]:
         """Return the numbers and bytes that a plan takes, and the numbers of scratch among them."""
-        plan = self._plan(None, rows, steps, training, 0)
+        plan = self._plan(None, recompute, *shape, 0)
         bind(plan)
-        scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
+        scratch = self._plan(None, recompute, *shape, plan.scratch_size).size
         return plan.size + scratch, plan.mask_size, plan.scratch_size
 
     def kept(self, key: Any) -> Any:
@@ -67,20 +76,45 @@ class PlanCache:
         return found
 
     def get(
-        self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self,
+        key: Any,
+        rows: int,
+        steps: int,
+        training: bool,
+        bind: Callable[[Plan], Any],
+        recompute: Recompute = None,
+        tell: Told | None = None,
     ) -> Any:
         """Return what `bind` made for `key`, from before if it is still there.
 
-        `bind` is called twice: once to measure, once with the arena's memory.
+        `bind` is called twice: once to measure, once with the arena's memory. With `recompute` as
+        AUTO, gates are computed again where there is no memory for all, which `tell` hears of.
         """
         found = self.kept(key)
         if found is not None:
             return found
-        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
-        if not self._arena.has_room(size, mask_size):
+        shape = rows, steps, training
+        chosen = None if recompute == AUTO else recompute
+        sizes = self._sizes(bind, chosen, *shape)
+        if not self._arena.has_room(*sizes[:2]):
+            if recompute == AUTO and not self._has_memory(*sizes[:2]):
+                less = self._sizes(bind, AUTO, *shape)
+                if less[0] < sizes[0]:
+                    if tell is not None:
+                        tell(self._bytes(*sizes[:2]), self._bytes(*less[:2]))
+                    sizes, chosen = less, AUTO
             self.clear()  # their views would keep the old block alive
-            self._arena.reserve(size, mask_size)
-        made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
+            self._arena.reserve(*sizes[:2])
+        made = self._kept[key] = bind(self._plan(self._arena, chosen, *shape, sizes[2]))
         while len(self._kept) > PLANS:
             self._kept.popitem(last=False)
         return made
+
+    def _bytes(self, size: int, mask_size: int) -> int:
+        return size * self._dtype.itemsize + mask_size
+
+    def _has_memory(self, size: int, mask_size: int) -> bool:
+        """Whether the process may use the memory for an arena, in the place of the one there is."""
+        wanted = self._bytes(size, mask_size)
+        there = self._bytes(self._arena.block.size, self._arena.masks.size)
+        return wanted <= LITTLE or self._ops.has_room(wanted - there)
