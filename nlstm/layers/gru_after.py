@@ -61,7 +61,7 @@ class ResetAfter:
             dbias = None if layer.bias is None else plan.gradient(layer.bias)
             gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
             if cut is not None:
-                calls = cut.back(gradients)
+                calls = [cut.back(gradients)]
             else:
                 seen = x.value if masks.xm is None else masks.xm
                 calls = [(backward, (seen, weights, work, gradients, scratch, *options))]

@@ -229,7 +229,7 @@ class Level:
         if self.gains is not None:
             gradients = (*gradients, ops.Gains(*self.gains.gradients(plan)))
         if cut is not None:
-            calls += cut.back(*gradients)
+            calls.append(cut.back(*gradients))
         else:
             seen = x.value if xm is None else xm
             recurrence.backward = (backward, (seen, *given, work, *gradients, scratch, *options))

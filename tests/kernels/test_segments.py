@@ -10,14 +10,22 @@ from nlstm.kernels.cpu.lstm.schedule import (
     lstm_scratch_size,
     lstm_segment_steps,
 )
+from nlstm.kernels.cpu.lstm.segments import lstm_segments_size
 from nlstm.kernels.cpu.products import layout
 from nlstm.kernels.shared.bundles import Gradients, Masks, Weights, Work, Zoneout
-from tests.kernels.lstm_case import ZONEOUT_KEY, random_case, run_kernels, steps_first, widen
+from tests.kernels.lstm_case import (
+    GUARD,
+    ZONEOUT_KEY,
+    random_case,
+    run_kernels,
+    steps_first,
+    widen,
+)
 from tests.kernels.schedules import same_bits
 
 
 def run_segments(case, segment, last_only=False):
-    """Return what `run_kernels` does; every array that is kept has the memory of a segment."""
+    """Return what `run_kernels` does, from segments of so many steps."""
     dtype = case["x"].dtype
     (N, T, F), H = case["x"].shape, case["h0"].shape[1]
     S, nan, reverse = layout.padded(H, dtype), np.nan, case["reverse"]
@@ -33,56 +41,33 @@ def run_segments(case, segment, last_only=False):
         by_gate = (segment, N, -(-F // L) * layout.GATES, L)
         xm = np.full((segment, N, F) if x_mask.ndim == 2 else by_gate, nan, dtype)
     hm = None if h_mask is None else np.full(lstm_masked_size(N, H, dtype), nan, dtype)
-    h_mask = None if h_mask is None else widen(h_mask, S)
+    masks = Masks(mask, x_mask, xm, None if h_mask is None else widen(h_mask, S), hm)
+    zoneout = None if case["zoneout"] is None else Zoneout(*ZONEOUT_KEY, *case["zoneout"])
+    count = -(-T // segment)
+    kept = Work(*(np.full((slots + 1, N, S), nan, dtype) for slots in (
+        count if last_only else T, count)))  # fmt: skip
+    kept.h[0], kept.c[0] = widen(case["h0"], S), widen(case["c0"], S)
     h, c = np.full((2, segment + 1, N, S), nan, dtype)
     gates = np.full(lstm_gates_shape(segment, N, H, dtype), nan, dtype)
-    scratch, sums = np.full((2, lstm_scratch_size(segment, N, F, H, dtype)), nan, dtype)
+    own = Work(h if last_only else None, c, gates)
+    scratch = np.full(lstm_scratch_size(segment, N, F, H, dtype), nan, dtype)
+    forward(x, weights, kept, own, scratch, reverse, masks, zoneout)
+    memory = np.full(lstm_segments_size(segment, N, F, H, dtype) + GUARD, 7.0, dtype)
+    sums = memory[:-GUARD]
+    sums.fill(nan)
+    scratch.fill(nan)
     dy = widen(steps_first(case["dy"]), S)
+    dy = np.ascontiguousarray(dy[-1:]) if last_only else dy
     dh, dc = widen(case["dh"], S), widen(case["dc"], S)
+    dW, dU, db, dp = (None if one is None else np.full_like(one, nan) for one in weights)
     dx = np.full((T, N, layout.padded(F, dtype)), nan, dtype)
-    dweights = [None if one is None else np.full_like(one, nan) for one in weights]
-    outputs = np.full((T, N, H), nan, dtype)
-    nothing = np.full((1, N, S), -0.0, dtype)
-    firsts = [0, *range((T - 1) % segment + 1, T, segment)]
-    ends = [*firsts[1:], T]
-    kept = [(widen(case["h0"], S), widen(case["c0"], S))]
-
-    def run(first, end, keep):
-        steps = end - first
-        here = slice(T - end, T - first) if reverse else slice(first, end)
-        masks = Masks(None if mask is None else mask[here], x_mask,
-                      None if xm is None else xm[:steps], h_mask, hm)  # fmt: skip
-        zoneout = None
-        if case["zoneout"] is not None:
-            zoneout = Zoneout(*ZONEOUT_KEY, *case["zoneout"], first * N)
-        keep = keep or zoneout is not None  # without gates it is not training that is computed
-        slots = steps + 1 if keep else 2
-        work = Work(h[:slots], c[:slots], gates[:steps] if keep else None)
-        work.h[0], work.c[0] = kept[firsts.index(first)]
-        scratch.fill(nan)
-        forward(x[here], weights, work, scratch, reverse, masks, zoneout)
-        return here, work, masks, zoneout, slots
-
-    for first, end in zip(firsts, ends):
-        _, work, _, _, slots = run(first, end, keep=False)
-        at = (end - first) % slots
-        kept.append((work.h[at].copy(), work.c[at].copy()))
-    for first, end in reversed(list(zip(firsts, ends))):
-        here, work, masks, zoneout, _ = run(first, end, keep=True)
-        outputs[first:end] = work.h[1:, :, :H]
-        own = dy[first:end]
-        if last_only:
-            own = dy[-1:] if end == T else nothing
-        dW, dU, db, dp = dweights
-        gradients = Gradients(own, dh, dc, dW, dU, db, dx[here], dp)
-        seen = x[here] if xm is None else masks.xm
-        backward(seen, weights, work, gradients, sums, reverse, masks, zoneout,
-                 end == T, first == 0)  # fmt: skip
-    dW, dU, db, dp = dweights
-    return {
-        "outputs": outputs.swapaxes(0, 1),
-        "h": kept[-1][0][:, :H],
-        "c": kept[-1][1][:, :H],
+    gradients = Gradients(dy, dh, dc, dW, dU, db, dx, dp)
+    backward(x, weights, kept, own, gradients, scratch, sums, reverse, masks, zoneout)
+    assert (memory[-GUARD:] == 7.0).all()
+    outputs = {} if last_only else {"outputs": kept.h[1:, :, :H].swapaxes(0, 1)}
+    return outputs | {
+        "h": kept.h[-1, :, :H],
+        "c": kept.c[-1, :, :H],
         "dx": dx[:, :, :F].swapaxes(0, 1),
         "dW": layout.unpack_gates(dW, H),
         "dU": layout.unpack_gates(dU, H),
@@ -139,4 +124,4 @@ def test_bits_at_any_number_of_threads(threads):
     least = lstm_segment_steps(N, F, H, np.float32)
     case = random_case(N, 60 * least + 2, F, H, np.float32)
     same_bits(threads, lambda: run_segments(case, 30 * least).values(),
-              "lstm.forward.run_forward", "lstm.backward.run_backward")  # fmt: skip
+              "lstm.segments.run_first_pass", "lstm.segments.run_way_back")  # fmt: skip

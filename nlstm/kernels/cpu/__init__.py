@@ -69,6 +69,7 @@ from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_segment_steps as lstm_segment_steps
+from nlstm.kernels.cpu.lstm.segments import lstm_segments_size as lstm_segments_size
 from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table
 from nlstm.kernels.cpu.machine.jit import describe as describe

@@ -20,6 +20,7 @@ ABSENT = {
     "unpack_peephole": LAYOUTS,
     "lstm_segments": RECOMPUTE,
     "lstm_segment_steps": RECOMPUTE,
+    "lstm_segments_size": RECOMPUTE,
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,
