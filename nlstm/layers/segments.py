@@ -31,7 +31,7 @@ def segments_of(
     try:
         least = plan.ops.lstm_segment_steps(x.rows, x.features, units, plan.dtype)
     except Absent:
-        raise Absent("recompute, an argument of compile,") from None
+        raise Absent("compile(recompute=...)") from None
     wanted = math.isqrt(x.steps) if plan.recompute == AUTO else plan.recompute
     steps = least * -(-int(wanted) // least)
     if steps >= x.steps:

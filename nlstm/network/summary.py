@@ -27,7 +27,7 @@ __all__ = [
     "summary_lines",
 ]
 
-LONG = 1 << 14  # steps of a sequence that is too long for memory
+LONG = 1 << 12  # steps, where not all of them are kept
 NUMBERS = "Param #"  # the column that is aligned to the right
 FRAME = "┏┳┓━┃┡╇┩━│└┴┘─"
 PLAIN = str.maketrans(
@@ -108,7 +108,8 @@ def bytes_per_step(binder: Binder, recompute: Recompute = None) -> int | None:
         return None
     rows, steps = 64, 1024  # enough for every buffer that grows with the steps to do so
     if recompute is not None:
-        steps = LONG if recompute == AUTO else max(steps, 8 * int(recompute))
+        steps = LONG
+        recompute = recompute if recompute == AUTO else min(int(recompute), LONG // 8)
     sizes = []
     for length in (steps, 2 * steps):
         samples = [

@@ -119,6 +119,14 @@ def test_bits_of_one_pass_where_gradients_are_summed_once(N, T, F, H):
     agree(random_case(N, T, F, H, np.float32), (least,))
 
 
+@pytest.mark.parametrize("name", list(OPTIONS)[1:])
+def test_options_where_gradients_are_summed_once(name):
+    N, F, H = 3, 9, 17
+    least, options = lstm_segment_steps(N, F, H, np.float32), OPTIONS[name]
+    case = random_case(N, 2 * least + 7, F, H, np.float32, **options)
+    agree(case, (least,), options.get("last_only", False))
+
+
 def test_bits_at_any_number_of_threads(threads):
     N, F, H = 70, 9, 50
     least = lstm_segment_steps(N, F, H, np.float32)
