@@ -58,7 +58,7 @@ class Segments:
         self._plan, self._x, self._units, self.steps = plan, x, units, steps
         count, width = -(-x.steps // steps), ops.padded(units, dtype)
         self.h = plan.array(((x.steps if sequences else count) + 1, rows, width))
-        self.c = plan.array((count + 1, rows, width)) if cells else None
+        self.c: Any = plan.array((count + 1, rows, width)) if cells else None
         own_h = None if sequences else plan.array((steps + 1, rows, width))
         own_c = plan.array((steps + 1, rows, width)) if cells else None
         gates = plan.array(ops.lstm_gates_shape(steps, rows, units, dtype))

@@ -420,7 +420,7 @@ class Model(Configured):
         if self.design.graph is not None and (network := self.design.network("compile")).nested[1]:
             aims = tuple(spread(network.form, one) for one in aims)
         self.training = self.training.compiled(
-            self.output_names, self.design.layers, optimizer, *aims, recompute
+            self.output_names, self.design.layers, optimizer, *aims, recompute=recompute
         )
 
     fit, train_on_batch = fit, train_on_batch

@@ -10,7 +10,6 @@ import numpy as np
 
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
-from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
@@ -21,7 +20,7 @@ from nlstm.optimizers import Optimizer, copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
-from nlstm.plan.recompute import AUTO, Recompute
+from nlstm.plan.recompute import Recompute, Recomputing
 from nlstm.plan.symbols import Node
 from nlstm.plan.turns import turn
 
@@ -55,18 +54,14 @@ class Scoring(Protocol):
         """Return the call that counts the penalty of a batch."""
 
 
-class Trained(Protocol):
+class Trained(Recomputing, Protocol):
     """How a network is trained."""
 
     optimizer: Optimizer | None
     frozen: tuple[Layer, ...]
-    recompute: Recompute
 
     def goal(self, features: Sequence[int], ops: Operations) -> Any:
         """Return new totals, for outputs of so many features."""
-
-    def tell_of_recompute(self, wanted: int, taken: int) -> None:
-        """Hear that a batch takes so many bytes, where it would have taken more than there are."""
 
 
 class Bench:
@@ -225,13 +220,7 @@ class Binder:
         if found is not None:
             return found
         with self._binding:
-            if training is None:
-                return bench.plans.get(key, rows, steps, trains, bind)
-            recompute = training.recompute
-            if recompute == AUTO and is_gpu(self.network.device):  # which has no such kernels
-                recompute = None
-            tell = training.tell_of_recompute
-            return bench.plans.get(key, rows, steps, trains, bind, recompute, tell)
+            return bench.plans.get(key, rows, steps, trains, bind, training)
 
     def observed(
         self, bench: Bench, key: Any, rows: int, steps: int, bind: Callable[[Plan], Any]
@@ -254,11 +243,7 @@ class Binder:
             return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
     def bytes_of(
-        self,
-        shapes: tuple[tuple[int, int], ...],
-        rows: int,
-        steps: int,
-        recompute: Recompute = None,
+        self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int, recompute: Recompute
     ) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Arena, Plan
-from nlstm.plan.recompute import AUTO, Recompute, Told
+from nlstm.plan.recompute import AUTO, Recompute, Recomputing
 
 __all__ = ["PlanCache"]
 
@@ -82,26 +83,26 @@ class PlanCache:
         steps: int,
         training: bool,
         bind: Callable[[Plan], Any],
-        recompute: Recompute = None,
-        tell: Told | None = None,
+        aim: Recomputing | None = None,
     ) -> Any:
         """Return what `bind` made for `key`, from before if it is still there.
 
-        `bind` is called twice: once to measure, once with the arena's memory. With `recompute` as
-        AUTO, gates are computed again where there is no memory for all, which `tell` hears of.
+        `bind` is called twice: once to measure, once with the arena's memory. `aim` knows
+        whether gates are computed again; with AUTO it hears that they are.
         """
         found = self.kept(key)
         if found is not None:
             return found
         shape = rows, steps, training
-        chosen = None if recompute == AUTO else recompute
+        told = None if aim is None else aim.recompute
+        chosen = None if told == AUTO else told
         sizes = self._sizes(bind, chosen, *shape)
         if not self._arena.has_room(*sizes[:2]):
-            if recompute == AUTO and not self._has_memory(*sizes[:2]):
+            if aim is not None and told == AUTO and not self._has_memory(*sizes[:2]):
                 less = self._sizes(bind, AUTO, *shape)
                 if less[0] < sizes[0]:
-                    if tell is not None:
-                        tell(self._bytes(*sizes[:2]), self._bytes(*less[:2]))
+                    wanted, taken = (self._bytes(*one[:2]) for one in (sizes, less))
+                    aim.tell_of_recompute(wanted, taken)
                     sizes, chosen = less, AUTO
             self.clear()  # their views would keep the old block alive
             self._arena.reserve(*sizes[:2])
@@ -114,7 +115,11 @@ class PlanCache:
         return size * self._dtype.itemsize + mask_size
 
     def _has_memory(self, size: int, mask_size: int) -> bool:
-        """Whether the process may use the memory for an arena, in the place of the one there is."""
+        """Whether the process may use the memory for an arena, in the place of the one there is.
+
+        A GPU is not asked: it has no kernels that compute gates again.
+        """
         wanted = self._bytes(size, mask_size)
         there = self._bytes(self._arena.block.size, self._arena.masks.size)
-        return wanted <= LITTLE or self._ops.has_room(wanted - there)
+        free = wanted <= LITTLE or is_gpu(self._ops.device)
+        return free or self._ops.has_room(wanted - there)

@@ -5,10 +5,18 @@ as many as the square root of the steps; what was given as "auto" becomes one or
 shape of batches, by whether there is memory for it.
 """
 
-from collections.abc import Callable
+from typing import Protocol
 
-__all__ = ["AUTO", "Recompute", "Told"]
+__all__ = ["AUTO", "Recompute", "Recomputing"]
 
 AUTO = "auto"
 Recompute = int | str | None
-Told = Callable[[int, int], None]  # of the bytes that a plan would take, and of those it takes
+
+
+class Recomputing(Protocol):
+    """Who was told."""
+
+    recompute: Recompute
+
+    def tell_of_recompute(self, wanted: int, taken: int) -> None:
+        """Hear that a batch takes so many bytes, where it would have taken more than there are."""

@@ -20,7 +20,7 @@ from nlstm.kernels.cpu.products.layout import GATES, padded
 from nlstm.kernels.cpu.products.tile import load_gate_tile
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
-FORWARD, BACK, ADD = 0, 1, 2  # phases of backward_slice: the first one transposes
+BACK, ADD = 1, 2  # phases of backward_slice; the one before transposes
 
 # --- a segment ------------------------------------------------------------------------------------
 # Arrays are returned in tuples, since kernels without counted references return none by themselves.
@@ -96,14 +96,16 @@ def mask_rows(x, x_mask, xm, n0, n1):
 
 
 @njit_inner
-def forward_rows(s, slices, first, end, number, activation, recurrent_activation, x, weights, kept,
-                 own, scratch, reverse, masks, zoneout):  # fmt: skip
+def forward_rows(s, slices, segment, activation, recurrent_activation, x, weights, kept, own,
+                 scratch, reverse, masks, zoneout):  # fmt: skip
     """Take a slice of rows through a segment, from the states that are kept before it."""
+    number, first, end = segment
     mask, x_mask, xm, h_mask, hm = masks
     N = x.shape[1]
     n0, n1 = share(N, s, slices)
     work = (
-        states_of(kept[0], own[0], first, end)[0], begun_with(own[1], end - first + 1)[0], own[2][: end - first]
+        states_of(kept[0], own[0], first, end)[0], begun_with(own[1], end - first + 1)[0],
+        own[2][: end - first],
     )  # fmt: skip
     copy_rows(kept[0], number, own[0], 0, n0, n1)
     copy_rows(kept[1], number, own[1], 0, n0, n1)
@@ -135,16 +137,17 @@ def first_pass(s, slices, activation, recurrent_activation, x, weights, kept, ow
     T, N, steps = x.shape[0], x.shape[1], own[2].shape[0]
     for number in range((T + steps - 1) // steps):
         first, end = segment_bounds(number, T, steps)
-        forward_rows(s, slices, first, end, number, activation, recurrent_activation, x, weights,
+        forward_rows(s, slices, (number, first, end), activation, recurrent_activation, x, weights,
                      kept, own, scratch, reverse, masks, zoneout)  # fmt: skip
         keep_rows(s, slices, first, end, number, N, kept, own)
 
 
 @njit_inner
 def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept, own, gradients,
-             scratch, sums, nothing, reverse, masks, zoneout):  # fmt: skip
+             rooms, reverse, masks, zoneout):  # fmt: skip
     """Do one slice of one phase; in the second one all segments, the last one first."""
     dy, dh, dc, dW, dU, db, dx, dp = gradients
+    scratch, sums, nothing = rooms
     mask, x_mask, xm, h_mask, hm = masks
     T, N, steps = x.shape[0], x.shape[1], own[2].shape[0]
     count = (T + steps - 1) // steps
@@ -152,8 +155,9 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
     while number >= 0:
         first, end = segment_bounds(number, T, steps)
         if phase == BACK and number < count - 1:
-            forward_rows(s, split.row_slices, first, end, number, activation, recurrent_activation,
-                         x, weights, kept, own, scratch, reverse, masks, zoneout)  # fmt: skip
+            forward_rows(s, split.row_slices, (number, first, end), activation,
+                         recurrent_activation, x, weights, kept, own, scratch, reverse, masks,
+                         zoneout)  # fmt: skip
         work = (
             states_of(kept[0], own[0], first, end)[0], begun_with(own[1], end - first + 1)[0],
             own[2][: end - first]
@@ -197,22 +201,21 @@ def run_first_pass(activation, recurrent_activation, x, weights, kept, own, scra
 
 
 @njit_parallel
-def run_way_back(activation, recurrent_activation, x, weights, kept, own, gradients, scratch, sums,
-                 nothing, reverse, masks, zoneout, slices):  # fmt: skip
+def run_way_back(activation, recurrent_activation, x, weights, kept, own, gradients, rooms, reverse,
+                 masks, zoneout, slices):  # fmt: skip
     T, N, F, H = x.shape[0], x.shape[1], weights[0].shape[1], weights[1].shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     split = Split(True, slices, 1)
-    sums[0] = 1.0
+    rooms[1][0] = 1.0
     for phase in range(ADD + 1):
         if row_slices * unit_slices == 1:
             for s in range(slices):
                 way_back(s, phase, split, activation, recurrent_activation, x, weights, kept, own,
-                         gradients, scratch, sums, nothing, reverse, masks, zoneout)  # fmt: skip
+                         gradients, rooms, reverse, masks, zoneout)  # fmt: skip
         else:
             for s in prange(slices):
                 way_back(np.int64(s), phase, split, activation, recurrent_activation, x, weights,
-                         kept, own, gradients, scratch, sums, nothing, reverse, masks,
-                         zoneout)  # fmt: skip
+                         kept, own, gradients, rooms, reverse, masks, zoneout)  # fmt: skip
 
 
 # --- all segments ---------------------------------------------------------------------------------
@@ -258,11 +261,11 @@ def segments_forward(activation, recurrent_activation, x, weights, kept, own, sc
                        None if zoneout is None else tuple(zoneout), slices)  # fmt: skip
         return
     for segment in segments(x, kept, own, reverse, masks, zoneout):
-        number, _, end, steps, x_part, work, options = segment
+        number, first, end, _, work, _ = segment
         again(activation, recurrent_activation, segment, weights, kept, own, scratch, reverse)
         for state, there in ((work.h if own[0] is not None else None, kept[0]), (work.c, kept[1])):
             if state is not None:
-                np.copyto(there[number + 1], state[steps])
+                np.copyto(there[number + 1], state[end - first])
 
 
 def segments_backward(activation, recurrent_activation, x, weights, kept, own, gradients, scratch,
@@ -286,12 +289,12 @@ def segments_backward(activation, recurrent_activation, x, weights, kept, own, g
     slices = slices_alone(x, weights)
     if slices:
         run_way_back(activation, recurrent_activation, x, tuple(weights), tuple(kept)[:2],
-                     tuple(own), tuple(gradients), scratch, sums, nothing, reverse, tuple(masks),
+                     tuple(own), tuple(gradients), (scratch, sums, nothing), reverse, tuple(masks),
                      None if zoneout is None else tuple(zoneout), slices)  # fmt: skip
         return
     gradients, T = Gradients(*gradients), x.shape[0]
     for segment in reversed(list(segments(x, kept, own, reverse, masks, zoneout))):
-        _, first, end, _, seen, work, (own_masks, draws) = segment
+        _, first, end, seen, work, (own_masks, draws) = segment
         if end < T:
             again(activation, recurrent_activation, segment, weights, kept, own, scratch, reverse)
         if own[0] is None:
@@ -306,7 +309,7 @@ def segments_backward(activation, recurrent_activation, x, weights, kept, own, g
 
 
 def segments(x, kept, own, reverse, masks, zoneout):
-    """Give (number, first step, end, steps, inputs, work, (masks, zoneout)) of each segment."""
+    """Give (number, first step, end, inputs, work, (masks, zoneout)) of each segment."""
     T, N, most = x.shape[0], x.shape[1], own[2].shape[0]
     masks = Masks(*masks)
     for number in range(-(-T // most)):
@@ -320,7 +323,7 @@ def segments(x, kept, own, reverse, masks, zoneout):
         here = masks._replace(mask=mask, xm=begun_with.py_func(masks.xm, steps)[0])
         draws = zoneout_from.py_func(zoneout, first * N)
         seen = in_order.py_func(x, first, end, reverse)[0]
-        yield number, first, end, steps, seen, Work(h, c, own[2][:steps]), (here, draws)
+        yield number, first, end, seen, Work(h, c, own[2][:steps]), (here, draws)
 
 
 def again(activation, recurrent_activation, segment, weights, kept, own, scratch, reverse):
