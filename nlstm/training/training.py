@@ -77,6 +77,7 @@ class Training:
         loss_weights: Any,
         metrics: Any,
         weighted_metrics: Any,
+        *,
         recompute: Any = AUTO,
     ) -> Self:
         """Return a training with aims for the outputs `names`; arguments as of `compile`."""
