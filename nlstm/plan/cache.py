@@ -94,32 +94,46 @@ class PlanCache:
         if found is not None:
             return found
         shape = rows, steps, training
-        told = None if aim is None else aim.recompute
-        chosen = None if told == AUTO else told
-        sizes = self._sizes(bind, chosen, *shape)
-        if not self._arena.has_room(*sizes[:2]):
-            if aim is not None and told == AUTO and not self._has_memory(*sizes[:2]):
-                less = self._sizes(bind, AUTO, *shape)
-                if less[0] < sizes[0]:
-                    wanted, taken = (self._bytes(*one[:2]) for one in (sizes, less))
-                    aim.tell_of_recompute(wanted, taken)
-                    sizes, chosen = less, AUTO
+        chosen, (size, mask_size, scratch_size) = self._chosen(bind, aim, *shape)
+        if not self._arena.has_room(size, mask_size):
             self.clear()  # their views would keep the old block alive
-            self._arena.reserve(*sizes[:2])
-        made = self._kept[key] = bind(self._plan(self._arena, chosen, *shape, sizes[2]))
+            self._arena.reserve(size, mask_size)
+        made = self._kept[key] = bind(self._plan(self._arena, chosen, *shape, scratch_size))
         while len(self._kept) > PLANS:
             self._kept.popitem(last=False)
         return made
 
-    def _bytes(self, size: int, mask_size: int) -> int:
-        return size * self._dtype.itemsize + mask_size
+    def _chosen(
+        self, bind: Callable[[Plan], Any], aim: Recomputing | None, *shape: Any
+    ) -> tuple[Recompute, tuple[int, int, int]]:
+        """Return how gates are computed again, and the sizes of a plan that does it so.
 
-    def _has_memory(self, size: int, mask_size: int) -> bool:
-        """Whether the process may use the memory for an arena, in the place of the one there is.
-
-        A GPU is not asked: it has no kernels that compute gates again.
+        A GPU is not asked for room: it has no kernels that compute gates again.
         """
-        wanted = self._bytes(size, mask_size)
-        there = self._bytes(self._arena.block.size, self._arena.masks.size)
-        free = wanted <= LITTLE or is_gpu(self._ops.device)
-        return free or self._ops.has_room(wanted - there)
+        if aim is None or aim.recompute != AUTO or is_gpu(self._ops.device):
+            chosen = None if aim is None or aim.recompute == AUTO else aim.recompute
+            return chosen, self._sizes(bind, chosen, *shape)
+        wanted = None
+        try:
+            sizes = self._sizes(bind, None, *shape)
+        except MemoryError:  # for there are not even the addresses
+            less = self._sizes(bind, AUTO, *shape)
+        else:
+            wanted = self._bytes(sizes)
+            if self._has_memory(sizes):
+                return None, sizes
+            less = self._sizes(bind, AUTO, *shape)
+            if less[0] >= sizes[0]:
+                return None, sizes
+        aim.tell_of_recompute(wanted, self._bytes(less))
+        return AUTO, less
+
+    def _bytes(self, sizes: tuple[int, int, int]) -> int:
+        return sizes[0] * self._dtype.itemsize + sizes[1]
+
+    def _has_memory(self, sizes: tuple[int, int, int]) -> bool:
+        """Whether a plan fits in the arena, or in one that the process may have in its place."""
+        size, wanted = self._arena.block.size, self._bytes(sizes)
+        if self._arena.has_room(*sizes[:2]) or wanted <= LITTLE:
+            return True
+        return self._ops.has_room(wanted - self._bytes((size, self._arena.masks.size, 0)))

@@ -18,5 +18,5 @@ class Recomputing(Protocol):
 
     recompute: Recompute
 
-    def tell_of_recompute(self, wanted: int, taken: int) -> None:
-        """Hear that a batch takes so many bytes, where it would have taken more than there are."""
+    def tell_of_recompute(self, wanted: int | None, taken: int) -> None:
+        """Hear that a batch takes so many bytes, where those wanted are not there, or even more."""

@@ -100,16 +100,17 @@ class Training:
         made._arguments = arguments
         return made
 
-    def tell_of_recompute(self, wanted: int, taken: int) -> None:
+    def tell_of_recompute(self, wanted: int | None, taken: int) -> None:
         """Say once that gates are computed again, since a batch would take `wanted` bytes."""
         if self.recomputes:
             return
         self.recomputes = True
-        sizes = [f"{size / 2**30:.2f} GiB" for size in (wanted, taken)]
+        size = "" if wanted is None else f" ({wanted / 2**30:.2f} GiB in all)"
         warn_user(
-            f"A batch would take {sizes[0]}, which is not free: recurrences keep a state now and "
-            f"then and compute gates again on the way back. That takes {sizes[1]}, more time and "
-            "gives the same numbers; compile(recompute=None) forbids it."
+            f"There is no memory for all gates of a batch{size}: recurrences keep a state now and "
+            "then, and compute gates again on the way back. So it takes "
+            f"{taken / 2**30:.2f} GiB, and more time; the numbers are the same. "
+            "compile(recompute=None) forbids it."
         )
 
     @property

@@ -1,5 +1,6 @@
 """compile(recompute=): the same bits in less memory, chosen by hand or where there is no room."""
 
+import math
 import warnings
 
 import numpy as np
@@ -127,17 +128,33 @@ def no_room(monkeypatch):
     monkeypatch.setattr(kernels.load("cpu", "float32"), "has_room", lambda size: False, False)
 
 
-def test_auto_where_there_is_no_room(monkeypatch):
+def no_addresses(monkeypatch):
+    ops, most = kernels.load("cpu", "float32"), T * N * 4 * H
+
+    def empty(shape, dtype=None):
+        if math.prod(shape if isinstance(shape, tuple) else (shape,)) >= most:
+            raise MemoryError
+        return np.empty(shape, dtype or ops.dtype)
+
+    monkeypatch.setattr(ops, "empty", empty, False)
+
+
+@pytest.mark.parametrize("missing", [no_room, no_addresses])
+def test_auto_where_there_is_no_room(monkeypatch, missing):
     whole = fitted(MODELS["plain"], None)
-    no_room(monkeypatch)
-    with pytest.warns(RuntimeWarning, match=r"^A batch would take 0\.\d\d GiB, .* compile\(recomp"):
+    bytes_per_step = whole[0].bytes_per_step()
+    missing(monkeypatch)
+    size = r" \(0\.\d\d GiB in all\)" if missing is no_room else ""
+    words = rf"^There is no memory for all gates of a batch{size}: .* compile\(recompute=None\) f"
+    with pytest.warns(RuntimeWarning, match=words):
         found = fitted(MODELS["plain"], "auto")
     same(whole, found)
     assert memory_of(found[0]) < memory_of(whole[0])
     with warnings.catch_warnings(record=True) as told:  # which is said once
         found[0].fit(X[:, :-1], Y, batch_size=N // 2, epochs=2, verbose=0)
     assert not told
-    assert found[0].bytes_per_step() < whole[0].bytes_per_step()
+    monkeypatch.undo()
+    assert found[0].bytes_per_step() < bytes_per_step
     assert "Recompute: one state kept of the square root of the steps" in summary(found[0])
 
 
