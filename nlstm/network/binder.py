@@ -243,7 +243,11 @@ class Binder:
             return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
     def bytes_of(
-        self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int, recompute: Recompute
+        self,
+        shapes: tuple[tuple[int, int], ...],
+        rows: int,
+        steps: int,
+        recompute: Recompute = None,
     ) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 
