@@ -242,13 +242,14 @@ class Binder:
         with self._binding:
             return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
-    def bytes_of(
-        self,
-        shapes: tuple[tuple[int, int], ...],
-        rows: int,
-        steps: int,
-        recompute: Recompute = None,
-    ) -> int:
+    def made(
+        self, bench: Bench, key: Any, rows: int, steps: int, bind: Any, training: bool = False
+    ) -> Any:
+        """Return what `bind` makes of a plan, kept on the bench by `key`."""
+        with self._binding:
+            return bench.plans.get(key, rows, steps, training, bind)
+
+    def bytes_of(self, shapes: Any, rows: int, steps: int, recompute: Recompute = None) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 
         def bind(plan: Plan) -> Step:
