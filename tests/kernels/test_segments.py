@@ -112,11 +112,10 @@ def test_bits_of_one_pass(name):
     agree(case, (least, 2 * least), options.get("last_only", False))
 
 
-@pytest.mark.parametrize("N, T, F, H", [(1, 17000, 3, 5), (3, 1400, 9, 17), (128, 9, 40, 400)])
-def test_bits_of_one_pass_where_gradients_are_summed_once(N, T, F, H):
+@pytest.mark.parametrize("N, F, H", [(1, 3, 5), (3, 9, 17), (128, 40, 400)])
+def test_bits_of_one_pass_where_gradients_are_summed_once(N, F, H):
     least = lstm_segment_steps(N, F, H, np.float32)
-    assert least < T
-    agree(random_case(N, T, F, H, np.float32), (least,))
+    agree(random_case(N, 2 * least + 1, F, H, np.float32), (least,))
 
 
 @pytest.mark.parametrize("name", list(OPTIONS)[1:])
