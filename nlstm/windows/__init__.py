@@ -5,6 +5,8 @@ from nlstm.windows.cut import windows as windows
 from nlstm.windows.dataset import TimeseriesDataset as TimeseriesDataset
 from nlstm.windows.dataset import timeseries_dataset_from_array as timeseries_dataset_from_array
 from nlstm.windows.forecasts import Backtest as Backtest
+from nlstm.windows.parquet import FileColumns as FileColumns
+from nlstm.windows.parquet import from_parquet as from_parquet
 from nlstm.windows.scalers import LogScaler as LogScaler
 from nlstm.windows.scalers import MinMaxScaler as MinMaxScaler
 from nlstm.windows.scalers import RobustScaler as RobustScaler

@@ -18,6 +18,7 @@ from nlstm.windows.series import (
     checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
+from nlstm.windows.starts import EvenStarts, starts_of
 
 __all__ = ["Windows"]
 
@@ -129,7 +130,7 @@ class Windows:
         self._cut_all(checked_flag("drop_nan", drop_nan))
         for side in (self.x, self.y):
             if side is not None:
-                side.check_size(panel.flat.dtype)
+                side.check_size(panel.dtype)
 
     def _cut_all(self, drop_nan: bool) -> None:
         """Find where windows start."""
@@ -142,25 +143,20 @@ class Windows:
                 f"{self.sampling_rate}; the longest has {longest}."
             )
         counts = np.maximum(0, (panel.lengths - span + stride) // stride)
-        count = int(counts.sum())
-        small = panel.flat.size <= np.iinfo(np.int32).max
-        starts = np.empty(count, np.int32 if small else np.int64)
-        place = 0
-        for first, windows in zip(panel.firsts, counts, strict=True):
-            rows = np.arange(windows, dtype=starts.dtype)
-            rows *= stride
-            rows += first
-            starts[place : place + windows] = rows
-            place += windows
-        if len(counts) > 1:  # by share of the series
-            share = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
-            starts = starts[np.argsort(share, kind="stable")]
-        broken = self._check_values(drop_nan)
+        small = panel.rows * panel.columns <= np.iinfo(np.int32).max
+        dtype = np.dtype(np.int32 if small else np.int64)
+        starts = starts_of(panel.firsts, counts, stride, dtype, even=panel.on_file)
+        # A file is looked at batch by batch, or read through where windows are to be left out.
+        broken = None if panel.on_file and not drop_nan else self._check_values(drop_nan)
         if broken is not None:
+            starts = np.asarray(starts, dtype)
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        self._take(np.multiply(starts, panel.columns, dtype=starts.dtype))
+        if isinstance(starts, EvenStarts):
+            self._take(starts.times(panel.columns))
+        else:
+            self._take(np.multiply(starts, panel.columns, dtype=dtype))
 
     def _span(self) -> int:
         """Return the steps of the series from a window's first to the last of its targets."""
@@ -173,7 +169,7 @@ class Windows:
         if not broken_rows(panel, np.unique(np.concatenate(used)), nan_is_error=not drop_nan).any():
             return None
         reaches = ((0, length), (length, horizon), (horizon, length))
-        broken = np.zeros(len(panel.flat) // panel.columns, bool)
+        broken = np.zeros(panel.rows, bool)
         for columns, (ahead, steps) in zip(used, reaches, strict=True):
             if columns.size:
                 rows = broken_rows(panel, columns, nan_is_error=False)
@@ -184,7 +180,7 @@ class Windows:
         rows = (ahead + np.arange(steps)) * self.sampling_rate
         return rows[:, None] * self._panel.columns + columns
 
-    def _take(self, starts: np.ndarray) -> None:
+    def _take(self, starts: Any) -> None:
         """Make the sides for windows that begin at `starts`."""
         self._starts = starts
         panel, length, horizon = self._panel, self.sequence_length, self.horizon
@@ -216,7 +212,7 @@ class Windows:
     @property
     def starts(self) -> np.ndarray:
         """The row of the joined series at which each window begins."""
-        return self._starts // self._panel.columns
+        return np.asarray(self._starts) // self._panel.columns
 
     @property
     def series_index(self) -> np.ndarray:
@@ -227,7 +223,7 @@ class Windows:
     @property
     def origins(self) -> np.ndarray:
         """The step of its own series at which each window's forecast begins."""
-        rows = self._starts.astype(np.int64) // self._panel.columns
+        rows = np.asarray(self._starts, np.int64) // self._panel.columns
         if len(self._panel.firsts) > 1:
             rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
@@ -297,7 +293,7 @@ class Windows:
         scaling = self._window_scaling(self.targets)
         if scaling is None:
             return forecasts
-        starts = self._starts[rows].astype(np.int64)
+        starts = np.asarray(self._starts[rows], np.int64)
         width = self.targets.size
         if len(forecasts) != starts.size or forecasts.shape[-1] % width:
             raise ValueError(
@@ -308,7 +304,7 @@ class Windows:
         block = max(1, CHUNK // scaling.offsets.size)
         for first in range(0, starts.size, block):
             part = slice(first, first + block)
-            shift, scale = scaling.moments(self._panel.flat, starts[part])
+            shift, scale = scaling.moments(self._panel, starts[part])
             values = forecasts[part].reshape(len(shift), -1, width)
             values = values * scale[:, None] + shift[:, None]
             result[part] = values.reshape(forecasts[part].shape)
