@@ -37,7 +37,9 @@ class Windows:
         Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
         first. Of a frame of pandas or polars a column of dates is no feature, and columns are
         counted without it. float32 and float64 arrays are used where they lie, so leave them as
-        they are; several series are joined into one copy.
+        they are; several series are joined into one copy. The path of a .npy file, an np.memmap
+        and what `from_parquet` gives stay files, of which batches are read when they are needed;
+        several of them too, in any mixture.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
@@ -59,7 +61,8 @@ class Windows:
         or subtract the first or the last value. Targets are scaled by what their own columns were
         in the input steps; columns of `future` and `static` are not scaled.
     drop_nan : bool, default False
-        Skip windows that would hold NaN; otherwise NaN in the series is an error.
+        Skip windows that would hold NaN; otherwise NaN in the series is an error. A file is read
+        through for it; without it each batch is looked at as it comes.
 
     Attributes
     ----------
@@ -269,12 +272,22 @@ class Windows:
 
     def before(self, step: Any) -> Self:
         """Return the windows whose targets all lie before `step`, or a date, of their series."""
-        last = self.origins + (self.horizon - 1) * self.sampling_rate
-        return self.part(last < self._steps_at(step))
+        reach = (self.horizon - 1) * self.sampling_rate
+        if isinstance(self._starts, EvenStarts):
+            return self.part(slice(self._even_at(step, reach)))
+        return self.part(self.origins + reach < self._steps_at(step))
 
     def since(self, step: Any) -> Self:
         """Return the windows whose targets all lie at `step`, or a date, or later."""
+        if isinstance(self._starts, EvenStarts):
+            return self.part(slice(self._even_at(step, 0), None))
         return self.part(self.origins >= self._steps_at(step))
+
+    def _even_at(self, step: Any, reach: int) -> int:
+        """Return the first window, of those evenly apart, with a step `reach` past its origin."""
+        number = int(checked_steps("step", step, self._panel.given)[0])
+        first = number - reach - self.sequence_length * self.sampling_rate
+        return self._starts.at_least(first * self._panel.columns)
 
     def _steps_at(self, step: Any) -> np.ndarray:
         """Return, for each window, the step of its series that `step` says."""

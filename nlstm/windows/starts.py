@@ -17,18 +17,22 @@ class EvenStarts:
         self.size, self.stride, self.first = size, stride, first
 
     def __getitem__(self, rows: Any) -> Any:
-        if isinstance(rows, slice):
+        if isinstance(rows, slice) and (rows.step is None or rows.step > 0):
             begin, end, step = rows.indices(self.size)
             size = len(range(begin, end, step))
             return EvenStarts(size, self.stride * step, self.first + self.stride * begin)
-        rows = np.asarray(rows)
-        if rows.dtype == bool:
+        if isinstance(rows, slice) or np.asarray(rows).dtype == bool:
             return np.asarray(self)[rows]
+        rows = np.asarray(rows)
         wrong = (rows < -self.size) | (rows >= self.size)
         if wrong.any():
             raise IndexError(f"index {rows[wrong][0]} is out of bounds for {self.size} windows")
         rows = np.where(rows < 0, rows + self.size, rows).astype(np.int64)
         return self.first + rows * self.stride
+
+    def at_least(self, place: int) -> int:
+        """Return the number of the first place that is at least `place`."""
+        return min(max(0, -(-(place - self.first) // self.stride)), self.size)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         made = np.arange(self.size, dtype=np.int64)
