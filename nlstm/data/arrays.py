@@ -234,9 +234,7 @@ def as_target(
     if isinstance(array, np.ndarray) and stays_file(array):
         check = None
         if loss.sparse:
-            check = partial(
-                _check_labels, name, output[-1], "class indices", ignored, ops.dtype
-            )
+            check = partial(_check_labels, name, output[-1], "class indices", ignored, ops.dtype)
         elif loss.unit_range:
             check = partial(_check_shares, name)
         rows_of = converted if steps is not None else _one_step(converted)

@@ -84,8 +84,8 @@ def predict(
     steps = checked_batches("steps", steps)
     if is_batches(x):
         check_batches(None, None, lengths)
-        hooks = CallbackList(callbacks, self, {"verbose": verbose})
-        return _predict_batches(self, x, steps, hooks, verbose, out)
+        each = CallbackList(callbacks, self, {"verbose": verbose})
+        return _predict_batches(self, x, steps, each, verbose, out)
     network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit
@@ -219,7 +219,7 @@ def _predict(
     return results
 
 
-def _shapes(network: Network, data: Data) -> list[tuple[int, ...]]:
+def _shapes(network: Network, data: Data) -> list[Any]:
     """Return the shape of a sample of each output."""
     return network.graph.output_shapes(
         [

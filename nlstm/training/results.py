@@ -101,9 +101,7 @@ def results_in(
             sample = shapes[place]
         checked_out(name, array, (rows, *sample))
         if len(array) != len(arrays[0]):
-            raise ValueError(
-                f"{name} has {len(array)} rows, but {called[0]} has {len(arrays[0])}."
-            )
+            raise ValueError(f"{name} has {len(array)} rows, but {called[0]} has {len(arrays[0])}.")
     return Results(called, arrays)
 
 

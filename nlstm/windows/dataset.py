@@ -82,7 +82,9 @@ def timeseries_dataset_from_array(
         raise ValueError("data must have a time axis; got a single number.")
     goals = None
     if targets is not None:
-        goals = as_array("targets", opened_path("targets", targets) if is_path(targets) else targets)
+        goals = as_array(
+            "targets", opened_path("targets", targets) if is_path(targets) else targets
+        )
     if goals is not None and goals.ndim == 0:
         raise ValueError("targets must have a time axis; got a single number.")
     steps = series.shape[0]
@@ -168,7 +170,9 @@ class TimeseriesDataset:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
-        arrays = [one if one is None else at_place(one) for one in (state["_series"], state["_targets"])]
+        arrays = [
+            one if one is None else at_place(one) for one in (state["_series"], state["_targets"])
+        ]
         vars(self).update(state | {"_series": arrays[0], "_targets": arrays[1]})
         self._pages = Pages(*(one for one in arrays if one is not None and one.size))
 

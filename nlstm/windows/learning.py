@@ -96,7 +96,7 @@ def _of_ranks(tables: Sequence[np.ndarray], ranks: np.ndarray) -> np.ndarray:
         bits, mask = np.uint64(shift), np.uint64((1 << DIGITS) - 1)
         above = np.uint64(shift + DIGITS)
         wanted = [
-            {one: np.zeros(1 << DIGITS, np.int64) for one in found[..., column].flat}
+            {one: np.zeros(1 << DIGITS, np.int64) for one in found[..., column].ravel()}
             for column in range(ranks.shape[-1])
         ]
         for part in _pieces(tables):

@@ -63,7 +63,10 @@ class Panel(NamedTuple):
     largest: float
     given: list[Given]
 
-    on_file = False
+    @property
+    def on_file(self) -> bool:
+        """Whether the numbers are left in files."""
+        return False
 
     @property
     def dtype(self) -> np.dtype:

@@ -1,5 +1,6 @@
 """Columns of parquet files as files that windows are cut from."""
 
+import contextlib
 import json
 import os
 import uuid
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
+from nlstm.files.doors import door_to
 
 __all__ = ["FileColumns", "from_parquet"]
 
-ROWS = 1 << 16  # decoded together
+DTYPES = ("float32", "float64")
 MARK = b"\nnlstm: columns of "  # after the array; who reads the array does not see it
 
 
@@ -81,57 +83,19 @@ def from_parquet(
     FileExistsError
         `to` is a file of something else.
     """
-    try:
-        import pyarrow.parquet
-    except ImportError:
-        raise ImportError("from_parquet takes pyarrow: pip install 'nlstm[parquet]'") from None
-
     path, to = checked_path("path", path), checked_path("to", to)
     if not to.endswith(".npy"):
         raise ValueError(f"to must be the path of a .npy file; got {to!r}.")
-    with pyarrow.parquet.ParquetFile(path, buffer_size=1 << 20) as file:
-        names = _checked_names(file.schema_arrow, columns)
-        found = np.dtype(dtype) if dtype is not None else _dtype_of(file.schema_arrow, names)
-        if found not in (np.float32, np.float64):
-            raise ValueError(f"dtype must be float32 or float64; got {dtype!r}.")
+    if dtype is not None and np.dtype(dtype).name not in DTYPES:
+        raise ValueError(f"dtype must be one of {DTYPES}; got {dtype!r}.")
+    with contextlib.closing(door_to("parquet")(path, columns)) as file:
+        found = file.dtype if dtype is None else np.dtype(dtype)
         state = os.stat(path)
-        told = [os.path.basename(path), state.st_size, state.st_mtime_ns, names, found.name]
+        told = [os.path.basename(path), state.st_size, state.st_mtime_ns, file.names, found.name]
         mark = MARK + json.dumps(told).encode()
         if not _is_written(to, mark):
-            _write(file, names, found, to, mark)
-    return FileColumns(np.load(to, mmap_mode="r"), names)
-
-
-def _checked_names(schema: Any, columns: Any) -> list[str]:
-    from pyarrow import types
-
-    if isinstance(columns, str):
-        columns = [columns]
-    if columns is None:
-        names = [one.name for one in schema if not types.is_temporal(one.type)]
-    else:
-        names = list(columns)
-        for name in names:
-            if name not in schema.names:
-                raise ValueError(f"columns names {name!r}; the file has {schema.names}.")
-    for name in names:
-        kind = schema.field(name).type
-        numbers = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
-        if not any(is_one(kind) for is_one in numbers):
-            raise TypeError(f"columns must hold real numbers; {name!r} has {kind}.")
-    if not names:
-        raise ValueError("columns names none.")
-    return names
-
-
-def _dtype_of(schema: Any, names: list[str]) -> np.dtype:
-    """Return the dtype that a frame of the columns would have among series."""
-    dtypes = []
-    for name in names:
-        kind = schema.field(name).type.to_pandas_dtype()
-        dtypes.append(np.float64 if kind is np.object_ else kind)
-    found = np.result_type(*dtypes, np.float32)
-    return found if found.itemsize <= 8 else np.dtype(np.float64)
+            _write(file, found, to, mark)
+        return FileColumns(np.load(to, mmap_mode="r"), file.names)
 
 
 def _is_written(to: str, mark: bytes) -> bool:
@@ -147,34 +111,17 @@ def _is_written(to: str, mark: bytes) -> bool:
     return end.endswith(mark)
 
 
-def _write(file: Any, names: list[str], dtype: np.dtype, to: str, mark: bytes) -> None:
-    shape = (file.metadata.num_rows, len(names))
-    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+def _write(file: Any, dtype: np.dtype, to: str, mark: bytes) -> None:
+    header = {"descr": dtype.str, "fortran_order": False, "shape": (file.rows, len(file.names))}
     temporary = f"{to}.{uuid.uuid4().hex}.partial"
     try:
         with open(temporary, "xb") as out:
             np.lib.format.write_array_header_1_0(out, header)
-            for batch in file.iter_batches(ROWS, columns=names, use_threads=False):
-                piece = np.empty((batch.num_rows, len(names)), dtype)
-                for place, name in enumerate(names):
-                    with np.errstate(over="ignore"):
-                        piece[:, place] = _numbers(batch.column(name))
+            for piece in file.pieces(dtype):
                 out.write(piece.data)
             out.write(mark)
         os.replace(temporary, to)
     except BaseException:
-        if os.path.exists(temporary):
+        with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
-
-
-def _numbers(column: Any) -> np.ndarray:
-    """Return a column's numbers; what is missing is NaN."""
-    import pyarrow
-
-    kind = column.type
-    if pyarrow.types.is_boolean(kind):
-        column = column.cast(pyarrow.uint8())
-    if not pyarrow.types.is_floating(kind):
-        column = column.cast(pyarrow.float64(), safe=False)
-    return column.to_numpy(zero_copy_only=False)

@@ -1,6 +1,5 @@
 """Where windows start: an array of places, or the rule of places that are evenly apart."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,16 +44,14 @@ class EvenStarts:
         return EvenStarts(self.size, self.stride * columns, self.first * columns)
 
 
-def starts_of(
-    firsts: np.ndarray, counts: Sequence[int], stride: int, dtype: Any, even: bool
-) -> Any:
+def starts_of(firsts: np.ndarray, counts: np.ndarray, stride: int, dtype: Any, even: bool) -> Any:
     """Return the row at which each window starts, in the order of time.
 
     Parameters
     ----------
     firsts : ndarray(int64)
         The first row of each series.
-    counts : sequence of int
+    counts : ndarray of int
         Its windows.
     stride : int
     dtype : dtype
