@@ -28,6 +28,8 @@ class FileRows:
         The shape of a row as the user gave it.
     first : int
         The row of the user's array at which this begins.
+    pages : Pages, optional
+        Those of the file, where somebody counts them already.
 
     Notes
     -----
@@ -41,17 +43,19 @@ class FileRows:
         check: Callable[[np.ndarray, int], None] | None = None,
         sample: tuple[int, ...] | None = None,
         first: int = 0,
+        pages: Pages | None = None,
     ) -> None:
         self.name, self.array, self._check, self._first = name, array, check, first
         self.shape = array.shape
         self._sample = array.shape[1:] if sample is None else sample
-        self._pages = Pages(array)
+        self._pages = Pages(array) if pages is None else pages
 
     def part(self, rows: slice) -> "FileRows":
         """Return some rows, as a view."""
         first, _, _ = rows.indices(len(self.array))
         part = self.array[rows]
-        return FileRows(self.name, part, self._check, self._sample, self._first + first)
+        first += self._first
+        return FileRows(self.name, part, self._check, self._sample, first, self._pages)
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return the calls, of which the last checks what came."""

@@ -13,7 +13,7 @@ import numpy as np
 __all__ = ["Pages", "at_place", "place_of", "stays_file"]
 
 SMALL = 1 << 23  # numbers; a file of fewer is read at once, as if it were an array in memory
-KEPT = 1 << 28  # bytes of a file that the process maps at most, about
+KEPT = 1 << 27  # bytes of a file that the process maps at most, about
 AROUND = 1 << 16  # bytes that a system maps around a place where it is read
 
 
@@ -70,7 +70,7 @@ class Pages:
                 self._maps.append(_map_of(origin))
         if not hasattr(mmap, "MADV_DONTNEED"):  # Windows
             self._maps = []
-        self._touched = 0
+        self.let_go()  # of what others have read, who count no more
 
     def touch(self, size: int, places: int = 1) -> None:
         """Note that `size` bytes were read or written in so many places."""

@@ -26,14 +26,15 @@ class Extent:
 
 
 def _pieces(tables: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Give all rows as float64, (rows, columns), a part at a time."""
+    """Give all columns as float64, (columns, rows), a part at a time."""
     for table in tables:
         pages, columns = Pages(table), table.shape[-1]
         size = max(1, PIECE * len(table) // table.size)
         for row in range(0, len(table), size):
             part = table[row : row + size]
-            yield part.astype(np.float64).reshape(-1, columns)
+            yield np.array(part.reshape(-1, columns).T, np.float64, order="C")
             pages.touch(part.nbytes)
+        pages.let_go()
 
 
 def extent_of(tables: Sequence[np.ndarray]) -> Extent:
@@ -42,9 +43,13 @@ def extent_of(tables: Sequence[np.ndarray]) -> Extent:
     count = np.zeros(columns, np.int64)
     least, most = np.full(columns, np.inf), np.full(columns, -np.inf)
     for part in _pieces(tables):
-        count += np.count_nonzero(~np.isnan(part), axis=0)
-        np.fmin(least, np.fmin.reduce(part, axis=0), out=least)
-        np.fmax(most, np.fmax.reduce(part, axis=0), out=most)
+        low, high = part.min(axis=1), part.max(axis=1)
+        if np.isnan(low).any():
+            count += np.count_nonzero(~np.isnan(part), axis=1)
+            low, high = np.fmin.reduce(part, axis=1), np.fmax.reduce(part, axis=1)
+        else:
+            count += part.shape[1]
+        least, most = np.fmin(least, low), np.fmax(most, high)
     for column in range(columns):
         if not count[column]:
             raise ValueError(f"Column {column} holds NaN alone, so no scale can be learnt.")
@@ -64,13 +69,19 @@ def moments_of(
         return _pieces(tables) if function is None else map(function, _pieces(tables))
 
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(np.nansum(part, axis=0) for part in values()) / extent.count
+        mean = sum(_sums(part) for part in values()) / extent.count
         constant = extent.least == extent.most  # whose mean need not be their own value
         if constant.any():
-            own = extent.least if function is None else function(extent.least[None])[0]
+            own = extent.least if function is None else function(extent.least)
             mean = np.where(constant, own, mean)
-        squares = sum(np.nansum((part - mean) ** 2, axis=0) for part in values())
+        squares = sum(_sums(np.square(part - mean[:, None])) for part in values())
         return mean, np.sqrt(squares / extent.count)
+
+
+def _sums(part: np.ndarray) -> np.ndarray:
+    """Return the sums of known values."""
+    found = part.sum(axis=1)
+    return np.nansum(part, axis=1) if np.isnan(found).any() else found
 
 
 def quantiles_of(
@@ -96,18 +107,18 @@ def _of_ranks(tables: Sequence[np.ndarray], ranks: np.ndarray) -> np.ndarray:
         bits, mask = np.uint64(shift), np.uint64((1 << DIGITS) - 1)
         above = np.uint64(shift + DIGITS)
         wanted = [
-            {one: np.zeros(1 << DIGITS, np.int64) for one in found[..., column].ravel()}
+            {one: np.zeros(1 << DIGITS, np.int64) for one in found[..., column].ravel().tolist()}
             for column in range(ranks.shape[-1])
         ]
         for part in _pieces(tables):
             for column, counts in enumerate(wanted):
-                keys = _keys(part[:, column])
+                keys = _keys(part[column])
                 for begun, count in counts.items():
                     first = shift + DIGITS == 64
-                    own = keys if first else keys[(keys >> above) == begun]
+                    own = keys if first else keys[(keys >> above) == np.uint64(begun)]
                     count += np.bincount(((own >> bits) & mask).astype(np.intp), None, count.size)
         for place in np.ndindex(*ranks.shape):
-            total = np.cumsum(wanted[place[-1]][found[place]])
+            total = np.cumsum(wanted[place[-1]][int(found[place])])
             digit = int(np.searchsorted(total, left[place], side="right"))
             left[place] -= total[digit - 1] if digit else 0
             found[place] = (int(found[place]) << DIGITS) | digit
