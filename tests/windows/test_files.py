@@ -187,24 +187,23 @@ def sparse(path, rows, columns=4):
 
 @pytest.mark.parametrize("several", [False, True])
 def test_nothing_of_the_size_of_a_file_is_in_memory(tmp_path, several):
-    file = sparse(tmp_path / "zeros", 4_000_000)  # 64 MB
-    given = [file[:2_000_000].astype(">f4")[:1000], file] if several else file
+    file = sparse(tmp_path / "zeros", 16_000_000)  # 256 MB
+    given = [np.zeros((1000, 4), ">f4"), file] if several else file
     model = nlstm.Sequential([Input((64, 4)), LSTM(2), Dense(1)])
     model.compile("sgd", "mse")
 
     def work():
         windows = Windows(given, 64, targets=[0], stride=64)
-        out = np.memmap(tmp_path / "out", np.float32, "w+", shape=(len(windows), 1))
-        options = {"batch_size": 512, "verbose": 0}
-        model.fit(windows, validation_split=0.1, **options)
-        model.evaluate(windows, **options)
-        model.predict(windows, out=out, **options)
+        options = {"batch_size": 64, "verbose": 0}
+        fit = {"validation_steps": 2, "steps_per_epoch": 3}
+        model.fit(windows, validation_split=0.1, **fit, **options)
+        model.evaluate(windows, steps=3, **options)
+        model.predict(windows, steps=3, **options)
         if not several:
-            model.fit(Windows(file, 64, targets=[0]), steps_per_epoch=1, shuffle=False, **options)
+            model.fit(Windows(file, 64, targets=[0]), shuffle=False, **fit, **options)
 
-    Windows(given, 64)
-    model.fit(Windows(np.zeros((6400, 4), np.float32), 64, targets=[0]), verbose=0)
-    assert peak_bytes(work) < file.nbytes / 8
+    work()  # compiles
+    assert peak_bytes(work) < file.nbytes / 16
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="nobody says what is mapped")
@@ -215,13 +214,13 @@ def test_what_was_read_leaves_the_map(tmp_path, monkeypatch):
 
     monkeypatch.setattr(on_file, "KEPT", 1 << 22)
     file = sparse(tmp_path / "zeros", 4_000_000)
-    windows = Windows(file, 64, horizon=0, stride=64)
-    model = nlstm.Sequential([Input((64, 4)), LSTM(2), Dense(1)])
-    model.predict(windows.part(slice(10)), verbose=0)
+    windows = Windows(file, 4, horizon=0, stride=4)
     before = mapped()
-    model.predict(windows, batch_size=512, verbose=0)
     StandardScaler().fit(file)
-    list(timeseries_dataset_from_array(file, None, 64, 64))
+    for first in range(0, len(windows), 10_000):
+        windows.x[first : first + 10_000]
+    for _ in timeseries_dataset_from_array(file, None, 4, 4, batch_size=10_000):
+        pass
     assert mapped() - before < file.nbytes / 4
 
 
@@ -284,7 +283,7 @@ def test_scalers_learn_from_files(tmp_path, scaler, each, gaps, monkeypatch):
     back = np.zeros((80, 3), np.float32)
     which = 2 if each else None
     assert wanted.inverse_transform(outs[2], which=which, out=back) is back
-    np.testing.assert_allclose(back, series[2], rtol=1e-5)
+    np.testing.assert_allclose(back, series[2], atol=1e-4)
     with pytest.raises(ValueError, match=r"out must have shape \(80, 3\); got \(3, 80\)"):
         wanted.transform(paths[2], which, out=back.T)
 
