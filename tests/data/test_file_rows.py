@@ -61,11 +61,12 @@ def test_the_same_bits_as_in_memory(filed, dtype, lay):
 def test_flat_samples_and_missing_axes(filed):
     flat = RNG.random((100, 3)).astype(np.float32)
     for x, sample in ((flat, (3,)), (flat, (3, 1)), (flat[..., None, None], (3, 1))):
-        wanted, found = (
-            of_fit(model(Input(sample), Dense(2) if len(sample) == 1 else LSTM(2)), *given)
-            for given in ((x, flat[:, :2]), (filed(x), filed(flat[:, :2])))
-        )
-        np.testing.assert_equal(found, wanted)
+        found = []
+        for given in ((x, flat[:, :2]), (filed(x), filed(flat[:, :2]))):
+            nlstm.set_random_seed(3)
+            last = Dense(2) if len(sample) == 1 else LSTM(2)
+            found.append(of_fit(model(Input(sample), last), *given))
+        np.testing.assert_equal(*found)
 
 
 @pytest.mark.parametrize("dtype", ["float32", ">f8"])

@@ -60,9 +60,10 @@ def test_what_is_written_is_what_would_be_returned(filed, sequences, dtype):
 
 def test_windows():
     windows = Windows(X.reshape(-1, 3), 9, horizon=0)
-    wanted = model().predict(windows, verbose=0)
+    made = model()
+    wanted = made.predict(windows, verbose=0)
     out = np.zeros(wanted.shape)
-    np.testing.assert_array_equal(model().predict(windows, out=out, verbose=0).shape, wanted.shape)
+    np.testing.assert_array_equal(made.predict(windows, out=out, verbose=0), wanted)
 
 
 @pytest.mark.parametrize("form", [list, dict])
