@@ -25,6 +25,7 @@ from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.results import Results, results_in
+from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
 __all__ = ["predict", "predict_on_batch"]
@@ -43,16 +44,20 @@ def predict(
     *,
     lengths: Any = None,
     out: Any = None,
+    samples: int | None = None,
+    quantiles: Any = None,
+    seed: int | None = None,
     **former: Any,
 ) -> Any:
-    """Return the model's outputs; dropout is off.
+    """Return the model's outputs; dropout is off, unless `samples` draws are asked for.
 
     Parameters
     ----------
     x : array_like
         As in `fit`. Of batches only x counts.
     batch_size : int, optional
-        Rows at a time, by default what suits the caches. Results do not depend on it.
+        Rows at a time, by default what suits the caches; draws count as rows. Results do not
+        depend on it.
     verbose : {"auto", 0, 1, 2}
         1, and "auto" on a terminal or in a notebook, show a bar while it runs; nothing else is
         printed.
@@ -65,27 +70,52 @@ def predict(
         Of the outputs' shape and a floating dtype: each batch is written to it as it comes, so
         that nothing grows with the rows. It is what is returned. Of an interrupt or an error
         what was written stays; rows that were not reached are left as they were.
+    samples : int, optional
+        Give so many draws with dropout on: see the notes.
+    quantiles : sequence of float, optional
+        Give these quantiles of the draws, such as (0.05, 0.5, 0.95), instead of them.
+    seed : int, optional
+        The same seed gives the same draws; by default `nlstm.set_random_seed` and the order of
+        calls decide.
     **former
         For old code: `workers` and the like have no effect.
 
     Returns
     -------
     ndarray, shape (batch, steps, features) or (batch, features)
-        As the outputs were given to the model: a list or a dict where there are several.
+        As the outputs were given to the model: a list or a dict where there are several. With
+        `samples` draws, or their quantiles, come first: (samples, batch, ...).
 
     Raises
     ------
     ValueError
-        `x` does not fit the model, or the model has no weights yet.
+        `x` does not fit the model, or the model has no weights yet; or draws are asked for, and it
+        has no dropout.
+
+    Notes
+    -----
+    Draws spread as the model is unsure of its weights, as far as its dropout says it (Gal &
+    Ghahramani 2016): ``draws.mean(axis=0)``, ``draws.std(axis=0)``. What varies is the dropout that
+    training draws, `Dropout`, `SpatialDropout1D`, `dropout` and `recurrent_dropout`; the masks of
+    recurrent layers stay the same over a sequence. All else is as without `samples`: averages of
+    `BatchNormalization`, the mean of zoneout, no `GaussianNoise`. A draw depends on the seed, its
+    number and the row's number alone. Nothing of the model changes: each draw of a stateful model
+    goes on by itself from the states that it has, which stay, and keeps its masks from batch to
+    batch.
     """
     if former:
         check_without_effect("predict", former, *WITHOUT_EFFECT)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
+    sampling = None
+    if samples is not None or quantiles is not None or seed is not None:
+        sampling = checked_sampling(samples, quantiles, seed)
+        if out is not None:
+            raise ValueError("out takes predictions; what samples gives is returned alone.")
     if is_batches(x):
         check_batches(None, None, lengths)
         each = CallbackList(callbacks, self, {"verbose": verbose})
-        return _predict_batches(self, x, steps, each, verbose, out)
+        return _predict_batches(self, x, steps, each, sampling, verbose, out)
     network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit
@@ -96,14 +126,16 @@ def predict(
         rows = checked_rows("batch_size", batch_size, steps, data.rows)
     if steps is not None:
         data = _first_batches(data, rows, steps)
-    rows = min(rows, data.rows)
+    places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
     into = None if out is None else results_in(out, network, data.rows, _shapes(network, data))
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
     with binder.turn(), binder.bench(self.training) as bench:
-        if hooks is None:  # from beginning to end with the same weights
+        if sampling is not None:
+            found = Sampler(binder, bench, sampling).all(data, rows, places, hooks, progress)
+        elif hooks is None:  # from beginning to end with the same weights
             found = binder.weights.shared(_together, binder, bench, data, rows, progress, into)
         else:
             found = _predict(binder, bench, data, rows, hooks, progress, into)
@@ -230,7 +262,13 @@ def _shapes(network: Network, data: Data) -> list[Any]:
 
 
 def _predict_batches(
-    self: Trainable, x: Any, steps: int | None, hooks: CallbackList, verbose: int, out: Any
+    self: Trainable,
+    x: Any,
+    steps: int | None,
+    hooks: CallbackList,
+    sampling: Sampling | None,
+    verbose: int,
+    out: Any,
 ) -> Any:
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
     network = _network_for_batches(self, feed)
@@ -246,17 +284,19 @@ def _predict_batches(
     progress.begin("predict", feed.size)
     draw, number, stopped = progress.step_hook, -1, False
     with contextlib.closing(progress), binder.turn(), binder.bench(self.training) as bench:
+        sampler = None if sampling is None else Sampler(binder, bench, sampling)
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})
-            if into is not None:
-                into.room(data.rows)
-                into.check_shapes([(data.rows, *one) for one in _shapes(network, data)])
-            rows = (data.rows, None, None, into)
-            parts.append(binder.weights.shared(_predict, binder, bench, data, *rows))
-            if into is not None:
+            if sampler is not None:
+                parts.append(sampler.all(data, data.rows))
+            elif into is None:
+                parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
+            else:
+                into.expect([(data.rows, *one) for one in _shapes(network, data)])
+                rows = (data.rows, None, None, into)
+                binder.weights.shared(_predict, binder, bench, data, *rows)
                 into.first += data.rows
-                parts.clear()
             if after is not None:
                 after(number, {})
             if draw is not None:
@@ -273,7 +313,8 @@ def _predict_batches(
         return out
     names = network.output_names
     outputs = zip(names, zip(*parts, strict=True), strict=True)
-    joined = [_joined(*one) for one in outputs]
+    axis = 0 if sampling is None else 1
+    joined = [_joined(*one, axis) for one in outputs]
     return network.as_outputs(joined)
 
 
@@ -288,13 +329,13 @@ def _network_for_batches(self: Trainable, feed: Feed) -> Network:
     return self.binder_for(*Reader(self.design.network_for(x)).inputs(x).samples).network
 
 
-def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the outputs of all batches as one array."""
+def _joined(name: str, parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Return the outputs of all batches as one array, joined on the axis of rows."""
     for number, part in enumerate(parts):
-        if part.shape[1:] != parts[0].shape[1:]:
+        if part.shape[axis + 1 :] != parts[0].shape[axis + 1 :]:
             raise ValueError(
                 f"x gives batches of unlike steps, whose outputs are no one array: {name} has "
                 f"shape {parts[0].shape} for batch 0, {part.shape} for batch {number}. "
                 "predict_on_batch takes them one by one."
             )
-    return np.concatenate(parts)
+    return np.concatenate(parts, axis)

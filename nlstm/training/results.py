@@ -33,14 +33,6 @@ class Results:
         self._pages = Pages(*arrays)
         self._memory: dict[tuple[int, ...], Any] = {}
 
-    def room(self, rows: int) -> None:
-        """Raise where there is no room for so many rows more."""
-        if self.first + rows > self.rows:
-            raise ValueError(
-                f"{self.names[0]} has {self.rows} rows, but x gives more: at least "
-                f"{self.first + rows}."
-            )
-
     def write(self, ops: Operations, step: Step, start: int, moved: bool) -> None:
         """Write the outputs of a batch whose first row is `start` of its data."""
         for output, out in zip(step.outputs, self.arrays, strict=True):
@@ -60,8 +52,13 @@ class Results:
         host = ops.to_host(memory)
         return host if output.sequence else host[:, 0]
 
-    def check_shapes(self, shapes: Sequence[tuple[int, ...]]) -> None:
+    def expect(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise where outputs of a batch, of shapes (rows, ...), do not fit."""
+        if self.first + shapes[0][0] > self.rows:
+            raise ValueError(
+                f"{self.names[0]} has {self.rows} rows, but x gives more: at least "
+                f"{self.first + shapes[0][0]}."
+            )
         for name, array, shape in zip(self.names, self.arrays, shapes, strict=True):
             checked_out(name, array, (None, *shape[1:]))
 
