@@ -18,7 +18,7 @@ from nlstm.windows.series import (
     checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
-from nlstm.windows.starts import EvenStarts, starts_of
+from nlstm.windows.starts import EvenStarts, smallest, starts_of, times
 
 __all__ = ["Windows"]
 
@@ -73,6 +73,8 @@ class Windows:
         The step of its series at which the forecast of each window begins.
     series_index : ndarray(int64), shape (windows,)
         Which series each window is of.
+    shares : ndarray(float64), shape (windows,)
+        The part of its series that comes before each window.
 
     Raises
     ------
@@ -145,9 +147,8 @@ class Windows:
                 f"{self.sequence_length}, horizon={self.horizon} and sampling_rate="
                 f"{self.sampling_rate}; the longest has {longest}."
             )
-        counts = np.maximum(0, (panel.lengths - span + stride) // stride)
-        small = panel.rows * panel.columns <= np.iinfo(np.int32).max
-        dtype = np.dtype(np.int32 if small else np.int64)
+        counts = self._counts()
+        dtype = smallest(panel.rows * panel.columns)
         starts = starts_of(panel.firsts, counts, stride, dtype, even=panel.on_file)
         # A file is looked at batch by batch, or read through where windows are to be left out.
         broken = None if panel.on_file and not drop_nan else self._check_values(drop_nan)
@@ -156,10 +157,12 @@ class Windows:
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        if isinstance(starts, EvenStarts):
-            self._take(starts.times(panel.columns))
-        else:
-            self._take(np.multiply(starts, panel.columns, dtype=dtype))
+        self._take(times(starts, panel.columns))
+
+    def _counts(self) -> np.ndarray:
+        """Return how many windows each series has room for."""
+        stride = min(self.stride, int(self._panel.lengths.max()))
+        return np.maximum(0, (self._panel.lengths - self._span() + stride) // stride)
 
     def _span(self) -> int:
         """Return the steps of the series from a window's first to the last of its targets."""
@@ -230,6 +233,12 @@ class Windows:
         if len(self._panel.firsts) > 1:
             rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The part of its series that comes before each window: the order of time."""
+        series, length = self.series_index, self.sequence_length * self.sampling_rate
+        return ((self.origins - length) // self.stride + 0.5) / self._counts()[series]
 
     def __repr__(self) -> str:
         count, *sample = self.x.shape

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EvenStarts", "starts_of"]
+__all__ = ["EvenStarts", "smallest", "starts_of", "times"]
 
 
 class EvenStarts:
@@ -39,9 +39,17 @@ class EvenStarts:
         made += self.first
         return made if dtype is None else made.astype(dtype, copy=False)
 
-    def times(self, columns: int) -> "EvenStarts":
-        """Return the places of rows of so many columns."""
-        return EvenStarts(self.size, self.stride * columns, self.first * columns)
+
+def smallest(limit: int) -> np.dtype:
+    """Return the dtype in which places up to a limit are kept."""
+    return np.dtype(np.int32 if limit <= np.iinfo(np.int32).max else np.int64)
+
+
+def times(starts: Any, columns: int) -> Any:
+    """Return the places of rows of so many columns."""
+    if isinstance(starts, EvenStarts):
+        return EvenStarts(starts.size, starts.stride * columns, starts.first * columns)
+    return np.multiply(starts, columns, dtype=starts.dtype)
 
 
 def starts_of(firsts: np.ndarray, counts: np.ndarray, stride: int, dtype: Any, even: bool) -> Any:
