@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.data.on_file import Pages
-from nlstm.kernels.devices import is_gpu
+from nlstm.data.on_file import Pages, is_read_in_place
 from nlstm.kernels.operations import Array, Call, Operations
 
 __all__ = ["FileRows", "complaint"]
@@ -61,7 +60,7 @@ class FileRows:
         """Return the calls, of which the last checks what came."""
         array, features = self.array, self.shape[2]
         alike = array.dtype == ops.dtype and array.flags.c_contiguous and array.flags.aligned
-        if alike and not is_gpu(ops.device):
+        if alike and is_read_in_place(array, ops):
             calls = [(ops.gather_steps, (ops.to_device(array), index, out))]
             return [*calls, ops.host(self.check, (index, out), (), index, out)]
         # What lies beside the features is another source's.

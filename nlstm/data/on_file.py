@@ -10,7 +10,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Pages", "at_place", "place_of", "stays_file"]
+from nlstm.kernels.devices import is_gpu
+from nlstm.kernels.operations import Operations
+
+__all__ = ["Pages", "at_place", "is_read_in_place", "place_of", "stays_file"]
 
 SMALL = 1 << 23  # numbers; a file of fewer is read at once, as if it were an array in memory
 KEPT = 1 << 27  # bytes of a file that the process maps at most, about
@@ -20,6 +23,12 @@ AROUND = 1 << 16  # bytes that a system maps around a place where it is read
 def stays_file(array: Any) -> bool:
     """Whether an array lies in a file, and is too large to be read at once."""
     return array.base is not None and array.size > SMALL and _origin(array) is not None
+
+
+def is_read_in_place(array: np.ndarray, ops: Operations) -> bool:
+    """Whether a device's kernels read an array where it lies."""
+    some = array[:1]
+    return not is_gpu(ops.device) and ops.to_device(some) is some
 
 
 def _origin(array: Any) -> np.memmap | None:

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from nlstm.data.on_file import Pages, at_place, place_of
-from nlstm.kernels.devices import is_gpu
+from nlstm.data.on_file import Pages, at_place, is_read_in_place, place_of
 from nlstm.kernels.operations import Array, Operations
 from nlstm.windows.frames import Given
 from nlstm.windows.panel import Placed
@@ -162,7 +161,7 @@ class FilePanel:
         if group is not None:
             owners = ops.empty(size, np.int32)
             before.append(ops.host(batch.own, (index,), (owners,), index, owners))
-        if self._flat is not None and not is_gpu(ops.device):
+        if self._flat is not None and is_read_in_place(self._flat, ops):
             places = ops.empty(size, np.int64)
             before.append(ops.host(batch.find, (index,), (places,), index, places))
             after = [ops.host(batch.look, (index, out), (), index, out)]
