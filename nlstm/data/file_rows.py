@@ -35,6 +35,8 @@ class FileRows:
     Numbers are checked as they are gathered: a batch that holds NaN ends the fit before its step.
     """
 
+    _cut = 1  # how many rows were made of one of the user's
+
     def __init__(
         self,
         name: str,
@@ -55,6 +57,15 @@ class FileRows:
         part = self.array[rows]
         first += self._first
         return FileRows(self.name, part, self._check, self._sample, first, self._pages)
+
+    def one_by_one(self) -> "FileRows":
+        """Return each step of each row as a row of one step."""
+        rows, steps, features = self.shape
+        shape = (rows * features, 1, 1) if steps == 1 else (rows * steps, 1, features)
+        array = self.array.reshape(shape)  # one that lies in strides is copied
+        made = FileRows(self.name, array, self._check, self._sample, self._first, self._pages)
+        made._cut = shape[0] // rows
+        return made
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
         """Return the calls, of which the last checks what came."""
@@ -87,7 +98,7 @@ class FileRows:
                 self._check(values, 0)
             except ValueError:  # whose row is one of the batch
                 for place, row in enumerate(index.tolist()):
-                    self._check(values[place : place + 1], self._first + row)
+                    self._check(values[place : place + 1], self._first + row // self._cut)
                 raise
 
     def _check_row(self, row: int, dtype: np.dtype) -> None:
@@ -96,7 +107,9 @@ class FileRows:
             finite = np.isfinite(given.astype(dtype))
         if not finite.all():
             place = int(np.argmin(finite))
-            index = (self._first + row, *(int(n) for n in np.unravel_index(place, self._sample)))
+            at = place + row % self._cut * given.size
+            own = (int(n) for n in np.unravel_index(at, self._sample))
+            index = (self._first + row // self._cut, *own)
             raise ValueError(complaint(self.name, index, given.reshape(-1)[place], dtype))
 
 

@@ -22,6 +22,7 @@ from nlstm.training.arguments import (
 )
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
+from nlstm.training.long_predict import in_pieces
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.results import Results, results_in
@@ -197,10 +198,12 @@ def _predict(
     def step_of(rows: int, data: Data) -> Any:
         return binder.step(bench, rows, data)
 
-    steps_of = Steps(step_of, binder.network, bench, data, gate)
+    places = None if into is None else into.views(data.rows)
+    long = in_pieces(binder, bench, data, rows, gate, places)
+    steps_of = Steps(step_of, binder.network, bench, data, gate) if long is None else long
     ops, (step, _) = binder.network.ops, steps_of.bound(rows)
-    found = []
-    if into is None:
+    found = [] if long is None else long.found
+    if long is None and into is None:
         found = [ops.empty((data.rows, one.steps, one.features)) for one in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
@@ -219,9 +222,9 @@ def _predict(
             if before is not None:
                 before(batch, {})
             run()
-            if into is not None:
+            if into is not None and long is None:
                 into.write(ops, step, start, steps_of.lengths is not None)
-            else:
+            elif long is None:
                 for output, result in zip(step.outputs, found, strict=True):
                     ops.scatter_steps(output.value, start, result)
             if into is None and steps_of.lengths is not None:
@@ -242,8 +245,8 @@ def _predict(
     if hooks is not None:
         hooks.call("on_predict_end", {})
     results = []
-    for output, result in zip(step.outputs, found, strict=into is None):
-        host = ops.to_host(result)
+    for output, result in zip(step.outputs, found if into is None else (), strict=into is None):
+        host = ops.to_host(result) if long is None else result
         for index, place in moved:
             host[index] = host[place]
         host = host[: place[-1] + 1]

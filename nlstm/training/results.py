@@ -33,6 +33,11 @@ class Results:
         self._pages = Pages(*arrays)
         self._memory: dict[tuple[int, ...], Any] = {}
 
+    def views(self, rows: int) -> list[np.ndarray]:
+        """Return the places of so many rows that come next, each (rows, T, F)."""
+        parts = [one[self.first : self.first + rows] for one in self.arrays]
+        return [part if part.ndim == 3 else part[:, None] for part in parts]
+
     def write(self, ops: Operations, step: Step, start: int, moved: bool) -> None:
         """Write the outputs of a batch whose first row is `start` of its data."""
         for output, out in zip(step.outputs, self.arrays, strict=True):
