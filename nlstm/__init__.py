@@ -54,6 +54,12 @@ def _optuna() -> Any:
     return pruned()
 
 
+def _parquet() -> Any:
+    from nlstm.interop.parquet import opened
+
+    return opened
+
+
 def _graphs() -> Any:
     from nlstm import plotting
 
@@ -64,6 +70,7 @@ offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 offer("tensorboard", _tensorboard)
 offer("optuna", _optuna)
+offer("parquet", _parquet)
 offer("matplotlib", _graphs)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 

@@ -19,6 +19,8 @@ from nlstm.training.recompute import checked_recompute
 
 __all__ = ["Training"]
 
+MANY = 1 << 20  # rows
+
 
 class Training:
     """How a model is trained.
@@ -163,4 +165,9 @@ class Training:
     def order(self, rows: int) -> np.ndarray:
         """Return a new random order of rows, or of batches."""
         self.epochs_shuffled += 1
-        return self.seeds.generator(self.epochs_shuffled).permutation(rows)
+        generator = self.seeds.generator(self.epochs_shuffled)
+        if not MANY < rows <= np.iinfo(np.int32).max:
+            return generator.permutation(rows)
+        found = np.arange(rows, dtype=np.int32)  # the same order in half the memory
+        generator.shuffle(found)
+        return found
