@@ -108,7 +108,7 @@ class _Books:
     pending: dict[Future[Any], list[Item]] = field(default_factory=dict)
     taken: int = 0
     given_up: list[tuple[Item, Outcome]] = field(default_factory=list)  # before the first success
-    told: set[str] = field(default_factory=set)
+    told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.items = iter(self.supply.items)
@@ -179,13 +179,11 @@ class _Books:
                 + (f"\n\nIn the worker:\n{outcome.failure.traceback}" if outcome.failure else "")
             )
 
-    def tell(self, outcomes: list[Outcome], waited: bool) -> None:
-        """Warn, once for each text, of what workers warned of."""
-        texts = [text for one in outcomes for text in one.warned]
-        for text in [*texts, *([CROWDED] if waited else [])]:
-            if text not in self.told and len(self.told) < HOPELESS:
-                self.told.add(text)
-                warn_user(text if text is CROWDED else f"In a worker: {text}")
+    def note(self, outcomes: list[Outcome], waited: bool) -> None:
+        """Note what workers warned of."""
+        self.told += [f"In a worker: {text}" for one in outcomes for text in one.warned]
+        self.told += [CROWDED] if waited else []
+        self.told = list(dict.fromkeys(self.told))[:HOPELESS]
 
 
 def carry_out(
@@ -201,6 +199,8 @@ def carry_out(
         raise
     if books.given_up:
         keeper.keep([], books.given_up)
+    for text in books.told:
+        warn_user(text)
 
 
 def _until_done(books: _Books, crew: Crew, job: bytes) -> None:
@@ -221,7 +221,7 @@ def _until_done(books: _Books, crew: Crew, job: bytes) -> None:
             else:
                 crew.ended(future, None)
                 books.hear(chunk, outcomes)
-                books.tell(outcomes, waited)
+                books.note(outcomes, waited)
 
 
 def _hand_out(books: _Books, crew: Crew, job: bytes) -> None:

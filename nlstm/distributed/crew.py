@@ -62,8 +62,9 @@ def crew_of(executor: Any) -> Iterator[Crew]:
     if isinstance(executor, Executor):
         crew = Given(executor)
     elif executor is None or isinstance(executor, int):
-        count = executor or kernels.load(kernels.HOST).get_num_threads()
-        crew = Processes(checked_size("executor", count))
+        if executor is None:
+            executor = kernels.load(kernels.HOST).get_num_threads()
+        crew = Processes(checked_size("executor", executor))
     else:
         raise WrongKind(
             "executor must be an Executor of concurrent.futures, such as "
