@@ -26,7 +26,7 @@ __all__ = ["Cluster", "Prediction", "Work", "best_interval", "daly", "predict", 
 DAY = 86_400.0
 MEMORY = 8e9  # bytes a second that a rank adds
 DRAWS = 2000  # of steps, for the slowest rank
-STEP_LIMIT = 10_000  # failures of a run until it is said not to end
+MOST_FAILURES = 10_000  # of a run, until it is said not to end
 
 
 @dataclass(frozen=True)
@@ -262,11 +262,11 @@ def _run(
             continue
         clock, failed = clock + until, failed + 1
         until = random.exponential(mean)
-        while until < cluster.restart:  # again while it starts
+        while until < cluster.restart and failed <= MOST_FAILURES:  # again while it starts
             clock, failed = clock + until, failed + 1
             until = random.exponential(mean)
         clock, until = clock + cluster.restart, until - cluster.restart
-        if failed > STEP_LIMIT:
+        if failed > MOST_FAILURES:
             return math.inf
     return clock
 
