@@ -21,7 +21,16 @@ import numpy as np
 
 from nlstm.arguments.checks import checked_integer, checked_number, checked_size
 
-__all__ = ["Cluster", "Prediction", "Work", "best_interval", "daly", "predict", "simulate", "young"]
+__all__ = [
+    "Cluster",
+    "Prediction",
+    "Work",
+    "best_interval",
+    "daly",
+    "predict",
+    "simulate",
+    "young",
+]
 
 DAY = 86_400.0
 MEMORY = 8e9  # bytes a second that a rank adds
