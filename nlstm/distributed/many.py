@@ -320,7 +320,7 @@ def shelf_of(out: Any) -> Any:
 
 def root_of(shelf: Shelf, seed: int | None) -> tuple[int, ...]:
     """Return what all seeds come from: the user's, that of the folder, or the process's."""
-    before = getattr(shelf, "header", {}).get("seed")
+    before = shelf.header.get("seed") if shelf.entries else None
     root = None if seed is None else SeedStream(seed).words
     if before is None:
         return SeedStream().words if root is None else root

@@ -233,9 +233,10 @@ class Folder(Shelf):
             file.truncate(self._whole)
             self._open = file
             try:
-                if self.header:
+                if self.entries:
                     check_same(self.path, self.header, header)
                 else:
+                    file.truncate(0)
                     self.header = {**header, "version": VERSION}
                     self._say(self.header)
                 yield

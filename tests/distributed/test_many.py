@@ -245,17 +245,33 @@ def test_failures_are_kept_after_two_and_the_rest_goes_on(fit, tmp_path):
 
 
 def test_a_loss_that_is_nan_is_an_error(fit):
-    def build():
+    def build(key, data):
         model = jobs.build()
-        model.compile("adam", lambda y, p: 0 * p.sum(axis=-1) / 0)
+        if key == "s001":
+            model.compile(nlstm.optimizers.SGD(1e30), "mse")
         return model
 
-    def second(key, data):
-        return build() if key == "s001" else jobs.build()
+    with pytest.warns(RuntimeWarning):
+        fits = fit(build, jobs.series(3), epochs=4)
+    assert list(fits.errors) == ["s001"] and len(fits) == 2
+    assert fits.errors["s001"].kind == "FloatingPointError"
 
-    with np.errstate(all="ignore"), pytest.warns(RuntimeWarning):
-        fits = fit(second, jobs.series(3))
-    assert list(fits.errors) == ["s001"]
+
+def test_what_no_file_can_hold_is_told(fit):
+    def build():
+        model = jobs.build()
+        model.compile("adam", lambda y, p: ((y - p) ** 2).mean(axis=-1))
+        return model
+
+    with pytest.raises(RuntimeError, match="TypeError: .*lambda"):
+        fit(build, jobs.series(2))
+
+
+def test_a_folder_without_fits_is_free_for_other_arguments(fit, tmp_path):
+    out = tmp_path / "fits"
+    with pytest.raises(RuntimeError, match="The first 3 series failed"):
+        fit(jobs.build, jobs.series(3, nan=[0, 1, 2]), out=out, epochs=1)
+    assert len(fit(jobs.build, jobs.series(3), out=out, epochs=2, seed=9)) == 3
 
 
 def test_where_everything_fails_it_stops(fit, tmp_path):
