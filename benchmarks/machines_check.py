@@ -2,20 +2,18 @@
 
     python -m benchmarks.machines_check --ranks 1,2,4
 
-For each number of ranks, `nlstm.distributed.bench` measures processors and network without a fit;
-the simulator makes a step of it; then `fit(..., distribute="mpi")` is timed. More ranks than
-processors share them, in the bench too.
+Ranks measure a step by themselves, an all-reduce and the network as `nlstm.distributed.bench` does,
+and then take an epoch of ``fit(..., distribute="mpi")``, in turns, so that what else the machine
+does meets both. The simulator makes a step of the first. More ranks than processors share them.
 """
 
 import argparse
-import json
 import os
 import shutil
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -25,7 +23,7 @@ from nlstm.distributed.simulator import Cluster, Work, predict
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 12  # of an epoch
-EPOCHS = 4  # the first is not counted
+TURNS = 5
 SECONDS = 240  # until a launch is ended
 
 
@@ -43,7 +41,8 @@ def main():
         return
     print(f"{'ranks':>5} {'predicted ms':>13} {'measured ms':>12} {'measured / predicted':>21}")
     for ranks in map(int, options.ranks.split(",")):
-        predicted, measured = predicted_step(ranks, options), measured_step(ranks, options)
+        output = launch(ranks, "benchmarks.machines_check", "--fit", *shape(options))
+        predicted, measured = map(float, output.split()[-2:])
         print(
             f"{ranks:5d} {1e3 * predicted:13.2f} {1e3 * measured:12.2f} "
             f"{measured / predicted:21.2f}",
@@ -56,44 +55,40 @@ def shape(options):
     return [word for name in names for word in (f"--{name}", str(getattr(options, name)))]
 
 
-def predicted_step(ranks, options):
-    """Return the seconds of a step as the simulator puts them together."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "found.json"
-        launch(ranks, "nlstm.distributed.bench", *shape(options), "--json", str(file))
-        found = json.loads(file.read_text())
-    cluster = Cluster(ranks, found["latency"], found["bandwidth"], stragglers=found["stragglers"])
-    return predict(Work(STEPS, found["compute"], found["size"]), cluster).step
-
-
-def measured_step(ranks, options):
-    """Return the seconds of a step of a fit, the median of its epochs."""
-    output = launch(ranks, "benchmarks.machines_check", "--fit", *shape(options))
-    return float(output.split()[-1])
-
-
 def fit(options):
-    """Be one rank of a fit; rank 0 prints the seconds of a step."""
+    """Be one rank; rank 0 prints the predicted and the measured seconds of a step."""
     import nlstm
     from nlstm.callbacks import LambdaCallback
-    from nlstm.layers import LSTM, Dense, Input
+    from nlstm.distributed import bench
 
-    ranks = int(os.environ.get("PMI_SIZE", 1))
-    nlstm.set_random_seed(0)
-    model = nlstm.Sequential(
-        [Input((options.steps, options.features)), LSTM(options.units), Dense(1)]
-    )
-    model.compile("adam", "mse")
+    world = bench._world()
+    ranks = 1 if world is None else world.size
+    bench._share_processors(world)
+    model, x, y = bench._model(options)
+    shared = nlstm.models.clone_model(model)
+    shared.compile("adam", "mse")
     rows = options.rows * ranks * STEPS
-    x = np.random.default_rng(0).random((rows, options.steps, options.features), np.float32)
-    ends = [time.perf_counter()]
-    noted = LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()))
-    model.fit(
-        x, x[:, 0, :1], batch_size=options.rows * ranks, epochs=EPOCHS, verbose=0,
-        callbacks=[noted], distribute="mpi",
-    )  # fmt: skip
-    if len(ends) > 2:  # users' callbacks are rank 0's
-        print(statistics.median(np.diff(ends)[1:]) / STEPS)
+    many = np.random.default_rng(0).random((rows, options.steps, options.features), np.float32)
+    begun, taken, told = [], [], []
+    watch = LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: begun.append(time.perf_counter()),
+        on_epoch_end=lambda epoch, logs: taken.append(time.perf_counter() - begun[-1]),
+    )
+    for turn in range(TURNS + 1):
+        latency, bandwidth = bench.ASSUMED
+        if world is not None:
+            latency = bench._ping(world, bench.SMALL, 20)
+            bandwidth = bench.LARGE / bench._ping(world, bench.LARGE, 3)
+        compute, late = bench._steps(world, model, x, y, STEPS)
+        shared.fit(
+            many, many[:, 0, :1], batch_size=options.rows * ranks, epochs=1, verbose=0,
+            callbacks=[watch], distribute="mpi",
+        )  # fmt: skip
+        cluster = Cluster(ranks, latency, bandwidth, stragglers=late)
+        if turn:  # the first compiles
+            told.append(predict(Work(1, compute, 4 * model.count_params()), cluster).step)
+    if taken:  # users' callbacks are rank 0's
+        print(statistics.median(told), statistics.median(taken[1:]) / STEPS)
 
 
 def launch(ranks, module, *arguments):
