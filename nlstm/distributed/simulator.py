@@ -122,7 +122,7 @@ class Work:
     interval: float | None = None
 
     def __post_init__(self) -> None:
-        checked_size("steps", self.steps)
+        checked_integer("steps", self.steps, 1)
         checked_number("compute", self.compute, above=0)
         checked_number("size", self.size, 0)
         checked_number("checkpoint", self.checkpoint, 0)

@@ -31,6 +31,7 @@ def test_the_cost_of_an_all_reduce():
 
 
 def test_a_plain_fit_is_its_steps():
+    assert predict(Work(10**11, 1e-5, 1e3), Cluster(1, **ETHERNET)).seconds == pytest.approx(1e6)
     told = predict(Work(1000, 0.02, 1e6), Cluster(1, **ETHERNET))
     assert told.seconds == pytest.approx(20.0)
     assert (told.efficiency, told.communication, told.lost) == (1.0, 0.0, 0.0)
@@ -110,7 +111,7 @@ def test_64_nodes_on_10_gigabit_ethernet(units, faster, low, high):
         (lambda: Cluster(2, -1.0, 1.0), "latency must be at least 0"),
         (lambda: Cluster(2, 1.0, 0.0), "bandwidth must be above 0"),
         (lambda: Cluster(2, 1.0, 1.0, failures=-1.0), "failures must be at least 0"),
-        (lambda: Work(0, 1.0, 1.0), "steps must be a positive integer"),
+        (lambda: Work(0, 1.0, 1.0), "steps must be at least 1"),
         (lambda: Work(1, 0.0, 1.0), "compute must be above 0"),
         (lambda: Work(1, 1.0, 1.0, interval=0.0), "interval must be above 0"),
     ],
