@@ -28,6 +28,7 @@ from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
+from nlstm.training.machines import offer_engine
 
 
 def _keras_files() -> Door:
@@ -60,11 +61,25 @@ def _graphs() -> Any:
     return plotting.graph
 
 
+def _engines() -> Any:
+    from nlstm.distributed.mpi import engine_of
+
+    return engine_of
+
+
+def _checkpoints() -> Any:
+    from nlstm.callbacks.checkpoint import Checkpoint
+
+    return Checkpoint
+
+
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 offer("tensorboard", _tensorboard)
 offer("optuna", _optuna)
 offer("matplotlib", _graphs)
+offer_engine("distribute", _engines)  # loaded when fit is asked for it
+offer_engine("checkpoint", _checkpoints)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [
@@ -94,7 +109,7 @@ __all__ = [
     "windows",
 ]
 
-LATER = ("inspection", "plotting")  # loaded when first asked for
+LATER = ("distributed", "inspection", "plotting")  # loaded when first asked for
 
 
 def __getattr__(name: str) -> Any:

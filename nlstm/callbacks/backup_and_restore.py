@@ -131,6 +131,9 @@ class BackupAndRestore(LastCallback):
             },
             "due": self._due.get_state(),
         }
+        self._write(arrays, state)
+
+    def _write(self, arrays: dict[str, np.ndarray], state: Mapping[str, Any]) -> None:
         os.makedirs(self.backup_dir, exist_ok=True)
         if self.double_checkpoint and self._path.exists():
             os.replace(self._path, self._previous)  # read in its place until the next is whole

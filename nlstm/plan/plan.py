@@ -14,6 +14,7 @@ import numpy as np
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.parameters import Parameter, aligned_size
 from nlstm.plan.recurrence import Recurrence
+from nlstm.plan.sums import Sums
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
 
@@ -153,6 +154,8 @@ class Plan:
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
+    sums : Sums or None
+        Who adds up the batch over several processes.
     """
 
     def __init__(
@@ -182,6 +185,7 @@ class Plan:
         self.scratch_size = 0
         self.drops, self.observes = training, False
         self.recurrences: list[Recurrence] = []
+        self.sums: Sums | None = None
         self._arena = arena
         self._counter = counter
         self._counted = False

@@ -82,7 +82,7 @@ class Run:
         steps: int | None,
     ) -> Feed:
         """Return the batches of arrays, by `order` anew at each pass."""
-        return array_feed(self._steps_of(data, updates), rows, order, steps)
+        return array_feed(self.steps_of(data, updates), rows, order, steps)
 
     def reading(self, updates: bool, class_weight: Any = None) -> Callable[[Any], Ready]:
         """Return what makes a step of a batch as it comes: checked and converted."""
@@ -97,9 +97,11 @@ class Run:
 
     def _whole(self, data: Data, updates: bool) -> Ready:
         """Return the step for all rows of `data` as one batch."""
-        return self._steps_of(data, updates)(np.arange(data.rows))
+        return self.steps_of(data, updates)(np.arange(data.rows))
 
-    def _steps_of(self, data: Data, updates: bool) -> Steps:
+    def steps_of(self, data: Data, updates: bool) -> Steps:
+        """Return the steps on rows of `data`."""
+
         def step_of(rows: int, data: Data) -> Step:
             training = self.training if updates else None
             return self.binder.step(self._bench, rows, data, self.goal, training)

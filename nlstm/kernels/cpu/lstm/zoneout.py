@@ -23,11 +23,16 @@ from nlstm.kernels.cpu.machine.simd import Emitter, Vector, fma, splat
 
 
 class Zones(NamedTuple):
-    """The key of this training step's draws, and the rates of c and h."""
+    """The key of this training step's draws, and the rates of c and h.
+
+    Then the first row here and the rows of the whole batch, where others have the rest, else 0.
+    """
 
     key: Any
     c_rate: Any
     h_rate: Any
+    first: Any
+    whole: Any
 
 
 @njit_inner
@@ -36,7 +41,14 @@ def zones_of(zoneout):
     if zoneout is None:
         return None
     seed, step, stream, c_rate, h_rate = zoneout
-    return Zones(_key(seed, step[0], stream), c_rate, h_rate)
+    first, whole = (step[1], step[3]) if step.size > 1 else (0, 0)
+    return Zones(_key(seed, step[0], stream), c_rate, h_rate, first, whole)
+
+
+@njit_inner
+def placed(zones, t, n, N):
+    """Return which row of the whole batch's time steps is row n of N at time step t."""
+    return t * max(N, zones.whole) + zones.first + n
 
 
 @njit_inner
