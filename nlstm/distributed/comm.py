@@ -1,12 +1,11 @@
 """What processes that train one model say to each other, and how MPI says it."""
 
-import contextlib
 import os
 import pickle
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -18,7 +17,8 @@ PIP = (
     '"nlstm[mpi]" mpi4py alone, for the MPI that a cluster has.'
 )
 PART = 1 << 26  # elements that go in one message: some MPIs count in 32 bits
-LOOKS = 20  # times a watchdog looks during its timeout
+SPIN_SECONDS, LONGEST_NAP, SECONDS_TO_ABORT = 1e-3, 1e-3, 2.0
+_give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: time.sleep(0))
 
 
 class Comm(Protocol):
@@ -70,67 +70,54 @@ class MPIComm:
         self.rank, self.size = int(comm.rank), int(comm.size)
         self.timeout, self.where = timeout, cast(object, "at the beginning")
         self.seconds, self.calls = 0.0, 0
-        self._since: float | None = None
-        if self.size > 1:
-            threading.Thread(target=self._watch, name="nlstm-watchdog", daemon=True).start()
 
     def allreduce_(self, *arrays: np.ndarray) -> None:
         """Overwrite each array by its sum over all ranks; they travel together."""
-        *small, large = sorted(arrays, key=lambda one: one.nbytes)
-        place = self._mpi.IN_PLACE
-        with self._waiting():
-            begun = time.perf_counter()
-            requests = [self._comm.Iallreduce(place, one) for one in small]
-            for part in _parts(large):
-                self._comm.Allreduce(place, part)
-            self._mpi.Request.Waitall(requests)
-            self.seconds += time.perf_counter() - begun
-            self.calls += 1
+        begun, place = time.perf_counter(), self._mpi.IN_PLACE
+        self._finish([self._comm.Iallreduce(place, part) for part in _parts(arrays)])
+        self.seconds += time.perf_counter() - begun
+        self.calls += 1
 
     def broadcast_(self, array: np.ndarray) -> None:
         """Overwrite an array by that of rank 0."""
-        with self._waiting():
-            for part in _parts(array):
-                self._comm.Bcast(part)
+        self._finish([self._comm.Ibcast(part) for part in _parts([array])])
 
     def barrier(self) -> None:
         """Wait for all."""
-        with self._waiting():
-            self._comm.Barrier()
+        self._finish([self._comm.Ibarrier()])
 
     def abort(self, code: int) -> None:
         """End the processes of all ranks, with their launcher."""
         sys.stdout.flush()
         sys.stderr.flush()
-        threading.Timer(2.0, os._exit, (code,)).start()  # where MPI itself hangs
+        threading.Timer(SECONDS_TO_ABORT, os._exit, (code,)).start()  # where MPI itself hangs
         self._comm.Abort(code)
 
-    @contextlib.contextmanager
-    def _waiting(self) -> Iterator[None]:
-        self._since = time.monotonic()
-        try:
-            yield
-        finally:
-            self._since = None
+    def _finish(self, requests: Sequence[Any]) -> None:
+        """Wait for messages; end everything where a rank is silent, though not dead.
 
-    def _watch(self) -> None:
-        """End everything where a call waits too long: a rank is silent, but not dead."""
-        while True:
-            time.sleep(min(self.timeout / LOOKS, 1.0))
-            since = self._since
-            if since is not None and time.monotonic() - since > self.timeout:
+        A short wait stays on its processor, a longer one leaves it to others.
+        """
+        done, begun = self._mpi.Request.Testall, time.monotonic()
+        while not done(requests):
+            waited = time.monotonic() - begun
+            if waited < SPIN_SECONDS:
+                _give_way()
+            elif waited < self.timeout:
+                time.sleep(min(waited / 16, LONGEST_NAP))
+            else:
                 sys.stderr.write(
                     f"nlstm: rank {self.rank} of {self.size} has waited {self.timeout:g} s for "
                     f"the others, {self.where}: all are ended. MPI(timeout=...) waits longer.\n"
                 )
                 self.abort(1)
-                return
 
 
-def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
-    flat = array.reshape(-1)
-    for start in range(0, flat.size, PART):
-        yield flat[start : start + PART]
+def _parts(arrays: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    for array in arrays:
+        flat = array.reshape(-1)
+        for start in range(0, flat.size, PART):
+            yield flat[start : start + PART]
 
 
 def world(timeout: float) -> MPIComm:

@@ -1,0 +1,99 @@
+"""Starts of mpiexec: each in a process group of its own, which ends with it, and in time."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+TCP = {"MPIR_CVAR_NOLOCAL": "1", "FI_PROVIDER": "tcp", "FI_TCP_IFACE": "lo"}
+
+
+class Ended(NamedTuple):
+    """How a launch ended."""
+
+    code: int
+    output: str
+    errors: str
+    seconds: float
+    left: list[int]
+
+
+def environment(**more):
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return kept | {"PYTHONPATH": path, "PYTHONWARNINGS": "default"} | more
+
+
+def mpiexec():
+    beside = Path(sys.executable).parent / "mpiexec"
+    found = str(beside) if beside.exists() else shutil.which("mpiexec")
+    assert found, "the tests of nlstm.distributed need the mpich wheel: see pyproject.toml"
+    return found
+
+
+class Launch:
+    """A running mpiexec."""
+
+    def __init__(self, ranks, *command, through=True, before=(), **env):
+        python = [sys.executable, *(["-m", "mpi4py"] if through else []), *map(str, command)]
+        self.begun = time.monotonic()
+        self.process = subprocess.Popen(
+            [*before, mpiexec(), "-n", str(ranks), *python],
+            env=environment(**env), cwd=ROOT, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def wait(self, timeout=60.0):
+        try:
+            output, errors = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.end()
+            output, errors = self.process.communicate()
+            raise AssertionError(f"mpiexec took over {timeout} s:\n{output}\n{errors}") from None
+        seconds = time.monotonic() - self.begun
+        left = self.members()
+        self.end()
+        return Ended(self.process.returncode, output, errors, seconds, left)
+
+    def members(self):
+        """Return the processes of the session that are there."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                try:
+                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                except OSError:
+                    continue
+                if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                    found.append(int(entry.name))
+        return found
+
+    def rank(self, number, timeout=30.0):
+        """Return the process of a rank, once it is there."""
+        wanted = f"PMI_RANK={number}".encode()
+        stop = time.monotonic() + timeout
+        while time.monotonic() < stop:
+            for pid in self.members():
+                try:
+                    if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+                        return pid
+                except OSError:
+                    continue
+            time.sleep(0.02)
+        raise AssertionError(f"rank {number} did not start")
+
+    def end(self):
+        for pid in self.members():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def launched(ranks, *command, timeout=60.0, **options):
+    return Launch(ranks, *command, **options).wait(timeout)
