@@ -68,9 +68,7 @@ def _engines() -> Any:
 
 
 def _checkpoints() -> Any:
-    from nlstm.callbacks.checkpoint import Checkpoint
-
-    return Checkpoint
+    return callbacks.BackupAndRestore.of_fit
 
 
 offer("keras", _keras_files)  # loaded when such a file comes

@@ -108,7 +108,7 @@ class SharedHooks(CallbackList):
     def _call_users(self, functions: Sequence[Callable[..., None]], arguments: Any) -> None:
         """Call functions on rank 0 and bring to the others what they changed."""
         team, run = self._team, self._run
-        binder = None if run is None else run.binder
+        binder: Any = None if run is None else run.binder
         before = fingerprint(binder.weights) if functions and binder is not None else 0
 
         def decide() -> dict[str, Any]:

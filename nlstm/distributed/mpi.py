@@ -79,9 +79,7 @@ def _end_all_with_one(comm: MPIComm) -> None:
     """Let an error that ends this process end all: the others would wait for it."""
     before = sys.excepthook
 
-    def hook(
-        kind: type[BaseException], error: BaseException, trace: TracebackType | None
-    ) -> None:
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         before(kind, error, trace)
         comm.abort(1)
 

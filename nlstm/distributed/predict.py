@@ -7,7 +7,6 @@ import numpy as np
 
 from nlstm.data.feed import is_batches, pass_over, unpacked
 from nlstm.data.sources import Data
-from nlstm.distributed.comm import gathered
 from nlstm.distributed.hooks import SharedHooks
 from nlstm.distributed.run import check_device, shared_states
 from nlstm.distributed.team import Team
@@ -16,13 +15,14 @@ from nlstm.training.hooks import CallbackList
 from nlstm.training.predict import first_batches, outputs_of, rows_at_a_time
 from nlstm.training.progress import checked_verbose
 from nlstm.training.reader import Reader
+from nlstm.training.trainable import Trainable
 
 __all__ = ["predict_shared"]
 
 
 def predict_shared(
     team: Team,
-    model: Any,
+    model: Trainable,
     x: Any,
     batch_size: int | None,
     verbose: Any,
@@ -69,7 +69,7 @@ def predict_shared(
     return network.as_outputs(found)
 
 
-def _read(model: Any, x: Any, steps: int | None) -> Iterator[tuple[Any, Data]]:
+def _read(model: Trainable, x: Any, steps: int | None) -> Iterator[tuple[Any, Data]]:
     """Give the network and the inputs of each batch."""
     for number, batch in enumerate(pass_over(x)):
         if steps is not None and number == steps:
@@ -81,7 +81,12 @@ def _read(model: Any, x: Any, steps: int | None) -> Iterator[tuple[Any, Data]]:
 
 
 def _all_parts(
-    team: Team, model: Any, binder: Any, first: Data, rest: Iterator[Data], hooks: CallbackList
+    team: Team,
+    model: Trainable,
+    binder: Any,
+    first: Data,
+    rest: Iterator[Data],
+    hooks: CallbackList,
 ) -> list[np.ndarray]:
     """Return the outputs of all batches."""
     found: list[list[np.ndarray]] = []

@@ -207,7 +207,12 @@ def fit(
     if not updates:
         shuffled = None
     with binder.turn(training.in_numpy), binder.bench(training) as bench:
-        given = {"epochs": epochs, "first": initial_epoch, "steps": steps, "updates": updates}
+        given: dict[str, Any] = {
+            "epochs": epochs,
+            "first": initial_epoch,
+            "steps": steps,
+            "updates": updates,
+        }
         if data is not None:
             given |= {"shapes": data.key, "rows": data.rows, "batch": rows}
         run = distribute.run(binder, bench, training, hooks, given)

@@ -20,7 +20,6 @@ from nlstm.training.score import Score
 __all__ = ["Aim", "Goal", "aims"]
 
 
-
 @dataclass
 class Aim:
     """What one output is measured by.

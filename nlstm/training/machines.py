@@ -13,8 +13,9 @@ from typing import Any, TypeVar, cast
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.warned import warn_user
 from nlstm.network.binder import Bench, Binder
-from nlstm.training.hooks import Callback, CallbackList
+from nlstm.training.hooks import Callback, CallbackList, Watched
 from nlstm.training.run import Run
+from nlstm.training.trainable import Trainable
 from nlstm.training.training import Training
 
 __all__ = ["ALONE", "Alone", "checkpointing", "engine_of", "offer_engine", "on_machines"]
@@ -37,7 +38,11 @@ class Alone:
         return verbose
 
     def hooks(
-        self, callbacks: Sequence[Any], own: Sequence[Callback], model: Any, params: dict[str, Any]
+        self,
+        callbacks: Sequence[Any],
+        own: Sequence[Callback],
+        model: Watched,
+        params: dict[str, Any],
     ) -> CallbackList:
         """Return a user's callbacks, and those of the fit itself."""
         return CallbackList([*callbacks, *own], model, params)
@@ -52,7 +57,7 @@ class Alone:
         """Return what is around a whole call."""
         return contextlib.nullcontext()
 
-    def predict(self, model: Any, *arguments: Any) -> Any:
+    def predict(self, model: Trainable, *arguments: Any) -> Any:
         """Return the outputs; here `predict` makes them itself."""
         raise NotImplementedError
 

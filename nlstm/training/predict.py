@@ -121,6 +121,7 @@ def first_batches(data: Data, rows: int, steps: int) -> Data:
 
 
 def rows_at_a_time(network: Network, data: Data) -> int:
+    """Return the rows that suit the caches."""
     x = data.x
     longest = x[0].shape[1] if len(x) == 1 else max(source.shape[1] for source in x)
     rows = PREDICT_ELEMENTS // (longest * network.widest)

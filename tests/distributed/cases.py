@@ -3,9 +3,8 @@
 import numpy as np
 
 import nlstm
-from nlstm import Input, Model, Sequential
+from nlstm import Input, Model, Sequential, losses, metrics, optimizers
 from nlstm import layers as L
-from nlstm import losses, metrics, optimizers
 from nlstm.callbacks import EarlyStopping, LambdaCallback, LearningRateScheduler, ReduceLROnPlateau
 from nlstm.windows import Windows
 
@@ -55,14 +54,20 @@ def everything():
 
 
 def _reset(model):
-    return lambda epoch, logs: model.reset_states()
+    def reset(epoch, logs):
+        for layer in (model.layers[0], model.layers[4]):
+            layer.reset_state()
+
+    return reset
 
 
 def masked():
     """Lengths, class weights are apart; a plateau lowers the rate."""
     x, y, _ = drawn(203)
     lengths = np.random.default_rng(1).integers(1, STEPS + 1, 203)
-    model = Sequential([L.LSTM(8, return_sequences=True, input_shape=(STEPS, FEATURES)), L.Dense(2)])
+    model = Sequential(
+        [L.LSTM(8, return_sequences=True, input_shape=(STEPS, FEATURES)), L.Dense(2)]
+    )
     model.compile(optimizers.SGD(0.5), "mse", metrics=["mae"], weighted_metrics=["mse"])
     plateau = ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.05)
     y = np.repeat(y[:, None], STEPS, 1)

@@ -118,7 +118,8 @@ CALLBACK = HEAD + (
     "from nlstm.callbacks import LambdaCallback\n"
     "def fail(epoch, logs): raise OSError('the disk is full')\n"
     "try:\n"
-    "    model.fit(x, y, distribute='mpi', verbose=0, callbacks=[LambdaCallback(on_epoch_end=fail)])\n"
+    "    fails = [LambdaCallback(on_epoch_end=fail)]\n"
+    "    model.fit(x, y, distribute='mpi', verbose=0, callbacks=fails)\n"
     "except (OSError, RuntimeError) as error:\n    print(rank, type(error).__name__, error)\n"
     "model.fit(x, y, distribute='mpi', verbose=0)\nprint(rank, 'again')\n"
 )
@@ -239,10 +240,14 @@ else:
 
 @pytest.mark.parametrize("kind", ["missing", "without libmpi"])
 def test_without_mpi_the_pip_line_is_told(tmp_path, kind):
-    text = WITHOUT + HEAD.replace('os.environ["PMI_RANK"]', "0") + (
-        "model.fit(x, y, verbose=0)\n"
-        "try:\n    model.fit(x, y, distribute='mpi')\n"
-        "except ImportError as error:\n    print(error)\n"
+    text = (
+        WITHOUT
+        + HEAD.replace('os.environ["PMI_RANK"]', "0")
+        + (
+            "model.fit(x, y, verbose=0)\n"
+            "try:\n    model.fit(x, y, distribute='mpi')\n"
+            "except ImportError as error:\n    print(error)\n"
+        )
     )
     done = subprocess.run(
         [sys.executable, script(tmp_path, text), kind],
