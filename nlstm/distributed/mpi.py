@@ -5,16 +5,15 @@ import sys
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from nlstm import kernels
 from nlstm.arguments.checks import checked_choice, checked_number
 from nlstm.arguments.warned import warn_user
 from nlstm.distributed.comm import MPIComm, broadcast, world
 from nlstm.distributed.engine import Engine
 from nlstm.distributed.team import Team
+from nlstm.kernels.cpu.machine.threads import default_limit
 
-__all__ = ["MPI", "engine_of"]
+__all__ = ["MPI", "communicator", "engine_of"]
 
 SHARDS = ("batch", "rank")
 
@@ -107,7 +106,7 @@ def _share_processors(comm: MPIComm) -> None:
     crowd = sum(one.host == here.host and bool(one.cores & here.cores) for one in places)
     ops = kernels.load(kernels.HOST)
     chosen = os.environ.get("NUMBA_NUM_THREADS", "").strip().isdecimal()
-    if crowd > 1 and not chosen:
+    if crowd > 1 and not chosen and ops.get_num_threads() == default_limit():
         ops.set_num_threads(max(1, ops.get_num_threads() // crowd))
     cores, there = len(here.cores), os.cpu_count() or 1
     neighbours = sum(one.host == here.host for one in places)
@@ -119,7 +118,6 @@ def _share_processors(comm: MPIComm) -> None:
         )
 
 
-def seconds_waited() -> np.ndarray:
-    """Return the seconds spent in all-reduces so far, and how many there were."""
-    comm = _World.comm
-    return np.zeros(2) if comm is None else np.array([comm.seconds, comm.calls])
+def communicator() -> MPIComm | None:
+    """Return what connects the ranks, once it was asked for."""
+    return _World.comm
