@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,7 +42,8 @@ class Launch:
 
     def __init__(self, ranks, *command, through=True, before=(), **env):
         python = [sys.executable, *(["-m", "mpi4py"] if through else []), *map(str, command)]
-        self.begun = time.monotonic()
+        self.begun, self.mark = time.monotonic(), f"NLSTM_LAUNCH={uuid.uuid4().hex}".encode()
+        env[self.mark.decode().partition("=")[0]] = self.mark.decode().partition("=")[2]
         self.process = subprocess.Popen(
             [*before, mpiexec(), "-n", str(ranks), *python],
             env=environment(**env), cwd=ROOT, start_new_session=True,
@@ -55,35 +57,30 @@ class Launch:
             self.end()
             output, errors = self.process.communicate()
             raise AssertionError(f"mpiexec took over {timeout} s:\n{output}\n{errors}") from None
-        seconds = time.monotonic() - self.begun
-        left = self.members()
+        seconds, left = time.monotonic() - self.begun, self.members()
         self.end()
         return Ended(self.process.returncode, output, errors, seconds, left)
 
-    def members(self):
-        """Return the processes of the session that are there."""
+    def members(self, *marks):
+        """Return the processes of this launch, by their environment: ranks leave the group."""
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdecimal():
                 try:
-                    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                    its = (entry / "environ").read_bytes().split(b"\0")  # empty of a zombie
                 except OSError:
                     continue
-                if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                if {self.mark, *marks} <= set(its):
                     found.append(int(entry.name))
         return found
 
-    def rank(self, number, timeout=30.0):
+    def rank(self, number, timeout=60.0):
         """Return the process of a rank, once it is there."""
-        wanted = f"PMI_RANK={number}".encode()
         stop = time.monotonic() + timeout
         while time.monotonic() < stop:
-            for pid in self.members():
-                try:
-                    if wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
-                        return pid
-                except OSError:
-                    continue
+            found = self.members(f"PMI_RANK={number}".encode())
+            if found:
+                return found[0]
             time.sleep(0.02)
         raise AssertionError(f"rank {number} did not start")
 
