@@ -7,6 +7,7 @@ writing the second checkpoint and its name).
 import argparse
 import os
 import signal
+import time
 
 import numpy as np
 
@@ -19,6 +20,7 @@ RANK = int(os.environ.get("PMI_RANK", "0"))
 
 
 def die():
+    print("dies", time.time(), flush=True)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -22,6 +22,12 @@ class Ended(NamedTuple):
     errors: str
     seconds: float
     left: list[int]
+    at: float
+
+    def after(self, word):
+        """Return the seconds from when a process said "word time" to the end."""
+        said = [line.split() for line in self.output.splitlines() if line.startswith(word)]
+        return self.at - float(said[-1][1])
 
 
 def environment(**more):
@@ -57,9 +63,9 @@ class Launch:
             self.end()
             output, errors = self.process.communicate()
             raise AssertionError(f"mpiexec took over {timeout} s:\n{output}\n{errors}") from None
-        seconds, left = time.monotonic() - self.begun, self.members()
+        at, seconds, left = time.time(), time.monotonic() - self.begun, self.members()
         self.end()
-        return Ended(self.process.returncode, output, errors, seconds, left)
+        return Ended(self.process.returncode, output, errors, seconds, left, at)
 
     def members(self, *marks):
         """Return the processes of this launch, by their environment: ranks leave the group."""
