@@ -108,6 +108,7 @@ __all__ = [
 ]
 
 LATER = ("distributed", "inspection", "plotting")  # loaded when first asked for
+OF_MANY = ("fit_many", "sweep")
 
 
 def __getattr__(name: str) -> Any:
@@ -117,11 +118,13 @@ def __getattr__(name: str) -> Any:
         return version("nlstm")
     if name in LATER:
         return importlib.import_module(f"nlstm.{name}")
+    if name in OF_MANY:
+        return getattr(importlib.import_module("nlstm.distributed"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *LATER, "__version__"]  # inner rooms are no part of what users meet
+    return [*__all__, *LATER, *OF_MANY, "__version__"]  # inner rooms are no part of what users meet
 
 
 def set_num_threads(threads: int) -> None:
