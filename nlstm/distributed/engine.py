@@ -10,6 +10,7 @@ from nlstm.distributed.predict import predict_shared
 from nlstm.distributed.run import SharedRun
 from nlstm.distributed.team import Team
 from nlstm.network.binder import Bench, Binder
+from nlstm.training.bptt import Bptt
 from nlstm.training.hooks import Callback
 from nlstm.training.training import Training
 
@@ -43,9 +44,17 @@ class Engine:
         return SharedHooks(self.team, callbacks, own, model, params)
 
     def run(
-        self, binder: Binder, bench: Bench, training: Training, hooks: SharedHooks, given: Any
+        self,
+        binder: Binder,
+        bench: Bench,
+        training: Training,
+        hooks: SharedHooks,
+        given: Any,
+        bptt: Bptt | None = None,
     ) -> SharedRun:
         """Return a run that shares its batches; `given` has to be the same on all ranks."""
+        if bptt is not None:
+            raise ValueError("bptt_steps must be None with distribute=: pieces are not shared yet.")
         return SharedRun(self.team, binder, bench, training, hooks, given)
 
     def predict(self, model: Any, *arguments: Any) -> Any:

@@ -99,7 +99,7 @@ class SharedRun(Run):
 
         def step_of(rows: int, data: Data) -> Step:
             training, sums_of = self.training if updates else None, self.team.sums_of
-            return self.binder.step(self._bench, rows, data, self.goal, training, sums_of)
+            return self.binder.step(self._bench, rows, data, self.goal, training, sums_of=sums_of)
 
         weights = self.binder.weights
         gate = weights.exclusive if updates else weights.shared

@@ -12,6 +12,7 @@ from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.kernels.operations import Call, Cell, Operations
 from nlstm.layers import Layer
+from nlstm.network.form import Form
 from nlstm.network.network import Network
 from nlstm.network.scoring import Scoring, SumsOf, Trained
 from nlstm.network.undo import undoable
@@ -36,10 +37,13 @@ class Bench:
     plans : PlanCache
     training : Training or None
         The one that it serves.
+    beside : dict
+        What bound calls keep outside the arena, from one plan to the next, by its use.
     """
 
     def __init__(self, plans: PlanCache) -> None:
         self.plans = plans
+        self.beside: dict[Any, Any] = {}
         self.training: Trained | None = None
         self._goal: Any = None
 
@@ -151,16 +155,20 @@ class Binder:
         data: Data,
         goal: Scoring | None = None,
         training: Trained | None = None,
+        form: Form | None = None,
         sums_of: SumsOf | None = None,
     ) -> Step:
         """Return a bound step for batches of `rows` rows of data like `data`.
 
-        Without `goal` it predicts; with it alone it evaluates; with `training` too it trains. What
-        `sums_of` returns adds up over several processes what the step makes, before the update.
+        Without `goal` it predicts; with it alone it evaluates; with `training` too it trains. A
+        `form` makes another step of it: one on a piece of sequences. What `sums_of` returns adds up
+        over several processes what the step makes, before the update.
         """
 
         def bind(plan: Plan) -> Step:
             plan.sums = None if sums_of is None else sums_of(plan)
+            if form is not None:
+                form.prepare(plan)
             step = self._bound(plan, data.key, goal, frozen)
             back = [] if training is None else plan.backward()
             step.calls = [*plan.forward, *back]
@@ -181,11 +189,13 @@ class Binder:
                 step.update = [*self._update(training, plan.constraints), *plan.averages]
                 assert training.optimizer is not None
                 step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
-            return step
+            return step if form is None else form.of(plan, step)
 
         steps, trains = data.x[0].shape[1], training is not None
         frozen: tuple[Layer, ...] = () if bench.training is None else bench.training.frozen
-        key = (rows, trains, goal is not None, data.key, sums_of)
+        key: Any = (rows, trains, goal is not None, data.key, sums_of)
+        if form is not None:
+            key = (key, form.key)
         found = bench.plans.kept(key)
         if found is not None:
             return found

@@ -159,6 +159,9 @@ class Plan:
         The calls of recurrent layers, as they were bound.
     sums : Sums or None
         Who adds up the batch over several processes.
+    handed_on : HandedOn or None
+        Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
+        be set before layers are bound.
     """
 
     def __init__(
@@ -190,6 +193,7 @@ class Plan:
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self.sums: Sums | None = None
+        self.handed_on: Any = None
         self._arena = arena
         self._counter = counter
         self._counted = False

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.warned import warn_user
 from nlstm.network.binder import Bench, Binder
+from nlstm.training.bptt import Bptt
 from nlstm.training.hooks import Callback, CallbackList, Watched
 from nlstm.training.run import Run
 from nlstm.training.trainable import Trainable
@@ -48,10 +49,16 @@ class Alone:
         return CallbackList([*callbacks, *own], model, params)
 
     def run(
-        self, binder: Binder, bench: Bench, training: Training, hooks: Any, given: dict[str, Any]
+        self,
+        binder: Binder,
+        bench: Bench,
+        training: Training,
+        hooks: Any,
+        given: dict[str, Any],
+        bptt: Bptt | None = None,
     ) -> Run:
         """Return a new run."""
-        return Run(binder, bench, training, hooks)
+        return Run(binder, bench, training, hooks, bptt)
 
     def agreeing(self) -> contextlib.AbstractContextManager[None]:
         """Return what is around a whole call."""
