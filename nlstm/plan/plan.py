@@ -16,6 +16,7 @@ from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
 from nlstm.plan.recompute import Recompute
 from nlstm.plan.recurrence import Recurrence
+from nlstm.plan.sums import Sums
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
 
@@ -157,6 +158,8 @@ class Plan:
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
+    sums : Sums or None
+        Who adds up the batch over several processes.
     handed_on : HandedOn or None
         Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
         be set before layers are bound.
@@ -192,6 +195,7 @@ class Plan:
         self.drops, self.observes = training, False
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
+        self.sums: Sums | None = None
         self.handed_on: Any = None
         self.recompute: Recompute = None
         self._arena = arena
