@@ -149,7 +149,7 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
     dy, dh, dc, dW, dU, db, dx, dp = gradients
     scratch, sums, nothing = rooms
     mask, x_mask, xm, h_mask, hm = masks
-    T, N, steps = x.shape[0], x.shape[1], own[2].shape[0]
+    T, steps = x.shape[0], own[2].shape[0]
     count = (T + steps - 1) // steps
     number = count - 1
     while number >= 0:
@@ -310,7 +310,7 @@ def segments_backward(activation, recurrent_activation, x, weights, kept, own, g
 
 def segments(x, kept, own, reverse, masks, zoneout):
     """Give (number, first step, end, inputs, work, (masks, zoneout)) of each segment."""
-    T, N, most = x.shape[0], x.shape[1], own[2].shape[0]
+    T, most = x.shape[0], own[2].shape[0]
     masks = Masks(*masks)
     for number in range(-(-T // most)):
         first, end = segment_bounds.py_func(number, T, most)

@@ -25,8 +25,8 @@ from nlstm.kernels.cpu.machine.simd import Emitter, Vector, fma, splat
 class Zones(NamedTuple):
     """The key of this training step's draws, and the rates of c and h.
 
-    Then the time step that t = 0 is; the first row here and the rows of the whole batch, where others
-    have the rest, else 0.
+    Then the time step that t = 0 is; the first row here and the rows of the whole batch, where
+    others have the rest, else 0.
     """
 
     key: Any
