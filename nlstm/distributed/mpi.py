@@ -53,7 +53,7 @@ class _World:
 
 def engine_of(distribute: Any) -> Engine | None:
     """Return what runs fit, evaluate and predict on all ranks; None where there is one alone."""
-    chosen = MPI() if distribute == "mpi" else distribute
+    chosen = MPI() if isinstance(distribute, str) and distribute == "mpi" else distribute
     if not isinstance(chosen, MPI):
         raise ValueError(
             f"distribute must be None, 'mpi' or nlstm.distributed.MPI(...); got {distribute!r}."

@@ -12,7 +12,8 @@ from nlstm.distributed.run import check_device, shared_states
 from nlstm.distributed.team import Team
 from nlstm.training.arguments import check_batches, check_rest, checked_batches, checked_rows
 from nlstm.training.hooks import CallbackList
-from nlstm.training.predict import first_batches, outputs_of, rows_at_a_time
+from nlstm.training.predict import outputs_of
+from nlstm.training.predict_rows import first_batches, rows_at_a_time
 from nlstm.training.progress import checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.trainable import Trainable

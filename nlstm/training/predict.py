@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect
-from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -24,16 +23,14 @@ from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.long_predict import in_pieces
 from nlstm.training.machines import ALONE, engine_of
+from nlstm.training.predict_rows import first_batches, rows_at_a_time
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.results import Results, results_in
 from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
-__all__ = ["first_batches", "outputs_of", "predict", "predict_on_batch", "rows_at_a_time"]
-
-PREDICT_ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
-PREDICT_ROWS = (32, 512)
+__all__ = ["outputs_of", "predict", "predict_on_batch"]
 
 
 def predict(
@@ -113,6 +110,8 @@ def predict(
     if distribute is not None and (engine := engine_of(distribute)) is not ALONE:
         if (samples, quantiles, seed) != (None, None, None):
             raise ValueError("samples are drawn on one process: predict them without distribute.")
+        if out is not None:
+            raise ValueError("out takes what one process predicts: distribute returns all of it.")
         return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
@@ -156,26 +155,10 @@ def predict_on_batch(self: Trainable, x: Any) -> Any:
     return self.predict(x, batch_size=2**31, verbose=0)
 
 
-def first_batches(data: Data, rows: int, steps: int) -> Data:
-    """Return the rows of `steps` batches; warn where there are fewer."""
-    there = math.ceil(data.rows / rows)
-    if steps > there:
-        warn_user(f"The data ran out after {there} of {steps} steps.")
-    return data.part(slice(steps * rows)) if steps < there else data
-
-
-def rows_at_a_time(network: Network, data: Data) -> int:
-    """Return the rows that suit the caches."""
-    x = data.x
-    longest = x[0].shape[1] if len(x) == 1 else max(source.shape[1] for source in x)
-    rows = PREDICT_ELEMENTS // (longest * network.widest)
-    return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
-
-
 def outputs_of(binder: Binder, bench: Bench, data: Data) -> list[np.ndarray]:
     """Return all outputs, some rows at a time, or all where states go from batch to batch."""
     rows = data.rows if binder.network.stateful else rows_at_a_time(binder.network, data)
-    given = binder, bench, data, min(rows, data.rows), None
+    given = binder, bench, data, min(rows, data.rows), None, None
     return binder.weights.shared(_together, *given)
 
 
