@@ -3,6 +3,7 @@
 import numpy as np
 
 from nlstm.kernels.cpu.lstm.lstm import lstm
+from nlstm.kernels.cpu.lstm.pairs import lstm_pairs, lstm_pairs_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
 from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zones_of
 from nlstm.kernels.cpu.machine.jit import njit
@@ -103,9 +104,17 @@ def steps_first(array):
 
 
 def run_kernels(
-    case, activation="tanh", recurrent_activation="sigmoid", last_only=False, train=True
+    case,
+    activation="tanh",
+    recurrent_activation="sigmoid",
+    last_only=False,
+    train=True,
+    paired=False,
 ):
-    """Return outputs, last states and gradients of the kernels, in Keras layouts."""
+    """Return outputs, last states and gradients of the kernels, in Keras layouts.
+
+    `paired` : whether operands of products are bfloat16.
+    """
     dtype = case["x"].dtype
     (N, T, F), H = case["x"].shape, case["h0"].shape[1]
     S, nan = layout.padded(H, dtype), np.nan
@@ -127,7 +136,7 @@ def run_kernels(
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
-    size = lstm_scratch_size(T, N, F, H, dtype)
+    size = lstm_scratch_size(T, N, F, H, dtype, paired)
     memory = np.full(size + GUARD, 7.0, dtype)  # what lies behind the scratch is somebody else's
     scratch = memory[:size]
     scratch.fill(nan)
@@ -135,7 +144,15 @@ def run_kernels(
     p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
     zoneout = None if case["zoneout"] is None else Zoneout(*ZONEOUT_KEY, *case["zoneout"])
     weights, work = Weights(W, U, b, p), Work(h, c, gates)
-    forward(x, weights, work, scratch, case["reverse"], masks, zoneout)
+    options = [case["reverse"], masks, zoneout]
+    if paired:
+        needed = lstm_pairs_size(T, N, F, H, dtype)
+        more = np.full(needed + GUARD, 7.0, dtype)
+        more[:needed] = nan
+        options.append(lstm_pairs(more[:needed], scratch, T, N, F, H))
+    forward(x, weights, work, scratch, *options)
+    if paired:
+        assert (more[needed:] == 7.0).all()
     if not train:
         assert (memory[size:] == 7.0).all()
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
@@ -148,7 +165,7 @@ def run_kernels(
     x = x if xm is None else xm
     gradients = Gradients(dy, dh, dc, dW, dU, db, dx, dp)
     scratch.fill(nan)
-    backward(x, weights, work, gradients, scratch, case["reverse"], masks, zoneout)
+    backward(x, weights, work, gradients, scratch, *options)
     assert (memory[size:] == 7.0).all()
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),

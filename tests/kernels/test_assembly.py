@@ -42,15 +42,15 @@ def machine(monkeypatch, request):
     return partial(assembly, target, triple, size), rows
 
 
-def assembly(target, triple, size, rows, dtype, by_gate=False):
+def assembly(target, triple, size, rows, dtype, kind="tile"):
     """Return the assembly of a function that is one tile of so many rows."""
     module = ir.Module()
     module.triple = triple
-    function = ir.Function(module, tile_signature(dtype, by_gate)[0], "largest")
+    function = ir.Function(module, tile_signature(dtype, kind)[0], "largest")
     for name in ("min-legal-vector-width", "prefer-vector-width"):
         set.add(function.attributes, f'"{name}"="{8 * size}"')
     builder = ir.IRBuilder(function.append_basic_block())
-    emit_tile(builder, dtype, rows, VECTORS, function.args[2:], by_gate)
+    emit_tile(builder, dtype, rows, VECTORS, function.args[2:], kind)
     parsed = binding.parse_assembly(str(module))
     parsed.data_layout = str(target.target_data)
     passes = binding.create_pass_builder(
@@ -71,12 +71,12 @@ def inner_loops(text):
             yield sums, [one for one in lines if STACK.search(one) and VECTOR.search(one)]
 
 
-@pytest.mark.parametrize("by_gate", [False, True], ids=["tile", "gate_tile"])
+@pytest.mark.parametrize("kind", ["tile", "gate_tile"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("machine", [*MACHINES, "this"], indirect=True)
-def test_sums_stay_in_registers(machine, dtype, by_gate):
+def test_sums_stay_in_registers(machine, dtype, kind):
     made, rows = machine
-    loops = list(inner_loops(made(rows, dtype, by_gate)))
+    loops = list(inner_loops(made(rows, dtype, kind)))
     assert len(loops) >= 2  # a source each
     for sums, stack in loops:
         assert len(sums) == rows * VECTORS

@@ -66,6 +66,8 @@ from nlstm.kernels.cpu.lstm.projection import (
 )
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
+from nlstm.kernels.cpu.lstm.pairs import lstm_pairs as lstm_pairs
+from nlstm.kernels.cpu.lstm.pairs import lstm_pairs_size as lstm_pairs_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table

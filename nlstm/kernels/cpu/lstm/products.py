@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.kernels.cpu.lstm.cell import mask_states
+from nlstm.kernels.cpu.lstm.pairs import paired_gradient
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store
 from nlstm.kernels.cpu.products.gemm import (
@@ -24,6 +25,7 @@ from nlstm.kernels.cpu.products.gemm import (
     weight_gradient,
 )
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
+from nlstm.kernels.cpu.products.pairs import words_of
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile
 
 
@@ -208,7 +210,8 @@ def peephole_gradient(dp, c, dz, steps, rows, L, accumulate):
 
 
 @njit_inner
-def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums, reverse):
+def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, sizes, sums,
+                   reverse):  # fmt: skip
     """Add what the rows of a chunk give to the weight gradients.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
@@ -230,9 +233,15 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums,
     for block in range(first // inputs, (last + inputs - 1) // inputs):
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
         here = Blocks(dz.array, at + block * dz.block, dz.step, dz.block)
+        if operands is not None:
+            two = operands.dz_rows
+            two = Blocks(two.array, two.at + block * two.block, two.step, two.block)
         if k0 < F:
             W_at = sums.W.at + block * F * width
-            if x.ndim == 3:
+            if operands is not None:
+                paired_gradient(n0, Panels(sums.W.array, W_at), k0, min(k1, F), operands.x,
+                                two, steps, rows, L, accumulate)  # fmt: skip
+            elif x.ndim == 3:
                 from_x = Sequence(x.reshape(-1), (tx * N + n0) * Sx, Sx, tx_step * N * Sx)
                 masked_gradient(counted, Panels(sums.W.array, W_at), k0, min(k1, F), four, from_x,
                                 here, steps, rows, L, accumulate, None)  # fmt: skip
@@ -244,10 +253,14 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums,
                                     max(k0 - j, 0), min(k1, F, j + L) - j, four, from_x, here,
                                     steps, rows, L, accumulate, True)  # fmt: skip
         if masks.h_mask is None and k0 < F + H and k1 > F:
-            from_h = Sequence(h.reshape(-1), (t0 * N + n0) * S, S, N * S)
             dU = Panels(sums.U.array, sums.U.at + block * H * width)
-            masked_gradient(counted, dU, max(k0 - F, 0), min(k1 - F, H), four, from_h, here, steps,
-                            rows, L, accumulate, None)  # fmt: skip
+            if operands is None:
+                from_h = Sequence(h.reshape(-1), (t0 * N + n0) * S, S, N * S)
+                masked_gradient(counted, dU, max(k0 - F, 0), min(k1 - F, H), four, from_h, here,
+                                steps, rows, L, accumulate, None)  # fmt: skip
+            else:
+                paired_gradient(n0, dU, max(k0 - F, 0), min(k1 - F, H), operands.h, two, steps,
+                                rows, L, accumulate)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
             one = Sequence(ones, zero, zero, zero)
@@ -324,15 +337,15 @@ def add_partial(s, slices, scratch, partial, size, gradients):
 
 
 @njit_inner
-def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
+def transpose_slice(s, slices, U, W, out, U_panels, W_panels, V):
     """Write one slice of the panels of U^T and, for V > 0, of W^T."""
     B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     width = GATES * L
+    panel = B * words_of(out, width) * L
     first, last = share(B + V, s, slices)
     for v in range(first, last):
         if v < B:
-            to = U_panels + v * B * width * L
-            transpose_panel(scratch, to, U.reshape(-1), B, H, width, v, L)
+            transpose_panel(out, U_panels + v * panel, U.reshape(-1), B, H, width, v, L)
         else:
-            to = W_panels + (v - B) * B * width * L
-            transpose_panel(scratch, to, W.reshape(-1), B, F, width, v - B, L)
+            to = W_panels + (v - B) * panel
+            transpose_panel(out, to, W.reshape(-1), B, F, width, v - B, L)

@@ -1,0 +1,207 @@
+"""The operands of an LSTM's products in pairs of bfloat16.
+
+Forward: weights in pairs of inputs, x in pairs of features, h in pairs of units, each rounded as it
+is stored. Backward: dz in pairs of units for dh and dx; dz, x and h in pairs of rows for the
+gradients of weights, made for a chunk of steps at a time.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import prange
+
+from nlstm.kernels.cpu.machine.jit import flush_denormals, lanes, njit_inner, restore_denormals
+from nlstm.kernels.cpu.machine.jit import slice_count, two_forms
+from nlstm.kernels.cpu.machine.simd import load, splat
+from nlstm.kernels.cpu.products.gemm import Blocks, Sequence, share, weight_gradient
+from nlstm.kernels.cpu.products.layout import GATES, blocks
+from nlstm.kernels.cpu.products.pairs import pair, store_across, store_along, store_half
+from nlstm.kernels.cpu.products.tile import VECTORS, load_pair_tile
+from nlstm.kernels.shared.bundles import Pairs
+
+SMALL_COPY = 1 << 15  # numbers that one thread rounds before a second one is worth waking
+
+
+class Operands(NamedTuple):
+    """What a chunk's products read. dz : Blocks, in pairs of units.
+
+    dz_rows : Blocks, x, h : Sequence; of two rows each, the first of which is even.
+    """
+
+    dz: Any
+    dz_rows: Any
+    x: Any
+    h: Any
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+def _row(words, L):
+    """Return the length of rows of words: as `padded` does, none is a multiple of 2 KiB."""
+    return words + L if words * 4 % 2048 == 0 else words
+
+
+def pairs_shapes(T, N, F, H, dtype):
+    """Return the shapes of `Pairs`, but for the scratch."""
+    L, B, two = lanes(dtype), blocks(H, dtype), (F + 1) // 2
+    return (
+        (B, two, GATES, L),
+        (B, (H + 1) // 2, GATES, L),
+        (2, N, _row(B * L // 2, L)),
+        (T, N, _row(two, L)),
+    )
+
+
+def lstm_pairs_size(T, N, F, H, dtype):
+    """Return how many numbers `lstm_pairs` takes."""
+    return sum(int(np.prod(shape)) for shape in pairs_shapes(T, N, F, H, dtype))
+
+
+def lstm_pairs(memory, scratch, T, N, F, H):
+    """Return `Pairs` in an array of `lstm_pairs_size` numbers, float32."""
+    load_pair_tile()
+    words, start, parts = memory.view(np.uint32), 0, []
+    for shape in pairs_shapes(T, N, F, H, memory.dtype):
+        end = start + int(np.prod(shape))
+        parts.append(words[start:end].reshape(shape))
+        start = end
+    return Pairs(*parts, scratch.view(np.uint32))
+
+
+# --- forward --------------------------------------------------------------------------------------
+
+
+@njit_inner
+def round_weights(weights, out, block):
+    """Write one block of weights (B, K, 4, L) in pairs of inputs."""
+    K, two, width, L = weights.shape[1], out.shape[1], GATES * weights.shape[3], weights.shape[3]
+    for k in range(0, K, 2):
+        source, to = (block * K + k) * width, (block * two + k // 2) * width
+        for gate in range(0, width, L):
+            high = load(weights, source + width + gate) if k + 1 < K else splat(weights, 0.0)
+            store_across(out, to + gate, load(weights, source + gate), high)
+
+
+@njit_inner
+def round_inputs(x, out, t, F, L):
+    """Write the inputs of a step in pairs of features."""
+    N, Sx, row = x.shape[1], x.shape[2], out.shape[2]
+    whole = F // (2 * L) * 2 * L
+    for n in range(N):
+        for k in range(0, whole, 2 * L):
+            at = (t * N + n) * Sx + k
+            store_along(out, (t * N + n) * row + k // 2, load(x, at), load(x, at + L))
+        for k in range(whole, F, 2):
+            high = x[t, n, k + 1] if k + 1 < F else np.float32(0)
+            out[t, n, k // 2] = pair(x[t, n, k], high)
+
+
+@njit_inner
+def round_states(h, slot, out, slot_out, first, last, block, L):
+    """Write rows first..last of the states of one block in pairs of units."""
+    N, S, row = h.shape[1], h.shape[2], out.shape[2]
+    for n in range(first, last):
+        state = load(h, (slot * N + n) * S + block * L)
+        store_half(out, (slot_out * N + n) * row + block * (L // 2), state)
+
+
+@two_forms
+def round_operands_forms(x, h, W, U, pairs):
+    W_pairs, U_pairs, h_pairs, x_pairs, _ = pairs
+    T, N, F, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[0], U.shape[3]
+    slices = slice_count()
+    for s in prange(slices):
+        mode = flush_denormals()
+        first, last = share(B, np.int64(s), slices)
+        for block in range(first, last):
+            round_weights(W, W_pairs, block)
+            round_weights(U, U_pairs, block)
+            round_states(h, 0, h_pairs, 0, 0, N, block, L)
+        first, last = share(T, np.int64(s), slices)
+        for t in range(first, last):
+            round_inputs(x, x_pairs, t, F, L)
+        restore_denormals(mode)
+
+
+def round_operands(x, h, W, U, pairs):
+    """Write weights, inputs and the first states in pairs."""
+    size = W.size + U.size + x.shape[0] * x.shape[1] * W.shape[1]
+    round_operands_forms[size >= SMALL_COPY](x, h, W, U, tuple(pairs))
+
+
+# --- backward -------------------------------------------------------------------------------------
+
+
+@njit_inner
+def place_operands(words, at, steps, rows, n0, sizes):
+    """Return a chunk's `Operands` from row n0 on; `rows` is even."""
+    B, L = sizes.B, sizes.L
+    V, half, block = (sizes.F + L - 1) // L, rows // 2, GATES * L
+    narrow = block // 2
+    whole = steps * rows * B * narrow  # of dz, either way
+    dz = Blocks(words, at - n0 * narrow, rows * narrow, steps * rows * narrow)
+    pair_at = at + whole - n0 // 2 * block
+    dz_rows = Blocks(words, pair_at, half * block, steps * half * block)
+    h_at = at + 2 * whole
+    h = Sequence(words, h_at - n0 // 2 * B * L, B * L, half * B * L)
+    x_at = h_at + steps * half * B * L
+    x = Sequence(words, x_at - n0 // 2 * V * L, V * L, half * V * L)
+    return Operands(dz, dz_rows, x, h)
+
+
+@njit_inner
+def round_gradients(dz, operands, step, first, last, b0, b1, h, t, L):
+    """Write dz of rows first..last of a step in pairs of units and of rows, and h before it.
+
+    dz : Blocks, of the step. step : its place in the chunk.
+    """
+    width, narrow = GATES * L, GATES * L // 2
+    N, S = h.shape[1], h.shape[2]
+    by_units, by_rows, to_h = operands.dz, operands.dz_rows, operands.h
+    for block in range(b0, b1):
+        for n in range(first, last, 2):
+            two = n + 1 < last
+            at = dz.at + block * dz.block + n * width
+            to = by_units.at + step * by_units.step + block * by_units.block + n * narrow
+            rows_to = by_rows.at + step * by_rows.step + block * by_rows.block + n // 2 * width
+            for gate in range(0, GATES, 2):
+                a, b = load(dz.array, at + gate * L), load(dz.array, at + gate * L + L)
+                store_along(by_units.array, to + gate // 2 * L, a, b)
+                c = d = splat(dz.array, 0.0)
+                if two:
+                    c = load(dz.array, at + width + gate * L)
+                    d = load(dz.array, at + width + gate * L + L)
+                    store_along(by_units.array, to + narrow + gate // 2 * L, c, d)
+                store_across(by_rows.array, rows_to + gate * L, a, c)
+                store_across(by_rows.array, rows_to + gate * L + L, b, d)
+            h_at = (t * N + n) * S + block * L
+            high = load(h, h_at + S) if two else splat(h, 0.0)
+            h_to = to_h.at + step * to_h.step + n // 2 * to_h.row + block * L
+            store_across(to_h.array, h_to, load(h, h_at), high)
+
+
+@njit_inner
+def round_pairs_of_inputs(x, tx, to, step, first, last, v0, v1, F, L):
+    """Write vectors v0..v1 of the inputs of rows first..last in pairs of rows."""
+    N, Sx = x.shape[1], x.shape[2]
+    for n in range(first, last, 2):
+        two = n + 1 < last
+        at, to_at = (tx * N + n) * Sx, to.at + step * to.step + n // 2 * to.row
+        for k in range(v0 * L, min(v1 * L, F), L):
+            if k + L <= Sx:
+                high = load(x, at + Sx + k) if two else splat(x, 0.0)
+                store_across(to.array, to_at + k, load(x, at + k), high)
+            else:
+                for j in range(k, F):
+                    high_j = x[tx, n + 1, j] if two else np.float32(0)
+                    to.array[to_at + j] = pair(x[tx, n, j], high_j)
+
+
+@njit_inner
+def paired_gradient(n0, dW, k0, k1, inputs, dz, steps, rows, L, accumulate):
+    """Compute `weight_gradient` of `rows` rows from n0 on, from pairs of them."""
+    two = Sequence(inputs.array, inputs.at + n0 // 2 * inputs.row, inputs.row, inputs.step)
+    here = Blocks(dz.array, dz.at + n0 // 2 * GATES * L, dz.step, dz.block)
+    weight_gradient(dW, k0, k1, np.int64(VECTORS), two, here, steps, (rows + 1) // 2, L,
+                    accumulate, None)  # fmt: skip
