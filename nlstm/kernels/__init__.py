@@ -43,6 +43,10 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``lstm_paired(activation, recurrent_activation)``: the same with operands of products rounded to
+  bfloat16, in `memory` of ``lstm_paired_size(T, N, F, H, dtype)`` numbers:
+  forward(..., zoneout, memory), backward(..., zoneout, memory);
+  ``lstm_paired_scratch_size(T, N, F, H, dtype)``
 * without c in `work` the same are a GRU whose reset gate comes after the product;
   ``gru_bias(bias, b)``, ``gru_gradients(dW, dU, db, dbias)``
 * ``gru_before(activation, recurrent_activation) -> forward, backward``: a GRU whose reset gate
@@ -103,6 +107,6 @@ from nlstm.kernels.operations import load as load
 def describe() -> dict[str, str | int]:
     """Return what kernels are compiled for.
 
-    Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
+    Keys: cpu, vector_bits, bfloat16_products, threads, threading_layer, cache_folder.
     """
     return load(HOST).describe()

@@ -2,9 +2,14 @@
 
 import numpy as np
 
-from nlstm.kernels.cpu.lstm.lstm import lstm
-from nlstm.kernels.cpu.lstm.pairs import lstm_pairs, lstm_pairs_size
-from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
+from nlstm.kernels.cpu.lstm.lstm import lstm, lstm_paired
+from nlstm.kernels.cpu.lstm.pairs import lstm_paired_size
+from nlstm.kernels.cpu.lstm.schedule import (
+    lstm_gates_shape,
+    lstm_masked_size,
+    lstm_paired_scratch_size,
+    lstm_scratch_size,
+)
 from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zones_of
 from nlstm.kernels.cpu.machine.jit import njit
 from nlstm.kernels.cpu.machine.simd import splat, store
@@ -119,7 +124,7 @@ def run_kernels(
     (N, T, F), H = case["x"].shape, case["h0"].shape[1]
     S, nan = layout.padded(H, dtype), np.nan
     load_tile(dtype)
-    forward, backward = lstm(activation, recurrent_activation)
+    forward, backward = (lstm_paired if paired else lstm)(activation, recurrent_activation)
     W, U = layout.pack_gates(case["W"]), layout.pack_gates(case["U"])
     b = layout.pack_gates(case["b"][None])[:, 0]
     x, mask = steps_first(case["x"]), case["mask"]
@@ -136,7 +141,7 @@ def run_kernels(
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
-    size = lstm_scratch_size(T, N, F, H, dtype, paired)
+    size = (lstm_paired_scratch_size if paired else lstm_scratch_size)(T, N, F, H, dtype)
     memory = np.full(size + GUARD, 7.0, dtype)  # what lies behind the scratch is somebody else's
     scratch = memory[:size]
     scratch.fill(nan)
@@ -146,10 +151,10 @@ def run_kernels(
     weights, work = Weights(W, U, b, p), Work(h, c, gates)
     options = [case["reverse"], masks, zoneout]
     if paired:
-        needed = lstm_pairs_size(T, N, F, H, dtype)
+        needed = lstm_paired_size(T, N, F, H, dtype)
         more = np.full(needed + GUARD, 7.0, dtype)
         more[:needed] = nan
-        options.append(lstm_pairs(more[:needed], scratch, T, N, F, H))
+        options.append(more[:needed])
     forward(x, weights, work, scratch, *options)
     if paired:
         assert (more[needed:] == 7.0).all()

@@ -26,20 +26,6 @@ class Work(NamedTuple):
     gates: Any = None
 
 
-class Pairs(NamedTuple):
-    """Operands of an LSTM's products, two bfloat16 in a word (uint32); written by the kernels.
-
-    W (B, ceil(F / 2), 4, L), U : weights. h (2, N, words) : states, slots in turn.
-    x (T, N, words) : inputs. scratch : the kernels' scratch, as words.
-    """
-
-    W: Any
-    U: Any
-    h: Any
-    x: Any
-    scratch: Any
-
-
 class Masks(NamedTuple):
     """What steps, inputs and states are masked with; None for nothing.
 

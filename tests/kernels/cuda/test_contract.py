@@ -9,6 +9,7 @@ from nlstm.kernels import cpu, cuda, operations
 # Of the CPU's public names, those that CUDA has not, each with its reason.
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
+PAIRED = "products of bfloat16 are the processor's"
 STREAM = "one step at a time is the processor's"
 ABSENT = {
     "pack_columns": LAYOUTS,
@@ -20,6 +21,9 @@ ABSENT = {
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,
+    "lstm_paired": PAIRED,
+    "lstm_paired_scratch_size": PAIRED,
+    "lstm_paired_size": PAIRED,
     "stream_step": STREAM,
     "stream_table": STREAM,
 }

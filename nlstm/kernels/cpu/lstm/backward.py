@@ -256,7 +256,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
 @njit_parallel
 def run_backward(
     activation, recurrent_activation, x, weights, work, gradients, scratch, reverse, masks, zoneout,
-    words
+    words,
 ):  # fmt: skip
     W, U, _, _ = weights
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
@@ -287,13 +287,13 @@ def run_backward(
 
 
 def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
-                  masks, zoneout=None, pairs=None):  # fmt: skip
+                  masks, zoneout=None):  # fmt: skip
     """Compute all gradients of `lstm_forward`.
 
     Parameters
     ----------
-    x, weights, work, reverse, masks, zoneout, pairs : as in the forward pass and after it; with
-        x_mask, x is the masked xm. work.gates may be overwritten.
+    x, weights, work, reverse, masks, zoneout : as in the forward pass and after it; with x_mask, x
+        is the masked xm. work.gates may be overwritten.
     gradients : Gradients.
     scratch : ndarray of `lstm_scratch_size` numbers.
 
@@ -303,5 +303,4 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     """
     run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
                  tuple(gradients), scratch, reverse, tuple(masks),
-                 None if zoneout is None else tuple(zoneout),
-                 None if pairs is None else pairs.scratch)  # fmt: skip
+                 None if zoneout is None else tuple(zoneout), None)  # fmt: skip

@@ -15,7 +15,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import finish_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, finish_cell, mask_states
-from nlstm.kernels.cpu.lstm.pairs import round_operands, round_states
+from nlstm.kernels.cpu.lstm.pairs import round_states
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
     GATED_ROWS,
@@ -278,7 +278,7 @@ def run_forward(
 
 
 def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
-                 zoneout=None, pairs=None):  # fmt: skip
+                 zoneout=None):  # fmt: skip
     """Run an LSTM over all time steps of a batch.
 
     Parameters
@@ -294,24 +294,23 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     masks : Masks. xm and hm are overwritten.
     zoneout : Zoneout or None. Draws by `nlstm.kernels.cpu.lstm.zoneout`; without gates the mean of
         the draws.
-    pairs : Pairs or None. Overwritten; then operands of products are bfloat16. Not with h_mask.
 
     Notes
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
+    x = seen_inputs(x, masks)
+    # As plain tuples: of a named one it takes Numba microseconds to find the type.
+    run_forward(activation, recurrent_activation, x, tuple(weights), tuple(work), scratch, reverse,
+                tuple(masks), None if zoneout is None else tuple(zoneout), None)  # fmt: skip
+
+
+def seen_inputs(x, masks):
+    """Return the inputs as products see them; make known what masks of states need."""
     _, x_mask, xm, h_mask, _ = masks
-    if x_mask is not None:
-        mask_inputs(x, x_mask, xm)
-        x = xm
     if h_mask is not None:
         load_gate_tile(x.dtype)
-    # As plain tuples: of a named one it takes Numba microseconds to find the type.
-    weights, states = tuple(weights), None
-    if pairs is not None:
-        W, U, b, peephole = weights
-        round_operands(x, work[0], W, U, pairs)
-        states = pairs.h, W.shape[1], U.shape[1]
-        x, weights = pairs.x, (pairs.W, pairs.U, b, peephole)
-    run_forward(activation, recurrent_activation, x, weights, tuple(work), scratch, reverse,
-                tuple(masks), None if zoneout is None else tuple(zoneout), states)  # fmt: skip
+    if x_mask is None:
+        return x
+    mask_inputs(x, x_mask, xm)
+    return xm

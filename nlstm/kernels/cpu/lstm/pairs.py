@@ -5,6 +5,7 @@ is stored. Backward: dz in pairs of units for dh and dx; dz, x and h in pairs of
 gradients of weights, made for a chunk of steps at a time.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,7 @@ from nlstm.kernels.cpu.machine.simd import load, splat
 from nlstm.kernels.cpu.products.gemm import Blocks, Sequence, share, weight_gradient
 from nlstm.kernels.cpu.products.layout import GATES, blocks
 from nlstm.kernels.cpu.products.pairs import pair, store_across, store_along, store_half
-from nlstm.kernels.cpu.products.tile import VECTORS, load_pair_tile
-from nlstm.kernels.shared.bundles import Pairs
+from nlstm.kernels.cpu.products.tile import VECTORS
 
 SMALL_COPY = 1 << 15  # numbers that one thread rounds before a second one is worth waking
 
@@ -43,7 +43,7 @@ def _row(words, L):
 
 
 def pairs_shapes(T, N, F, H, dtype):
-    """Return the shapes of `Pairs`, but for the scratch."""
+    """Return the shapes of W, U, h in two slots, and x."""
     L, B, two = lanes(dtype), blocks(H, dtype), (F + 1) // 2
     return (
         (B, two, GATES, L),
@@ -53,20 +53,19 @@ def pairs_shapes(T, N, F, H, dtype):
     )
 
 
-def lstm_pairs_size(T, N, F, H, dtype):
-    """Return how many numbers `lstm_pairs` takes."""
-    return sum(int(np.prod(shape)) for shape in pairs_shapes(T, N, F, H, dtype))
+def lstm_paired_size(T, N, F, H, dtype):
+    """Return how many numbers of memory the operands of a layer take."""
+    return sum(map(math.prod, pairs_shapes(T, N, F, H, dtype)))
 
 
-def lstm_pairs(memory, scratch, T, N, F, H):
-    """Return `Pairs` in an array of `lstm_pairs_size` numbers, float32."""
-    load_pair_tile()
-    words, start, parts = memory.view(np.uint32), 0, []
-    for shape in pairs_shapes(T, N, F, H, memory.dtype):
-        end = start + int(np.prod(shape))
-        parts.append(words[start:end].reshape(shape))
+def carved(memory, shapes):
+    """Return arrays of words in `memory`, one after the other."""
+    words, start, found = memory.view(np.uint32), 0, []
+    for shape in shapes:
+        end = start + math.prod(shape)
+        found.append(words[start:end].reshape(shape))
         start = end
-    return Pairs(*parts, scratch.view(np.uint32))
+    return found
 
 
 # --- forward --------------------------------------------------------------------------------------
@@ -108,7 +107,7 @@ def round_states(h, slot, out, slot_out, first, last, block, L):
 
 @two_forms
 def round_operands_forms(x, h, W, U, pairs):
-    W_pairs, U_pairs, h_pairs, x_pairs, _ = pairs
+    W_pairs, U_pairs, h_pairs, x_pairs = pairs
     T, N, F, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[0], U.shape[3]
     slices = slice_count()
     for s in prange(slices):
@@ -124,10 +123,13 @@ def round_operands_forms(x, h, W, U, pairs):
         restore_denormals(mode)
 
 
-def round_operands(x, h, W, U, pairs):
-    """Write weights, inputs and the first states in pairs."""
-    size = W.size + U.size + x.shape[0] * x.shape[1] * W.shape[1]
-    round_operands_forms[size >= SMALL_COPY](x, h, W, U, tuple(pairs))
+def rounded_operands(x, h, W, U, memory):
+    """Return weights, states and inputs in pairs; written are weights, the first state, inputs."""
+    T, N, F, H = x.shape[0], x.shape[1], W.shape[1], U.shape[1]
+    pairs = tuple(carved(memory, pairs_shapes(T, N, F, H, x.dtype)))
+    size = W.size + U.size + T * N * F
+    round_operands_forms[size >= SMALL_COPY](x, h, W, U, pairs)
+    return pairs
 
 
 # --- backward -------------------------------------------------------------------------------------

@@ -42,13 +42,21 @@ def lstm_gates_shape(T, N, H, dtype):
     return (T, blocks(H, dtype), N, GATES, lanes(dtype))
 
 
-def lstm_scratch_size(T, N, F, H, dtype, paired=False):
+def lstm_scratch_size(T, N, F, H, dtype):
     """Return how many numbers of scratch memory the kernels of one layer need.
 
     Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
-    product of (N, F); with operands in pairs, those of the chunk. Forward: one tile a slice, and z
-    of the projected steps.
+    product of (N, F). Forward: one tile a slice, and z of the projected steps.
     """
+    return _scratch_size(T, N, F, H, dtype, False)
+
+
+def lstm_paired_scratch_size(T, N, F, H, dtype):
+    """Return the same with operands in pairs: backward also those of a chunk."""
+    return _scratch_size(T, N, F, H, dtype, True)
+
+
+def _scratch_size(T, N, F, H, dtype, paired):
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
     B, inputs = blocks(H, dtype), blocks(F, dtype)
     width = GATES * L
