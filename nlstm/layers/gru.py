@@ -182,6 +182,11 @@ class GRU(OneState):
             self.parameters.append(self.bias)
         super().build(ops, shape, dtype)
 
+    @property
+    def rounds_products(self) -> bool:  # type: ignore[override]
+        """Whether products are of bfloat16 where a model wants it."""
+        return self.reset_after and self.recurrent_dropout == 0.0
+
     def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
         """Append the calls of the form that `reset_after` chooses."""
         return self._form.bind(plan, x, h)

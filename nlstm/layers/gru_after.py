@@ -37,15 +37,22 @@ class ResetAfter:
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
         shape = ops.lstm_gates_shape(steps, rows, units, dtype)
         work = ops.Work(h, None, plan.array(shape) if plan.training else None)
-        scratch = plan.scratch(ops.gru_scratch_size(steps, rows, x.features, units))
+        sizes, paired = (steps, rows, x.features, units), plan.paired and layer.rounds_products
+        if paired:
+            scratch = plan.scratch(ops.lstm_paired_scratch_size(*sizes, dtype))
+        else:
+            scratch = plan.scratch(ops.gru_scratch_size(*sizes))
         masks = self._masks(plan, x, width)
-        forward, backward = ops.lstm(layer.activation, layer.recurrent_activation)
+        kernels = ops.lstm_paired if paired else ops.lstm
+        forward, backward = kernels(layer.activation, layer.recurrent_activation)
         bias = self._no_bias
         if layer.bias is not None:
             bias = plan.array(self._no_bias.shape)
             plan.call(ops.gru_bias, layer.bias.packed, bias)
         weights = ops.Weights(layer.kernel.packed, layer.recurrent_kernel.packed, bias)
-        options = (layer.go_backwards, masks)
+        options: tuple[Any, ...] = (layer.go_backwards, masks)
+        if paired:
+            options = (*options, None, plan.array((ops.lstm_paired_size(*sizes, dtype),)))
         plan.call(forward, x.value, weights, work, scratch, *options)
 
         def back(dy: Any, dh: Any) -> list[Call]:

@@ -129,8 +129,12 @@ class Level:
         h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
         gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
         gates = plan.array(gates_shape) if plan.training else None
-        plain = self.gains is None
-        scratch_size = ops.lstm_scratch_size if plain else ops.normalised_scratch_size
+        paired = plan.paired and layer.rounds_products
+        scratch_size = ops.lstm_scratch_size
+        if self.gains is not None:
+            scratch_size = ops.normalised_scratch_size
+        elif paired:
+            scratch_size = ops.lstm_paired_scratch_size
         scratch = plan.scratch(scratch_size(steps, rows, x.features, units, dtype))
         x_mask, xm = self._input_masks(plan, x)
         h_mask, hm = self._recurrent_masks(plan, rows, width)
@@ -157,6 +161,7 @@ class Level:
             plan.call(ops.fill, h[0], 0)
             plan.call(ops.fill, c[0], 0)
         kernels = ops.lstm if self.gains is None else ops.lstm_normalised
+        kernels = ops.lstm_paired if paired else kernels
         forward, backward = kernels(layer.activation, layer.recurrent_activation)
         recurrent_kernel = self.recurrent_kernel.packed
         if self.projection is not None:
@@ -169,6 +174,9 @@ class Level:
             given: tuple[Any, ...] = (weights,)
             work: Any = ops.Work(h, c, gates)
             options = (*options, self._zoneout(plan))
+            if paired:
+                size = ops.lstm_paired_size(steps, rows, x.features, units, dtype)
+                options = (*options, plan.array((size,)))
         else:
             given = (weights, ops.Gains(*self.gains.packed))
             factors = plan.array(ops.normalised_factors_shape(steps, rows))

@@ -46,10 +46,13 @@ class Design(Protocol):
         None as long as nobody chose one: then it is float32, or that of a model around it.
     device : str
         Where it computes.
+    matmul_precision : str
+        What products multiply; in a model inside another one, that of the outer one holds.
     """
 
     dtype: np.dtype | None
     device: str
+    matmul_precision: str
 
     @property
     def layers(self) -> list[Layer]:
@@ -79,6 +82,9 @@ class Design(Protocol):
 
     def place(self, device: str) -> None:
         """Compute elsewhere from now on, models inside too; weights are moved by others."""
+
+    def multiply(self, precision: str) -> None:
+        """Let products be of `precision` from now on."""
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""

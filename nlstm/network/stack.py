@@ -19,6 +19,7 @@ from nlstm.network.design import (
 from nlstm.network.members import InputNotKnown, apply, input_of, inside, samples_of, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
+from nlstm.plan.precision import FLOAT32, checked_precision
 from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Stack"]
@@ -34,6 +35,8 @@ class Stack:
     dtype : {"float32", "float64"}, optional
     device : str, optional
         Where it computes; by default `default_device()`.
+    matmul_precision : str, optional
+        By default `get_matmul_precision()`.
 
     Attributes
     ----------
@@ -43,7 +46,12 @@ class Stack:
         None as long as nothing is known of the input.
     """
 
-    def __init__(self, name: str, dtype: Any, device: str | None = None) -> None:
+    matmul_precision = FLOAT32  # of those that were pickled before there was a choice
+
+    def __init__(
+        self, name: str, dtype: Any, device: str | None = None, matmul_precision: Any = None
+    ) -> None:
+        self.matmul_precision = checked_precision(matmul_precision)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         self.device = default_device() if device is None else checked_device(device)
         self.members: list[Layer | Nested] = []
@@ -134,6 +142,10 @@ class Stack:
             self.dtype = dtype
         for member in self.members:
             settle(member, self.dtype)
+
+    def multiply(self, precision: str) -> None:
+        """Let products be of `precision` from now on."""
+        self.matmul_precision = precision
 
     def place(self, device: str) -> None:
         """Compute elsewhere from now on, models inside too; weights are moved by others."""
@@ -322,7 +334,8 @@ class Stack:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
-        found, state = self._network, (graph, self.dtype, self.device, Renamings.count)
+        found, where = self._network, (self.device, self.matmul_precision)
+        state = graph, self.dtype, *where, Renamings.count
         if found is not None and state == self._made_for:
             return found
         dtype, labels = self.dtype or np.dtype(np.float32), tuple(self.labelled())
@@ -330,11 +343,11 @@ class Stack:
             found is None
             or found.graph is not graph
             or found.dtype != dtype
-            or found.device != self.device
+            or (found.device, found.matmul_precision) != where
             or found.labels != labels
         ):
             names = self.input_names, self.output_names
-            found = Network(graph, graph.outputs[0], *names, labels, dtype, device=self.device)
+            found = Network(graph, graph.outputs[0], *names, labels, dtype, None, *where)
         if graph is self.graph:
             self._network, self._made_for = found, state
         return found

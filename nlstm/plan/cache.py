@@ -24,10 +24,15 @@ class PlanCache:
         The model's.
     counter : Array(int64), shape (1,)
         The model's count of training steps.
+    matmul_precision : str
+        The model's.
     """
 
-    def __init__(self, ops: Operations, dtype: np.dtype, counter: Array) -> None:
+    def __init__(
+        self, ops: Operations, dtype: np.dtype, counter: Array, matmul_precision: str
+    ) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
+        self._matmul_precision = matmul_precision
         self._arena = Arena(ops)
         self.generation = 0  # grows when plans are forgotten: those in somebody's hands are dead
         self._kept: OrderedDict[Any, Any] = OrderedDict()
@@ -39,9 +44,8 @@ class PlanCache:
 
     def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
-        return Plan(
-            self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
-        )
+        of_model = self._counter, scratch_size, self._matmul_precision
+        return Plan(self._ops, arena, self._dtype, rows, steps, training, *of_model)
 
     def measure(
         self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]

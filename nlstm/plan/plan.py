@@ -13,6 +13,7 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.parameters import Parameter, aligned_size
+from nlstm.plan.precision import BFLOAT16, FLOAT32
 from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
@@ -124,6 +125,8 @@ class Plan:
         The model's count of training steps, which chooses the dropout masks.
     scratch_size : int
         Elements of the scratch that all calls share, from the measuring bind.
+    matmul_precision : str
+        The model's: see `paired`.
 
     Attributes
     ----------
@@ -165,8 +168,9 @@ class Plan:
         training: bool,
         counter: Array,
         scratch_size: int = 0,
+        matmul_precision: str = FLOAT32,
     ) -> None:
-        self.ops = ops
+        self.ops, self.matmul_precision = ops, matmul_precision
         self.dtype = dtype
         self.rows, self.steps, self.training = rows, steps, training
         self.forward: list[Call] = []
@@ -283,6 +287,12 @@ class Plan:
             return False
         self._seen.add(key)
         return True
+
+    @property
+    def paired(self) -> bool:
+        """Whether products are of bfloat16, in layers that can; never where a pass is observed."""
+        single = self.dtype == np.float32
+        return self.matmul_precision == BFLOAT16 and single and not self.observes
 
     @property
     def penalty_value(self) -> Array:

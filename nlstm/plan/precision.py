@@ -51,11 +51,8 @@ def set_matmul_precision(precision: str) -> None:
     ``GRU(reset_after=False)``, every other kind of layer, `stream`, and `nlstm.inspection`;
     `Model.summary` names the layers that do round. A GPU has it not yet.
 
-    Keras means more by "mixed_bfloat16": activations, too, are kept in bfloat16, and all
-    computation is of it. `torch.set_float32_matmul_precision("medium")` lets products round to
-    bfloat16 as here, but in `torch.nn.LSTM` on a CPU only where oneDNN takes part; torch's autocast
-    keeps outputs in bfloat16.
+    Keras means more by "mixed_bfloat16", and torch by its autocast: there what layers compute and
+    hand on is bfloat16 too. `torch.set_float32_matmul_precision("medium")` means this, where a
+    product's library has it.
     """
-    if precision is None:
-        raise ValueError(f"matmul_precision must be one of {PRECISIONS}; got None.")
-    _chosen[0] = checked_precision(precision)
+    _chosen[0] = checked_choice("matmul_precision", precision, PRECISIONS)

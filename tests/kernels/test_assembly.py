@@ -8,6 +8,7 @@ from llvmlite import binding, ir
 from numba.core.registry import cpu_target
 
 from nlstm.kernels.cpu.machine import jit, simd
+from nlstm.kernels.cpu.products import pairs
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, emit_tile, tile_signature
 
 LINUX, MACOS = "unknown-linux-gnu", "apple-darwin24.0.0"
@@ -17,8 +18,9 @@ MACHINES = {
     "apple": (f"arm64-{MACOS}", "apple-m1", 16, 6),
     "avx2": (f"x86_64-{LINUX}", "haswell", 32, 3),
     "avx512": (f"x86_64-{LINUX}", "skylake-avx512", 64, 6),
+    "avx512_bf16": (f"x86_64-{LINUX}", "cooperlake", 64, 6),
 }
-FUSED = re.compile(r"\s(?:fmla(?:\.\w+)?|vfn?madd\w+)\s+(.*)")
+FUSED = re.compile(r"\s(?:fmla(?:\.\w+)?|vfn?madd\w+|vdpbf16ps)\s+(.*)")
 VECTOR = re.compile(r"%[xyz]mm\d+|\b[vq]\d+\b")
 STACK = re.compile(r"\(%[re]sp\b|\[sp\b")
 
@@ -95,3 +97,22 @@ def test_arm_has_its_own_multiply_adds(machine):
     text = made(rows, "float32")
     assert text.count("fmla") == 2 * rows * VECTORS
     assert not re.search(r"\tblr?\t", text)  # no function is called for them
+
+
+@pytest.mark.parametrize("machine", ["avx512_bf16"], indirect=True)
+def test_pairs_are_multiplied_by_one_instruction(machine, monkeypatch):
+    monkeypatch.setattr(pairs, "multiplies_pairs", lambda: True)
+    made, rows = machine
+    text = made(rows, "float32", "pair_tile")
+    assert text.count("vdpbf16ps") == 2 * rows * VECTORS
+    for sums, stack in inner_loops(text):
+        assert len(sums) == rows * VECTORS
+        assert not stack
+
+
+@pytest.mark.parametrize("machine", ["avx2", "avx512", "aarch64"], indirect=True)
+def test_without_the_instruction_pairs_are_widened(machine, monkeypatch):
+    monkeypatch.setattr(pairs, "multiplies_pairs", lambda: False)
+    made, rows = machine
+    fused = [one for one in made(rows, "float32", "pair_tile").splitlines() if FUSED.search(one)]
+    assert len(fused) == 2 * 2 * rows * VECTORS

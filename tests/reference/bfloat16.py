@@ -9,4 +9,4 @@ def rounded(array):
     near = (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000
     value = near.astype(np.uint32).view(np.float32).astype(np.float64)
     tiny = (bits & 0x7F800000) == 0
-    return np.where(tiny, 0.0, np.where(np.isnan(array), np.nan, value))
+    return np.where(tiny, np.copysign(0.0, array), np.where(np.isnan(array), np.nan, value))
