@@ -183,7 +183,7 @@ class GRU(OneState):
         super().build(ops, shape, dtype)
 
     @property
-    def rounds_products(self) -> bool:  # type: ignore[override]
+    def rounds_products(self) -> bool:
         """Whether products are of bfloat16 where a model wants it."""
         return self.reset_after and self.recurrent_dropout == 0.0
 

@@ -80,8 +80,6 @@ class Layer(Configured, metaclass=LayerType):
         in the data of an `Input` that goes straight into the layer.
     mask_second : bool
         Whether a call may have the mask behind the input, without its name.
-    rounds_products : bool
-        Whether products are of bfloat16 where a model wants it: see `nlstm.set_matmul_precision`.
     makes_sequence : bool
         Whether the output may have steps where the input has none.
     is_operator : bool
@@ -109,7 +107,6 @@ class Layer(Configured, metaclass=LayerType):
     makes_sequence = False
     is_operator = False
     mask_second = False
-    rounds_products = False
     input_batch_size: int | None = None
     also_shown = {"name": None, "trainable": True}
 

@@ -206,7 +206,7 @@ class LSTM(Layer):
         return self.proj_size or self.units
 
     @property
-    def rounds_products(self) -> bool:  # type: ignore[override]
+    def rounds_products(self) -> bool:
         """Whether products are of bfloat16 where a model wants it."""
         return not self.layer_norm and self.recurrent_dropout == 0.0
 

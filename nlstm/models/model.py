@@ -50,7 +50,7 @@ from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
 from nlstm.plan.parameters import Parameter
-from nlstm.plan.precision import BFLOAT16, FLOAT32, checked_precision
+from nlstm.plan.precision import BFLOAT16, FLOAT32, checked_precision, multiplying
 from nlstm.plan.symbols import Shape, Symbol, flat_symbols
 from nlstm.plan.turns import turn
 from nlstm.training.evaluate import evaluate, test_on_batch
@@ -711,10 +711,10 @@ class Model(Configured):
         """Return a new model for a config as `get_config` gives it."""
         layers = deserialize(config["layers"], custom_objects)
         inputs, outputs = graph_of_config(config, layers)
-        made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        with multiplying(config.get("matmul_precision", FLOAT32)):
+            made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
         if isinstance(made.design, Wiring):
             made.design.expect(config.get("input_form", list(inputs)))
-        made.design.multiply(checked_precision(config.get("matmul_precision", FLOAT32)))
         return made
 
     def to_json(self, **kwargs: Any) -> str:

@@ -14,7 +14,7 @@ from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
 from nlstm.network.summary import Row
-from nlstm.plan.precision import FLOAT32, checked_precision
+from nlstm.plan.precision import FLOAT32, multiplying
 from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
@@ -127,9 +127,8 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if shape is not None:
             layers.insert(0, InputLayer(tuple(shape[1:]), shape[0]))
-        made = cls(layers, name=config["name"], dtype=config["dtype"])
-        made.design.multiply(checked_precision(config.get("matmul_precision", FLOAT32)))
-        return made
+        with multiplying(config.get("matmul_precision", FLOAT32)):
+            return cls(layers, name=config["name"], dtype=config["dtype"])
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights.

@@ -83,9 +83,6 @@ class Design(Protocol):
     def place(self, device: str) -> None:
         """Compute elsewhere from now on, models inside too; weights are moved by others."""
 
-    def multiply(self, precision: str) -> None:
-        """Let products be of `precision` from now on."""
-
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""
 

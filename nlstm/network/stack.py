@@ -33,10 +33,8 @@ class Stack:
     name : str
         The model's, for errors.
     dtype : {"float32", "float64"}, optional
-    device : str, optional
-        Where it computes; by default `default_device()`.
-    matmul_precision : str, optional
-        By default `get_matmul_precision()`.
+    device, matmul_precision : str, optional
+        Where it computes, and what products multiply; by default what was chosen for all.
 
     Attributes
     ----------
@@ -46,12 +44,8 @@ class Stack:
         None as long as nothing is known of the input.
     """
 
-    matmul_precision = FLOAT32  # of those that were pickled before there was a choice
-
-    def __init__(
-        self, name: str, dtype: Any, device: str | None = None, matmul_precision: Any = None
-    ) -> None:
-        self.matmul_precision = checked_precision(matmul_precision)
+    def __init__(self, name: str, dtype: Any, device: Any = None, precision: Any = None) -> None:
+        self.matmul_precision = checked_precision(precision)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         self.device = default_device() if device is None else checked_device(device)
         self.members: list[Layer | Nested] = []
@@ -77,6 +71,7 @@ class Stack:
         """Take over what `__getstate__` gave."""
         vars(self).update(state)
         self.device = checked_device(state["device"]) if "device" in state else default_device()
+        self.matmul_precision = state.get("matmul_precision", FLOAT32)
         for layer in self.layers:
             layer.taken = True
 
@@ -142,10 +137,6 @@ class Stack:
             self.dtype = dtype
         for member in self.members:
             settle(member, self.dtype)
-
-    def multiply(self, precision: str) -> None:
-        """Let products be of `precision` from now on."""
-        self.matmul_precision = precision
 
     def place(self, device: str) -> None:
         """Compute elsewhere from now on, models inside too; weights are moved by others."""

@@ -273,7 +273,7 @@ def rounded(layers: Iterable[Layer], dtype: np.dtype) -> dict[str, str]:
     found = []
     if dtype == np.float32:
         for layer in layers:
-            if any(one.rounds_products for one in (layer, *layer.inside)):
+            if any(getattr(one, "rounds_products", False) for one in (layer, *layer.inside)):
                 found.append(layer.name)
     return {"Products of bfloat16 in": ", ".join(found) or "no layer"}
 

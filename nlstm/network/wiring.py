@@ -131,11 +131,6 @@ class Wiring:
         self.device = device
         self._network = self._made()
 
-    def multiply(self, precision: str) -> None:
-        """Let products be of `precision` from now on."""
-        self.matmul_precision = precision
-        self._network = self._made()
-
     def network(self, action: str) -> Network:
         """Return the network."""
         if self._renamings != Renamings.count:

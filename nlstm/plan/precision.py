@@ -1,5 +1,9 @@
 """What the operands of matrix products are rounded to, where a model does not say it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 from nlstm.arguments.checks import checked_choice
 
 __all__ = [
@@ -7,23 +11,35 @@ __all__ = [
     "FLOAT32",
     "checked_precision",
     "get_matmul_precision",
+    "multiplying",
     "set_matmul_precision",
 ]
 
 FLOAT32, BFLOAT16 = PRECISIONS = ("float32", "bfloat16")
-_chosen = [FLOAT32]
+_chosen = [FLOAT32]  # of the process
+_within: ContextVar[str | None] = ContextVar("nlstm_matmul_precision", default=None)
 
 
 def checked_precision(given: object) -> str:
     """Return a precision of products; None stands for what `set_matmul_precision` chose."""
     if given is None:
-        return _chosen[0]
+        return get_matmul_precision()
     return checked_choice("matmul_precision", given, PRECISIONS)
 
 
 def get_matmul_precision() -> str:
     """Return what new models multiply: "float32" or "bfloat16"."""
-    return _chosen[0]
+    return _within.get() or _chosen[0]
+
+
+@contextmanager
+def multiplying(precision: str) -> Iterator[None]:
+    """Let models that are made in a with statement have this precision where they say none."""
+    token = _within.set(checked_precision(precision))
+    try:
+        yield
+    finally:
+        _within.reset(token)
 
 
 def set_matmul_precision(precision: str) -> None:
@@ -48,7 +64,7 @@ def set_matmul_precision(precision: str) -> None:
     elsewhere the results are the same within the order of sums, and slower than float32.
     ``python -m nlstm info`` says which it is. Numbers are the same to the bit at any number of
     threads. In float32 stay layers with `layer_norm` or `recurrent_dropout`,
-    ``GRU(reset_after=False)``, every other kind of layer, `stream`, and `nlstm.inspection`;
+    ``GRU(reset_after=False)``, every other kind of layer, `stream`, and what `nlstm.inspection` records;
     `Model.summary` names the layers that do round. A GPU has it not yet.
 
     Keras means more by "mixed_bfloat16", and torch by its autocast: there what layers compute and

@@ -68,17 +68,18 @@ def lstm_forward(
     p_i, p_f, p_o = np.split(trace.peephole, 3)
     trace.h_masks = np.broadcast_to(trace.h_masks, (4, N, H))
     a, s = ACTIVATIONS[activation][0], ACTIVATIONS[recurrent_activation][0]
+    W_seen, U_seen = rounded(trace.W), rounded(trace.U)
     h = np.zeros((N, H)) if h0 is None else _float64(h0)
     c = np.zeros((N, H)) if c0 is None else _float64(c0)
     trace.outputs = np.zeros((N, T, H))
     for position, t in enumerate(trace.order):
         z = np.zeros((N, 4 * H)) + _float64(b)
         for gate, (W_gate, U_gate) in enumerate(
-            zip(np.split(trace.W, 4, axis=1), np.split(trace.U, 4, axis=1))
+            zip(np.split(W_seen, 4, axis=1), np.split(U_seen, 4, axis=1))
         ):
             columns = slice(gate * H, (gate + 1) * H)
-            z[:, columns] += rounded(trace.x[:, t] * trace.x_masks[gate]) @ rounded(W_gate)
-            z[:, columns] += rounded(h * trace.h_masks[gate]) @ rounded(U_gate)
+            z[:, columns] += rounded(trace.x[:, t] * trace.x_masks[gate]) @ W_gate
+            z[:, columns] += rounded(h * trace.h_masks[gate]) @ U_gate
         z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)
         z_i += p_i * c
         z_f += p_f * c
@@ -111,6 +112,7 @@ def lstm_backward(trace, doutputs, dh=None, dc=None):
     dx, dW, dU = np.zeros((N, T, F)), np.zeros((F, 4 * H)), np.zeros((H, 4 * H))
     db, dp = np.zeros(4 * H), np.zeros(3 * H)
     p_i, p_f, p_o = np.split(trace.peephole, 3)
+    W, U = trace.rounded(trace.W), trace.rounded(trace.U)
     for position in reversed(range(T)):
         t, step = trace.order[position], trace.steps[position]
         z_i, z_f, z_g, z_o = np.split(step.z, 4, axis=1)
@@ -129,7 +131,6 @@ def lstm_backward(trace, doutputs, dh=None, dc=None):
         seen = np.concatenate([step.c_before, step.c_before, step.c_new], axis=1)
         dp += (dz[:, np.r_[: 2 * H, 3 * H : 4 * H]] * seen).sum(axis=0)
         dh_before, dz_seen = k_h * dh, trace.rounded(dz)
-        W, U = trace.rounded(trace.W), trace.rounded(trace.U)
         for gate in range(4):
             columns = slice(gate * H, (gate + 1) * H)
             dz_gate = dz_seen[:, columns]

@@ -201,6 +201,12 @@ def round_pairs_of_inputs(x, tx, to, step, first, last, v0, v1, F, L):
 
 
 @njit_inner
+def block_of(dz, block):
+    """Return the `Blocks` that begin with a block."""
+    return Blocks(dz.array, dz.at + block * dz.block, dz.step, dz.block)
+
+
+@njit_inner
 def paired_gradient(n0, dW, k0, k1, inputs, dz, steps, rows, L, accumulate):
     """Compute `weight_gradient` of `rows` rows from n0 on, from pairs of them."""
     two = Sequence(inputs.array, inputs.at + n0 // 2 * inputs.row, inputs.row, inputs.step)

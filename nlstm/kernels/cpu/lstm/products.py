@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.kernels.cpu.lstm.cell import mask_states
-from nlstm.kernels.cpu.lstm.pairs import paired_gradient
+from nlstm.kernels.cpu.lstm.pairs import block_of, paired_gradient
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store
 from nlstm.kernels.cpu.products.gemm import (
@@ -234,8 +234,7 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, si
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
         here = Blocks(dz.array, at + block * dz.block, dz.step, dz.block)
         if operands is not None:
-            two = operands.dz_rows
-            two = Blocks(two.array, two.at + block * two.block, two.step, two.block)
+            two = block_of(operands.dz_rows, block)
         if k0 < F:
             W_at = sums.W.at + block * F * width
             if operands is not None:

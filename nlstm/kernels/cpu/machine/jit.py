@@ -196,7 +196,9 @@ def describe():
     return {
         "cpu": cpu_target.target_context.codegen().magic_tuple()[1],
         "vector_bits": 8 * vector_bytes(),
-        "bfloat16_products": "multiplied in pairs" if multiplies_pairs() else "widened to float32, slower",
+        "bfloat16_products": "multiplied in pairs"
+        if multiplies_pairs()
+        else "widened to float32, slower",
         "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),
         "cache_folder": str(cache_folder() or "none"),

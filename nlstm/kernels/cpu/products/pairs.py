@@ -163,9 +163,7 @@ def pair(typingctx, low, high):
 
     def codegen(context, builder, signature, args):
         word = ir.IntType(32)
-        low, high = (
-            rounded_bits(builder, builder.bitcast(number, word), word) for number in args
-        )
+        low, high = (rounded_bits(builder, builder.bitcast(number, word), word) for number in args)
         return builder.or_(builder.and_(high, word(UPPER)), builder.lshr(low, word(16)))
 
     return types.uint32(types.float32, types.float32), codegen
