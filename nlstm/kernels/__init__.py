@@ -62,6 +62,8 @@ What travels together goes as one argument, a named tuple or any other in the sa
   leave it out; ``INPUT_NAMES``: those whose derivative needs the input, not the result
 * ``zero_masked_steps(source, mask, first, step, out)``
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
+* ``dense_paired(activation)``: the same with operands of products rounded to bfloat16;
+  ``dense_paired_scratch_size(R, F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
   ``weights_from_mask(mask, weight, scaled, out)``

@@ -102,7 +102,7 @@ class Model(Configured):
         Where it computes; by default what `nlstm.device` or `nlstm.set_device` chose, else the CPU.
         Files and configs hold no device: what one has written any other reads.
     matmul_precision : {"float32", "bfloat16"}, optional
-        What the matrix products of its LSTM and GRU layers multiply; by default what
+        What the matrix products of its LSTM, GRU and Dense layers multiply; by default what
         `nlstm.set_matmul_precision` chose, which says more, else "float32". In a model inside
         another one that of the outer one holds.
 

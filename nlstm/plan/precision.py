@@ -48,10 +48,10 @@ def set_matmul_precision(precision: str) -> None:
     Parameters
     ----------
     precision : {"float32", "bfloat16"}
-        "float32", the default, multiplies float32 by float32. With "bfloat16" LSTM and GRU layers
-        round both operands of each product, forward and back, to bfloat16 (8 bits instead of 24, to
-        nearest, ties to even) and add the products in float32. Weights, states, cells, gates,
-        gradients and the optimizer stay float32. Models of float64 take no notice.
+        "float32", the default, multiplies float32 by float32. With "bfloat16" LSTM, GRU and Dense
+        layers round both operands of each product, forward and back, to bfloat16 (8 bits instead of
+        24, to nearest, ties to even) and add the products in float32. Weights, states, cells,
+        gates, gradients and the optimizer stay float32. Models of float64 take no notice.
 
     Notes
     -----
@@ -64,8 +64,9 @@ def set_matmul_precision(precision: str) -> None:
     elsewhere the results are the same within the order of sums, and slower than float32.
     ``python -m nlstm info`` says which it is. Numbers are the same to the bit at any number of
     threads. In float32 stay layers with `layer_norm` or `recurrent_dropout`,
-    ``GRU(reset_after=False)``, every other kind of layer, `stream`, and what `nlstm.inspection` records;
-    `Model.summary` names the layers that do round. A GPU has it not yet.
+    ``GRU(reset_after=False)``, a Dense of 16 units or fewer, every other kind of layer, `stream`,
+    and what `nlstm.inspection` records; `Model.summary` names the layers that do round. A GPU has
+    it not yet.
 
     Keras means more by "mixed_bfloat16", and torch by its autocast: there what layers compute and
     hand on is bfloat16 too. `torch.set_float32_matmul_precision("medium")` means this, where a

@@ -116,6 +116,8 @@ ROUNDING = {
     "projection": lambda: [LSTM(20, proj_size=6)],
     "gru": lambda: [GRU(20)],
     "bidirectional": lambda: [Bidirectional(LSTM(9))],
+    "dense": lambda: [LSTM(6, layer_norm=True), Dense(40, activation="tanh")],
+    "dense of steps": lambda: [Dense(33, activation="tanh"), LSTM(6, layer_norm=True)],
 }
 
 
@@ -151,10 +153,12 @@ def test_summary_names_the_layers():
         LSTM(3, return_sequences=True, name="a"),
         GRU(3, reset_after=False, return_sequences=True),
         Bidirectional(LSTM(2), name="b"),
+        Dense(17, name="c"),
+        Dense(16),
     ]
     lines = []
     Sequential(layers, matmul_precision=BFLOAT16).summary(print_fn=lines.append)
-    assert lines[-1] == "Products of bfloat16 in: a, b"
+    assert lines[-1] == "Products of bfloat16 in: a, b, c"
 
 
 def test_the_outer_model_decides():

@@ -1,4 +1,4 @@
-"""Rounding to bfloat16: the upper half of a float32, to the nearest, to even where two are as near."""
+"""Rounding to bfloat16, the upper half of a float32: to the nearest, ties to even."""
 
 import numpy as np
 

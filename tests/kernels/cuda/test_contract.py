@@ -21,6 +21,8 @@ ABSENT = {
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,
+    "dense_paired": PAIRED,
+    "dense_paired_scratch_size": PAIRED,
     "lstm_paired": PAIRED,
     "lstm_paired_scratch_size": PAIRED,
     "lstm_paired_size": PAIRED,

@@ -17,15 +17,14 @@ from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import backward_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
-from nlstm.kernels.cpu.lstm.pairs import place_operands, round_gradients, round_pairs_of_inputs
+from nlstm.kernels.cpu.lstm.ends import add_partial, transpose_slice
+from nlstm.kernels.cpu.lstm.pairs import place_operands, round_gradients, round_inputs
 from nlstm.kernels.cpu.lstm.products import (
     Part,
     Sums,
-    add_partial,
     backward_product,
     gradient_share,
     inputs_share,
-    transpose_slice,
 )
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
@@ -35,7 +34,6 @@ from nlstm.kernels.cpu.lstm.schedule import (
     operands_size,
     partial_slices,
     schedule,
-    share_rows,
 )
 from nlstm.kernels.cpu.lstm.zoneout import zones_of
 from nlstm.kernels.cpu.machine.jit import (
@@ -46,7 +44,7 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.machine.simd import prefetch
-from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, Blocks, Panels, share
+from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, Blocks, Panels, share, share_rows
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
@@ -164,7 +162,7 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                                   work, gradients, here, masks.mask, peephole, zones)  # fmt: skip
                 if operands is not None:
                     round_gradients(here, operands, t - t0, n, end, b0, b1, h, t, L)
-                    round_pairs_of_inputs(x, tx, operands.x, t - t0, n, end, v0, v1, sizes.F, L)
+                    round_inputs(x, tx, operands.x, t - t0, n, end, v0, v1, sizes.F, L)
             if not by_units:
                 if far and t > 0:
                     prefetch_step(t - 1, n, end, states, gates)

@@ -11,13 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import prange
 
-from nlstm.kernels.cpu.machine.jit import flush_denormals, lanes, njit_inner, restore_denormals
-from nlstm.kernels.cpu.machine.jit import slice_count, two_forms
+from nlstm.kernels.cpu.machine.jit import (
+    flush_denormals,
+    lanes,
+    njit_inner,
+    restore_denormals,
+    slice_count,
+    two_forms,
+)
 from nlstm.kernels.cpu.machine.simd import load, splat
-from nlstm.kernels.cpu.products.gemm import Blocks, Sequence, share, weight_gradient
+from nlstm.kernels.cpu.products.gemm import Blocks, Sequence, share
 from nlstm.kernels.cpu.products.layout import GATES, blocks
-from nlstm.kernels.cpu.products.pairs import pair, store_across, store_along, store_half
-from nlstm.kernels.cpu.products.tile import VECTORS
+from nlstm.kernels.cpu.products.pairs import store_across, store_along, store_half
+from nlstm.kernels.cpu.products.rounding import pair_columns, pair_rows, pair_wide_rows, word_row
 
 SMALL_COPY = 1 << 15  # numbers that one thread rounds before a second one is worth waking
 
@@ -37,19 +43,14 @@ class Operands(NamedTuple):
 # --- shapes ---------------------------------------------------------------------------------------
 
 
-def _row(words, L):
-    """Return the length of rows of words: as `padded` does, none is a multiple of 2 KiB."""
-    return words + L if words * 4 % 2048 == 0 else words
-
-
 def pairs_shapes(T, N, F, H, dtype):
     """Return the shapes of W, U, h in two slots, and x."""
     L, B, two = lanes(dtype), blocks(H, dtype), (F + 1) // 2
     return (
         (B, two, GATES, L),
         (B, (H + 1) // 2, GATES, L),
-        (2, N, _row(B * L // 2, L)),
-        (T, N, _row(two, L)),
+        (2, N, word_row.py_func(B * L // 2, L)),
+        (T, N, word_row.py_func(two, L)),
     )
 
 
@@ -72,31 +73,6 @@ def carved(memory, shapes):
 
 
 @njit_inner
-def round_weights(weights, out, block):
-    """Write one block of weights (B, K, 4, L) in pairs of inputs."""
-    K, two, width, L = weights.shape[1], out.shape[1], GATES * weights.shape[3], weights.shape[3]
-    for k in range(0, K, 2):
-        source, to = (block * K + k) * width, (block * two + k // 2) * width
-        for gate in range(0, width, L):
-            high = load(weights, source + width + gate) if k + 1 < K else splat(weights, 0.0)
-            store_across(out, to + gate, load(weights, source + gate), high)
-
-
-@njit_inner
-def round_inputs(x, out, t, F, L):
-    """Write the inputs of a step in pairs of features."""
-    N, Sx, row = x.shape[1], x.shape[2], out.shape[2]
-    whole = F // (2 * L) * 2 * L
-    for n in range(N):
-        for k in range(0, whole, 2 * L):
-            at = (t * N + n) * Sx + k
-            store_along(out, (t * N + n) * row + k // 2, load(x, at), load(x, at + L))
-        for k in range(whole, F, 2):
-            high = x[t, n, k + 1] if k + 1 < F else np.float32(0)
-            out[t, n, k // 2] = pair(x[t, n, k], high)
-
-
-@njit_inner
 def round_states(h, slot, out, slot_out, first, last, block, L):
     """Write rows first..last of the states of one block in pairs of units."""
     N, S, row = h.shape[1], h.shape[2], out.shape[2]
@@ -109,17 +85,21 @@ def round_states(h, slot, out, slot_out, first, last, block, L):
 def round_operands_forms(x, h, W, U, pairs):
     W_pairs, U_pairs, h_pairs, x_pairs = pairs
     T, N, F, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[0], U.shape[3]
+    width = GATES * L
     slices = slice_count()
     for s in prange(slices):
         mode = flush_denormals()
         first, last = share(B, np.int64(s), slices)
         for block in range(first, last):
-            round_weights(W, W_pairs, block)
-            round_weights(U, U_pairs, block)
+            for weights, out in ((W, W_pairs), (U, U_pairs)):
+                K, two = weights.shape[1], out.shape[1]
+                pair_rows(weights, block * K * width, K, width, width, out, block * two * width, L)
             round_states(h, 0, h_pairs, 0, 0, N, block, L)
         first, last = share(T, np.int64(s), slices)
         for t in range(first, last):
-            round_inputs(x, x_pairs, t, F, L)
+            for n in range(t * N, t * N + N):
+                pair_columns(x.reshape(-1), n * x.shape[2], F, x_pairs.reshape(-1),
+                             n * x_pairs.shape[2], L)  # fmt: skip
         restore_denormals(mode)
 
 
@@ -184,32 +164,22 @@ def round_gradients(dz, operands, step, first, last, b0, b1, h, t, L):
 
 
 @njit_inner
-def round_pairs_of_inputs(x, tx, to, step, first, last, v0, v1, F, L):
+def round_inputs(x, tx, to, step, first, last, v0, v1, F, L):
     """Write vectors v0..v1 of the inputs of rows first..last in pairs of rows."""
     N, Sx = x.shape[1], x.shape[2]
-    for n in range(first, last, 2):
-        two = n + 1 < last
-        at, to_at = (tx * N + n) * Sx, to.at + step * to.step + n // 2 * to.row
-        for k in range(v0 * L, min(v1 * L, F), L):
-            if k + L <= Sx:
-                high = load(x, at + Sx + k) if two else splat(x, 0.0)
-                store_across(to.array, to_at + k, load(x, at + k), high)
-            else:
-                for j in range(k, F):
-                    high_j = x[tx, n + 1, j] if two else np.float32(0)
-                    to.array[to_at + j] = pair(x[tx, n, j], high_j)
+    target = to.at + step * to.step + first // 2 * to.row
+    pair_wide_rows(x.reshape(-1), (tx * N + first) * Sx, last - first, Sx, v0 * L, min(v1 * L, F),
+                   to.array, target, to.row, L)  # fmt: skip
 
 
 @njit_inner
-def block_of(dz, block):
-    """Return the `Blocks` that begin with a block."""
-    return Blocks(dz.array, dz.at + block * dz.block, dz.step, dz.block)
+def rows_from(pairs, row):
+    """Return the `Sequence` that begins with a row."""
+    return Sequence(pairs.array, pairs.at + row * pairs.row, pairs.row, pairs.step)
 
 
 @njit_inner
-def paired_gradient(n0, dW, k0, k1, inputs, dz, steps, rows, L, accumulate):
-    """Compute `weight_gradient` of `rows` rows from n0 on, from pairs of them."""
-    two = Sequence(inputs.array, inputs.at + n0 // 2 * inputs.row, inputs.row, inputs.step)
-    here = Blocks(dz.array, dz.at + n0 // 2 * GATES * L, dz.step, dz.block)
-    weight_gradient(dW, k0, k1, np.int64(VECTORS), two, here, steps, (rows + 1) // 2, L,
-                    accumulate, None)  # fmt: skip
+def block_from(dz, block, row, L):
+    """Return the `Blocks` that begin with a block and a row."""
+    at = dz.at + block * dz.block + row * GATES * L
+    return Blocks(dz.array, at, dz.step, dz.block)

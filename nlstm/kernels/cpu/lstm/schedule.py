@@ -9,7 +9,7 @@ from numba import config
 
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner
 from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
-from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, share
+from nlstm.kernels.cpu.products.gemm import ROW_BLOCK
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES, blocks, padded
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS
 
@@ -103,13 +103,6 @@ def most_rows(N, slices, together):
     """Return how many rows the largest slice has, where so many stay together."""
     groups = (N + together - 1) // together
     return together * ((groups + slices - 1) // slices)
-
-
-@njit_inner
-def share_rows(N, index, count, together):
-    """Return the range of N rows that slice `index` of `count` gets, `together` at a time."""
-    first, last = share((N + together - 1) // together, index, count)
-    return first * together, min(last * together, N)
 
 
 @njit_inner

@@ -76,6 +76,13 @@ def share(total, index, count):
 
 
 @njit_inner
+def share_rows(N, index, count, together):
+    """Return the range of N rows that slice `index` of `count` gets, `together` at a time."""
+    first, last = share((N + together - 1) // together, index, count)
+    return first * together, min(last * together, N)
+
+
+@njit_inner
 def tile_count(rows):
     return (rows + ROWS - 1) // ROWS
 
@@ -91,7 +98,7 @@ def transpose_square(typingctx, out, out_offset, source, source_offset, source_r
     rows of `out` lie one after the other. Where `out` is to hold pairs, twice as many numbers of a
     row are rounded to words first.
     """
-    paired = out.dtype == types.uint32
+    paired = out.dtype == types.uint32 != source.dtype
 
     def codegen(context, builder, signature, args):
         emit = Emitter(builder, out.dtype)
