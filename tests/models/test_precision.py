@@ -9,7 +9,7 @@ import pytest
 import nlstm
 from nlstm import mixed_precision
 from nlstm.inspection import health
-from nlstm.layers import GRU, LSTM, Bidirectional, Dense, Input
+from nlstm.layers import GRU, LSTM, Bidirectional, Dense, Input, SimpleRNN
 from nlstm.models import Model, Sequential, clone_model, model_from_json
 
 FLOAT32, BFLOAT16 = "float32", "bfloat16"
@@ -117,7 +117,7 @@ ROUNDING = {
     "gru": lambda: [GRU(20)],
     "bidirectional": lambda: [Bidirectional(LSTM(9))],
     "dense": lambda: [LSTM(6, layer_norm=True), Dense(40, activation="tanh")],
-    "dense of steps": lambda: [Dense(33, activation="tanh"), LSTM(6, layer_norm=True)],
+    "dense of steps": lambda: [Dense(33, activation="tanh"), SimpleRNN(6)],
 }
 
 
