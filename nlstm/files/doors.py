@@ -26,6 +26,17 @@ ENDINGS = {
     ".hdf5": ("keras", "either"),
     ".onnx": ("onnx", "model"),
 }
+# Nobody here writes these: a file by such a name would be taken for what it is not.
+NOT_WRITTEN = {
+    ".pt": "PyTorch",
+    ".pth": "PyTorch",
+    ".pb": "TensorFlow",
+    ".tflite": "TensorFlow Lite",
+    ".pkl": "pickle",
+    ".pickle": "pickle",
+    ".joblib": "joblib",
+    ".npz": "NumPy",
+}
 FIRST_BYTES = {b"PK\x03\x04": "keras", b"\x89HDF": "keras"}
 SHOWN = {"keras": "Keras", "onnx": "ONNX"}
 # A file of ONNX begins with a version, and then any of the fields that may follow it.
@@ -66,7 +77,21 @@ def door_to(library: str) -> Any:
 
 
 def library_of(path: str) -> str | None:
-    """Return whose a file is, by its first bytes; None where it is nlstm's, or nobody's."""
+    """Return whose a file is, by its first bytes; None where it is nlstm's, or nobody's.
+
+    Raises
+    ------
+    IsADirectoryError
+        It is a folder.
+    """
+    if os.path.isdir(path):
+        kind = "a folder"
+        if os.path.exists(os.path.join(path, "saved_model.pb")):
+            kind = "a SavedModel of TensorFlow's, a folder of compiled code"
+        raise IsADirectoryError(
+            f"{path} is {kind}: models are read from one file, such as '.keras' or '.h5', which "
+            "the program that made it can save."
+        )
     with open(path, "rb") as file:
         begin = file.read(9)
     own = begin[4:] == b"\0\0\0\0{"  # a length, and the header of a safetensors file
@@ -91,16 +116,30 @@ def check_ending(name: str, path: str, what: str) -> None:
     """Raise a ValueError where a "model", or "weights", get a name that is for the other."""
     ending = _ending(path)
     if ending is None:
+        _check_written(name, path, what)
         return
     library, kind = ENDINGS[ending]
     if kind in (what, "either"):
         return
-    others = [one for one, (_, kind) in ENDINGS.items() if kind in (what, "either")]
     raise ValueError(
         f"{name} {os.path.basename(path)!r} ends in {ending!r}, as {SHOWN[library]} calls files of "
-        f"{'weights alone' if what == 'model' else 'whole models'}; for {what} it is "
-        f"{' or '.join(map(repr, others))}, and '.{_own(what)}' for nlstm's own format."
+        f"{'weights alone' if what == 'model' else 'whole models'}; {_endings(what)}"
     )
+
+
+def _check_written(name: str, path: str, what: str) -> None:
+    ending = os.path.splitext(path)[1].lower()
+    if ending in NOT_WRITTEN:
+        raise ValueError(
+            f"{name} {os.path.basename(path)!r} ends in {ending!r}, a format of "
+            f"{NOT_WRITTEN[ending]}'s that is not written here; {_endings(what)}"
+        )
+
+
+def _endings(what: str) -> str:
+    others = [one for one, (_, kind) in ENDINGS.items() if kind in (what, "either")]
+    own = f"and '.{_own(what)}' for nlstm's own format."
+    return f"for {what} it is {' or '.join(map(repr, others))}, {own}"
 
 
 def _own(what: str) -> str:

@@ -1,6 +1,7 @@
 """The interface of an optimizer: what surrounds a rule, and the state that a file must hold."""
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
@@ -160,11 +161,14 @@ class Optimizer(Configured):
         assert self._schedule is not None
         known = isinstance(self._schedule, LearningRateSchedule)
         rate = self._schedule(self._batches()) if known else self._schedule()
+        shown = getattr(self._schedule, "__name__", type(self._schedule).__name__)
         try:
-            return float(rate)
+            found = float(rate)
         except (TypeError, ValueError):
-            shown = getattr(self._schedule, "__name__", type(self._schedule).__name__)
             raise TypeError(f"learning_rate: {shown} must return a number; got {rate!r}.") from None
+        if not 0 <= found < math.inf:
+            raise ValueError(f"learning_rate: {shown} must return 0 or more; got {rate!r}.")
+        return found
 
     def _batches(self) -> int:
         """Return how many batches there were so far."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nlstm.arguments.checks import checked_integer, checked_rate
+from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data, is_pair
 from nlstm.network.design import Design
@@ -89,8 +90,16 @@ def check_same_rows(network: Network, rows: int, held_rows: int) -> None:
         )
 
 
-def read_validation(design: Design, training: Training, given: Any, lengths: Any) -> Data:
-    """Check and convert `validation_data` that are arrays."""
+def read_validation(
+    design: Design, training: Training, given: Any, lengths: Any, of_x: Any
+) -> Data:
+    """Check and convert `validation_data` that are arrays; `of_x` are the lengths of training."""
+    if of_x is not None and lengths is None:
+        warn_user(
+            "lengths says where the rows of x end, and nothing says it of validation_data, whose "
+            "steps all count: give validation_lengths.",
+            UserWarning,
+        )
     if is_pair(given):
         given = (given, None)
     if not isinstance(given, tuple | list) or len(given) not in (2, 3):

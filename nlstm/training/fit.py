@@ -129,7 +129,8 @@ def fit(
         The loss has become NaN or infinite; once per fit. Or batches ran out, of x or of
         validation_data, without which training goes on.
     UserWarning
-        There are no weights to train, so that fit evaluates.
+        There are no weights to train, so that fit evaluates. Or `lengths` come without
+        `validation_lengths` for validation_data that are arrays.
     """
     if former:
         epochs = taken_for("fit", former, "nb_epoch", "epochs", epochs)
@@ -160,7 +161,7 @@ def fit(
         rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows)
     if validation_data is not None and not is_batches(validation_data):
-        held = read_validation(design, training, validation_data, validation_lengths)
+        held = read_validation(design, training, validation_data, validation_lengths, lengths)
     if held is not None:
         held_size = batch_size if validation_batch_size is None else validation_batch_size
         held_rows = checked_rows("validation_batch_size", held_size, held_steps, held.rows)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from nlstm import optimizers
+from nlstm.layers import Dense, Input
+from nlstm.models import Sequential
 from nlstm.optimizers import schedules
 from tests.golden import cases, rules
 
@@ -46,3 +48,14 @@ def test_a_callable_without_steps():
 def test_errors(call, text):
     with pytest.raises(ValueError, match=text):
         call()
+
+
+@pytest.mark.parametrize("rate", [-1.0, float("nan"), float("inf")])
+def test_a_rate_that_is_none(rate):
+    """Found at the step that would take it; the weights stay."""
+    model = Sequential([Input((2,)), Dense(1)])
+    model.compile(optimizers.SGD(lambda: rate), "mse")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=rf"lambda> must return 0 or more; got {rate}"):
+        model.train_on_batch([[1.0, 2.0]], [[1.0]])
+    np.testing.assert_equal(model.get_weights(), before)

@@ -141,6 +141,12 @@ def test_lengths_follow_their_rows_into_shuffled_and_held_back_batches():
     assert given.history["val_loss"] == [wanted[0]]
 
 
+def test_validation_whose_lengths_are_not_said():
+    model = model_of()
+    with pytest.warns(UserWarning, match="whose steps all count: give validation_lengths"):
+        model.fit(X, Y, lengths=LENGTHS, validation_data=(X, Y), verbose=0)
+
+
 def test_several_inputs_have_lengths_of_their_own():
     a, b = Input((5, 2), name="a", dtype="float64"), Input((3,), name="b")
     lstm, dense = LSTM(3), Dense(2)
