@@ -12,7 +12,7 @@ PYTHON_FLOORS := .venv-floors
 FLOORS ?= tests/kernels/test_linking.py tests/kernels/test_cache.py tests/files tests/models/test_models.py tests/losses tests/network/test_network.py tests/network/test_weights.py tests/network/test_binder.py tests/windows/test_several.py tests/models/test_functional.py tests/interop \
 	tests/sklearn tests/training/test_frames.py tests/windows/test_frames.py
 
-.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim cudasim-kernels cudasim-layers cudasim-rooms ptx-recurrent ptx-others test-gpu test-ptx gpu-check-dry drills parity package docs lint bench compare clean
+.PHONY: demo test test-bounds test-fuzz fuzz test-floors test-arm test-opaque test-cudasim cudasim-kernels cudasim-layers cudasim-fits cudasim-rooms ptx-whole ptx-recurrent ptx-others test-gpu test-ptx gpu-check-dry drills parity package docs lint bench compare clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed-plot
@@ -29,18 +29,18 @@ test-opaque: $(VENV)/installed-test,plot
 	$(BIN)/python -m pytest --device opaque $(OPAQUE) $(ARGS)
 
 # CUDA in Numba's simulator, which needs no GPU: the kernels, then the rooms above on that device.
-CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,stateful_training.py \
+CUDASIM ?= tests/layers tests/losses tests/metrics tests/optimizers tests/files $(addprefix tests/training/test_,batches.py stateful_training.py \
 	training.py run.py masked_loss.py several_outputs.py doors.py errors.py feeds.py frames.py hints.py left_open.py progress.py reader.py) \
-	$(addprefix tests/models/test_,frozen.py functional.py former.py model_config.py models.py nested.py pop.py shapes_seen.py \
-	structures.py summary.py weights_given.py) $(addprefix tests/windows/test_,backtest.py frames.py several.py windows.py \
-	windows_copies.py windows_dataset.py scalers.py) $(addprefix tests/callbacks/test_callbacks,.py _monitoring.py) \
-	tests/inspection/test_trace.py
+	$(addprefix tests/models/test_,forks.py frozen.py functional.py former.py model_config.py models.py nested.py pop.py shapes_seen.py \
+	structures.py summary.py summary_encoding.py weights_given.py) $(addprefix tests/windows/test_,backtest.py frames.py several.py windows.py \
+	windows_copies.py windows_dataset.py scalers.py) $(addprefix tests/callbacks/test_,callbacks.py callbacks_averages.py callbacks_files.py \
+	callbacks_monitoring.py optuna_pruning.py tensor_board.py) $(addprefix tests/inspection/test_,leakage.py trace.py)
 
 # Two at a time, each with its output whole.
 SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=2 $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 
 test-cudasim: $(VENV)/installed-test,plot
-	$(SIDE_BY_SIDE) cudasim-layers cudasim-rooms cudasim-kernels
+	$(SIDE_BY_SIDE) cudasim-fits cudasim-rooms cudasim-layers cudasim-kernels
 
 cudasim-kernels:
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest tests/kernels/cuda $(ARGS)
@@ -48,8 +48,12 @@ cudasim-kernels:
 cudasim-layers:
 	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda tests/layers $(ARGS)
 
+FITS := tests/training/% tests/models/%
+cudasim-fits:
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(filter $(FITS),$(CUDASIM)) $(ARGS)
+
 cudasim-rooms:
-	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(filter-out tests/layers,$(CUDASIM)) $(ARGS)
+	NUMBA_ENABLE_CUDASIM=1 $(BIN)/python -m pytest --device cuda $(filter-out tests/layers $(FITS),$(CUDASIM)) $(ARGS)
 
 # On an NVIDIA GPU, with numba-cuda installed beside: what is not the simulator's own.
 test-gpu: $(VENV)/installed-test,plot
@@ -61,11 +65,12 @@ PYTHON_PTX := .venv-ptx
 PTX_PACKAGES := numba-cuda==0.30.4 nvidia-nvvm==13.0.* nvidia-cuda-nvrtc==13.0.* nvidia-cuda-nvcc==13.0.* nvidia-nvjitlink==13.0.*
 
 test-ptx: $(PYTHON_PTX)/installed
-	$(SIDE_BY_SIDE) ptx-recurrent ptx-others
+	$(SIDE_BY_SIDE) ptx-whole ptx-recurrent ptx-others
 
-ptx-recurrent: ARGS += -k "lstm or gru"
+ptx-whole: ARGS += -k "lstm_whole"
+ptx-recurrent: ARGS += -k "(lstm or gru) and not lstm_whole"
 ptx-others: ARGS += -k "not (lstm or gru)"
-ptx-recurrent ptx-others:
+ptx-whole ptx-recurrent ptx-others:
 	NLSTM_PTX_TESTS=1 $(PYTHON_PTX)/bin/python -m pytest tests/kernels/cuda/test_ptx.py $(ARGS)
 
 $(PYTHON_PTX)/installed: pyproject.toml

@@ -7,6 +7,7 @@ from nlstm.callbacks.lambda_callback import LambdaCallback
 from nlstm.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from nlstm.callbacks.model_checkpoint import ModelCheckpoint
 from nlstm.callbacks.optuna_pruning import OptunaPruning
+from nlstm.callbacks.stochastic_weight_averaging import StochasticWeightAveraging
 from nlstm.callbacks.swap_ema_weights import SwapEMAWeights
 from nlstm.callbacks.tensor_board import TensorBoard
 from nlstm.callbacks.terminate_on_nan import TerminateOnNaN
@@ -25,6 +26,7 @@ __all__ = [
     "ModelCheckpoint",
     "OptunaPruning",
     "ReduceLROnPlateau",
+    "StochasticWeightAveraging",
     "SwapEMAWeights",
     "TensorBoard",
     "TerminateOnNaN",

@@ -109,6 +109,8 @@ class Feed:
         self.once = False  # whether another pass would not begin from the start
         self.passed = 0  # items of the current pass that were given
         self.make: Callable[[Any], Any] = lambda item: item  # what an epoch gives for an item
+        # Gives the batches of a pass apart from all epochs: (Data, rows), or as they come.
+        self.again: Callable[[], Iterator[Any]] | None = None
 
     @property
     def goes_on(self) -> bool:

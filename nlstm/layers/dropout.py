@@ -3,6 +3,7 @@
 from typing import Any
 
 from nlstm.arguments.checks import checked_rate
+from nlstm.kernels.operations import Array
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.views import as_rows
 from nlstm.plan.plan import Plan, Tensor
@@ -60,6 +61,9 @@ class Dropout(Layer):
         value = plan.array((x.steps, x.rows, width))
         y = plan.tensor(value, x.features, x.sequence, gradient=x.gradient is not None)
         y.mask = x.mask
+        if plan.draws is not None:
+            self._bind_draws(plan, x, value)
+            return y
         apply = plan.ops.dropout_apply
         key = (self.seeds.key(0), plan.random_counter(), 0, self.rate, x.features)
         plan.call(apply, *key, as_rows(x.value), as_rows(value))
@@ -67,3 +71,10 @@ class Dropout(Layer):
         if dx is not None:
             plan.call_back(y, (apply, (*key, as_rows(y.gradient), as_rows(dx))))
         return y
+
+    def _bind_draws(self, plan: Plan, x: Tensor, value: Array) -> None:
+        """Append the masks of draws, and the product, where rows are draws."""
+        ops, features, mask = plan.ops, x.features, plan.array(value.shape)
+        plan.drop(self.seeds.key(0), 0, self.rate, features, as_rows(mask))
+        rest = (mask, features, False, plan.dtype.type(1), value, features)
+        plan.call(ops.merge_forward, "multiply", x.value, features, *rest)

@@ -51,7 +51,7 @@ class GaussianNoise(Layer):
 
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append a call while training; outside it the output is the input."""
-        if not plan.drops or self.stddev == 0.0:
+        if not plan.drops or plan.draws is not None or self.stddev == 0.0:
             return x
         value = plan.array((x.steps, x.rows, plan.ops.padded(x.features, plan.dtype)))
         key = (self.seeds.key(0), plan.random_counter(), 0, self.stddev, x.features)

@@ -12,5 +12,4 @@ DROPOUT, RECURRENT_DROPOUT = 0, 1
 
 def draw(layer: Any, plan: Plan, purpose: int, rate: float, features: int, out: Array) -> None:
     """Append the call that draws a mask, shape (rows, >= features)."""
-    key = (layer.seeds.key(purpose), plan.random_counter(), purpose)
-    plan.call(plan.ops.dropout_mask, *key, rate, features, out)
+    plan.drop(layer.seeds.key(purpose), purpose, rate, features, out)

@@ -69,6 +69,9 @@ class KeptStates:
 
     def bind_begin(self, plan: Plan, level: int, *first: Array) -> None:
         """Append the copy of a level's states into slot 0, arrays (rows, S)."""
+        if plan.draws is not None:
+            plan.draws.begin(plan, self, level, first)
+            return
         self._ops = plan.ops
         rows = first[0].shape[0]
         arrays = self._of(rows, level, first)
@@ -79,6 +82,9 @@ class KeptStates:
 
     def bind_end(self, plan: Plan, level: int, *last: Array) -> None:
         """Append the copy of a level's last states out of the plan."""
+        if plan.draws is not None:
+            plan.draws.end(plan, self, level, last)
+            return
         self._ops = plan.ops
         if plan.first_time(("states", id(self))):  # what it starts from was given to the layer
             plan.before(self._replace, last[0].shape[0])

@@ -264,8 +264,7 @@ class Level:
 
     def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: Array) -> None:
         stream = PURPOSES * self.number + purpose
-        key = (self.layer.seeds.key(stream), plan.random_counter(), stream)
-        plan.call(plan.ops.dropout_mask, *key, rate, features, out)
+        plan.drop(self.layer.seeds.key(stream), stream, rate, features, out)
 
     def _zoneout(self, plan: Plan) -> Any:
         rates = self.layer.zoneout

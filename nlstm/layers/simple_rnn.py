@@ -205,8 +205,7 @@ class SimpleRNN(OneState):
         return mask, plan.array((steps, rows, width))
 
     def _draw(self, plan: Plan, purpose: int, rate: float, features: int, out: Array) -> None:
-        key = (self.seeds.key(purpose), plan.random_counter(), purpose)
-        plan.call(plan.ops.dropout_mask, *key, rate, features, as_rows(out))
+        plan.drop(self.seeds.key(purpose), purpose, rate, features, as_rows(out))
 
 
 def _product(x: Array, mask: Array, features: int, out: Array) -> tuple[Any, ...]:

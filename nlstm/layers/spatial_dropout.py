@@ -53,8 +53,7 @@ class SpatialDropout1D(Layer):
             return x
         ops, features, width = plan.ops, x.features, plan.ops.padded(x.features, plan.dtype)
         mask = plan.array((1, x.rows, width))
-        key = (self.seeds.key(0), plan.random_counter(), 0)
-        plan.call(ops.dropout_mask, *key, self.rate, features, mask[0])
+        plan.drop(self.seeds.key(0), 0, self.rate, features, mask[0])
         value = plan.array((x.steps, x.rows, width))
         rest = (features, mask, features, False, plan.dtype.type(1))
         plan.call(ops.merge_forward, "multiply", x.value, *rest, value, features)

@@ -242,6 +242,13 @@ class Binder:
         with self._binding:
             return bench.plans.get(("observed", rows, steps, key), rows, steps, True, observe)
 
+    def made(
+        self, bench: Bench, key: Any, rows: int, steps: int, bind: Any, training: bool = False
+    ) -> Any:
+        """Return what `bind` makes of a plan, kept on the bench by `key`."""
+        with self._binding:
+            return bench.plans.get(key, rows, steps, training, bind)
+
     def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
+from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
 from nlstm.plan.precision import BFLOAT16, FLOAT32
 from nlstm.plan.recurrence import Recurrence
@@ -152,6 +153,8 @@ class Plan:
         The layers whose weights training leaves alone.
     drops : bool
         Whether dropout and noise are drawn: in training.
+    draws : Draws or None
+        Where rows are draws of rows of data: by what dropout, and no noise, is drawn.
     observes : bool
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
@@ -185,6 +188,7 @@ class Plan:
         self.frozen: tuple[object, ...] = ()
         self.scratch_size = 0
         self.drops, self.observes = training, False
+        self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self._arena = arena
         self._counter = counter
@@ -258,10 +262,23 @@ class Plan:
 
     def random_counter(self) -> Array:
         """Return the training-step counter that dropout reads; from now on each run counts."""
+        if self.draws is not None:
+            raise TypeError(
+                "A layer draws by plan.random_counter(), which predict(samples=...) has not: "
+                "plan.drop draws masks of dropout."
+            )
         if not self._counted:
             self._counted = True
             self.forward.insert(0, (self.ops.advance, (self._counter,)))
         return self._counter
+
+    def drop(self, seed: int, stream: int, rate: float, features: int, out: Array) -> None:
+        """Append the drawing of a dropout mask: `out`, (groups * rows, >= features)."""
+        if self.draws is not None:
+            self.draws.bind(self, seed, stream, rate, features, out)
+            return
+        key = (seed, self.random_counter(), stream)
+        self.call(self.ops.dropout_mask, *key, rate, features, out)
 
     def call(self, function: Callable[..., Any], *arguments: Any) -> None:
         """Append a call of the forward pass."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -138,6 +139,10 @@ def array_feed(
 
     feed = Feed(begin, -(-total // rows), steps)
     feed.make = steps_of.next if queued else steps_of
+    feed.again = lambda: (
+        (steps_of.data, np.arange(start, min(start + rows, total)))
+        for start in range(0, total, rows)
+    )
     return feed
 
 
@@ -145,6 +150,8 @@ def raw_feed(x: Any, order: Callable[[int], np.ndarray] | None, steps: int | Non
     """Return batches that come one by one, as they come: see `Feed.make`."""
     feed = Feed(lambda: pass_over(x, order), number_of_batches(x), steps)
     feed.once = hasattr(x, "__next__")
+    if not feed.once:
+        feed.again = lambda: islice(pass_over(x), feed.size)
     return feed
 
 

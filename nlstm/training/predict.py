@@ -23,6 +23,7 @@ from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
+from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
 __all__ = ["predict", "predict_on_batch"]
@@ -40,16 +41,20 @@ def predict(
     callbacks: Any = None,
     *,
     lengths: Any = None,
+    samples: int | None = None,
+    quantiles: Any = None,
+    seed: int | None = None,
     **former: Any,
 ) -> Any:
-    """Return the model's outputs; dropout is off.
+    """Return the model's outputs; dropout is off, unless `samples` draws are asked for.
 
     Parameters
     ----------
     x : array_like
         As in `fit`. Of batches only x counts.
     batch_size : int, optional
-        Rows at a time, by default what suits the caches. Results do not depend on it.
+        Rows at a time, by default what suits the caches; draws count as rows. Results do not
+        depend on it.
     verbose : {"auto", 0, 1, 2}
         1, and "auto" on a terminal or in a notebook, show a bar while it runs; nothing else is
         printed.
@@ -58,26 +63,50 @@ def predict(
     callbacks : list of Callback, optional
     lengths : array_like of int, optional
         As in `fit`.
+    samples : int, optional
+        Give so many draws with dropout on: see the notes.
+    quantiles : sequence of float, optional
+        Give these quantiles of the draws, such as (0.05, 0.5, 0.95), instead of them.
+    seed : int, optional
+        The same seed gives the same draws; by default `nlstm.set_random_seed` and the order of
+        calls decide.
     **former
         For old code: `workers` and the like have no effect.
 
     Returns
     -------
     ndarray, shape (batch, steps, features) or (batch, features)
-        As the outputs were given to the model: a list or a dict where there are several.
+        As the outputs were given to the model: a list or a dict where there are several. With
+        `samples` draws, or their quantiles, come first: (samples, batch, ...).
 
     Raises
     ------
     ValueError
-        `x` does not fit the model, or the model has no weights yet.
+        `x` does not fit the model, or the model has no weights yet; or draws are asked for, and it
+        has no dropout.
+
+    Notes
+    -----
+    Draws spread as the model is unsure of its weights, as far as its dropout says it (Gal &
+    Ghahramani 2016): ``draws.mean(axis=0)``, ``draws.std(axis=0)``. What varies is the dropout that
+    training draws, `Dropout`, `SpatialDropout1D`, `dropout` and `recurrent_dropout`; the masks of
+    recurrent layers stay the same over a sequence. All else is as without `samples`: averages of
+    `BatchNormalization`, the mean of zoneout, no `GaussianNoise`. A draw depends on the seed, its
+    number and the row's number alone. Nothing of the model changes: each draw of a stateful model
+    goes on by itself from the states that it has, which stay, and keeps its masks from batch to
+    batch.
     """
     if former:
         check_without_effect("predict", former, *WITHOUT_EFFECT)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
+    sampling = None
+    if samples is not None or quantiles is not None or seed is not None:
+        sampling = checked_sampling(samples, quantiles, seed)
     if is_batches(x):
         check_batches(None, None, lengths)
-        return _predict_batches(self, x, steps, CallbackList(callbacks, self, {"verbose": verbose}))
+        around = CallbackList(callbacks, self, {"verbose": verbose})
+        return _predict_batches(self, x, steps, around, sampling)
     network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit
@@ -88,13 +117,15 @@ def predict(
         rows = checked_rows("batch_size", batch_size, steps, data.rows)
     if steps is not None:
         data = _first_batches(data, rows, steps)
-    rows = min(rows, data.rows)
+    places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
     with binder.turn(), binder.bench(self.training) as bench:
-        if hooks is None:  # from beginning to end with the same weights
+        if sampling is not None:
+            found = Sampler(binder, bench, sampling).all(data, rows, places, hooks, progress)
+        elif hooks is None:  # from beginning to end with the same weights
             found = binder.weights.shared(_together, binder, bench, data, rows, progress)
         else:
             found = _predict(binder, bench, data, rows, hooks, progress)
@@ -199,7 +230,9 @@ def _predict(
     return results
 
 
-def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: CallbackList) -> Any:
+def _predict_batches(
+    self: Trainable, x: Any, steps: int | None, hooks: CallbackList, sampling: Sampling | None
+) -> Any:
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
     network = _network_for_batches(self, feed)
     reader, binder = Reader(network), self.binder_of(network)
@@ -210,10 +243,14 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     hooks.begin_mode("predict")
     hooks.call("on_predict_begin", {})
     with binder.turn(), binder.bench(self.training) as bench:
+        sampler = None if sampling is None else Sampler(binder, bench, sampling)
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})
-            parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
+            if sampler is None:
+                parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
+            else:
+                parts.append(sampler.all(data, data.rows))
             if after is not None:
                 after(number, {})
             if hooks.stopped("predict"):
@@ -223,7 +260,8 @@ def _predict_batches(self: Trainable, x: Any, steps: int | None, hooks: Callback
     hooks.call("on_predict_end", {})
     names = network.output_names
     outputs = zip(names, zip(*parts, strict=True), strict=True)
-    joined = [_joined(*one) for one in outputs]
+    axis = 0 if sampling is None else 1
+    joined = [_joined(*one, axis) for one in outputs]
     return network.as_outputs(joined)
 
 
@@ -238,13 +276,13 @@ def _network_for_batches(self: Trainable, feed: Feed) -> Network:
     return self.binder_for(*Reader(self.design.network_for(x)).inputs(x).samples).network
 
 
-def _joined(name: str, parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the outputs of all batches as one array."""
+def _joined(name: str, parts: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Return the outputs of all batches as one array, joined on the axis of rows."""
     for number, part in enumerate(parts):
-        if part.shape[1:] != parts[0].shape[1:]:
+        if part.shape[axis + 1 :] != parts[0].shape[axis + 1 :]:
             raise ValueError(
                 f"x gives batches of unlike steps, whose outputs are no one array: {name} has "
                 f"shape {parts[0].shape} for batch 0, {part.shape} for batch {number}. "
                 "predict_on_batch takes them one by one."
             )
-    return np.concatenate(parts)
+    return np.concatenate(parts, axis)

@@ -18,7 +18,8 @@ X, Y = np.random.default_rng(0).random((20, 4, 2)), np.random.default_rng(1).ran
 
 def fitted(*used, epochs=3):
     model = Sequential([LSTM(2), Dense(1)])
-    model.compile(SGD(0.1, use_ema=True), "mse")
+    averages = any(isinstance(one, callbacks.StochasticWeightAveraging) for one in used)
+    model.compile(SGD(0.1, use_ema=not averages), "mse")
     model.fit(X, Y, 10, epochs, verbose=0, validation_split=0.2, callbacks=list(used))
     return model
 
@@ -40,6 +41,7 @@ MADE = {
     "LearningRateScheduler": lambda _: callbacks.LearningRateScheduler(halved),
     "ModelCheckpoint": lambda folder: callbacks.ModelCheckpoint(folder / "m", save_freq=3),
     "ReduceLROnPlateau": lambda _: callbacks.ReduceLROnPlateau(patience=1),
+    "StochasticWeightAveraging": lambda _: callbacks.StochasticWeightAveraging(0),
     "SwapEMAWeights": lambda _: callbacks.SwapEMAWeights(),
     "TensorBoard": lambda folder: board(folder / "logs"),
     "TerminateOnNaN": lambda _: callbacks.TerminateOnNaN(),
