@@ -21,6 +21,11 @@ WORDS = {
     "lstm_normalised": "`LSTM(layer_norm=True)`",
     "normalised_scratch_size": "",
     "normalised_factors_shape": "",
+    "lstm_paired": '`matmul_precision="bfloat16"`',
+    "lstm_paired_size": "",
+    "lstm_paired_scratch_size": "",
+    "dense_paired": "",
+    "dense_paired_scratch_size": "",
     "stream_table": "`model.stream`: it runs on the CPU, with a copy of the weights, and says so",
     "stream_step": "",
 }
