@@ -23,6 +23,7 @@ LEFT_OUT = {
     "test_evaluate_and_predict_can_be_stopped": BITS,
     "test_an_initial_state_goes_before_the_states_that_were_kept": BITS,
     "test_layers_that_are_called_twice_and_steps_as_rows": BITS,
+    "test_long_predict.py": BITS,
     "test_a_lock_of_numba_that_an_interrupt_left_closed": THREADS,
     "test_an_autoencoder": LARGE,
     "test_branches_with_a_shared_layer": LARGE,

@@ -142,7 +142,8 @@ class Applied:
                 f"The model {self.model.name!r} has changed since it was applied to steps: make a "
                 "new layer around it."
             )
-        fused, plan.fused = plan.fused, None
+        kept = plan.fused, plan.handed_on  # for layers around this one
+        plan.fused = plan.handed_on = None
         (y,) = graph.bind(plan, [x])
-        plan.fused = fused
+        plan.fused, plan.handed_on = kept
         return y

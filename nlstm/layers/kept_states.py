@@ -9,7 +9,16 @@ from nlstm.arguments.checks import checked_arrays, checked_weight
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Plan
 
-__all__ = ["KeptStates"]
+__all__ = ["KeptStates", "keeper"]
+
+
+def keeper(layer: Any, plan: Plan) -> Any:
+    """Return what keeps a layer's states from this plan to the next; None if it starts anew."""
+    if plan.observes:
+        return None
+    if plan.handed_on is not None:
+        return plan.handed_on.of(layer)
+    return layer.kept_states if layer.stateful else None
 
 
 class KeptStates:

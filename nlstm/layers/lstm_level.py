@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.kernels.operations import Array, Operations
+from nlstm.layers.kept_states import keeper
 from nlstm.layers.layer import StreamedLayer
 from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
@@ -152,11 +153,12 @@ class Level:
             last_h = plan.tensor(end, layer.outputs, False, gradient=True)
             outputs = (y, last_h, plan.tensor(c[last : last + 1], units, False, gradient=True))
 
+        kept = keeper(layer, plan)
         if initial:
             for state, first in zip(initial, (h[0], c[0]), strict=True):
                 _copy_state(plan, state.value[0], first, units)
-        elif layer.stateful and not plan.observes:
-            layer.kept_states.bind_begin(plan, self.number, h[0], c[0])
+        elif kept is not None:
+            kept.bind_begin(plan, self.number, h[0], c[0])
         else:
             plan.call(ops.fill, h[0], 0)
             plan.call(ops.fill, c[0], 0)
@@ -186,8 +188,8 @@ class Level:
         plan.recurrences.append(recurrence)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
-        if layer.stateful and not plan.observes:
-            layer.kept_states.bind_end(plan, self.number, h[last], c[last])
+        if kept is not None:
+            kept.bind_end(plan, self.number, h[last], c[last])
         order = _mask_order(steps, sequences, layer.go_backwards)
         if zeroed:
             plan.call(ops.zero_masked_steps, shown, x.mask, *order, value)

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlstm import regularizers
 from nlstm.kernels.operations import Array
-from nlstm.layers.kept_states import KeptStates
+from nlstm.layers.kept_states import KeptStates, keeper
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.masked_output import bind_output
 from nlstm.layers.shapes import checked_sequence, shown
@@ -69,17 +69,18 @@ class OneState(Layer):
         slots, at = ops.slots(x.steps, plan.training or self.return_sequences)
         h = plan.array((slots, x.rows, width))
         last = h[at : at + 1]
+        kept = keeper(self, plan)
         if states:
             plan.call(ops.copy_columns, states[0].value, 0, units, False, h[:1], 0, width)
-        elif self.stateful and not plan.observes:
-            self.kept_states.bind_begin(plan, 0, h[0])
+        elif kept is not None:
+            kept.bind_begin(plan, 0, h[0])
         else:
             plan.call(ops.fill, h[0], 0)
         back = self.recurrence(plan, x, h)
         recurrence = Recurrence(self, 0, plan.forward[-1])
         plan.recurrences.append(recurrence)
-        if self.stateful and not plan.observes:
-            self.kept_states.bind_end(plan, 0, last[0])
+        if kept is not None:
+            kept.bind_end(plan, 0, last[0])
         y, clear = bind_output(
             plan,
             x,

@@ -68,6 +68,11 @@ class GetItem(Layer):
             )
         return key[1:]
 
+    def taken_steps(self, shape: Shape) -> str:
+        """Return which steps are taken, "all", the "last" or "some", of a sample of `shape`."""
+        entry = self._by_axis(shape)[0] if len(shape) == 2 else WHOLE
+        return "all" if entry == WHOLE else "last" if entry == -1 else "some"
+
     @property
     def _words(self) -> str:
         return _shown(self._key)

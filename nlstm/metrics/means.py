@@ -50,6 +50,8 @@ class LossMetric(KernelMetric):
     dtype : optional
     """
 
+    by_row = True
+
     def __init__(self, loss: Loss, name: str | None = None, dtype: Any = None) -> None:
         if not isinstance(loss, Loss):
             raise TypeError(f"loss must be an nlstm.losses.Loss; got {loss!r}.")
@@ -136,7 +138,7 @@ class _KernelMean(KernelMetric):
 
     kernel: str
     setting = 0.0
-    is_mean = True
+    is_mean = by_row = True
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(dtype, name)

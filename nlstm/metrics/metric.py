@@ -127,6 +127,7 @@ class KernelMetric(Metric):
     sparse: bool | None = False
     features = 1
     axis = -1
+    by_row = False  # whether the steps of a row share what it counts: sums are over their number
     by_element = False  # whether one axis alone is rows of one feature, not one row
     is_mean = False  # of values by row; then one weight for a whole batch counts once
     _total: np.ndarray | None = None

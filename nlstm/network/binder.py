@@ -4,19 +4,20 @@ import contextlib
 import os
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 import numpy as np
 
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
-from nlstm.kernels.operations import Array, Call, Cell, Operations
+from nlstm.kernels.operations import Call, Cell, Operations
 from nlstm.layers import Layer
-from nlstm.losses import Loss
+from nlstm.network.form import Form
 from nlstm.network.network import Network
+from nlstm.network.scoring import Aimed, Scoring, Trained
 from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
-from nlstm.optimizers import Optimizer, copying
+from nlstm.optimizers import copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
@@ -24,43 +25,6 @@ from nlstm.plan.symbols import Node
 from nlstm.plan.turns import turn
 
 __all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
-
-
-class Aimed(Protocol):
-    """What an output is measured by, as far as binding asks."""
-
-    loss: Loss | None
-
-
-class Scoring(Protocol):
-    """Losses and metrics with their running totals."""
-
-    @property
-    def aims(self) -> Sequence[Aimed]:
-        """One for each output."""
-
-    def bind(
-        self,
-        plan: Plan,
-        targets: Sequence[Array | None],
-        outputs: Sequence[Tensor],
-        weights: Sequence[Array | None],
-        activations: Sequence[str | None],
-    ) -> None:
-        """Append the calls of losses and metrics."""
-
-    def penalty_count(self, plan: Plan) -> Call:
-        """Return the call that counts the penalty of a batch."""
-
-
-class Trained(Protocol):
-    """How a network is trained."""
-
-    optimizer: Optimizer | None
-    frozen: tuple[Layer, ...]
-
-    def goal(self, features: Sequence[int], ops: Operations) -> Any:
-        """Return new totals, for outputs of so many features."""
 
 
 class Bench:
@@ -71,10 +35,13 @@ class Bench:
     plans : PlanCache
     training : Training or None
         The one that it serves.
+    beside : dict
+        What bound calls keep outside the arena, from one plan to the next, by its use.
     """
 
     def __init__(self, plans: PlanCache) -> None:
         self.plans = plans
+        self.beside: dict[Any, Any] = {}
         self.training: Trained | None = None
         self._goal: Any = None
 
@@ -186,13 +153,17 @@ class Binder:
         data: Data,
         goal: Scoring | None = None,
         training: Trained | None = None,
+        form: Form | None = None,
     ) -> Step:
         """Return a bound step for batches of `rows` rows of data like `data`.
 
-        Without `goal` it predicts; with it alone it evaluates; with `training` too it trains.
+        Without `goal` it predicts; with it alone it evaluates; with `training` too it trains. A
+        `form` makes another step of it: one on a piece of sequences.
         """
 
         def bind(plan: Plan) -> Step:
+            if form is not None:
+                form.prepare(plan)
             step = self._bound(plan, data.key, goal, frozen)
             step.calls = plan.forward
             if training is not None:
@@ -211,11 +182,13 @@ class Binder:
                 step.update = [*self._update(training, plan.constraints), *plan.averages]
                 assert training.optimizer is not None
                 step.beforehand = [*step.beforehand, *training.optimizer.beforehand]
-            return step
+            return step if form is None else form.of(plan, step)
 
         steps, trains = data.x[0].shape[1], training is not None
         frozen: tuple[Layer, ...] = () if bench.training is None else bench.training.frozen
-        key = (rows, trains, goal is not None, data.key)
+        key: Any = (rows, trains, goal is not None, data.key)
+        if form is not None:
+            key = (key, form.key)
         found = bench.plans.kept(key)
         if found is not None:
             return found

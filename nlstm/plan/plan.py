@@ -159,6 +159,9 @@ class Plan:
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
+    handed_on : HandedOn or None
+        Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
+        be set before layers are bound.
     """
 
     def __init__(
@@ -190,6 +193,7 @@ class Plan:
         self.drops, self.observes = training, False
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
+        self.handed_on: Any = None
         self._arena = arena
         self._counter = counter
         self._counted = False

@@ -123,7 +123,7 @@ class Steps:
 
 
 def array_feed(
-    steps_of: Steps, rows: int, order: Callable[[int], np.ndarray] | None, steps: int | None
+    steps_of: Any, rows: int, order: Callable[[int], np.ndarray] | None, steps: int | None
 ) -> Feed:
     """Return the batches of arrays: cut from the rows, by `order` anew at each pass."""
     total = steps_of.data.rows

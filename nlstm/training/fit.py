@@ -23,6 +23,7 @@ from nlstm.training.arguments import (
     read_validation,
     samples_of_first,
 )
+from nlstm.training.bptt import checked_bptt
 from nlstm.training.evaluate import unwrapped
 from nlstm.training.feeds import raw_feed
 from nlstm.training.history import History
@@ -57,6 +58,8 @@ def fit(
     *,
     lengths: Any = None,
     validation_lengths: Any = None,
+    bptt_steps: int | None = None,
+    bptt_update: str = "piece",
     **former: Any,
 ) -> History:
     """Train for some epochs.
@@ -105,6 +108,15 @@ def fit(
     lengths, validation_lengths : array_like of int, shape (batch,), optional
         How many steps of each row count, as a mask would say it; the rest is padding. A list or
         dict where there are several inputs, with None for those without.
+    bptt_steps : int, optional
+        Truncated back-propagation through time: train on pieces of so many steps, each of which
+        goes on from the states before it, as a loop over stateful layers does; memory is that of
+        a piece. Every batch starts from zeros. Where the outputs have no steps, the last
+        `bptt_steps` are trained on, and those before give the states alone. By default sequences
+        are trained on as a whole.
+    bptt_update : {"piece", "sequence"}
+        Update the weights after each piece, or once a batch, by the gradient of the loss over
+        whole sequences, which is cut off between pieces.
     **former
         For old code: `nb_epoch` is `epochs`; `workers`, `use_multiprocessing` and
         `max_queue_size` have no effect.
@@ -144,6 +156,7 @@ def fit(
     if not (isinstance(shuffle, str) and shuffle == "batch"):  # Keras 2's, for files of arrays
         shuffle = checked_flag("shuffle", shuffle)
     is_due = checked_frequency(validation_freq)
+    bptt = checked_bptt(bptt_steps, bptt_update)
     share, design, training = checked_share(validation_split), self.design, self.training
     data: Data | None = None
     held: Data | None = None
@@ -162,6 +175,8 @@ def fit(
         check_rest(network, data.rows, rows)
     if validation_data is not None and not is_batches(validation_data):
         held = read_validation(design, training, validation_data, validation_lengths, lengths)
+    if bptt is not None and data is not None:
+        bptt.check(network, data, held)
     if held is not None:
         held_size = batch_size if validation_batch_size is None else validation_batch_size
         held_rows = checked_rows("validation_batch_size", held_size, held_steps, held.rows)
@@ -186,6 +201,8 @@ def fit(
     hooks = CallbackList([*as_list(callbacks), history], self, params)
     if data is None:
         binder = self.binder_for(*samples_of_first(design, training, feed, "fit", class_weight))
+        if bptt is not None:
+            bptt.check(binder.network, held)
     else:
         binder = self.binder_for(*data.samples)
     if held is not None:
@@ -194,7 +211,7 @@ def fit(
     if not updates:
         shuffled = None
     with binder.turn(training.in_numpy), binder.bench(training) as bench:
-        run = Run(binder, bench, training, hooks)
+        run = Run(binder, bench, training, hooks, bptt)
         if data is None:
             feed.make = run.reading(updates, class_weight)
         else:

@@ -3,7 +3,7 @@
 Nesting and names are Keras's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -283,25 +283,28 @@ class Goal:
         outputs: Sequence[Tensor],
         weights: Sequence[Array | None],
         activations: Sequence[str | None],
+        seen: Callable[[Any, int], Any] = lambda one, number: one,
     ) -> None:
         """Append the calls of losses and metrics.
 
-        `activations` are those whose gradient a loss may take over.
+        `activations` are those whose gradient a loss may take over. `seen` gives what counts in the
+        place of a loss or metric of output `number`.
         """
         parts = zip(self.aims, self._parts, strict=True)
         given = zip(targets, outputs, weights, activations, strict=True)
         totals = self.totals.device
         start = 2
-        for (aim, lists), (y, output, weight, activation) in zip(parts, given, strict=True):
+        pairs = zip(parts, given, strict=True)
+        for number, ((aim, lists), (y, output, weight, activation)) in enumerate(pairs):
             total, start = totals[start : start + 2], start + 2
             if y is None:
                 continue
             score = _Score(plan, y, output, weight)
             if aim.loss is not None:
-                score.loss(aim.loss, aim.share, activation, total)
+                score.loss(seen(aim.loss, number), aim.share, activation, total)
             for heavy, part in enumerate(lists):
                 for metric, place in part:
-                    score.metric(metric, bool(heavy), totals[place])
+                    score.metric(seen(metric, number), bool(heavy), totals[place])
 
 
 class _Score:

@@ -21,6 +21,7 @@ from nlstm.training.arguments import (
 )
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
+from nlstm.training.long_predict import in_pieces
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.sampled import Sampler, Sampling, checked_sampling
@@ -181,9 +182,12 @@ def _predict(
     def step_of(rows: int, data: Data) -> Any:
         return binder.step(bench, rows, data)
 
-    steps_of = Steps(step_of, binder.network, bench, data, gate)
+    long = in_pieces(binder, bench, data, rows, gate)
+    steps_of = Steps(step_of, binder.network, bench, data, gate) if long is None else long
     ops, (step, _) = binder.network.ops, steps_of.bound(rows)
-    found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
+    found = [] if long is None else long.found
+    if long is None:
+        found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
     if hooks is not None:
@@ -201,8 +205,9 @@ def _predict(
             if before is not None:
                 before(batch, {})
             run()
-            for output, result in zip(step.outputs, found, strict=True):
-                ops.scatter_steps(output.value, start, result)
+            if long is None:
+                for output, result in zip(step.outputs, found, strict=True):
+                    ops.scatter_steps(output.value, start, result)
             if steps_of.lengths is not None:
                 moved.append((step.index.host.copy(), place))
             if after is not None:
@@ -222,7 +227,7 @@ def _predict(
         hooks.call("on_predict_end", {})
     results = []
     for output, result in zip(step.outputs, found, strict=True):
-        host = ops.to_host(result)
+        host = ops.to_host(result) if long is None else result
         for index, place in moved:
             host[index] = host[place]
         host = host[: place[-1] + 1]

@@ -11,10 +11,12 @@ from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.network.binder import Bench, Binder
+from nlstm.training.bptt import Bptt
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.feeds import Ready, Steps, array_feed
 from nlstm.training.goal import Goal
 from nlstm.training.hooks import CallbackList
+from nlstm.training.pieces import Pieces
 from nlstm.training.progress import Progress
 from nlstm.training.reader import Reader
 from nlstm.training.training import Training
@@ -34,6 +36,8 @@ class Run:
         What the run writes; lent for as long as it takes.
     training : Training
     hooks : CallbackList
+    bptt : Bptt, optional
+        How sequences are cut; by default they stay whole.
 
     Attributes
     ----------
@@ -48,9 +52,15 @@ class Run:
     feed: Feed
 
     def __init__(
-        self, binder: Binder, bench: Bench, training: Training, hooks: CallbackList
+        self,
+        binder: Binder,
+        bench: Bench,
+        training: Training,
+        hooks: CallbackList,
+        bptt: Bptt | None = None,
     ) -> None:
         self.binder, self.training, self.hooks = binder, training, hooks
+        self._bptt = bptt
         self.goal: Goal = bench.goal(binder.network)
         self.resume = (0, 0)
         self.going = False
@@ -99,13 +109,20 @@ class Run:
         """Return the step for all rows of `data` as one batch."""
         return self._steps_of(data, updates)(np.arange(data.rows))
 
-    def _steps_of(self, data: Data, updates: bool) -> Steps:
+    def _steps_of(self, data: Data, updates: bool) -> Steps | Pieces:
+        weights = self.binder.weights
+        gate = weights.exclusive if updates else weights.shared
+        if self._bptt is not None:
+
+            def aimed() -> tuple[Goal, Training | None]:
+                return self.goal, self.training if updates else None
+
+            return self._bptt.pieces(self.binder, self._bench, data, aimed, gate, updates)
+
         def step_of(rows: int, data: Data) -> Step:
             training = self.training if updates else None
             return self.binder.step(self._bench, rows, data, self.goal, training)
 
-        weights = self.binder.weights
-        gate = weights.exclusive if updates else weights.shared
         return Steps(step_of, self.binder.network, self._bench, data, gate)
 
     # Logs

@@ -6,11 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_flag, checked_integer, checked_number
+from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.windows.forecasts import Backtest
+from nlstm.windows.predicted import (
+    as_backtest,
+    by_number,
+    checked_levels,
+    outputs,
+    scaled,
+    shaped,
+)
 from nlstm.windows.scalers import Scaler
-from nlstm.windows.series import LONGEST, as_several, checked_columns, checked_steps
-from nlstm.windows.several import Several
+from nlstm.windows.series import LONGEST, as_several, checked_steps
 from nlstm.windows.source import Windows
 from nlstm.windows.window_scaler import WindowScaler
 
@@ -100,19 +107,19 @@ def backtest(
     """
     _check_parts(model, scaler, refit)
     length = sequence_length if sequence_length is not None else _steps_of(model)
-    levels = None if quantiles is None else _checked_levels(quantiles)
+    levels = None if quantiles is None else checked_levels(quantiles)
     recursive = checked_flag("recursive", recursive)
     several = as_several(series)
     raw = several.arrays
-    scaled = raw if scaler is None else _scaled(scaler, raw)
+    tables = raw if scaler is None else scaled(scaler, raw)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
     options |= {"drop_nan": drop_nan}
     stride = min(checked_integer("stride", stride, 1), LONGEST)
     every = checked_integer("refit_every", refit_every, 1)
     checked_integer("horizon", horizon, 1)
-    options |= _by_number(several, options)
-    windows = Windows(scaled, length, horizon, **options)
+    options |= by_number(several, options)
+    windows = Windows(tables, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
     first = checked_steps("start", start, several.given)[windows.series_index]
@@ -126,7 +133,7 @@ def backtest(
     chosen = windows.part(rows)
     if recursive:
         options |= {"scaling": None}
-        whole = Windows(scaled, length + horizon - 1, 1, **options)
+        whole = Windows(tables, length + horizon - 1, 1, **options)
         chosen, whole = _in_both(chosen, whole)
 
         def forecast(part: slice) -> np.ndarray:
@@ -134,30 +141,13 @@ def backtest(
     else:
 
         def forecast(part: slice) -> np.ndarray:
-            predicted = _predict(model, chosen.x[part], batch_size)
-            return chosen.inverse_scaling(_shaped(predicted, chosen, horizon, levels), part)
+            predicted = outputs(model, chosen.x[part], batch_size)
+            return chosen.inverse_scaling(shaped(predicted, chosen, horizon, levels), part)
 
     found = np.empty((len(chosen), horizon, chosen.targets.size * len(levels or (0,))))
     for part in _parts(chosen, refit, every, model):
         found[part] = forecast(part)
-    return _result(found, chosen, several, scaler, levels)
-
-
-def _by_number(several: Several, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns that were chosen by name as numbers."""
-    width, names = several.arrays[0].shape[1], several.given[0].names
-    chosen = {name: options[name] for name in ("inputs", "targets", "future")}
-    return {
-        name: checked_columns(name, columns, width, np.arange(width), names)
-        for name, columns in chosen.items()
-        if columns is not None
-    }
-
-
-def _checked_levels(quantiles: Any) -> tuple[float, ...]:
-    if not np.iterable(quantiles) or isinstance(quantiles, str):
-        raise TypeError(f"quantiles must be a sequence of numbers; got {quantiles!r}.")
-    return tuple(checked_number("quantiles", one, above=0, below=1) for one in quantiles)
+    return as_backtest(found, chosen, several, scaler, levels)
 
 
 def _check_parts(model: Any, scaler: Any, refit: Any) -> None:
@@ -174,11 +164,6 @@ def _steps_of(model: Any) -> int:
     if not isinstance(shape, tuple) or len(shape) != 3 or shape[1] is None:
         raise ValueError("sequence_length must be given: the model takes any number of steps.")
     return shape[1]
-
-
-def _scaled(scaler: Scaler, raw: list[np.ndarray]) -> list[np.ndarray]:
-    scaled = scaler.transform(raw if scaler.per_series or len(raw) > 1 else raw[0])
-    return scaled if isinstance(scaled, list) else [scaled]
 
 
 def _check_recursive(windows: Windows, levels: Any) -> None:
@@ -222,30 +207,6 @@ def _parts(chosen: Windows, refit: Any, every: int, model: Any) -> Iterator[slic
             yield slice(begin, min(begin + most, end))
 
 
-def _predict(model: Any, x: np.ndarray, batch_size: int | None) -> np.ndarray:
-    options = {} if batch_size is None else {"batch_size": batch_size}
-    return np.asarray(model.predict(x, verbose=0, **options))
-
-
-def _shaped(predicted: np.ndarray, windows: Windows, horizon: int, levels: Any) -> np.ndarray:
-    """Return outputs as (windows, horizon, quantiles * targets)."""
-    targets, several = windows.targets.size, len(levels or (0,))
-    shapes = [(horizon, several * targets), (several * horizon * targets,)]
-    if predicted.shape[1:] not in shapes:
-        raise ValueError(
-            f"The model's outputs have shape {predicted.shape}; expected "
-            f"{_batch_of(shapes[0])} or {_batch_of(shapes[1])} for {horizon} steps of "
-            f"{targets} targets" + (f" and {several} quantiles." if levels else ".")
-        )
-    if predicted.ndim == 2:  # the quantiles come before the steps
-        predicted = predicted.reshape(-1, several, horizon, targets).swapaxes(1, 2)
-    return predicted.reshape(-1, horizon, several * targets).astype(np.float64)
-
-
-def _batch_of(shape: tuple[int, ...]) -> str:
-    return f"(batch, {', '.join(map(str, shape))})"
-
-
 def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_size: Any) -> Any:
     length, horizon = chosen.sequence_length, chosen.horizon
     x = whole.x[part]
@@ -261,7 +222,7 @@ def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_siz
         if chosen.scaling is not None:
             scaler = WindowScaler(chosen.scaling)
             window[:, :, :width] = scaler.fit_transform(window[:, :, :width])
-        predicted = _shaped(_predict(model, window, batch_size), chosen, 1, None)
+        predicted = shaped(outputs(model, window, batch_size), chosen, 1, None)
         if scaler is not None:
             predicted = scaler.inverse_transform(predicted, fed_back)
         forecasts[:, step] = predicted[:, 0]
@@ -270,25 +231,3 @@ def _recurse(model: Any, chosen: Windows, whole: Windows, part: slice, batch_siz
                 if not known[target]:
                     x[:, length + step, column] = predicted[:, 0, target]
     return forecasts
-
-
-def _result(
-    found: np.ndarray, chosen: Windows, several: Several, scaler: Scaler | None, levels: Any
-) -> Backtest:
-    """Bring forecasts to the units of the series, and put the actuals beside them."""
-    count, horizon = found.shape[:2]
-    origins, owners, columns = chosen.origins, chosen.series_index, chosen.targets
-    forecasts = found.reshape(count, -1, columns.size)
-    actuals = np.empty((count, horizon, columns.size))
-    ahead = np.arange(horizon) * chosen.sampling_rate
-    for owner in np.unique(owners):
-        rows = owners == owner
-        if scaler is not None:
-            which = int(owner) if scaler.per_series else None
-            forecasts[rows] = scaler.inverse_transform(forecasts[rows], columns.tolist(), which)
-        actuals[rows] = several.arrays[owner][origins[rows][:, None] + ahead][:, :, columns]
-    split = forecasts.reshape(count, horizon, -1, columns.size).swapaxes(2, 3)
-    given = several._replace(arrays=[], given=[one._replace(numbers=None) for one in several.given])
-    split = split if levels else split[..., 0]
-    places = (given, columns, chosen.sampling_rate)
-    return Backtest(origins, owners, split, actuals, levels, places)

@@ -69,6 +69,8 @@ class Windows:
         The step of its series at which the forecast of each window begins.
     series_index : ndarray(int64), shape (windows,)
         Which series each window is of.
+    shares : ndarray(float64), shape (windows,)
+        The part of its series that comes before each window.
 
     Raises
     ------
@@ -141,7 +143,7 @@ class Windows:
                 f"{self.sequence_length}, horizon={self.horizon} and sampling_rate="
                 f"{self.sampling_rate}; the longest has {longest}."
             )
-        counts = np.maximum(0, (panel.lengths - span + stride) // stride)
+        counts = self._counts()
         count = int(counts.sum())
         small = panel.flat.size <= np.iinfo(np.int32).max
         starts = np.empty(count, np.int32 if small else np.int64)
@@ -161,6 +163,11 @@ class Windows:
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
         self._take(np.multiply(starts, panel.columns, dtype=starts.dtype))
+
+    def _counts(self) -> np.ndarray:
+        """Return how many windows each series has room for."""
+        stride = min(self.stride, int(self._panel.lengths.max()))
+        return np.maximum(0, (self._panel.lengths - self._span() + stride) // stride)
 
     def _span(self) -> int:
         """Return the steps of the series from a window's first to the last of its targets."""
@@ -231,6 +238,12 @@ class Windows:
         if len(self._panel.firsts) > 1:
             rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
+
+    @property
+    def shares(self) -> np.ndarray:
+        """The part of its series that comes before each window: the order of time."""
+        series, length = self.series_index, self.sequence_length * self.sampling_rate
+        return ((self.origins - length) // self.stride + 0.5) / self._counts()[series]
 
     def __repr__(self) -> str:
         count, *sample = self.x.shape
