@@ -8,6 +8,7 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Arena, Plan
+from nlstm.plan.precision import BFLOAT16
 
 __all__ = ["PlanCache"]
 
@@ -32,7 +33,7 @@ class PlanCache:
         self, ops: Operations, dtype: np.dtype, counter: Array, matmul_precision: str
     ) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
-        self._matmul_precision = matmul_precision
+        self._paired = matmul_precision == BFLOAT16 and dtype == np.float32
         self._arena = Arena(ops)
         self.generation = 0  # grows when plans are forgotten: those in somebody's hands are dead
         self._kept: OrderedDict[Any, Any] = OrderedDict()
@@ -44,8 +45,11 @@ class PlanCache:
 
     def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
-        of_model = self._counter, scratch_size, self._matmul_precision
-        return Plan(self._ops, arena, self._dtype, rows, steps, training, *of_model)
+        plan = Plan(
+            self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
+        )
+        plan.paired = self._paired
+        return plan
 
     def measure(
         self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]

@@ -14,7 +14,6 @@ import numpy as np
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
-from nlstm.plan.precision import BFLOAT16, FLOAT32
 from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
@@ -126,8 +125,6 @@ class Plan:
         The model's count of training steps, which chooses the dropout masks.
     scratch_size : int
         Elements of the scratch that all calls share, from the measuring bind.
-    matmul_precision : str
-        The model's: see `paired`.
 
     Attributes
     ----------
@@ -157,6 +154,8 @@ class Plan:
         Where rows are draws of rows of data: by what dropout, and no noise, is drawn.
     observes : bool
         Whether a pass in training's form changes nothing: see `observe`.
+    paired : bool
+        Whether products are of bfloat16, in layers that can; never where a pass is observed.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
     handed_on : HandedOn or None
@@ -174,9 +173,8 @@ class Plan:
         training: bool,
         counter: Array,
         scratch_size: int = 0,
-        matmul_precision: str = FLOAT32,
     ) -> None:
-        self.ops, self.matmul_precision = ops, matmul_precision
+        self.ops = ops
         self.dtype = dtype
         self.rows, self.steps, self.training = rows, steps, training
         self.forward: list[Call] = []
@@ -190,7 +188,7 @@ class Plan:
         self.averages: list[Call] = []
         self.frozen: tuple[object, ...] = ()
         self.scratch_size = 0
-        self.drops, self.observes = training, False
+        self.drops, self.observes, self.paired = training, False, False
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self.handed_on: Any = None
@@ -248,7 +246,7 @@ class Plan:
         Nothing is dropped, gradients of weights stay in the plan, and stateful layers begin at
         zeros and keep nothing. To be called before layers are bound.
         """
-        self.drops, self.observes = False, True
+        self.drops, self.observes, self.paired = False, True, False
 
     def gradient(self, parameter: Parameter) -> Array:
         """Return where a layer writes (=) its part of a parameter's gradient.
@@ -308,12 +306,6 @@ class Plan:
             return False
         self._seen.add(key)
         return True
-
-    @property
-    def paired(self) -> bool:
-        """Whether products are of bfloat16, in layers that can; never where a pass is observed."""
-        single = self.dtype == np.float32
-        return self.matmul_precision == BFLOAT16 and single and not self.observes
 
     @property
     def penalty_value(self) -> Array:
