@@ -10,6 +10,7 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Layout, Operations
 from nlstm.layers.gru_draws import DROPOUT, RECURRENT_DROPOUT, draw
+from nlstm.layers.segments import Segments
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["ResetAfter"]
@@ -31,44 +32,49 @@ class ResetAfter:
         zeros = np.zeros(PARTS * units, dtype)
         self._no_bias = ops.to_device(ops.gate_vector(units).pack(zeros))
 
-    def bind(self, plan: Plan, x: Tensor, h: Array) -> Callable[[Any, Any], list[Call]]:
+    def bind(
+        self, plan: Plan, x: Tensor, h: Array, cut: Segments | None
+    ) -> Callable[[Any, Any], list[Call]]:
         """Append the calls forward; return what gives those back, of dy and dh."""
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        work = ops.Work(h, None, plan.array(shape) if plan.training else None)
-        sizes, paired = (steps, rows, x.features, units), plan.paired and layer.rounds_products
-        if paired:
-            scratch = plan.scratch(ops.lstm_paired_scratch_size(*sizes, dtype))
-        else:
-            scratch = plan.scratch(ops.gru_scratch_size(*sizes))
-        masks = self._masks(plan, x, width)
-        kernels = ops.lstm_paired if paired else ops.lstm
-        forward, backward = kernels(layer.activation, layer.recurrent_activation)
+        masks = self._masks(plan, x, width, steps if cut is None else cut.steps)
+        names = layer.activation, layer.recurrent_activation
         bias = self._no_bias
         if layer.bias is not None:
             bias = plan.array(self._no_bias.shape)
             plan.call(ops.gru_bias, layer.bias.packed, bias)
         weights = ops.Weights(layer.kernel.packed, layer.recurrent_kernel.packed, bias)
         options: tuple[Any, ...] = (layer.go_backwards, masks)
-        if paired:
-            options = (*options, None, plan.array((ops.lstm_paired_size(*sizes, dtype),)))
-        plan.call(forward, x.value, weights, work, scratch, *options)
+        if cut is not None:
+            cut.bind(names, weights, *options)
+        else:
+            sizes = steps, rows, x.features, units
+            kernels, scratch_size = ops.lstm, ops.gru_scratch_size(*sizes)
+            if plan.paired and layer.rounds_products:
+                kernels, scratch_size = ops.lstm_paired, ops.lstm_paired_scratch_size(*sizes, dtype)
+                options = (*options, None, plan.array((ops.lstm_paired_size(*sizes, dtype),)))
+            forward, backward = kernels(*names)
+            shape = ops.lstm_gates_shape(steps, rows, units, dtype)
+            work = ops.Work(h, None, plan.array(shape) if plan.training else None)
+            scratch = plan.scratch(scratch_size)
+            plan.call(forward, x.value, weights, work, scratch, *options)
 
         def back(dy: Any, dh: Any) -> list[Call]:
             dW, dU = plan.gradient(layer.kernel), plan.gradient(layer.recurrent_kernel)
             db, dx = plan.array(bias.shape), plan.input_gradient(x)
             dbias = None if layer.bias is None else plan.gradient(layer.bias)
-            seen = x.value if masks.xm is None else masks.xm
             gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
-            return [
-                (backward, (seen, weights, work, gradients, scratch, *options)),
-                (ops.gru_gradients, (dW, dU, db, dbias)),
-            ]
+            if cut is not None:
+                calls = [cut.back(gradients)]
+            else:
+                seen = x.value if masks.xm is None else masks.xm
+                calls = [(backward, (seen, weights, work, gradients, scratch, *options))]
+            return [*calls, (ops.gru_gradients, (dW, dU, db, dbias))]
 
         return back
 
-    def _masks(self, plan: Plan, x: Tensor, width: int) -> Any:
+    def _masks(self, plan: Plan, x: Tensor, width: int, steps: int) -> Any:
         """Return the masks of steps and those of dropout, with buffers for what they mask.
 
         With dropout of the state inputs have one a gate too, as in Keras.
@@ -80,7 +86,9 @@ class ResetAfter:
             x_mask = plan.array((*((PARTS,) if by_gate else ()), rows, x.features))
             flat = x_mask.reshape(-1, x.features)
             draw(layer, plan, DROPOUT, layer.dropout, x.features, flat)
-            shape = ops.gate_inputs_shape(x.steps, rows, x.features) if by_gate else x.value.shape
+            shape = (steps, *x.value.shape[1:])
+            if by_gate:
+                shape = ops.gate_inputs_shape(steps, rows, x.features)
             xm = plan.array(shape)
         if by_gate:
             h_mask = plan.array((PARTS, rows, width))

@@ -14,6 +14,7 @@ import numpy as np
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
+from nlstm.plan.recompute import Recompute
 from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
@@ -152,15 +153,15 @@ class Plan:
         Whether dropout and noise are drawn: in training.
     draws : Draws or None
         Where rows are draws of rows of data: by what dropout, and no noise, is drawn.
-    observes : bool
-        Whether a pass in training's form changes nothing: see `observe`.
-    paired : bool
-        Whether products are of bfloat16, in layers that can; never where a pass is observed.
+    observes, paired : bool
+        Whether the pass changes nothing, see `observe`; whether layers that can multiply bfloat16.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
     handed_on : HandedOn or None
         Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
         be set before layers are bound.
+    recompute : int, AUTO or None
+        Whether their gates are computed again on the way back: see `nlstm.plan.recompute`.
     """
 
     def __init__(
@@ -192,6 +193,7 @@ class Plan:
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self.handed_on: Any = None
+        self.recompute: Recompute = None
         self._arena = arena
         self._counter = counter
         self._counted = False

@@ -64,9 +64,9 @@ def set_matmul_precision(precision: str) -> None:
     elsewhere the results are the same within the order of sums, and slower than float32.
     ``python -m nlstm info`` says which it is. Numbers are the same to the bit at any number of
     threads. In float32 stay layers with `layer_norm` or `recurrent_dropout`,
-    ``GRU(reset_after=False)``, a Dense of 16 units or fewer, every other kind of layer, `stream`,
-    and what `nlstm.inspection` records; `Model.summary` names the layers that do round. A GPU has
-    it not yet.
+    ``GRU(reset_after=False)``, a Dense of 16 units or fewer, every other kind of layer, training
+    that recomputes gates (`Model.compile`), `stream`, and what `nlstm.inspection` records;
+    `Model.summary` names the layers that do round. A GPU has it not yet.
 
     Keras means more by "mixed_bfloat16", and torch by its autocast: there what layers compute and
     hand on is bfloat16 too. `torch.set_float32_matmul_precision("medium")` means this, where a

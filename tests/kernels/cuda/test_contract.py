@@ -10,6 +10,7 @@ from nlstm.kernels import cpu, cuda, operations
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
 PAIRED = "products of bfloat16 are the processor's"
+RECOMPUTE = "compile(recompute=k) is the CPU's"
 STREAM = "one step at a time is the processor's"
 ABSENT = {
     "pack_columns": LAYOUTS,
@@ -18,6 +19,9 @@ ABSENT = {
     "unpack_gates": LAYOUTS,
     "pack_peephole": LAYOUTS,
     "unpack_peephole": LAYOUTS,
+    "lstm_segments": RECOMPUTE,
+    "lstm_segment_steps": RECOMPUTE,
+    "lstm_segments_size": RECOMPUTE,
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,

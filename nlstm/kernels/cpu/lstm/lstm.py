@@ -6,6 +6,7 @@ from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.lstm.backward import lstm_backward
 from nlstm.kernels.cpu.lstm.forward import lstm_forward
 from nlstm.kernels.cpu.lstm.paired import paired_backward, paired_forward
+from nlstm.kernels.cpu.lstm.segments import segments_backward, segments_forward
 
 
 @functools.cache
@@ -20,3 +21,13 @@ def lstm_paired(activation, recurrent_activation):
     """Return `lstm` with products of bfloat16."""
     markers = MARKERS[activation], MARKERS[recurrent_activation]
     return functools.partial(paired_forward, *markers), functools.partial(paired_backward, *markers)
+
+
+@functools.cache
+def lstm_segments(activation, recurrent_activation):
+    """Return (segments_forward, segments_backward) for two activations, given by name."""
+    markers = MARKERS[activation], MARKERS[recurrent_activation]
+    return (
+        functools.partial(segments_forward, *markers),
+        functools.partial(segments_backward, *markers),
+    )

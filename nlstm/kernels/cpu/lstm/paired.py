@@ -43,4 +43,4 @@ def paired_backward(activation, recurrent_activation, x, weights, work, gradient
     run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
                  tuple(gradients), scratch, reverse, tuple(masks),
                  None if zoneout is None else tuple(zoneout),
-                 scratch.view(np.uint32))  # fmt: skip
+                 scratch.view(np.uint32), None)  # fmt: skip
