@@ -181,7 +181,8 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
                            to, (sums, None), reverse, here, draws, segment)  # fmt: skip
         else:
             backward_slice(s, phase, split, activation, recurrent_activation, xm[: end - first],
-                           weights, work, to, (sums, None), reverse, here, draws, segment)  # fmt: skip
+                           weights, work, to, (sums, None), reverse, here, draws,
+                           segment)  # fmt: skip
         number = number - 1 if phase == BACK else -1
 
 
