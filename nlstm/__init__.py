@@ -12,6 +12,7 @@ from nlstm import initializers as initializers
 from nlstm import layers as layers
 from nlstm import losses as losses
 from nlstm import metrics as metrics
+from nlstm import mixed_precision as mixed_precision
 from nlstm import models as models
 from nlstm import optimizers as optimizers
 from nlstm import regularizers as regularizers
@@ -28,6 +29,8 @@ from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
+from nlstm.plan.precision import get_matmul_precision as get_matmul_precision
+from nlstm.plan.precision import set_matmul_precision as set_matmul_precision
 from nlstm.training.machines import offer_engine
 
 
@@ -97,16 +100,19 @@ __all__ = [
     "datasets",
     "device",
     "get_device",
+    "get_matmul_precision",
     "get_num_threads",
     "initializers",
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "optimizers",
     "regularizers",
     "saving",
     "set_device",
+    "set_matmul_precision",
     "set_num_threads",
     "set_random_seed",
     "utils",

@@ -121,6 +121,7 @@ def _print_info() -> None:
         **{name: _version(name) for name in ("numpy", "numba", "llvmlite")},
         "CPU": machine["cpu"],
         "vector width": f"{machine['vector_bits']} bits",
+        "bfloat16": machine["bfloat16_products"],
         "threads": machine["threads"],
         "threading layer": machine["threading_layer"],
         "cache folder": machine["cache_folder"],

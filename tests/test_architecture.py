@@ -29,7 +29,7 @@ ROOMS = (
     "windows datasets",
     "saving compilation demo interop torch sklearn distributed inspection preprocessing",
     "plotting",
-    "utils random backend",
+    "utils random backend mixed_precision",
     "compat",
     "commands",
     "__init__",

@@ -21,6 +21,7 @@ def test_info_names_versions_machine_and_cache(capsys):
         "llvmlite",
         "CPU",
         "vector width",
+        "bfloat16",
         "threads",
         "threading layer",
         "cache folder",

@@ -31,6 +31,7 @@ PATHS = {
     "layers": "nlstm.layers",
     "losses": "nlstm.losses",
     "metrics": "nlstm.metrics",
+    "mixed_precision": "nlstm.mixed_precision",
     "models": "nlstm.models",
     "optimizers": "nlstm.optimizers",
     "optimizers.schedules": "nlstm.optimizers.schedules",

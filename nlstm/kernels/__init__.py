@@ -43,6 +43,10 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``lstm_paired(activation, recurrent_activation)``: the same with operands of products rounded to
+  bfloat16, in `memory` of ``lstm_paired_size(T, N, F, H, dtype)`` numbers:
+  forward(..., zoneout, memory), backward(..., zoneout, memory);
+  ``lstm_paired_scratch_size(T, N, F, H, dtype)``
 * ``lstm_segments(activation, recurrent_activation) -> segments_forward, segments_backward``: the
   same bits with the gates of one segment of the steps at a time:
   forward(x, weights, kept, own, scratch, reverse, masks, zoneout=None),
@@ -63,6 +67,8 @@ What travels together goes as one argument, a named tuple or any other in the sa
   leave it out; ``INPUT_NAMES``: those whose derivative needs the input, not the result
 * ``zero_masked_steps(source, mask, first, step, out)``
 * ``dense(activation) -> dense_forward, dense_backward``, ``dense_scratch_size(F, O, dtype)``
+* ``dense_paired(activation)``: the same with operands of products rounded to bfloat16;
+  ``dense_paired_scratch_size(R, F, O, dtype)``
 * ``gather_steps(source, index, out)``, ``scatter_steps(value, start, out)``
 * ``mask_from_lengths(lengths, index, mask)``, ``mask_from_values(value, sequence, mask)``,
   ``weights_from_mask(mask, weight, scaled, out)``
@@ -108,6 +114,6 @@ from nlstm.kernels.operations import load as load
 def describe() -> dict[str, str | int]:
     """Return what kernels are compiled for.
 
-    Keys: cpu, vector_bits, threads, threading_layer, cache_folder.
+    Keys: cpu, vector_bits, bfloat16_products, threads, threading_layer, cache_folder.
     """
     return load(HOST).describe()

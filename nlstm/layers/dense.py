@@ -15,6 +15,9 @@ from nlstm.plan.plan import Call, Plan, Tensor
 __all__ = ["Dense"]
 
 
+NARROW = 16  # units, of layers that stay float32: they have few products
+
+
 class Dense(Layer):
     """Compute ``activation(x @ kernel + bias)`` over the last axis.
 
@@ -117,21 +120,32 @@ class Dense(Layer):
             "dense", features, self.units, self.kernel, None, bias, self.activation
         )
 
+    @property
+    def rounds_products(self) -> bool:
+        """Whether products are of bfloat16 where a model wants it."""
+        return self.units > NARROW
+
     def bind(self, plan: Plan, x: Tensor) -> Tensor:
         """Append one call forward and one back."""
         ops = plan.ops
         # A loss that is fused with the activation hands over the gradient from before it.
         apart = plan.training and self.activation in ops.INPUT_NAMES
-        forward, backward = ops.dense("linear" if apart else self.activation)
+        paired = plan.paired and self.rounds_products
+        kernels = ops.dense_paired if paired else ops.dense
+        forward, backward = kernels("linear" if apart else self.activation)
         if plan.fused is self:
-            _, backward = ops.dense("linear")
+            _, backward = kernels("linear")
         value = plan.array((x.steps, x.rows, ops.padded(self.units, plan.dtype)))
         z = plan.array(value.shape) if apart else value
         y = plan.tensor(value, self.units, x.sequence, gradient=True)
         y.mask = x.mask
         bias = self.bias
         x_rows, y_rows = as_rows(x.value), as_rows(z)
-        scratch = plan.scratch(ops.dense_scratch_size(x.features, self.units, plan.dtype))
+        size = ops.dense_scratch_size(x.features, self.units, plan.dtype)
+        if paired:
+            sizes = x.steps * x.rows, x.features, self.units
+            size = ops.dense_paired_scratch_size(*sizes, plan.dtype)
+        scratch = plan.scratch(size)
         weights = (self.kernel.packed, bias and bias.packed)
         plan.call(forward, x_rows, *weights, y_rows, scratch, self.units)
         activate, derive = ops.activation(self.activation) if apart else (None, None)

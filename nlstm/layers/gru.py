@@ -184,6 +184,11 @@ class GRU(OneState):
         super().build(ops, shape, dtype)
 
     @property
+    def rounds_products(self) -> bool:
+        """Whether products are of bfloat16 where a model wants it."""
+        return self.reset_after and self.recurrent_dropout == 0.0
+
+    @property
     def recomputes(self) -> bool:
         """Whether gates can be computed again on the way back."""
         return self.reset_after

@@ -45,14 +45,19 @@ class ResetAfter:
             bias = plan.array(self._no_bias.shape)
             plan.call(ops.gru_bias, layer.bias.packed, bias)
         weights = ops.Weights(layer.kernel.packed, layer.recurrent_kernel.packed, bias)
-        options = (layer.go_backwards, masks)
+        options: tuple[Any, ...] = (layer.go_backwards, masks)
         if cut is not None:
             cut.bind(names, weights, *options)
         else:
-            forward, backward = ops.lstm(*names)
+            sizes = steps, rows, x.features, units
+            kernels, scratch_size = ops.lstm, ops.gru_scratch_size(*sizes)
+            if plan.paired and layer.rounds_products:
+                kernels, scratch_size = ops.lstm_paired, ops.lstm_paired_scratch_size(*sizes, dtype)
+                options = (*options, None, plan.array((ops.lstm_paired_size(*sizes, dtype),)))
+            forward, backward = kernels(*names)
             shape = ops.lstm_gates_shape(steps, rows, units, dtype)
             work = ops.Work(h, None, plan.array(shape) if plan.training else None)
-            scratch = plan.scratch(ops.gru_scratch_size(steps, rows, x.features, units))
+            scratch = plan.scratch(scratch_size)
             plan.call(forward, x.value, weights, work, scratch, *options)
 
         def back(dy: Any, dh: Any) -> list[Call]:

@@ -210,6 +210,11 @@ class LSTM(Layer):
         """Features that come out: units, or proj_size."""
         return self.proj_size or self.units
 
+    @property
+    def rounds_products(self) -> bool:
+        """Whether products are of bfloat16 where a model wants it."""
+        return not self.layer_norm and self.recurrent_dropout == 0.0
+
     # Shapes and weights
 
     def output_shape(self, shape: Shape, *states: Shape) -> Any:

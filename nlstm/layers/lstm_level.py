@@ -128,14 +128,16 @@ class Level:
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
         cut = segments_of(plan, x, units, sequences, True) if self.gains is None else None
+        paired = plan.paired and layer.rounds_products and cut is None
         if cut is None:
             slots, last = ops.slots(steps, plan.training or sequences or self.gains is not None)
             h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
             c_last = last
             gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
             gates = plan.array(gates_shape) if plan.training else None
-            plain = self.gains is None
-            scratch_size = ops.lstm_scratch_size if plain else ops.normalised_scratch_size
+            scratch_size = ops.lstm_paired_scratch_size if paired else ops.lstm_scratch_size
+            if self.gains is not None:
+                scratch_size = ops.normalised_scratch_size
             scratch = plan.scratch(scratch_size(steps, rows, x.features, units, dtype))
         else:
             h, c = cut.h, cut.c
@@ -177,12 +179,17 @@ class Level:
         if self.gains is None:
             given: tuple[Any, ...] = (weights,)
             options = (*options, self._zoneout(plan))
+            if paired:
+                size = ops.lstm_paired_size(steps, rows, x.features, units, dtype)
+                options = (*options, plan.array((size,)))
         else:
             given = (weights, ops.Gains(*self.gains.packed))
         if cut is not None:
             cut.bind(names, weights, *options)
         else:
-            kernels = ops.lstm if self.gains is None else ops.lstm_normalised
+            kernels = ops.lstm_paired if paired else ops.lstm
+            if self.gains is not None:
+                kernels = ops.lstm_normalised
             forward, backward = kernels(*names)
             work: Any = ops.Work(h, c, gates)
             if self.gains is not None:

@@ -50,6 +50,7 @@ from nlstm.network.weights import Weights
 from nlstm.network.wiring import Wiring
 from nlstm.optimizers import Optimizer
 from nlstm.plan.parameters import Parameter
+from nlstm.plan.precision import BFLOAT16, FLOAT32, checked_precision, multiplying
 from nlstm.plan.symbols import Shape, Symbol, flat_symbols
 from nlstm.plan.turns import turn
 from nlstm.training.evaluate import evaluate, test_on_batch
@@ -101,6 +102,10 @@ class Model(Configured):
     device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
         Where it computes; by default what `nlstm.device` or `nlstm.set_device` chose, else the CPU.
         Files and configs hold no device: what one has written any other reads.
+    matmul_precision : {"float32", "bfloat16"}, optional
+        What the matrix products of its LSTM, GRU and Dense layers multiply; by default what
+        `nlstm.set_matmul_precision` chose, which says more, else "float32". In a model inside
+        another one that of the outer one holds.
 
     Notes
     -----
@@ -136,12 +141,16 @@ class Model(Configured):
         name: str | None = None,
         dtype: Any = None,
         device: str | None = None,
+        matmul_precision: str | None = None,
     ) -> None:
-        self._begin("functional", name, dtype, device)
-        self.design: Design = Wiring(inputs, outputs, dtype, device)
+        self._begin("functional", name, dtype, device, matmul_precision)
+        self.design: Design = Wiring(inputs, outputs, dtype, device, matmul_precision)
 
-    def _begin(self, default: str, name: Any, dtype: Any, device: str | None) -> None:
+    def _begin(self, default: str, name: Any, dtype: Any, device: Any, precision: Any) -> None:
         """Set up what every model has."""
+        if precision is not None and checked_precision(precision) == BFLOAT16:
+            if dtype is not None and checked_dtype(dtype) != np.float32:
+                raise ValueError(f'matmul_precision="bfloat16" is of float32; dtype is {dtype}.')
         self.name, self.named_by_user = checked_layer_name(name) or default, name is not None
         if dtype is not None:
             checked_dtype(dtype)  # before a stream of random numbers is taken
@@ -235,6 +244,11 @@ class Model(Configured):
     def device(self) -> str:
         """Where the model computes: "cpu", "cuda", "cuda:1", ..."""
         return self.design.device
+
+    @property
+    def matmul_precision(self) -> str:
+        """What matrix products multiply: "float32" or "bfloat16"."""
+        return self.design.matmul_precision
 
     def to(self, device: str) -> Self:
         """Go to another device, and return the model.
@@ -616,6 +630,8 @@ class Model(Configured):
         frozen = sum(one.size for one in kept)
         sizes = self.dtype.itemsize, self.bytes_per_step()
         counts = summary.counted(self._summary_rows(False), frozen, *sizes)
+        if self.matmul_precision == BFLOAT16:
+            counts |= summary.rounded(self.design.layers, self.dtype)
         if self.training.recomputes:
             counts["Recompute"] = described(self.training.recompute, self.design.layers)
         rows = summary.chosen(self._summary_rows(expand_nested), layer_range)
@@ -699,6 +715,7 @@ class Model(Configured):
         return {
             "name": self.name,
             "dtype": None if self.design.dtype is None else self.design.dtype.name,
+            "matmul_precision": self.matmul_precision,
             **config_of_graph(network.graph, *forms),
         }
 
@@ -709,7 +726,8 @@ class Model(Configured):
         """Return a new model for a config as `get_config` gives it."""
         layers = deserialize(config["layers"], custom_objects)
         inputs, outputs = graph_of_config(config, layers)
-        made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
+        with multiplying(config.get("matmul_precision", FLOAT32)):
+            made = cls(inputs, outputs, name=config["name"], dtype=config["dtype"])
         if isinstance(made.design, Wiring):
             made.design.expect(config.get("input_form", list(inputs)))
         return made

@@ -14,6 +14,7 @@ from nlstm.models.model import Model
 from nlstm.network import summary
 from nlstm.network.stack import Stack
 from nlstm.network.summary import Row
+from nlstm.plan.precision import FLOAT32, multiplying
 from nlstm.plan.symbols import Symbol
 
 __all__ = ["Sequential"]
@@ -31,6 +32,8 @@ class Sequential(Model):
         Of weights and computation. By default the layers' own, else float32.
     device : {"cpu", "cuda", "cuda:1", ..., "auto"}, optional
         Where it computes; see `Model`.
+    matmul_precision : {"float32", "bfloat16"}, optional
+        What matrix products multiply; see `Model`.
 
     Examples
     --------
@@ -45,11 +48,12 @@ class Sequential(Model):
         name: str | None = None,
         dtype: Any = None,
         device: str | None = None,
+        matmul_precision: str | None = None,
     ) -> None:
         if layers is not None and (isinstance(layers, str | bytes) or not np.iterable(layers)):
             raise TypeError(f"layers must be a list of layers; got {layers!r}.")
-        self._begin("sequential", name, dtype, device)
-        self._stack = self.design = Stack(self.name, dtype, device)
+        self._begin("sequential", name, dtype, device, matmul_precision)
+        self._stack = self.design = Stack(self.name, dtype, device, matmul_precision)
         for layer in () if layers is None else layers:
             self.add(layer)
 
@@ -109,6 +113,7 @@ class Sequential(Model):
         return {
             "name": self.name,
             "dtype": None if stack.dtype is None else stack.dtype.name,
+            "matmul_precision": self.matmul_precision,
             "layers": [serialize(layer) for layer in stack.members],
             "build_input_shape": None if stack.input is None else stack.input.shape,
         }
@@ -122,7 +127,8 @@ class Sequential(Model):
         shape = config.get("build_input_shape")
         if shape is not None:
             layers.insert(0, InputLayer(tuple(shape[1:]), shape[0]))
-        return cls(layers, name=config["name"], dtype=config["dtype"])
+        with multiplying(config.get("matmul_precision", FLOAT32)):
+            return cls(layers, name=config["name"], dtype=config["dtype"])
 
     def build(self, input_shape: Any = None) -> None:
         """Make the weights.

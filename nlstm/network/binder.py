@@ -142,7 +142,8 @@ class Binder:
         return bench
 
     def _plan_cache(self) -> PlanCache:
-        return PlanCache(self.network.ops, self.network.dtype, self.counter.device)
+        network = self.network
+        return PlanCache(network.ops, network.dtype, self.counter.device, network.matmul_precision)
 
     def forget(self) -> None:
         """Forget all plans: bound calls hold what has changed, such as the keys of seeds."""

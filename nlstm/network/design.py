@@ -46,10 +46,13 @@ class Design(Protocol):
         None as long as nobody chose one: then it is float32, or that of a model around it.
     device : str
         Where it computes.
+    matmul_precision : str
+        What products multiply; in a model inside another one, that of the outer one holds.
     """
 
     dtype: np.dtype | None
     device: str
+    matmul_precision: str
 
     @property
     def layers(self) -> list[Layer]:

@@ -14,6 +14,7 @@ from nlstm.kernels import default_device
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.plan.graph import Graph
+from nlstm.plan.precision import FLOAT32
 from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Network", "checked_dtype"]
@@ -40,6 +41,8 @@ class Network:
         As `form`, of the inputs; None for one of a stack.
     device : str
         Where it computes.
+    matmul_precision : str
+        What its products multiply.
     """
 
     graph: Graph
@@ -50,6 +53,7 @@ class Network:
     dtype: np.dtype
     input_form: Any = None
     device: str = field(default_factory=default_device)
+    matmul_precision: str = FLOAT32
 
     @cached_property
     def ops(self) -> Operations:

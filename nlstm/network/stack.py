@@ -19,6 +19,7 @@ from nlstm.network.design import (
 from nlstm.network.members import InputNotKnown, apply, input_of, inside, samples_of, settle
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
+from nlstm.plan.precision import FLOAT32, checked_precision
 from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Stack"]
@@ -32,8 +33,8 @@ class Stack:
     name : str
         The model's, for errors.
     dtype : {"float32", "float64"}, optional
-    device : str, optional
-        Where it computes; by default `default_device()`.
+    device, matmul_precision : str, optional
+        Where it computes, and what products multiply; by default what was chosen for all.
 
     Attributes
     ----------
@@ -43,7 +44,8 @@ class Stack:
         None as long as nothing is known of the input.
     """
 
-    def __init__(self, name: str, dtype: Any, device: str | None = None) -> None:
+    def __init__(self, name: str, dtype: Any, device: Any = None, precision: Any = None) -> None:
+        self.matmul_precision = checked_precision(precision)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         self.device = default_device() if device is None else checked_device(device)
         self.members: list[Layer | Nested] = []
@@ -69,6 +71,7 @@ class Stack:
         """Take over what `__getstate__` gave."""
         vars(self).update(state)
         self.device = checked_device(state["device"]) if "device" in state else default_device()
+        self.matmul_precision = state.get("matmul_precision", FLOAT32)
         for layer in self.layers:
             layer.taken = True
 
@@ -322,7 +325,8 @@ class Stack:
             raise ValueError("The model has no layers.")
 
     def _made(self, graph: Graph) -> Network:
-        found, state = self._network, (graph, self.dtype, self.device, Renamings.count)
+        found, where = self._network, (self.device, self.matmul_precision)
+        state = graph, self.dtype, *where, Renamings.count
         if found is not None and state == self._made_for:
             return found
         dtype, labels = self.dtype or np.dtype(np.float32), tuple(self.labelled())
@@ -330,11 +334,11 @@ class Stack:
             found is None
             or found.graph is not graph
             or found.dtype != dtype
-            or found.device != self.device
+            or (found.device, found.matmul_precision) != where
             or found.labels != labels
         ):
             names = self.input_names, self.output_names
-            found = Network(graph, graph.outputs[0], *names, labels, dtype, device=self.device)
+            found = Network(graph, graph.outputs[0], *names, labels, dtype, None, *where)
         if graph is self.graph:
             self._network, self._made_for = found, state
         return found

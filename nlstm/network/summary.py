@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from nlstm.arguments.html import as_html
 from nlstm.arguments.shown import cells
 from nlstm.layers import Layer
@@ -24,6 +26,7 @@ __all__ = [
     "graph_rows",
     "in_html",
     "member_rows",
+    "rounded",
     "summary_lines",
 ]
 
@@ -268,6 +271,16 @@ def counted(
     if bytes_per_step is not None:
         below["Bytes per step in training"] = f"{bytes_per_step:,}"
     return below
+
+
+def rounded(layers: Iterable[Layer], dtype: np.dtype) -> dict[str, str]:
+    """Return which layers of a model have products of bfloat16, as `counted` returns the rest."""
+    found = []
+    if dtype == np.float32:
+        for layer in layers:
+            if any(getattr(one, "rounds_products", False) for one in (layer, *layer.inside)):
+                found.append(layer.name)
+    return {"Products of bfloat16 in": ", ".join(found) or "no layer"}
 
 
 def _size(count: float) -> str:

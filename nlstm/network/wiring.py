@@ -12,6 +12,7 @@ from nlstm.layers import InputLayer, Layer
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
+from nlstm.plan.precision import FLOAT32, checked_precision
 from nlstm.plan.symbols import Shape, Symbol
 
 __all__ = ["Wiring"]
@@ -26,6 +27,8 @@ class Wiring:
     dtype : {"float32", "float64"}, optional
     device : str, optional
         Where it computes; by default `default_device()`.
+    matmul_precision : str, optional
+        By default `get_matmul_precision()`.
 
     Raises
     ------
@@ -33,7 +36,15 @@ class Wiring:
         See `Model`; nothing was changed.
     """
 
-    def __init__(self, inputs: Any, outputs: Any, dtype: Any, device: str | None = None) -> None:
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        dtype: Any,
+        device: str | None = None,
+        matmul_precision: Any = None,
+    ) -> None:
+        self.matmul_precision = checked_precision(matmul_precision)
         self.device = default_device() if device is None else checked_device(device)
         self.dtype: np.dtype | None = None if dtype is None else checked_dtype(dtype)
         given = _symbols("inputs", inputs), _symbols("outputs", outputs)
@@ -63,7 +74,8 @@ class Wiring:
         dtype = self.dtype or np.dtype(np.float32)
         names = self.input_names, self.output_names
         labels = tuple(self.labelled())
-        return Network(self.graph, self._form, *names, labels, dtype, self._input_form, self.device)
+        where = self._input_form, self.device, self.matmul_precision
+        return Network(self.graph, self._form, *names, labels, dtype, *where)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what copies and pickles hold; a graph that begins inside another is cut off."""
@@ -79,12 +91,14 @@ class Wiring:
             "names": names,
             "dtype": self.dtype,
             "device": self.device,
+            "matmul_precision": self.matmul_precision,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take over what `__getstate__` gave."""
         self.graph, self.dtype = state["graph"], state["dtype"]
         self.device = checked_device(state["device"]) if "device" in state else default_device()
+        self.matmul_precision = state.get("matmul_precision", FLOAT32)
         form, input_form = state["forms"]
         self._form = packed(form, self.graph.outputs)
         self._input_form = packed(input_form, self.graph.inputs)

@@ -10,6 +10,7 @@ from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.arena import Arena
 from nlstm.plan.plan import Plan
+from nlstm.plan.precision import BFLOAT16
 from nlstm.plan.recompute import AUTO, Recompute, Recomputing
 
 __all__ = ["PlanCache"]
@@ -28,10 +29,15 @@ class PlanCache:
         The model's.
     counter : Array(int64), shape (1,)
         The model's count of training steps.
+    matmul_precision : str
+        The model's.
     """
 
-    def __init__(self, ops: Operations, dtype: np.dtype, counter: Array) -> None:
+    def __init__(
+        self, ops: Operations, dtype: np.dtype, counter: Array, matmul_precision: str
+    ) -> None:
         self._ops, self._dtype, self._counter = ops, dtype, counter
+        self._paired = matmul_precision == BFLOAT16 and dtype == np.float32
         self._arena = Arena(ops)
         self.generation = 0  # grows when plans are forgotten: those in somebody's hands are dead
         self._kept: OrderedDict[Any, Any] = OrderedDict()
@@ -46,6 +52,7 @@ class PlanCache:
         plan = Plan(
             self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
         )
+        plan.paired = self._paired
         plan.recompute = recompute
         return plan
 

@@ -122,8 +122,8 @@ class Plan:
         Whether dropout and noise are drawn: in training.
     draws : Draws or None
         Where rows are draws of rows of data: by what dropout, and no noise, is drawn.
-    observes : bool
-        Whether a pass in training's form changes nothing: see `observe`.
+    observes, paired : bool
+        Whether the pass changes nothing, see `observe`; whether layers that can multiply bfloat16.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
     sums : Sums or None
@@ -160,7 +160,7 @@ class Plan:
         self.averages: list[Call] = []
         self.frozen: tuple[object, ...] = ()
         self.scratch_size = 0
-        self.drops, self.observes = training, False
+        self.drops, self.observes, self.paired = training, False, False
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self.sums: Sums | None = None
@@ -220,7 +220,7 @@ class Plan:
         Nothing is dropped, gradients of weights stay in the plan, and stateful layers begin at
         zeros and keep nothing. To be called before layers are bound.
         """
-        self.drops, self.observes = False, True
+        self.drops, self.observes, self.paired = False, True, False
 
     def gradient(self, parameter: Parameter) -> Array:
         """Return where a layer writes (=) its part of a parameter's gradient.

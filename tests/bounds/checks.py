@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 
 from nlstm.kernels.cpu.activations import emitters
 from nlstm.kernels.cpu.machine import simd
-from nlstm.kernels.cpu.products import gemm, tile
+from nlstm.kernels.cpu.products import gemm, pairs, tile
 
 WORD = ir.IntType(64)
 NAME_WORDS = 6
@@ -22,7 +22,7 @@ FOUND = np.zeros(4 + NAME_WORDS, np.int64)  # how many; first, last, size and na
 SYMBOL = "nlstm_tests_bounds"
 # Whose addresses are never read from: a prefetch does not fault, and the other asks for a place.
 APART = ("prefetch", "is_aligned")
-VECTORS = ("load", "store", "stream", "activate_in_place")
+VECTORS = ("load", "store", "stream", "activate_in_place", "store_along", "store_across")
 
 plain_pointer, plain_tile = simd.element_pointer, tile.call_tile
 
@@ -32,7 +32,7 @@ def begin():
     binding.add_symbol(SYMBOL, FOUND.ctypes.data)
     cgutils.do_boundscheck = check_index
     tile.call_tile = checked_tile
-    for module in (simd, gemm, emitters):
+    for module in (simd, gemm, emitters, pairs):
         module.element_pointer = checked_pointer
 
 
@@ -102,12 +102,15 @@ def checked_pointer(context, builder, array_type, array, offset):
 
     if asking in VECTORS:
         note(builder, offset, upto(width), size, asking)
+    elif asking == "store_half":
+        note(builder, offset, upto(builder.udiv(width, WORD(2))), size, asking)
     elif asking == "transpose_square" and array is args[0]:
         note(builder, offset, upto(builder.mul(width, width)), size, "transposed to")
     elif asking == "transpose_square":
         reach = span(builder, [(args[5], args[4])])
         with cgutils.if_likely(builder, builder.icmp_signed(">", args[5], WORD(0))):
-            last = builder.add(upto(width), reach[1])
+            row = builder.mul(width, WORD(2)) if frame.f_locals["paired"] else width
+            last = builder.add(upto(row), reach[1])
             note(builder, builder.add(offset, reach[0]), last, size, "transposed from")
     elif asking not in APART:
         raise AssertionError(f"{asking} asks for an address: say here what it reads there")
@@ -125,9 +128,10 @@ def span(builder, steps):
     return low, high
 
 
-def checked_tile(by_gate, out, start, sources):
+def checked_tile(kind, out, start, sources):
     """Stand for `tile.call_tile`, with a check of all that the tile reads and writes."""
-    signature, codegen = plain_tile(by_gate, out, start, sources)
+    by_gate = kind == "gate_tile"
+    signature, codegen = plain_tile(kind, out, start, sources)
     width = WORD(simd.Emitter(None, out[0].dtype).width)
 
     def checked(context, builder, made, args):

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from nlstm.kernels.cpu.lstm.lstm import lstm
-from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape, lstm_masked_size, lstm_scratch_size
+from nlstm.kernels.cpu.lstm.lstm import lstm, lstm_paired
+from nlstm.kernels.cpu.lstm.pairs import lstm_paired_size
+from nlstm.kernels.cpu.lstm.schedule import (
+    lstm_gates_shape,
+    lstm_masked_size,
+    lstm_paired_scratch_size,
+    lstm_scratch_size,
+)
 from nlstm.kernels.cpu.lstm.zoneout import draw, row_key, zone_c, zone_h, zones_of
 from nlstm.kernels.cpu.machine.jit import njit
 from nlstm.kernels.cpu.machine.simd import splat, store
@@ -86,7 +92,7 @@ def zoneout_draws(rates, T, N, H, dtype):
     found = []
     for which, rate in enumerate(rates):
         out = np.zeros((T, N, layout.padded(H, dtype)), dtype)
-        _draws((*ZONEOUT_KEY, *rates, 0), which, rate, layout.lanes(dtype), out)
+        _draws(tuple(Zoneout(*ZONEOUT_KEY, *rates)), which, rate, layout.lanes(dtype), out)
         found.append(out[..., :H])
     return found
 
@@ -103,14 +109,22 @@ def steps_first(array):
 
 
 def run_kernels(
-    case, activation="tanh", recurrent_activation="sigmoid", last_only=False, train=True
+    case,
+    activation="tanh",
+    recurrent_activation="sigmoid",
+    last_only=False,
+    train=True,
+    paired=False,
 ):
-    """Return outputs, last states and gradients of the kernels, in Keras layouts."""
+    """Return outputs, last states and gradients of the kernels, in Keras layouts.
+
+    `paired` : whether operands of products are bfloat16.
+    """
     dtype = case["x"].dtype
     (N, T, F), H = case["x"].shape, case["h0"].shape[1]
     S, nan = layout.padded(H, dtype), np.nan
     load_tile(dtype)
-    forward, backward = lstm(activation, recurrent_activation)
+    forward, backward = (lstm_paired if paired else lstm)(activation, recurrent_activation)
     W, U = layout.pack_gates(case["W"]), layout.pack_gates(case["U"])
     b = layout.pack_gates(case["b"][None])[:, 0]
     x, mask = steps_first(case["x"]), case["mask"]
@@ -127,7 +141,7 @@ def run_kernels(
     h, c = np.full((slots, N, S), nan, dtype), np.full((slots, N, S), nan, dtype)
     h[0], c[0] = widen(case["h0"], S), widen(case["c0"], S)
     gates = np.full(lstm_gates_shape(T, N, H, dtype), nan, dtype) if train else None
-    size = lstm_scratch_size(T, N, F, H, dtype)
+    size = (lstm_paired_scratch_size if paired else lstm_scratch_size)(T, N, F, H, dtype)
     memory = np.full(size + GUARD, 7.0, dtype)  # what lies behind the scratch is somebody else's
     scratch = memory[:size]
     scratch.fill(nan)
@@ -135,7 +149,15 @@ def run_kernels(
     p = None if case["peephole"] is None else layout.pack_peephole(case["peephole"])
     zoneout = None if case["zoneout"] is None else Zoneout(*ZONEOUT_KEY, *case["zoneout"])
     weights, work = Weights(W, U, b, p), Work(h, c, gates)
-    forward(x, weights, work, scratch, case["reverse"], masks, zoneout)
+    options = [case["reverse"], masks, zoneout]
+    if paired:
+        needed = lstm_paired_size(T, N, F, H, dtype)
+        more = np.full(needed + GUARD, 7.0, dtype)
+        more[:needed] = nan
+        options.append(more[:needed])
+    forward(x, weights, work, scratch, *options)
+    if paired:
+        assert (more[needed:] == 7.0).all()
     if not train:
         assert (memory[size:] == 7.0).all()
         return {"h": h[T % 2, :, :H], "c": c[T % 2, :, :H]}
@@ -148,7 +170,7 @@ def run_kernels(
     x = x if xm is None else xm
     gradients = Gradients(dy, dh, dc, dW, dU, db, dx, dp)
     scratch.fill(nan)
-    backward(x, weights, work, gradients, scratch, case["reverse"], masks, zoneout)
+    backward(x, weights, work, gradients, scratch, *options)
     assert (memory[size:] == 7.0).all()
     return {
         "outputs": h[1:, :, :H].swapaxes(0, 1),

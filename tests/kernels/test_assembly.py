@@ -8,6 +8,7 @@ from llvmlite import binding, ir
 from numba.core.registry import cpu_target
 
 from nlstm.kernels.cpu.machine import jit, simd
+from nlstm.kernels.cpu.products import pairs
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, emit_tile, tile_signature
 
 LINUX, MACOS = "unknown-linux-gnu", "apple-darwin24.0.0"
@@ -17,8 +18,9 @@ MACHINES = {
     "apple": (f"arm64-{MACOS}", "apple-m1", 16, 6),
     "avx2": (f"x86_64-{LINUX}", "haswell", 32, 3),
     "avx512": (f"x86_64-{LINUX}", "skylake-avx512", 64, 6),
+    "avx512_bf16": (f"x86_64-{LINUX}", "cooperlake", 64, 6),
 }
-FUSED = re.compile(r"\s(?:fmla(?:\.\w+)?|vfn?madd\w+)\s+(.*)")
+FUSED = re.compile(r"\s(?:fmla(?:\.\w+)?|vfn?madd\w+|vdpbf16ps)\s+(.*)")
 VECTOR = re.compile(r"%[xyz]mm\d+|\b[vq]\d+\b")
 STACK = re.compile(r"\(%[re]sp\b|\[sp\b")
 
@@ -42,15 +44,15 @@ def machine(monkeypatch, request):
     return partial(assembly, target, triple, size), rows
 
 
-def assembly(target, triple, size, rows, dtype, by_gate=False):
+def assembly(target, triple, size, rows, dtype, kind="tile"):
     """Return the assembly of a function that is one tile of so many rows."""
     module = ir.Module()
     module.triple = triple
-    function = ir.Function(module, tile_signature(dtype, by_gate)[0], "largest")
+    function = ir.Function(module, tile_signature(dtype, kind)[0], "largest")
     for name in ("min-legal-vector-width", "prefer-vector-width"):
         set.add(function.attributes, f'"{name}"="{8 * size}"')
     builder = ir.IRBuilder(function.append_basic_block())
-    emit_tile(builder, dtype, rows, VECTORS, function.args[2:], by_gate)
+    emit_tile(builder, dtype, rows, VECTORS, function.args[2:], kind)
     parsed = binding.parse_assembly(str(module))
     parsed.data_layout = str(target.target_data)
     passes = binding.create_pass_builder(
@@ -71,12 +73,12 @@ def inner_loops(text):
             yield sums, [one for one in lines if STACK.search(one) and VECTOR.search(one)]
 
 
-@pytest.mark.parametrize("by_gate", [False, True], ids=["tile", "gate_tile"])
+@pytest.mark.parametrize("kind", ["tile", "gate_tile"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("machine", [*MACHINES, "this"], indirect=True)
-def test_sums_stay_in_registers(machine, dtype, by_gate):
+def test_sums_stay_in_registers(machine, dtype, kind):
     made, rows = machine
-    loops = list(inner_loops(made(rows, dtype, by_gate)))
+    loops = list(inner_loops(made(rows, dtype, kind)))
     assert len(loops) >= 2  # a source each
     for sums, stack in loops:
         assert len(sums) == rows * VECTORS
@@ -95,3 +97,22 @@ def test_arm_has_its_own_multiply_adds(machine):
     text = made(rows, "float32")
     assert text.count("fmla") == 2 * rows * VECTORS
     assert not re.search(r"\tblr?\t", text)  # no function is called for them
+
+
+@pytest.mark.parametrize("machine", ["avx512_bf16"], indirect=True)
+def test_pairs_are_multiplied_by_one_instruction(machine, monkeypatch):
+    monkeypatch.setattr(pairs, "multiplies_pairs", lambda: True)
+    made, rows = machine
+    text = made(rows, "float32", "pair_tile")
+    assert text.count("vdpbf16ps") == 2 * rows * VECTORS
+    for sums, stack in inner_loops(text):
+        assert len(sums) == rows * VECTORS
+        assert not stack
+
+
+@pytest.mark.parametrize("machine", ["avx2", "avx512", "aarch64"], indirect=True)
+def test_without_the_instruction_pairs_are_widened(machine, monkeypatch):
+    monkeypatch.setattr(pairs, "multiplies_pairs", lambda: False)
+    made, rows = machine
+    fused = [one for one in made(rows, "float32", "pair_tile").splitlines() if FUSED.search(one)]
+    assert len(fused) == 2 * 2 * rows * VECTORS

@@ -204,7 +204,8 @@ MODULES = {
     "distillation": "large models",
     "dtype_policies": "a model computes in one dtype, float32 or float64",
     "export": "other libraries' formats",
-    "mixed_precision": "a model computes in one dtype, float32 or float64",
+    "mixed_precision": "`nlstm.mixed_precision`: `mixed_bfloat16` rounds the operands of products, "
+    "what goes between layers stays float32; no `mixed_float16`, no loss scale",
     "ops": "nlstm computes with NumPy arrays and has no tensors",
     "preprocessing": "`nlstm.preprocessing`: sequences and text as Keras 2 had them",
     "quantizers": "quantisation",

@@ -31,8 +31,11 @@ def lstm_forward(
     zero_output_for_mask=False,
     peephole=None,
     zoneout=None,
+    rounded=lambda operand: operand,
 ):
     """Run a batch of sequences; all arrays become float64.
+
+    Operands of products with weights, here and in the backward pass, become `rounded(operand)`.
 
     mask (N, T) bool: False repeats the state and the output before (h0 at the first step), or
     gives an output of 0. x_mask (N, F), or (4, N, F) for one a gate, multiplies x at every step.
@@ -58,23 +61,25 @@ def lstm_forward(
         zero_output_for_mask=zero_output_for_mask,
         peephole=np.zeros(3 * H) if peephole is None else _float64(peephole),
         zoneout=[np.broadcast_to(_float64(k), (T, N, H)) for k in zoneout or (0.0, 0.0)],
+        rounded=rounded,
         steps=[],
     )
     trace.x_masks = np.broadcast_to(trace.x_masks, (4, N, F))
     p_i, p_f, p_o = np.split(trace.peephole, 3)
     trace.h_masks = np.broadcast_to(trace.h_masks, (4, N, H))
     a, s = ACTIVATIONS[activation][0], ACTIVATIONS[recurrent_activation][0]
+    W_seen, U_seen = rounded(trace.W), rounded(trace.U)
     h = np.zeros((N, H)) if h0 is None else _float64(h0)
     c = np.zeros((N, H)) if c0 is None else _float64(c0)
     trace.outputs = np.zeros((N, T, H))
     for position, t in enumerate(trace.order):
         z = np.zeros((N, 4 * H)) + _float64(b)
         for gate, (W_gate, U_gate) in enumerate(
-            zip(np.split(trace.W, 4, axis=1), np.split(trace.U, 4, axis=1))
+            zip(np.split(W_seen, 4, axis=1), np.split(U_seen, 4, axis=1))
         ):
             columns = slice(gate * H, (gate + 1) * H)
-            z[:, columns] += (trace.x[:, t] * trace.x_masks[gate]) @ W_gate
-            z[:, columns] += (h * trace.h_masks[gate]) @ U_gate
+            z[:, columns] += rounded(trace.x[:, t] * trace.x_masks[gate]) @ W_gate
+            z[:, columns] += rounded(h * trace.h_masks[gate]) @ U_gate
         z_i, z_f, z_g, z_o = np.split(z, 4, axis=1)
         z_i += p_i * c
         z_f += p_f * c
@@ -107,6 +112,7 @@ def lstm_backward(trace, doutputs, dh=None, dc=None):
     dx, dW, dU = np.zeros((N, T, F)), np.zeros((F, 4 * H)), np.zeros((H, 4 * H))
     db, dp = np.zeros(4 * H), np.zeros(3 * H)
     p_i, p_f, p_o = np.split(trace.peephole, 3)
+    W, U = trace.rounded(trace.W), trace.rounded(trace.U)
     for position in reversed(range(T)):
         t, step = trace.order[position], trace.steps[position]
         z_i, z_f, z_g, z_o = np.split(step.z, 4, axis=1)
@@ -124,13 +130,14 @@ def lstm_backward(trace, doutputs, dh=None, dc=None):
         db += dz.sum(axis=0)
         seen = np.concatenate([step.c_before, step.c_before, step.c_new], axis=1)
         dp += (dz[:, np.r_[: 2 * H, 3 * H : 4 * H]] * seen).sum(axis=0)
-        dh_before = k_h * dh
+        dh_before, dz_seen = k_h * dh, trace.rounded(dz)
         for gate in range(4):
             columns = slice(gate * H, (gate + 1) * H)
-            dx[:, t] += (dz[:, columns] @ trace.W[:, columns].T) * trace.x_masks[gate]
-            dW[:, columns] += (trace.x[:, t] * trace.x_masks[gate]).T @ dz[:, columns]
-            dU[:, columns] += (step.h_before * trace.h_masks[gate]).T @ dz[:, columns]
-            dh_before += (dz[:, columns] @ trace.U[:, columns].T) * trace.h_masks[gate]
+            dz_gate = dz_seen[:, columns]
+            dx[:, t] += (dz_gate @ W[:, columns].T) * trace.x_masks[gate]
+            dW[:, columns] += trace.rounded(trace.x[:, t] * trace.x_masks[gate]).T @ dz_gate
+            dU[:, columns] += trace.rounded(step.h_before * trace.h_masks[gate]).T @ dz_gate
+            dh_before += (dz_gate @ U[:, columns].T) * trace.h_masks[gate]
         dh = np.where(present, dh_before, dh)
         dc_before = k_c * dc_new + dc_inner * s(z_f) + p_i * dz_i + p_f * dz_f
         dc = np.where(present, dc_before, dc)

@@ -49,6 +49,8 @@ from nlstm.kernels.cpu.dense.embedding import embedding_backward as embedding_ba
 from nlstm.kernels.cpu.dense.embedding import embedding_forward as embedding_forward
 from nlstm.kernels.cpu.dense.embedding import pack_rows as pack_rows
 from nlstm.kernels.cpu.dense.embedding import unpack_rows as unpack_rows
+from nlstm.kernels.cpu.dense.paired import dense_paired as dense_paired
+from nlstm.kernels.cpu.dense.paired import dense_paired_scratch_size as dense_paired_scratch_size
 from nlstm.kernels.cpu.gru.before_backward import (
     gru_before_scratch_size as gru_before_scratch_size,
 )
@@ -60,13 +62,16 @@ from nlstm.kernels.cpu.losses.choice import statistic as statistic
 from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
 from nlstm.kernels.cpu.losses.sums import count_penalty as count_penalty
 from nlstm.kernels.cpu.lstm.lstm import lstm as lstm
+from nlstm.kernels.cpu.lstm.lstm import lstm_paired as lstm_paired
 from nlstm.kernels.cpu.lstm.lstm import lstm_segments as lstm_segments
+from nlstm.kernels.cpu.lstm.pairs import lstm_paired_size as lstm_paired_size
 from nlstm.kernels.cpu.lstm.projection import project_recurrence as project_recurrence
 from nlstm.kernels.cpu.lstm.projection import (
     project_recurrence_backward as project_recurrence_backward,
 )
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
+from nlstm.kernels.cpu.lstm.schedule import lstm_paired_scratch_size as lstm_paired_scratch_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_segment_steps as lstm_segment_steps
 from nlstm.kernels.cpu.lstm.segments import lstm_segments_size as lstm_segments_size

@@ -18,6 +18,7 @@ from nlstm.kernels.shared import bundles
 __all__ = ["Words"]
 
 SUBSTANTIAL = 1 << 20  # bytes: what is taken at once, so that free memory is what is left
+PAIRED = 'matmul_precision="bfloat16"'
 SPARE = 1 << 28  # bytes that data leave to what is still to come
 
 
@@ -39,7 +40,7 @@ class Words:
             raise AttributeError(kernel)
         found = getattr(sys.modules[__package__], kernel, None)
         if found is None:
-            raise operations.Absent(kernel)
+            raise operations.Absent(PAIRED if "_paired" in kernel else kernel)
         if callable(found) and not kernel.startswith(("pack_", "unpack_")):
             found = Queued(found)
         self.__dict__[kernel] = found

@@ -9,6 +9,7 @@ from nlstm.kernels import cpu, cuda, operations
 # Of the CPU's public names, those that CUDA has not, each with its reason.
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
+PAIRED = "products of bfloat16 are the processor's"
 RECOMPUTE = "compile(recompute=k) is the CPU's"
 STREAM = "one step at a time is the processor's"
 ABSENT = {
@@ -24,6 +25,11 @@ ABSENT = {
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,
+    "dense_paired": PAIRED,
+    "dense_paired_scratch_size": PAIRED,
+    "lstm_paired": PAIRED,
+    "lstm_paired_scratch_size": PAIRED,
+    "lstm_paired_size": PAIRED,
     "stream_step": STREAM,
     "stream_table": STREAM,
 }

@@ -19,20 +19,22 @@ from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import backward_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
+from nlstm.kernels.cpu.lstm.ends import add_partial, transpose_slice
+from nlstm.kernels.cpu.lstm.pairs import place_operands, round_gradients, round_inputs
 from nlstm.kernels.cpu.lstm.products import (
     Part,
     Sums,
-    add_partial,
     backward_product,
     gradient_share,
     inputs_share,
-    transpose_slice,
 )
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
     Sizes,
     chunk_steps,
     masked_part,
+    most_rows,
+    operands_size,
     partial_slices,
     schedule,
 )
@@ -45,7 +47,7 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.machine.simd import prefetch
-from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share
+from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share, share_rows
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
@@ -55,11 +57,15 @@ TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
 
 
 class Split(NamedTuple):
-    """How the work is cut; `partial` where each slice of rows has gradients of its own."""
+    """How the work is cut; `partial` where each slice of rows has gradients of its own.
+
+    So many rows are `together`: two where pairs are made of them.
+    """
 
     partial: Any
     row_slices: Any
     unit_slices: Any
+    together: Any
 
 
 @njit_inner
@@ -119,14 +125,17 @@ def prefetch_step(t, n0, n1, c, gates):
 
 
 @njit_inner
-def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gradients, dz, panels,
-                     H, reverse, masks, peephole, zoneout):  # fmt: skip
+def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gradients, places,
+                     panels, sizes, reverse, masks, peephole, zoneout):  # fmt: skip
     """Take one slice back through a chunk (rows), or through one phase of it (units)."""
     h, c, gates = work
+    dz, x, operands = places
+    H = sizes.H
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     t0, t1, step = chunk
-    n0, n1 = share(N, s % split.row_slices, split.row_slices)
+    n0, n1 = share_rows(N, s % split.row_slices, split.row_slices, split.together)
     b0, b1 = share(B, s // split.row_slices, split.unit_slices)
+    v0, v1 = share((sizes.F + L - 1) // L, s // split.row_slices, split.unit_slices)
     by_units = split.unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
     hm = Panels(masks.hm, s * masked_part(N, gradients.dh.shape[1], L))
@@ -136,11 +145,16 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
         tx = T - 1 - t if reverse else t
         here = Blocks(dz.array, dz.at + (t - t0) * dz.step, dz.step, dz.block)
+        if operands is None:
+            seen = here
+        else:
+            two = operands.dz
+            seen = Blocks(two.array, two.at + (t - t0) * two.step, two.step, two.block)
         for n in range(n0, n1, GROUP_ROWS):
             end = min(n + GROUP_ROWS, n1)
             if by_units and t < t1 - 1:
                 later = T - 2 - t if reverse else t + 1
-                after = Blocks(dz.array, here.at + dz.step, dz.step, dz.block)
+                after = Blocks(seen.array, seen.at + seen.step, seen.step, seen.block)
                 backward_product(n, end, b0, b1, gradients.dh, after, panels, H, L, later, masks,
                                  hm, past)  # fmt: skip
             if t >= t0:
@@ -150,10 +164,13 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                 else:
                     backward_cell(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1,
                                   work, gradients, here, masks.mask, peephole, zones)  # fmt: skip
+                if operands is not None:
+                    round_gradients(here, operands, t - t0, n, end, b0, b1, h, t, L)
+                    round_inputs(x, tx, operands.x, t - t0, n, end, v0, v1, sizes.F, L)
             if not by_units:
                 if far and t > 0:
                     prefetch_step(t - 1, n, end, states, gates)
-                backward_product(n, end, b0, b1, gradients.dh, here, panels, H, L, tx, masks, hm,
+                backward_product(n, end, b0, b1, gradients.dh, seen, panels, H, L, tx, masks, hm,
                                  past)  # fmt: skip
 
 
@@ -162,8 +179,9 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
 
 @njit_inner
 def backward_slice(s, phase, split, activation, recurrent_activation, x, weights, of_work,
-                   of_gradients, scratch, reverse, of_masks, zoneout, segment):  # fmt: skip
+                   of_gradients, scratches, reverse, of_masks, zoneout, segment):  # fmt: skip
     """Do one slice of one phase."""
+    scratch, words = scratches
     begun = False
     if segment is not None:
         begun = not segment[0]
@@ -172,39 +190,50 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
     _, _, _, dW, dU, db, dx, dp = of_gradients
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     sizes = Sizes(T, N, F, H, B, L)
-    partial, row_slices, unit_slices = split
+    partial, row_slices, unit_slices, together = split
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
-    n0, n1 = share(N, s, slices)
-    rows = (N + slices - 1) // slices if partial else N
+    n0, n1 = share_rows(N, s, slices, together)
+    rows = most_rows(N, slices if partial else 1, together)
     steps = chunk_steps(T, rows, B * width * scratch.itemsize, partial)
-    U_panels = Panels(scratch, L)
-    W_panels = Panels(scratch, U_panels.at + B * B * width * L)
+    if words is None:
+        panels = scratch
+    else:
+        panels = words
+    U_panels = Panels(panels, L)
+    W_panels = Panels(panels, U_panels.at + B * B * width * L)
     sums = W_panels.at + V * B * width * L
     size = B * (F + H + 1) * width
     if dp is not None:
         size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
+    pairs = product + N * ((F + L - 1) // L) * L
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
-        transpose_slice(s, slices, U, W, scratch, U_panels.at, W_panels.at, V)
+        transpose_slice(s, slices, U, W, panels, U_panels.at, W_panels.at, V)
     elif stage == ADD:
         add_partial(s, slices, scratch, sums, size, gradients)
     else:
         if partial:
             chunk += s * steps * rows * B * width
+            pairs += s * operands_size(steps, rows, B, (F + L - 1) // L, L)
             t0, t1 = max(0, T - steps), T
         while True:
             dz = place_dz(work.gates, scratch, chunk, steps, rows, n0 if partial else 0, t0)
+            if words is None:
+                operands, seen = None, dz
+            else:
+                operands = place_operands(words, pairs, steps, rows, n0 if partial else 0, sizes)
+                seen = operands.dz
             if stage != GRADIENT:
                 recurrence_slice(s, split, (t0, t1, step), activation, recurrent_activation, work,
-                                 gradients, dz, U_panels, H, reverse, masks, peephole,
-                                 zoneout)  # fmt: skip
+                                 gradients, (dz, x, operands), U_panels, sizes, reverse, masks,
+                                 peephole, zoneout)  # fmt: skip
             if stage != RECURRENCE:
                 own = Part(n0, n1, t0, t1)
-                inputs_share(own, dx, masks, dz, W_panels, product, sizes, reverse)
+                inputs_share(own, dx, masks, seen, W_panels, product, sizes, reverse)
                 if partial:
                     part, to_W, to_U, to_b = own, scratch, scratch, scratch
                     W_at = sums + s * size
@@ -222,8 +251,8 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                     to_p = Panels(scratch if partial else dp.reshape(-1), p_at)
                 to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
                 hm = Panels(masks.hm, s * masked_part(N, work.h.shape[2], L))
-                gradient_share(first, last, part, x, work, masks, hm, scratch, dz, sizes, to,
-                               reverse, begun)  # fmt: skip
+                gradient_share(first, last, part, x, work, masks, hm, scratch, dz, operands, sizes,
+                               to, reverse, begun)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
@@ -232,7 +261,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
 
 @njit_parallel
 def run_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
-                 masks, zoneout, segment):  # fmt: skip
+                 masks, zoneout, words, segment):  # fmt: skip
     W, U, _, _ = weights
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
@@ -244,8 +273,9 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
         row_slices, unit_slices = slices, 1
     else:
         slices = row_slices * unit_slices
-    split = Split(partial, row_slices, unit_slices)
-    rows = (N + slices - 1) // slices if partial else N
+    together = 1 if words is None else 2
+    split = Split(partial, row_slices, unit_slices, together)
+    rows = most_rows(N, slices if partial else 1, together)
     steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)
     scratch[0] = 1.0
     begin, end = 0, phase_count(T, steps, partial, unit_slices)
@@ -256,12 +286,12 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
         if alone:
             for s in range(slices):
                 backward_slice(s, phase, split, activation, recurrent_activation, x, weights, work,
-                               gradients, scratch, reverse, masks, zoneout,
+                               gradients, (scratch, words), reverse, masks, zoneout,
                                segment)  # fmt: skip
         else:
             for s in prange(slices):
                 backward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
-                               weights, work, gradients, scratch, reverse, masks, zoneout,
+                               weights, work, gradients, (scratch, words), reverse, masks, zoneout,
                                segment)  # fmt: skip
 
 
@@ -282,7 +312,7 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     """
     run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
                  tuple(gradients), scratch, reverse, tuple(masks),
-                 None if zoneout is None else tuple(zoneout), None)  # fmt: skip
+                 None if zoneout is None else tuple(zoneout), None, None)  # fmt: skip
 
 
 def segment_backward(activation, recurrent_activation, x, weights, work, gradients, scratch,
@@ -304,4 +334,4 @@ def segment_backward(activation, recurrent_activation, x, weights, work, gradien
     """
     run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
                  tuple(gradients), scratch, reverse, tuple(masks),
-                 None if zoneout is None else tuple(zoneout), (first, last))  # fmt: skip
+                 None if zoneout is None else tuple(zoneout), None, (first, last))  # fmt: skip

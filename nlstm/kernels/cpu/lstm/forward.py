@@ -15,6 +15,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import finish_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, finish_cell, mask_states
+from nlstm.kernels.cpu.lstm.pairs import round_states
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
     GATED_ROWS,
@@ -140,15 +141,23 @@ def phase_at(phase, T, projected_steps, by_units):
 
 @njit_inner
 def forward_slice(s, phase, split, activation, recurrent_activation, x, weights, work, scratch,
-                  reverse, masks, zoneout):  # fmt: skip
-    """Take the rows and unit blocks of slice `s` through the steps of one phase."""
+                  reverse, masks, zoneout, states):  # fmt: skip
+    """Take the rows and unit blocks of slice `s` through the steps of one phase.
+
+    `states` : None or, where x, W and U are pairs, (h in pairs, features, units).
+    """
     projected_steps, row_slices, unit_slices = split
     W, U, b, peephole = weights
     h, c, gates = work
     mask, _, _, h_mask, hm = masks
     T, N, Sx = x.shape[0], x.shape[1], x.shape[2]
-    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
+    B, F, K, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
     S = h.shape[2]
+    if states is None:
+        H, seen_h = K, h
+    else:
+        seen_h, _, H = states
+    row = seen_h.shape[2]
     width = GATES * L
     t0, t1, chunk, project = phase_at(phase, T, projected_steps, unit_slices > 1)
     n0, n1 = share(N, s % row_slices, row_slices)
@@ -157,7 +166,7 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
     count = tile_count(n1 - n0)
     z = s * ROWS * width
     past_caches = False
-    states = h if c is None else c
+    cells = h if c is None else c
     if gates is not None:
         large = gates.size * gates.itemsize > CACHED_BYTES
         past_caches = large and projected_steps == 0 and is_aligned(gates)
@@ -170,8 +179,9 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
         tx = T - 1 - t if reverse else t
         # Once a step: the division of a remainder costs as much as a row of the cell.
         slots = (
-            t % h.shape[0], (t + 1) % h.shape[0], t % states.shape[0], (t + 1) % states.shape[0]
+            t % h.shape[0], (t + 1) % h.shape[0], t % cells.shape[0], (t + 1) % cells.shape[0]
         )  # fmt: skip
+        slot = slots[0] if states is None else t % 2
         for group in range(groups):
             if h_mask is None:
                 first, last = n0, n1
@@ -192,11 +202,11 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                             inputs = 0
                         else:
                             start, inputs = (b.reshape(-1), block * width, 0, L), F
-                        W_at, U_at = block * F * width, block * H * width
+                        W_at, U_at = block * F * width, block * K * width
                         if h_mask is None:
-                            x_at, h_at = (tx * N + n) * Sx, (slots[0] * N + n) * S
+                            x_at, h_at = (tx * N + n) * Sx, (slot * N + n) * row
                             from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
-                            from_h = (h, h_at, S, 1, 0, U, U_at, L, width, 0, H, 1)
+                            from_h = (seen_h, h_at, row, 1, 0, U, U_at, L, width, 0, K, 1)
                             tile(end - n, VECTORS, place, start, (from_x, from_h))
                         else:
                             if chunk < 0:
@@ -211,6 +221,8 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                     else:
                         finish_cell(activation, recurrent_activation, rows, block, scratch, z, work,
                                     slots, past_caches, H, L, mask, peephole, zones)  # fmt: skip
+                    if states is not None:
+                        round_states(h, slots[1], seen_h, 1 - slot, n, end, block, L)
     fence()
     restore_denormals(mode)
 
@@ -244,21 +256,26 @@ def mask_inputs(x, x_mask, xm):
 
 @njit_parallel
 def run_forward(
-    activation, recurrent_activation, x, weights, work, scratch, reverse, masks, zoneout
+    activation, recurrent_activation, x, weights, work, scratch, reverse, masks, zoneout, states
 ):
     W, U, _, _ = weights
-    T, N, F, H = x.shape[0], x.shape[1], W.shape[1], U.shape[1]
+    T, N = x.shape[0], x.shape[1]
+    if states is None:
+        F, H = W.shape[1], U.shape[1]
+    else:
+        _, F, H = states
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
     slices, split = row_slices * unit_slices, (steps, row_slices, unit_slices)
     for phase in range(phase_count(T, steps, unit_slices > 1)):
         if slices == 1:
             forward_slice(np.int64(0), phase, split, activation, recurrent_activation, x, weights,
-                          work, scratch, reverse, masks, zoneout)  # fmt: skip
+                          work, scratch, reverse, masks, zoneout, states)  # fmt: skip
         else:
             for s in prange(slices):
                 forward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
-                              weights, work, scratch, reverse, masks, zoneout)  # fmt: skip
+                              weights, work, scratch, reverse, masks, zoneout,
+                              states)  # fmt: skip
 
 
 def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
@@ -283,12 +300,18 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
-    _, x_mask, xm, h_mask, _ = masks
-    if x_mask is not None:
-        mask_inputs(x, x_mask, xm)
-        x = xm
-    if h_mask is not None:
-        load_gate_tile(x.dtype)
+    x = seen_inputs(x, masks)
     # As plain tuples: of a named one it takes Numba microseconds to find the type.
     run_forward(activation, recurrent_activation, x, tuple(weights), tuple(work), scratch, reverse,
-                tuple(masks), None if zoneout is None else tuple(zoneout))  # fmt: skip
+                tuple(masks), None if zoneout is None else tuple(zoneout), None)  # fmt: skip
+
+
+def seen_inputs(x, masks):
+    """Return the inputs as products see them; make known what masks of states need."""
+    _, x_mask, xm, h_mask, _ = masks
+    if h_mask is not None:
+        load_gate_tile(x.dtype)
+    if x_mask is None:
+        return x
+    mask_inputs(x, x_mask, xm)
+    return xm

@@ -5,6 +5,7 @@ import functools
 from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.lstm.backward import lstm_backward
 from nlstm.kernels.cpu.lstm.forward import lstm_forward
+from nlstm.kernels.cpu.lstm.paired import paired_backward, paired_forward
 from nlstm.kernels.cpu.lstm.segments import segments_backward, segments_forward
 
 
@@ -13,6 +14,13 @@ def lstm(activation, recurrent_activation):
     """Return (lstm_forward, lstm_backward) for two activations, given by name."""
     markers = MARKERS[activation], MARKERS[recurrent_activation]
     return functools.partial(lstm_forward, *markers), functools.partial(lstm_backward, *markers)
+
+
+@functools.cache
+def lstm_paired(activation, recurrent_activation):
+    """Return `lstm` with products of bfloat16."""
+    markers = MARKERS[activation], MARKERS[recurrent_activation]
+    return functools.partial(paired_forward, *markers), functools.partial(paired_backward, *markers)
 
 
 @functools.cache

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.kernels.cpu.lstm.cell import mask_states
+from nlstm.kernels.cpu.lstm.pairs import block_from, rows_from
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store
 from nlstm.kernels.cpu.products.gemm import (
@@ -17,10 +18,8 @@ from nlstm.kernels.cpu.products.gemm import (
     Panels,
     Sequence,
     product_with_transpose,
-    share,
     tile_count,
     tile_edge,
-    transpose_panel,
     weight_gradient,
 )
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
@@ -130,18 +129,21 @@ def rows_that_count(counted, step, m, rows):
 
 
 @njit_inner
-def masked_gradient(counted, dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate):
+def masked_gradient(counted, dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate,
+                    together):  # fmt: skip
     """Compute `weight_gradient` without the rows before the first and after the last that count.
 
-    Each block of steps has rows of its own.
+    Each block of steps has rows of its own. inputs and dz have so many rows `together` in one.
     """
+    groups = (rows + together - 1) // together
     if counted.mask is None:
-        weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate, by_gate)
+        weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, groups, L, accumulate, by_gate)
         return
-    block = max(1, ROW_BLOCK // rows)
+    block = max(1, ROW_BLOCK // groups)
     for step in range(0, steps, block):
         m = min(block, steps - step)
         first, last = rows_that_count(counted, step, m, rows)
+        first, last = first // together, (last + together - 1) // together
         if step == 0 and not accumulate and last <= first:
             first, last = 0, 1  # zeros, for there is nothing to add to yet
         if first < last:
@@ -208,7 +210,8 @@ def peephole_gradient(dp, c, dz, steps, rows, L, accumulate):
 
 
 @njit_inner
-def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums, reverse, begun):
+def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, sizes, sums, reverse,
+                   begun):  # fmt: skip
     """Add what the rows of a chunk give to the weight gradients, which are `begun` or not yet.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
@@ -223,6 +226,8 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums,
     tx, tx_step = (T - 1 - t0, -1) if reverse else (t0, 1)
     counted = Counted(masks.mask, tx, tx_step, n0)
     at = dz.at + n0 * width
+    if operands is not None:
+        by_rows = operands.dz_rows
     if masks.h_mask is not None:
         here = Blocks(dz.array, at, dz.step, dz.block)
         state_gradient(first, last, counted, t0, steps, rows, h, masks.h_mask, hm, here, sizes,
@@ -231,29 +236,39 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums,
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
         here = Blocks(dz.array, at + block * dz.block, dz.step, dz.block)
         if k0 < F:
-            W_at = sums.W.at + block * F * width
-            if x.ndim == 3:
+            dW = Panels(sums.W.array, sums.W.at + block * F * width)
+            if operands is not None:
+                from_x, two = rows_from(operands.x, n0 // 2), block_from(by_rows, block, n0 // 2, L)
+                masked_gradient(counted, dW, k0, min(k1, F), four, from_x, two, steps, rows, L,
+                                accumulate, None, 2)  # fmt: skip
+            elif x.ndim == 3:
                 from_x = Sequence(x.reshape(-1), (tx * N + n0) * Sx, Sx, tx_step * N * Sx)
-                masked_gradient(counted, Panels(sums.W.array, W_at), k0, min(k1, F), four, from_x,
-                                here, steps, rows, L, accumulate, None)  # fmt: skip
+                masked_gradient(counted, dW, k0, min(k1, F), four, from_x, here, steps, rows, L,
+                                accumulate, None, 1)  # fmt: skip
             else:
                 for j in range(k0 // L * L, min(k1, F), L):
                     x_at = (tx * N + n0) * Sx * L + j * GATES
                     from_x = Sequence(x.reshape(-1), x_at, Sx * L, tx_step * N * Sx * L)
-                    masked_gradient(counted, Panels(sums.W.array, W_at + j * width),
-                                    max(k0 - j, 0), min(k1, F, j + L) - j, four, from_x, here,
-                                    steps, rows, L, accumulate, True)  # fmt: skip
+                    masked_gradient(counted, Panels(dW.array, dW.at + j * width), max(k0 - j, 0),
+                                    min(k1, F, j + L) - j, four, from_x, here, steps, rows, L,
+                                    accumulate, True, 1)  # fmt: skip
         if masks.h_mask is None and k0 < F + H and k1 > F:
-            from_h = Sequence(h.reshape(-1), (t0 * N + n0) * S, S, N * S)
             dU = Panels(sums.U.array, sums.U.at + block * H * width)
-            masked_gradient(counted, dU, max(k0 - F, 0), min(k1 - F, H), four, from_h, here, steps,
-                            rows, L, accumulate, None)  # fmt: skip
+            first_k, last_k = max(k0 - F, 0), min(k1 - F, H)
+            if operands is None:
+                from_h = Sequence(h.reshape(-1), (t0 * N + n0) * S, S, N * S)
+                masked_gradient(counted, dU, first_k, last_k, four, from_h, here, steps, rows, L,
+                                accumulate, None, 1)  # fmt: skip
+            else:
+                from_h, two = rows_from(operands.h, n0 // 2), block_from(by_rows, block, n0 // 2, L)
+                masked_gradient(counted, dU, first_k, last_k, four, from_h, two, steps, rows, L,
+                                accumulate, None, 2)  # fmt: skip
         if k1 == inputs:
             zero = np.int64(0)
             one = Sequence(ones, zero, zero, zero)
             db = Panels(sums.b.array, sums.b.at + block * width)
             masked_gradient(counted, db, zero, zero + 1, four, one, here, steps, rows, L,
-                            accumulate, None)  # fmt: skip
+                            accumulate, None, 1)  # fmt: skip
             if sums.p is not None:
                 dp = Panels(sums.p.array, sums.p.at + block * PEEPHOLES * L)
                 from_c = Sequence(c.reshape(-1), (t0 * N + n0) * S + block * L, S, N * S)
@@ -300,39 +315,3 @@ def inputs_rows(n0, n1, tx, dx, x_mask, dz, panels, product, sizes):
                 kept = scratch[product + n * V * L + k] * x_mask.reshape(-1)[(gate * N + n) * F + k]
                 dx[tx, n, k] = kept if gate == 0 else dx[tx, n, k] + kept
             dx[tx, n, F : V * L] = 0
-
-
-@njit_inner
-def add_partial(s, slices, scratch, partial, size, gradients):
-    """Write one slice of the sum of all partial gradients, in the order of their rows."""
-    dW, dU, db, dp = gradients.dW, gradients.dU, gradients.db, gradients.dp
-    flat_W, flat_U, flat_b = dW.reshape(-1), dU.reshape(-1), db.reshape(-1)
-    L = dU.shape[3]
-    first, last = share(size // L, s, slices)
-    for k in range(first * L, last * L, L):
-        total = load(scratch, partial + k)
-        for other in range(1, slices):
-            total = total + load(scratch, partial + other * size + k)
-        if k < flat_W.size:
-            store(flat_W, k, total)
-        elif k < flat_W.size + flat_U.size:
-            store(flat_U, k - flat_W.size, total)
-        elif dp is None or k < size - dp.size:
-            store(flat_b, k - flat_W.size - flat_U.size, total)
-        else:
-            store(dp, k - size + dp.size, total)
-
-
-@njit_inner
-def transpose_slice(s, slices, U, W, scratch, U_panels, W_panels, V):
-    """Write one slice of the panels of U^T and, for V > 0, of W^T."""
-    B, F, H, L = U.shape[0], W.shape[1], U.shape[1], U.shape[3]
-    width = GATES * L
-    first, last = share(B + V, s, slices)
-    for v in range(first, last):
-        if v < B:
-            to = U_panels + v * B * width * L
-            transpose_panel(scratch, to, U.reshape(-1), B, H, width, v, L)
-        else:
-            to = W_panels + (v - B) * B * width * L
-            transpose_panel(scratch, to, W.reshape(-1), B, F, width, v - B, L)

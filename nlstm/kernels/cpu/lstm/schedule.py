@@ -49,15 +49,26 @@ def lstm_scratch_size(T, N, F, H, dtype):
     Backward: a vector of ones, the panels of U^T and W^T, partial gradients, dz of one chunk, and a
     product of (N, F). Forward: one tile a slice, and z of the projected steps.
     """
+    return _scratch_size(T, N, F, H, dtype, False)
+
+
+def lstm_paired_scratch_size(T, N, F, H, dtype):
+    """Return the same with operands in pairs: backward also those of a chunk."""
+    return _scratch_size(T, N, F, H, dtype, True)
+
+
+def _scratch_size(T, N, F, H, dtype, paired):
     L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
     B, inputs = blocks(H, dtype), blocks(F, dtype)
     width = GATES * L
     slices = partial_slices.py_func(N, F, H, B, L, itemsize)
-    rows = -(-N // max(slices, 1))
+    rows = most_rows.py_func(N, max(slices, 1), 2 if paired else 1)
     steps = chunk_steps.py_func(T, rows, B * width * itemsize, slices > 0)
     partial = slices * B * ((F + H + 1) * width + PEEPHOLES * L)
     dz = max(slices, 1) * steps * rows * B * width
     backward = L + (B + inputs) * B * width * L + partial + dz + N * inputs * L
+    if paired:
+        backward += max(slices, 1) * operands_size.py_func(steps, rows, B, inputs, L)
     forward = MOST_SLICES * ROWS * VECTORS * L
     if is_projected.py_func(F, H):
         forward += projected_steps.py_func(T, N) * N * B * width
@@ -103,6 +114,19 @@ def partial_slices(N, F, H, B, L, itemsize):
     slices = min(PROCESSORS, MOST_SLICES, N // ROWS_PER_THREAD)
     size = B * (F + H + 1) * GATES * L * itemsize
     return slices if slices > 1 and slices * size <= PARTIAL_BYTES else 0
+
+
+@njit_inner
+def most_rows(N, slices, together):
+    """Return how many rows the largest slice has, where so many stay together."""
+    groups = (N + together - 1) // together
+    return together * ((groups + slices - 1) // slices)
+
+
+@njit_inner
+def operands_size(steps, rows, B, V, L):
+    """Return how many words a chunk's `Operands` take: dz twice, x and h."""
+    return steps * rows * (B * GATES * L + (B + V) * L // 2)
 
 
 @njit_inner

@@ -114,12 +114,12 @@ def forward_rows(s, slices, segment, activation, recurrent_activation, x, weight
     if x_mask is None:
         forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, seen, weights, work,
                       scratch, reverse, (here, x_mask, xm, h_mask, hm),
-                      zoneout_from(zoneout, first))  # fmt: skip
+                      zoneout_from(zoneout, first), None)  # fmt: skip
     else:
         mask_rows(seen, x_mask, xm, n0, n1)
         forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, xm[: end - first],
                       weights, work, scratch, reverse, (here, x_mask, xm, h_mask, hm),
-                      zoneout_from(zoneout, first))  # fmt: skip
+                      zoneout_from(zoneout, first), None)  # fmt: skip
 
 
 @njit_inner
@@ -178,10 +178,11 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
         if xm is None:
             seen = in_order(x, first, end, reverse)[0]
             backward_slice(s, phase, split, activation, recurrent_activation, seen, weights, work,
-                           to, sums, reverse, here, draws, segment)  # fmt: skip
+                           to, (sums, None), reverse, here, draws, segment)  # fmt: skip
         else:
             backward_slice(s, phase, split, activation, recurrent_activation, xm[: end - first],
-                           weights, work, to, sums, reverse, here, draws, segment)  # fmt: skip
+                           weights, work, to, (sums, None), reverse, here, draws,
+                           segment)  # fmt: skip
         number = number - 1 if phase == BACK else -1
 
 
@@ -205,7 +206,7 @@ def run_way_back(activation, recurrent_activation, x, weights, kept, own, gradie
                  masks, zoneout, slices):  # fmt: skip
     T, N, F, H = x.shape[0], x.shape[1], weights[0].shape[1], weights[1].shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
-    split = Split(True, slices, 1)
+    split = Split(True, slices, 1, 1)
     rooms[1][0] = 1.0
     for phase in range(ADD + 1):
         if row_slices * unit_slices == 1:

@@ -57,6 +57,12 @@ def vector_registers() -> int:
     return 32 if arm or "avx512f" in target_features() else 16
 
 
+@functools.cache
+def multiplies_pairs() -> bool:
+    """Whether the processor multiplies pairs of bfloat16 into float32 sums."""
+    return {"avx512f", "avx512bf16"} <= target_features()
+
+
 def lanes(dtype) -> int:
     """Return how many numbers of `dtype` a vector register holds."""
     return vector_bytes() // np.dtype(dtype).itemsize
@@ -190,6 +196,9 @@ def describe():
     return {
         "cpu": cpu_target.target_context.codegen().magic_tuple()[1],
         "vector_bits": 8 * vector_bytes(),
+        "bfloat16_products": "multiplied in pairs"
+        if multiplies_pairs()
+        else "widened to float32, slower",
         "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),
         "cache_folder": str(cache_folder() or "none"),

@@ -38,7 +38,8 @@ class VectorModel(models.PrimitiveModel):
 
 
 def scalar_ir(dtype):
-    return ir.FloatType() if str(dtype) == "float32" else ir.DoubleType()
+    # Words of 32 bits, which only move, do so as float32.
+    return ir.DoubleType() if str(dtype) == "float64" else ir.FloatType()
 
 
 def vector_ir(dtype, width):
@@ -54,7 +55,7 @@ class Emitter:
     def __init__(self, builder, dtype):
         self.builder = builder
         self.width = lanes(str(dtype))
-        self.single = str(dtype) == "float32"
+        self.single = str(dtype) != "float64"
         self.scalar = scalar_ir(dtype)
         self.type = ir.VectorType(self.scalar, self.width)
         self.bytes = 4 if self.single else 8

@@ -14,6 +14,7 @@ from numba.extending import intrinsic
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer
 from nlstm.kernels.cpu.products.layout import GATES
+from nlstm.kernels.cpu.products.pairs import along, words_of
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, tile
 
 ROW_BLOCK = 128  # rows whose dz panel of one unit block stays in the first-level cache
@@ -75,6 +76,13 @@ def share(total, index, count):
 
 
 @njit_inner
+def share_rows(N, index, count, together):
+    """Return the range of N rows that slice `index` of `count` gets, `together` at a time."""
+    first, last = share((N + together - 1) // together, index, count)
+    return first * together, min(last * together, N)
+
+
+@njit_inner
 def tile_count(rows):
     return (rows + ROWS - 1) // ROWS
 
@@ -87,23 +95,29 @@ def transpose_square(typingctx, out, out_offset, source, source_offset, source_r
     """Transpose L x L numbers in registers, by swapping ever larger off-diagonal blocks.
 
     The first `rows` rows of the source lie `source_row` apart, those after them count as zeros; the
-    rows of `out` lie one after the other.
+    rows of `out` lie one after the other. Where `out` is to hold pairs, twice as many numbers of a
+    row are rounded to words first.
     """
+    paired = out.dtype == types.uint32 != source.dtype
 
     def codegen(context, builder, signature, args):
         emit = Emitter(builder, out.dtype)
         word = ir.IntType(64)
         target = element_pointer(context, builder, signature.args[0], *args[:2])
         first = element_pointer(context, builder, signature.args[2], *args[2:4])
-        zeros = builder.bitcast(
-            cgutils.global_constant(builder, "nlstm_zeros", ir.Constant(emit.type, None)),
-            first.type,
-        )
+        read = 2 if paired else 1
+        name, kind = "nlstm_zeros", emit.type
+        if paired:
+            name, kind = "nlstm_zero_pairs", ir.ArrayType(emit.type, read)
+        zeros = cgutils.global_constant(builder, name, ir.Constant(kind, None))
+        zeros = builder.bitcast(zeros, first.type)
         vectors = []
         for r in range(emit.width):
             there = builder.gep(first, [builder.mul(word(r), args[4])])
             exists = builder.icmp_signed(">", args[5], word(r))
-            vectors.append(emit.load(builder.select(exists, there, zeros)))
+            there = builder.select(exists, there, zeros)
+            row = [emit.load(builder.gep(there, [word(k * emit.width)])) for k in range(read)]
+            vectors.append(along(emit, *row) if paired else row[0])
         size = 1
         while size < emit.width:
             for low in (r for r in range(emit.width) if not r & size):
@@ -135,12 +149,14 @@ def swap_blocks(emit, a, b, size):
 def transpose_panel(out, out_offset, weights, groups, inputs, width, v, L):
     """Write panel v of the transpose of flat gate weights (B, K, 4L) or panels (V, K, L).
 
-    Row (group, column) of the panel holds inputs v * L ... of that column.
+    Row (group, column) of the panel holds inputs v * L ... of that column; of pairs, row (group,
+    pair of columns).
     """
+    height = words_of(out, width)
     for group in range(groups):
-        for column in range(0, width, L):
-            source = (group * inputs + v * L) * width + column
-            target = out_offset + (group * width + column) * L
+        for k in range(0, height, L):
+            source = (group * inputs + v * L) * width + k * (width // height)
+            target = out_offset + (group * height + k) * L
             transpose_square(out, target, weights, source, width, inputs - v * L)
 
 
@@ -156,12 +172,14 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
     out : Matrix. With `accumulate` it is added to. dz : Blocks of one step. panels : Panels.
     gate, gates : the sum runs over so many gates from `gate` on, and over units; lanes past the
         last unit are skipped.
+    dz and panels may hold pairs.
     """
     to, to_at, to_row = out
     a_array, dz_at, _, dz_block = dz
     b_array, b_at = panels
-    full, tail = H // L, H % L
-    width = GATES * L
+    full, tail = H // L, words_of(a_array, H % L)
+    K = words_of(a_array, L)  # of a gate
+    width = GATES * K
     panel = (full + (tail > 0)) * width * L
     k_blocks = max(1, K_BLOCK // width)
     count = tile_count(n1 - n0)
@@ -170,8 +188,8 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
         for first in range(0, max(full, 1), k_blocks):
             m = min(k_blocks, full - first)
             m_rest = GATES if first + k_blocks >= full else 0
-            a_first = dz_at + first * dz_block + gate * L
-            b = b_at + v * panel + (first * width + gate * L) * L
+            a_first = dz_at + first * dz_block + gate * K
+            b = b_at + v * panel + (first * width + gate * K) * L
             b_rest = b + m * width * L
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
@@ -179,9 +197,9 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
                 a_rest = a + m * dz_block
                 place = (to, to_at + n * to_row + v * L, to_row, L)
                 blocks = (a_array, a, width, 1, dz_block,
-                          b_array, b, panel, L, width * L, gates * L, m)  # fmt: skip
-                rest = (a_array, a_rest, width, 1, L,
-                        b_array, b_rest, panel, L, L * L, tail, min(gates, m_rest))  # fmt: skip
+                          b_array, b, panel, L, width * L, gates * K, m)  # fmt: skip
+                rest = (a_array, a_rest, width, 1, K,
+                        b_array, b_rest, panel, L, K * L, tail, min(gates, m_rest))  # fmt: skip
                 if first == 0 and not accumulate:
                     tile(end - n, vectors, place, None, (blocks, rest))
                 else:
@@ -195,7 +213,8 @@ def weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate,
     Parameters
     ----------
     dW : Panels of 4L columns. With `accumulate` it is added to. inputs : Sequence.
-    dz : Blocks of one unit block, of which `vectors` vectors are used.
+    dz : Blocks of one unit block, of which `vectors` vectors are used. Both may hold pairs of rows,
+        which then count as rows.
     by_gate : None, or anything where inputs differ from gate to gate: those of the next are L
         further.
 

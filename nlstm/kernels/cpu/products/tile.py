@@ -14,6 +14,9 @@ In the gate tile A differs from vector to vector, C[r, v] = ... A[r, j, k + v L]
 what has a dropout mask a gate: four products with as many sums in registers as one. That v's
 numbers are a vector's width further is known to the compiler, or else the addresses of all sums'
 numbers take more registers than there are.
+
+In the pair tile A and B hold words of two bfloat16, numbers 2k and 2k + 1 of the sum, and a step
+adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32.
 """
 
 import numpy as np
@@ -25,6 +28,7 @@ from numba.extending import intrinsic
 
 from nlstm.kernels.cpu.machine.jit import njit, start_threads, vector_registers
 from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer, scalar_ir
+from nlstm.kernels.cpu.products.pairs import add_pairs
 
 VECTORS = 4
 ROWS = 6 if vector_registers() == 32 else 3  # + 4 vectors of B and a number of A must fit as well
@@ -50,7 +54,7 @@ def tile(typingctx, rows, vectors, out, start, sources):
         strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
         other.
     """
-    return call_tile(False, out, start, sources)
+    return call_tile("pair_tile" if is_paired(sources[0][0]) else "tile", out, start, sources)
 
 
 @intrinsic
@@ -59,10 +63,15 @@ def gate_tile(typingctx, rows, vectors, out, start, sources):
 
     `load_gate_tile` comes first.
     """
-    return call_tile(True, out, start, sources)
+    return call_tile("gate_tile", out, start, sources)
 
 
-def call_tile(by_gate, out, start, sources):
+def is_paired(array):
+    """Whether an array holds pairs of bfloat16."""
+    return array.dtype == types.uint32
+
+
+def call_tile(kind, out, start, sources):
     """Return the signature of a tile and the generator of its call."""
     dtype = out[0].dtype
     b_first = len(A_FIELDS) + 1  # offset included
@@ -87,8 +96,9 @@ def call_tile(by_gate, out, start, sources):
                 pointer = element_pointer(
                     context, builder, type_[first], fields[first], fields[first + 1]
                 )
+                pointer = builder.bitcast(pointer, scalar_ir(dtype).as_pointer())
                 call += [pointer, *fields[first + 2 : last]]
-        function_type, name = tile_signature(dtype, by_gate)
+        function_type, name = tile_signature(dtype, kind)
         missing = function_type.args[len(call) :]
         call += [ir.Constant(type_, None) if type_.is_pointer else WORD(0) for type_ in missing]
         function = cgutils.get_or_insert_function(builder.module, function_type, name)
@@ -114,20 +124,25 @@ _loaded = set()
 
 def load_tile(dtype):
     """Compile the tile of one dtype, or read it from the cache, and make its symbol known."""
-    _load(np.dtype(dtype), False, tile_address)
+    _load(np.dtype(dtype), "tile", tile_address)
 
 
 def load_gate_tile(dtype):
     """As `load_tile`, for the gate tile: before kernels that call it are compiled or read."""
-    _load(np.dtype(dtype), True, gate_tile_address)
+    _load(np.dtype(dtype), "gate_tile", gate_tile_address)
 
 
-def _load(dtype, by_gate, address):
-    if (dtype, by_gate) not in _loaded:
+def load_pair_tile():
+    """As `load_tile`, for the pair tile: before kernels that call it are compiled or read."""
+    _load(np.dtype(np.float32), "pair_tile", pair_tile_address)
+
+
+def _load(dtype, kind, address):
+    if (dtype, kind) not in _loaded:
         start_threads()  # cached kernels need the symbols of the threading layer as well
-        _, name = tile_signature(dtype.name, by_gate)
+        _, name = tile_signature(dtype.name, kind)
         binding.add_symbol(name, address(np.empty(0, dtype)))
-        _loaded.add((dtype, by_gate))
+        _loaded.add((dtype, kind))
 
 
 @njit(pipeline_class=Compiler)  # LLVM's second look at a whole kernel makes a tile longer
@@ -140,32 +155,37 @@ def gate_tile_address(array):
     return _define_gate_tile(array)
 
 
-def _definition(by_gate):
+@njit(pipeline_class=Compiler)
+def pair_tile_address(array):
+    return _define_pair_tile(array)
+
+
+def _definition(kind):
     @intrinsic
     def define(typingctx, array):
         def codegen(context, builder, signature, args):
-            return builder.ptrtoint(define_tile(builder.module, array.dtype, by_gate), WORD)
+            return builder.ptrtoint(define_tile(builder.module, array.dtype, kind), WORD)
 
         return types.int64(array), codegen
 
     return define
 
 
-_define_tile, _define_gate_tile = _definition(False), _definition(True)
+_define_tile, _define_gate_tile = _definition("tile"), _definition("gate_tile")
+_define_pair_tile = _definition("pair_tile")
 
 
-def tile_signature(dtype, by_gate):
+def tile_signature(dtype, kind):
     pointer = scalar_ir(dtype).as_pointer()
     place = [pointer, WORD, WORD]
     source = [pointer if field in ("a", "b") else WORD for field in SOURCE_FIELDS]
     arguments = [WORD, WORD, *place, *place, *source * SOURCES]
-    name = "nlstm_gate_tile" if by_gate else "nlstm_tile"
-    return ir.FunctionType(ir.VoidType(), arguments), f"{name}_{dtype}"
+    return ir.FunctionType(ir.VoidType(), arguments), f"nlstm_{kind}_{dtype}"
 
 
-def define_tile(module, dtype, by_gate):
+def define_tile(module, dtype, kind):
     """Define the IR function that picks the tile of a given shape."""
-    function_type, name = tile_signature(dtype, by_gate)
+    function_type, name = tile_signature(dtype, kind)
     function = ir.Function(module, function_type, name + "_body")
     function.linkage = "internal"
     # Without this, LLVM cuts 512-bit vectors in two for the CPUs where it prefers 256 bits.
@@ -179,10 +199,10 @@ def define_tile(module, dtype, by_gate):
     shape = builder.add(builder.mul(rows, WORD(VECTORS + 1)), vectors)
     switch = builder.switch(shape, unreachable_block(function))
     for r in range(1, ROWS + 1):
-        for v in range(VECTORS if by_gate else 1, VECTORS + 1):
+        for v in range(VECTORS if kind == "gate_tile" else 1, VECTORS + 1):
             block = function.append_basic_block(f"tile_{r}x{v}")
             switch.add_case(WORD(r * (VECTORS + 1) + v), block)
-            emit_tile(ir.IRBuilder(block), dtype, r, v, fields, by_gate)
+            emit_tile(ir.IRBuilder(block), dtype, r, v, fields, kind)
     return function
 
 
@@ -192,7 +212,7 @@ def unreachable_block(function):
     return block
 
 
-def emit_tile(builder, dtype, rows, vectors, fields, by_gate):
+def emit_tile(builder, dtype, rows, vectors, fields, kind):
     emit = Emitter(builder, dtype)
     cells = [(r, v) for r in range(rows) for v in range(vectors)]
     out, start = (dict(zip(PLACE_FIELDS, fields[i : i + 3])) for i in (0, 3))
@@ -206,15 +226,18 @@ def emit_tile(builder, dtype, rows, vectors, fields, by_gate):
     sums = [emit.load(at(start, r, v)) for r, v in cells]
     for first in range(2 * len(PLACE_FIELDS), len(fields), len(SOURCE_FIELDS)):
         source = dict(zip(SOURCE_FIELDS, fields[first : first + len(SOURCE_FIELDS)]))
-        sums = emit_source(emit, rows, vectors, sums, source, by_gate)
+        sums = emit_source(emit, rows, vectors, sums, source, kind)
     for (r, v), value in zip(cells, sums):
         emit.store(value, at(out, r, v))
     builder.ret_void()
 
 
-def emit_source(emit, rows, vectors, sums, source, by_gate):
+def emit_source(emit, rows, vectors, sums, source, kind):
     """Add the products of one source to the sums: two nested loops around the multiply-adds."""
     builder = emit.builder
+
+    def add(a, b, total):
+        return add_pairs(emit, a, b, total) if kind == "pair_tile" else emit.fma(a, b, total)
 
     def step(sums, a, b):
         # The narrow side is held in registers, the other goes through one of them at a time: with
@@ -226,24 +249,24 @@ def emit_source(emit, rows, vectors, sums, source, by_gate):
             return emit.load(builder.gep(b, [builder.mul(WORD(v), source["b_vector"])]))
 
         result = list(sums)
-        if by_gate:
+        if kind == "gate_tile":
             for v in range(vectors):
                 one, a_v = column(v), builder.gep(a, [WORD(v * emit.width)])
                 for r in range(rows):
                     cell = r * vectors + v
-                    result[cell] = emit.fma(number(r, a_v), one, sums[cell])
+                    result[cell] = add(number(r, a_v), one, sums[cell])
         elif rows < vectors:
             numbers = [number(r) for r in range(rows)]
             for v in range(vectors):
                 one = column(v)
                 for r in range(rows):
-                    result[r * vectors + v] = emit.fma(numbers[r], one, sums[r * vectors + v])
+                    result[r * vectors + v] = add(numbers[r], one, sums[r * vectors + v])
         else:
             columns = [column(v) for v in range(vectors)]
             for r in range(rows):
                 one = number(r)
                 for v in range(vectors):
-                    result[r * vectors + v] = emit.fma(one, columns[v], sums[r * vectors + v])
+                    result[r * vectors + v] = add(one, columns[v], sums[r * vectors + v])
         return result
 
     def inner(sums, a, b):
