@@ -194,11 +194,12 @@ def _predict(
         before = hooks.batch_hook("on_predict_batch_begin")
         after = hooks.batch_hook("on_predict_batch_end")
         hooks.begin_mode("predict")
-        hooks.call("on_predict_begin", {})
     if progress is not None:
         progress.begin("predict", math.ceil(data.rows / rows))
         draw = progress.step_hook
     try:
+        if hooks is not None:
+            hooks.call("on_predict_begin", {})
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
             step, run = steps_of.chosen(place)
@@ -216,6 +217,8 @@ def _predict(
                 draw(batch)
             if hooks is not None and hooks.stopped("predict"):
                 break
+        if hooks is not None:
+            hooks.call("on_predict_end", {})
     except BaseException:
         if hooks is not None:
             hooks.give_up("predict")
@@ -223,8 +226,6 @@ def _predict(
     finally:
         if progress is not None:
             progress.close()
-    if hooks is not None:
-        hooks.call("on_predict_end", {})
     results = []
     for output, result in zip(step.outputs, found, strict=True):
         host = ops.to_host(result) if long is None else result
@@ -245,9 +246,8 @@ def _predict_batches(
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
     parts: list[list[np.ndarray]] = []
-    hooks.begin_mode("predict")
-    hooks.call("on_predict_begin", {})
-    with binder.turn(), binder.bench(self.training) as bench:
+    turn, benches = binder.turn(), binder.bench(self.training)
+    with turn, benches as bench, hooks.around_predict():
         sampler = None if sampling is None else Sampler(binder, bench, sampling)
         for number, data in enumerate(feed.epoch()):
             if before is not None:
@@ -260,9 +260,8 @@ def _predict_batches(
                 after(number, {})
             if hooks.stopped("predict"):
                 break
-    if not parts:
-        raise ValueError("The data to predict for gave no batch.")
-    hooks.call("on_predict_end", {})
+        if not parts:
+            raise ValueError("The data to predict for gave no batch.")
     names = network.output_names
     outputs = zip(names, zip(*parts, strict=True), strict=True)
     axis = 0 if sampling is None else 1
