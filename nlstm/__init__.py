@@ -54,6 +54,12 @@ def _optuna() -> Any:
     return pruned()
 
 
+def _parquet() -> Any:
+    from nlstm.interop.parquet import opened
+
+    return opened
+
+
 def _graphs() -> Any:
     from nlstm import plotting
 
@@ -64,6 +70,7 @@ offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 offer("tensorboard", _tensorboard)
 offer("optuna", _optuna)
+offer("parquet", _parquet)
 offer("matplotlib", _graphs)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
@@ -94,7 +101,8 @@ __all__ = [
     "windows",
 ]
 
-LATER = ("inspection", "plotting")  # loaded when first asked for
+LATER = ("distributed", "inspection", "plotting")  # loaded when first asked for
+OF_MANY = ("fit_many", "sweep")
 
 
 def __getattr__(name: str) -> Any:
@@ -104,11 +112,13 @@ def __getattr__(name: str) -> Any:
         return version("nlstm")
     if name in LATER:
         return importlib.import_module(f"nlstm.{name}")
+    if name in OF_MANY:
+        return getattr(importlib.import_module("nlstm.distributed"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *LATER, "__version__"]  # inner rooms are no part of what users meet
+    return [*__all__, *LATER, *OF_MANY, "__version__"]  # inner rooms are no part of what users meet
 
 
 def set_num_threads(threads: int) -> None:

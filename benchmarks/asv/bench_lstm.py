@@ -209,6 +209,46 @@ class Options:
         self.layer.differentiate()
 
 
+class Segments:
+    """All but some states forgotten, gates computed again: beside one pass of the same steps."""
+
+    timeout = 300
+    params = [selection(["weather", "hydro", "long"], ["long"]), [0, 64, 256]]
+    param_names = ["shape", "steps of a segment"]
+
+    def setup(self, name, steps):
+        self.layer = layer = Layer.top(GRID[name])
+        if not steps:
+            layer.check()
+            return
+        ops, (T, N, F), H = layer.ops, layer.x.shape, layer.H
+        least, S = ops.lstm_segment_steps(N, F, H, layer.dtype), layer.h.shape[2]
+        steps = -(-steps // least) * least
+        self.kept = ops.Work(*np.zeros((2, -(-T // steps) + 1, N, S), layer.dtype))
+        gates = np.zeros(ops.lstm_gates_shape(steps, N, H, layer.dtype), layer.dtype)
+        self.own = ops.Work(*np.zeros((2, steps + 1, N, S), layer.dtype), gates)
+        self.sums = np.zeros(ops.lstm_segments_size(steps, N, F, H, layer.dtype), layer.dtype)
+        self.forward, self.backward = ops.lstm_segments("tanh", "sigmoid")
+        layer.train()
+        layer.differentiate()
+        wanted = layer.gradients.dU.copy()
+        self.time_step(name, steps)
+        assert layer.gradients.dU.tobytes() == wanted.tobytes()
+
+    def time_step(self, name, steps):
+        layer = self.layer
+        if not steps:
+            layer.train()
+            layer.differentiate()
+            return
+        given = layer.x, layer.weights, self.kept, self.own
+        self.forward(*given, layer.scratch, layer.reverse, layer.masks)
+        layer.dh.fill(0)
+        layer.dc.fill(0)
+        rooms = layer.scratch, self.sums
+        self.backward(*given, layer.gradients, *rooms, layer.reverse, layer.masks)
+
+
 TINY = 1e-39  # below the normal numbers of float32; some processors take such numbers very slowly
 VALUES = {
     "normal": {},

@@ -1,13 +1,15 @@
 """Where random numbers come from: one seed for the process, a stream for each that draws."""
 
+import contextlib
 import random
 import secrets
+from collections.abc import Iterator
 
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
 
-__all__ = ["SeedStream", "seed_streams", "set_random_seed"]
+__all__ = ["SeedStream", "seed_streams", "seeded", "set_random_seed"]
 
 
 class _Process:
@@ -48,6 +50,20 @@ def seed_streams(seed: int) -> None:
     """Seed what nlstm draws, and nothing else."""
     _Process.seed = seed
     _Process.streams = 0
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Have everything reproducible within a with statement, and all as it was afterwards."""
+    before = _Process.seed, _Process.streams
+    of_python, of_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    set_random_seed(seed)
+    try:
+        yield
+    finally:
+        _Process.seed, _Process.streams = before
+        random.setstate(of_python)
+        np.random.set_state(of_numpy)  # noqa: NPY002
 
 
 class SeedStream:

@@ -1,13 +1,16 @@
 """A user's arrays: checked and converted once; errors say what came and what was expected."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers
+from nlstm.data.file_rows import FileRows, complaint
 from nlstm.data.gpu_arrays import lies_on_gpu, taken_in_place
 from nlstm.data.labels import check_indices, check_range, check_source
+from nlstm.data.on_file import stays_file
 from nlstm.data.sources import Rows, Source, is_source, parts_of
 from nlstm.kernels.operations import Operations
 
@@ -99,6 +102,12 @@ def as_input(
         return array
     if on_gpu:
         converted = array
+    elif stays_file(array):
+        check = None
+        if index_limit is not None:
+            check = partial(_check_labels, name, index_limit, "indices", None, ops.dtype)
+        rows = array if len(shape) == 2 else _one_step(array)
+        return FileRows(name, rows, check, array.shape[1:])
     else:
         converted = _convert(name, array, ops.dtype, own=index_limit is not None)
     if index_limit is not None:
@@ -222,6 +231,14 @@ def as_target(
                 check_range(name, values, 0.0, 1.0, True, first)
         return array
     converted = array.reshape(full)
+    if isinstance(array, np.ndarray) and stays_file(array):
+        check = None
+        if loss.sparse:
+            check = partial(_check_labels, name, output[-1], "class indices", ignored, ops.dtype)
+        elif loss.unit_range:
+            check = partial(_check_shares, name)
+        rows_of = converted if steps is not None else _one_step(converted)
+        return FileRows(name, rows_of, check, shape[1:])
     if isinstance(array, np.ndarray):
         converted = _convert(name, converted, ops.dtype, own=loss.sparse)
     host = _on_host(converted, ops) if loss.sparse or loss.unit_range else converted
@@ -231,6 +248,24 @@ def as_target(
     elif loss.unit_range:
         check_range(name, host, 0.0, 1.0)
     return Rows(converted if steps is not None else _one_step(converted))
+
+
+def _check_labels(
+    name: str,
+    limit: int,
+    kind: str,
+    ignored: Any,
+    dtype: np.dtype,
+    values: np.ndarray,
+    first: int,
+) -> None:
+    """Raise unless labels of rows from `first` on, less those ignored, are whole numbers."""
+    known = values if ignored is None else np.where(values == ignored, 0, values)
+    check_indices(name, known, limit, kind, dtype, first)
+
+
+def _check_shares(name: str, values: np.ndarray, first: int) -> None:
+    check_range(name, values, 0.0, 1.0, True, first)
 
 
 def _hint(
@@ -258,6 +293,8 @@ def as_weight(
     if array.shape not in shapes:
         expected = f"{(rows,)}" + ("" if steps is None else f" or {(rows, steps)}")
         raise ValueError(f"{name} has shape {array.shape}; expected {expected}.")
+    if stays_file(array):
+        return FileRows(name, array.reshape(rows, -1, 1), None, array.shape[1:])
     return Rows(_convert(name, array, dtype).reshape(rows, -1, 1))
 
 
@@ -294,11 +331,6 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
         finite = np.isfinite(flat[start : start + CHUNK])
         if not np.logical_and.reduce(finite):  # `all` takes a microsecond longer
             place = np.unravel_index(start + int(np.argmin(finite)), array.shape)
-            value = array[place]
-            index = ", ".join(str(int(i)) for i in place)
-            reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
-            hint = " Fill such values in, or leave their rows out." if np.isnan(value) else ""
-            raise ValueError(
-                f"{name} is {reason} in row {int(place[0])}: {name}[{index}] is {value}.{hint}"
-            )
+            index = tuple(int(i) for i in place)
+            raise ValueError(complaint(name, index, array[place], dtype))
     return converted

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,8 +20,10 @@ __all__ = [
     "check_arrays",
     "check_fits",
     "checked_target",
+    "packed",
     "read_arrays",
     "read_weights",
+    "unpacked",
     "write_arrays",
     "write_weights",
 ]
@@ -46,12 +48,16 @@ def write_arrays(
     The file appears under `path` only when it is complete and on the disk; until then whatever was
     there stays as it was.
     """
+    write_whole(os.fsdecode(path), packed(kind, arrays, metadata))
+
+
+def packed(kind: str, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> bytes:
+    """Return the content of a file of arrays."""
     from safetensors.numpy import save
 
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {"format": kind, "version": VERSION, **metadata}
-    content = save(contiguous, metadata=metadata | {DIGEST: _digest(contiguous, metadata)})
-    write_whole(os.fsdecode(path), content)
+    return save(contiguous, metadata=metadata | {DIGEST: _digest(contiguous, metadata)})
 
 
 def checked_target(path: Any, overwrite: bool, what: str) -> str:
@@ -90,16 +96,24 @@ def read_arrays(path: Path_, *kinds: str) -> tuple[dict[str, str], dict[str, np.
     ValueError
         It is not a whole safetensors file, or not one of nlstm, or of a newer version, or damaged.
     """
-    from safetensors.numpy import load
-
     path = checked_path("filepath", path)
     library = library_of(path)  # or the usual OSError where it is missing or may not be read
     if library is not None:
         other = "" if library == "onnx" else ", or another HDF5 or zip file"
         raise ForeignFile(f"{path} is a file of {SHOWN[library]}'s{other}.")
+    with naming(path), open(path, "rb") as file:
+        return unpacked(path, file, *kinds)
+
+
+def unpacked(
+    path: str, file: BinaryIO, *kinds: str
+) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Return metadata and arrays of an open file of arrays; errors call it `path`."""
+    from safetensors.numpy import load
+
     try:
         # Not mapped into memory: somebody who cuts such a file kills the process that reads it.
-        with naming(path), open(path, "rb") as file:
+        with naming(path):
             size = int.from_bytes(file.read(8), "little")
             metadata = json.loads(file.read(min(size, HEADER_BYTES))).get("__metadata__", {})
             _check_kind(path, metadata, kinds)

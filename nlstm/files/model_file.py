@@ -2,21 +2,29 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
 from nlstm.arguments.checks import checked_path
 from nlstm.arguments.config import deserialize, dumps, loads, serialize
-from nlstm.files.arrays_file import MODEL, check_arrays, checked_target, read_arrays, write_arrays
+from nlstm.files.arrays_file import (
+    MODEL,
+    check_arrays,
+    checked_target,
+    packed,
+    read_arrays,
+    unpacked,
+)
 from nlstm.files.doors import door_by_content, door_by_name
+from nlstm.files.whole_file import write_whole
 from nlstm.network.binder import Binder
 from nlstm.network.design import Design
 from nlstm.network.weights import build_layers
 from nlstm.training.state import restore_state, state_of
 from nlstm.training.training import Training
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "packed_model", "save_model", "unpacked_model"]
 
 # Arguments of Keras's save, old ones too, and the values that ask for nothing else.
 DEFAULTS: dict[str, tuple[Any, ...]] = {
@@ -86,10 +94,15 @@ def save_model(
         door.save_model(model, path, bool(optimizer))
         return
     _check_options(options)
+    write_whole(path, packed_model(model))
+
+
+def packed_model(model: Storable) -> bytes:
+    """Return the content of nlstm's own file of a model."""
     binder = model.binder
     # Of one step, also while another thread trains the model.
     config, arrays = binder.weights.exclusive(_parts_of, model, binder)
-    write_arrays(path, MODEL, arrays, {"config": dumps(config)})
+    return packed(MODEL, arrays, {"config": dumps(config)})
 
 
 def _parts_of(model: Storable, binder: Binder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -145,7 +158,23 @@ def load_model(
     door = door_by_content(path)
     if door is not None:
         return door.load_model(path, custom_objects, compile)
-    metadata, arrays = read_arrays(path, MODEL)
+    return _made(path, *read_arrays(path, MODEL), custom_objects, compile)
+
+
+def unpacked_model(
+    path: str, file: BinaryIO, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+) -> Any:
+    """Return the model of an open file that is nlstm's own; errors call it `path`."""
+    return _made(path, *unpacked(path, file, MODEL), custom_objects, compile)
+
+
+def _made(
+    path: str,
+    metadata: Mapping[str, str],
+    arrays: Mapping[str, np.ndarray],
+    custom_objects: Mapping[str, Any] | None,
+    compile: bool,
+) -> Any:
     try:
         config = loads(metadata["config"])
         weights = {name: array for name, array in arrays.items() if not name.startswith("/")}

@@ -43,6 +43,11 @@ What travels together goes as one argument, a named tuple or any other in the sa
   backward(x, weights, work, gradients, scratch, reverse, masks, zoneout=None);
   ``lstm_gates_shape(T, N, H, dtype)``, ``lstm_scratch_size(T, N, F, H, dtype)``,
   ``lstm_masked_size(N, H, dtype)``
+* ``lstm_segments(activation, recurrent_activation) -> segments_forward, segments_backward``: the
+  same bits with the gates of one segment of the steps at a time:
+  forward(x, weights, kept, own, scratch, reverse, masks, zoneout=None),
+  backward(x, weights, kept, own, gradients, scratch, sums, reverse, masks, zoneout=None);
+  ``lstm_segment_steps(N, F, H, dtype)``, ``lstm_segments_size(T, N, F, H, dtype)``
 * without c in `work` the same are a GRU whose reset gate comes after the product;
   ``gru_bias(bias, b)``, ``gru_gradients(dW, dU, db, dbias)``
 * ``gru_before(activation, recurrent_activation) -> forward, backward``: a GRU whose reset gate

@@ -123,6 +123,9 @@ class Operations(Protocol):
     def cell(self, dtype: Any, size: int) -> Cell:
         """Return a new cell."""
 
+    def has_room(self, size: int) -> bool:
+        """Whether `size` bytes fit beside what is there, as far as is known."""
+
     # What may be bound, or called. Overwritten (=): the first argument, or `out`.
 
     def fill(self, array: Any, value: Any) -> None:
@@ -238,9 +241,6 @@ class Operations(Protocol):
 
 class GpuOperations(Operations, Protocol):
     """What a GPU has besides, and is asked of no other: see `nlstm.kernels.devices.is_gpu`."""
-
-    def has_room(self, size: int) -> bool:
-        """Whether data of `size` bytes fit beside what is there."""
 
     def resident(self, host: np.ndarray) -> Any:
         """Return an array like `host`: for as long as one is there, the same one."""

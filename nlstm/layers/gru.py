@@ -11,6 +11,7 @@ from nlstm.layers.gru_before import ResetBefore
 from nlstm.layers.kept_states import KeptStates
 from nlstm.layers.layer import Shape
 from nlstm.layers.one_state import Back, OneState
+from nlstm.layers.segments import Segments, segments_of
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Plan, Tensor
 
@@ -182,6 +183,17 @@ class GRU(OneState):
             self.parameters.append(self.bias)
         super().build(ops, shape, dtype)
 
-    def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
+    @property
+    def recomputes(self) -> bool:
+        """Whether gates can be computed again on the way back."""
+        return self.reset_after
+
+    def segments(self, plan: Plan, x: Tensor) -> Segments | None:
+        """Return the segments that a plan wants, if there are any."""
+        if not self.recomputes:
+            return None
+        return segments_of(plan, x, self.units, self.return_sequences, cells=False)
+
+    def recurrence(self, plan: Plan, x: Tensor, h: Array, cut: Segments | None) -> Back:
         """Append the calls of the form that `reset_after` chooses."""
-        return self._form.bind(plan, x, h)
+        return self._form.bind(plan, x, h, cut)

@@ -10,6 +10,7 @@ import numpy as np
 
 from nlstm.kernels.operations import Array, Layout, Operations
 from nlstm.layers.gru_draws import DROPOUT, RECURRENT_DROPOUT, draw
+from nlstm.layers.segments import Segments
 from nlstm.plan.plan import Call, Plan, Tensor
 
 __all__ = ["ResetAfter"]
@@ -31,37 +32,44 @@ class ResetAfter:
         zeros = np.zeros(PARTS * units, dtype)
         self._no_bias = ops.to_device(ops.gate_vector(units).pack(zeros))
 
-    def bind(self, plan: Plan, x: Tensor, h: Array) -> Callable[[Any, Any], list[Call]]:
+    def bind(
+        self, plan: Plan, x: Tensor, h: Array, cut: Segments | None
+    ) -> Callable[[Any, Any], list[Call]]:
         """Append the calls forward; return what gives those back, of dy and dh."""
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        work = ops.Work(h, None, plan.array(shape) if plan.training else None)
-        scratch = plan.scratch(ops.gru_scratch_size(steps, rows, x.features, units))
-        masks = self._masks(plan, x, width)
-        forward, backward = ops.lstm(layer.activation, layer.recurrent_activation)
+        masks = self._masks(plan, x, width, steps if cut is None else cut.steps)
+        names = layer.activation, layer.recurrent_activation
         bias = self._no_bias
         if layer.bias is not None:
             bias = plan.array(self._no_bias.shape)
             plan.call(ops.gru_bias, layer.bias.packed, bias)
         weights = ops.Weights(layer.kernel.packed, layer.recurrent_kernel.packed, bias)
         options = (layer.go_backwards, masks)
-        plan.call(forward, x.value, weights, work, scratch, *options)
+        if cut is not None:
+            cut.bind(names, weights, *options)
+        else:
+            forward, backward = ops.lstm(*names)
+            shape = ops.lstm_gates_shape(steps, rows, units, dtype)
+            work = ops.Work(h, None, plan.array(shape) if plan.training else None)
+            scratch = plan.scratch(ops.gru_scratch_size(steps, rows, x.features, units))
+            plan.call(forward, x.value, weights, work, scratch, *options)
 
         def back(dy: Any, dh: Any) -> list[Call]:
             dW, dU = plan.gradient(layer.kernel), plan.gradient(layer.recurrent_kernel)
             db, dx = plan.array(bias.shape), plan.input_gradient(x)
             dbias = None if layer.bias is None else plan.gradient(layer.bias)
-            seen = x.value if masks.xm is None else masks.xm
             gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
-            return [
-                (backward, (seen, weights, work, gradients, scratch, *options)),
-                (ops.gru_gradients, (dW, dU, db, dbias)),
-            ]
+            if cut is not None:
+                calls = [cut.back(gradients)]
+            else:
+                seen = x.value if masks.xm is None else masks.xm
+                calls = [(backward, (seen, weights, work, gradients, scratch, *options))]
+            return [*calls, (ops.gru_gradients, (dW, dU, db, dbias))]
 
         return back
 
-    def _masks(self, plan: Plan, x: Tensor, width: int) -> Any:
+    def _masks(self, plan: Plan, x: Tensor, width: int, steps: int) -> Any:
         """Return the masks of steps and those of dropout, with buffers for what they mask.
 
         With dropout of the state inputs have one a gate too, as in Keras.
@@ -73,7 +81,9 @@ class ResetAfter:
             x_mask = plan.array((*((PARTS,) if by_gate else ()), rows, x.features))
             flat = x_mask.reshape(-1, x.features)
             draw(layer, plan, DROPOUT, layer.dropout, x.features, flat)
-            shape = ops.gate_inputs_shape(x.steps, rows, x.features) if by_gate else x.value.shape
+            shape = (steps, *x.value.shape[1:])
+            if by_gate:
+                shape = ops.gate_inputs_shape(steps, rows, x.features)
             xm = plan.array(shape)
         if by_gate:
             h_mask = plan.array((PARTS, rows, width))

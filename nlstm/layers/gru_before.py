@@ -26,7 +26,7 @@ class ResetBefore:
         self.bias: Layout = ops.split_vector(units)
         self._no_bias = ops.to_device(self.bias.pack(np.zeros(GATES * units, dtype)))
 
-    def bind(self, plan: Plan, x: Tensor, h: Array) -> Callable[[Any, Any], list[Call]]:
+    def bind(self, plan: Plan, x: Tensor, h: Array, cut: Any) -> Callable[[Any, Any], list[Call]]:
         """Append the calls forward; return what gives those back, of dy and dh."""
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows = x.steps, x.rows

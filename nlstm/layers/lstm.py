@@ -201,6 +201,11 @@ class LSTM(Layer):
         return size
 
     @property
+    def recomputes(self) -> bool:
+        """Whether gates can be computed again on the way back."""
+        return not self.layer_norm
+
+    @property
     def outputs(self) -> int:
         """Features that come out: units, or proj_size."""
         return self.proj_size or self.units

@@ -9,6 +9,7 @@ from nlstm.layers.kept_states import keeper
 from nlstm.layers.layer import StreamedLayer
 from nlstm.layers.lstm_gains import Gains
 from nlstm.layers.projection import Projection
+from nlstm.layers.segments import segments_of
 from nlstm.plan.parameters import Parameter
 from nlstm.plan.plan import Call, Plan, Tensor
 from nlstm.plan.recurrence import Recurrence
@@ -126,14 +127,20 @@ class Level:
         """
         layer, ops, dtype, units = self.layer, plan.ops, plan.dtype, self.layer.units
         steps, rows, width = x.steps, x.rows, ops.padded(units, dtype)
-        slots, last = ops.slots(steps, plan.training or sequences or self.gains is not None)
-        h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
-        gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
-        gates = plan.array(gates_shape) if plan.training else None
-        plain = self.gains is None
-        scratch_size = ops.lstm_scratch_size if plain else ops.normalised_scratch_size
-        scratch = plan.scratch(scratch_size(steps, rows, x.features, units, dtype))
-        x_mask, xm = self._input_masks(plan, x)
+        cut = segments_of(plan, x, units, sequences, True) if self.gains is None else None
+        if cut is None:
+            slots, last = ops.slots(steps, plan.training or sequences or self.gains is not None)
+            h, c = plan.array((slots, rows, width)), plan.array((slots, rows, width))
+            c_last = last
+            gates_shape = ops.lstm_gates_shape(steps, rows, units, dtype)
+            gates = plan.array(gates_shape) if plan.training else None
+            plain = self.gains is None
+            scratch_size = ops.lstm_scratch_size if plain else ops.normalised_scratch_size
+            scratch = plan.scratch(scratch_size(steps, rows, x.features, units, dtype))
+        else:
+            h, c = cut.h, cut.c
+            last, c_last = h.shape[0] - 1, c.shape[0] - 1
+        x_mask, xm = self._input_masks(plan, x, steps if cut is None else cut.steps)
         h_mask, hm = self._recurrent_masks(plan, rows, width)
 
         zeroed = layer.zero_output_for_mask and x.mask is not None
@@ -147,7 +154,8 @@ class Level:
         if states:
             end = h[last : last + 1] if self.projection is None else value[-1:]
             last_h = plan.tensor(end, layer.outputs, False, gradient=True)
-            outputs = (y, last_h, plan.tensor(c[last : last + 1], units, False, gradient=True))
+            last_c = plan.tensor(c[c_last : c_last + 1], units, False, gradient=True)
+            outputs = (y, last_h, last_c)
 
         kept = keeper(layer, plan)
         if initial:
@@ -158,30 +166,35 @@ class Level:
         else:
             plan.call(ops.fill, h[0], 0)
             plan.call(ops.fill, c[0], 0)
-        kernels = ops.lstm if self.gains is None else ops.lstm_normalised
-        forward, backward = kernels(layer.activation, layer.recurrent_activation)
         recurrent_kernel = self.recurrent_kernel.packed
         if self.projection is not None:
             recurrent_kernel = self.projection.bind_recurrence(plan)
         bias = self.no_bias if self.bias is None else self.bias.packed
         peephole = None if self.peephole is None else self.peephole.packed
         weights = ops.Weights(self.kernel.packed, recurrent_kernel, bias, peephole)
+        names = layer.activation, layer.recurrent_activation
         options: tuple[Any, ...] = (layer.go_backwards, ops.Masks(x.mask, x_mask, xm, h_mask, hm))
         if self.gains is None:
             given: tuple[Any, ...] = (weights,)
-            work: Any = ops.Work(h, c, gates)
             options = (*options, self._zoneout(plan))
         else:
             given = (weights, ops.Gains(*self.gains.packed))
-            factors = plan.array(ops.normalised_factors_shape(steps, rows))
-            work = ops.NormalisedWork(h, c, gates, factors)
-        plan.call(forward, x.value, *given, work, scratch, *options)
-        recurrence = Recurrence(layer, self.number, plan.forward[-1])
-        plan.recurrences.append(recurrence)
+        if cut is not None:
+            cut.bind(names, weights, *options)
+        else:
+            kernels = ops.lstm if self.gains is None else ops.lstm_normalised
+            forward, backward = kernels(*names)
+            work: Any = ops.Work(h, c, gates)
+            if self.gains is not None:
+                factors = plan.array(ops.normalised_factors_shape(steps, rows))
+                work = ops.NormalisedWork(h, c, gates, factors)
+            plan.call(forward, x.value, *given, work, scratch, *options)
+            recurrence = Recurrence(layer, self.number, plan.forward[-1])
+            plan.recurrences.append(recurrence)
         if self.projection is not None:
             self.projection.bind(plan, shown, value)
         if kept is not None:
-            kept.bind_end(plan, self.number, h[last], c[last])
+            kept.bind_end(plan, self.number, h[last], c[c_last])
         order = _mask_order(steps, sequences, layer.go_backwards)
         if zeroed:
             plan.call(ops.zero_masked_steps, shown, x.mask, *order, value)
@@ -217,9 +230,12 @@ class Level:
         gradients: tuple[Any, ...] = (ops.Gradients(dy, dh, dc, dW, dU, db, dx, dp),)
         if self.gains is not None:
             gradients = (*gradients, ops.Gains(*self.gains.gradients(plan)))
-        seen = x.value if xm is None else xm
-        recurrence.backward = (backward, (seen, *given, work, *gradients, scratch, *options))
-        calls.append(recurrence.backward)
+        if cut is not None:
+            calls.append(cut.back(*gradients))
+        else:
+            seen = x.value if xm is None else xm
+            recurrence.backward = (backward, (seen, *given, work, *gradients, scratch, *options))
+            calls.append(recurrence.backward)
         if self.projection is not None:
             calls.append(self.projection.recurrence_back(plan, dU))
         for state, gradient in zip(initial, (dh, dc), strict=False):
@@ -229,8 +245,8 @@ class Level:
         plan.call_back(outputs, *calls)
         return outputs
 
-    def _input_masks(self, plan: Plan, x: Tensor) -> tuple[Array | None, Array | None]:
-        """Return the dropout mask of the inputs and a buffer for the masked inputs.
+    def _input_masks(self, plan: Plan, x: Tensor, steps: int) -> tuple[Array | None, Array | None]:
+        """Return the dropout mask of the inputs and a buffer for the masked inputs of some steps.
 
         With dropout of the state too, there is one for each gate, as in Keras.
         """
@@ -241,8 +257,8 @@ class Level:
         mask = plan.array((*((GATES,) if by_gate else ()), x.rows, x.features))
         self._draw(plan, DROPOUT, layer.dropout, x.features, mask.reshape(-1, x.features))
         if not by_gate:
-            return mask, plan.array(x.value.shape)
-        return mask, plan.array(plan.ops.gate_inputs_shape(x.steps, x.rows, x.features))
+            return mask, plan.array((steps, *x.value.shape[1:]))
+        return mask, plan.array(plan.ops.gate_inputs_shape(steps, x.rows, x.features))
 
     def _recurrent_masks(
         self, plan: Plan, rows: int, width: int

@@ -10,6 +10,7 @@ from nlstm.kernels.operations import Array
 from nlstm.layers.kept_states import KeptStates, keeper
 from nlstm.layers.layer import Layer, Shape
 from nlstm.layers.masked_output import bind_output
+from nlstm.layers.segments import Segments
 from nlstm.layers.shapes import checked_sequence, shown
 from nlstm.plan.plan import Call, Plan, Tensor
 from nlstm.plan.recurrence import Recurrence
@@ -66,8 +67,12 @@ class OneState(Layer):
         """Append the initial state and the calls of the recurrence; back the same."""
         ops, units = plan.ops, self.units
         width = ops.padded(units, plan.dtype)
-        slots, at = ops.slots(x.steps, plan.training or self.return_sequences)
-        h = plan.array((slots, x.rows, width))
+        cut = self.segments(plan, x)
+        if cut is None:
+            slots, at = ops.slots(x.steps, plan.training or self.return_sequences)
+            h = plan.array((slots, x.rows, width))
+        else:
+            h, at = cut.h, cut.h.shape[0] - 1
         last = h[at : at + 1]
         kept = keeper(self, plan)
         if states:
@@ -76,9 +81,10 @@ class OneState(Layer):
             kept.bind_begin(plan, 0, h[0])
         else:
             plan.call(ops.fill, h[0], 0)
-        back = self.recurrence(plan, x, h)
+        back = self.recurrence(plan, x, h, cut)
         recurrence = Recurrence(self, 0, plan.forward[-1])
-        plan.recurrences.append(recurrence)
+        if cut is None:
+            plan.recurrences.append(recurrence)
         if kept is not None:
             kept.bind_end(plan, 0, last[0])
         y, clear = bind_output(
@@ -111,7 +117,11 @@ class OneState(Layer):
             regularizers.bind_activity(self.activity_regularizer, plan, one)
         return outputs if state is not None else y
 
-    def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
+    def segments(self, plan: Plan, x: Tensor) -> Segments | None:
+        """Return the segments in which the recurrence is computed twice; None for once."""
+        return None
+
+    def recurrence(self, plan: Plan, x: Tensor, h: Array, cut: Segments | None) -> Back:
         """Append the calls on `x` and the states h, of which the first is there.
 
         Returns what gives the calls back, of the gradients of the output and of the last state;

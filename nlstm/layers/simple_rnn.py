@@ -154,7 +154,7 @@ class SimpleRNN(OneState):
             self._no_bias = ops.to_device(ops.unit_vector(units).pack(np.zeros(units, dtype)))
         super().build(ops, shape, dtype)
 
-    def recurrence(self, plan: Plan, x: Tensor, h: Array) -> Back:
+    def recurrence(self, plan: Plan, x: Tensor, h: Array, cut: Any) -> Back:
         """Append the dropout masks and one call forward; back the same."""
         ops, dtype, units = plan.ops, plan.dtype, self.units
         steps, rows, width = x.steps, x.rows, h.shape[2]

@@ -58,6 +58,7 @@ from nlstm.training.goal import Goal
 from nlstm.training.history import History
 from nlstm.training.output import printable, shows, width
 from nlstm.training.predict import predict, predict_on_batch
+from nlstm.training.recompute import described
 from nlstm.training.training import Training
 
 __all__ = ["Model"]
@@ -383,6 +384,8 @@ class Model(Configured):
         steps_per_execution: int = 1,
         jit_compile: Any = "auto",
         auto_scale_loss: bool = True,
+        *,
+        recompute: Any = "auto",
     ) -> None:
         """Choose how the model is trained.
 
@@ -400,6 +403,13 @@ class Model(Configured):
             weights. With several outputs a list with an entry for each, or a dict.
         run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
             For old code; without effect.
+        recompute : int, "auto" or None, default "auto"
+            Of how many states of an LSTM or GRU training keeps one; the states between, and all
+            gates, are computed again in the backward pass. The same numbers to the bit, in less
+            memory and up to a third more time. It is rounded up to whole chunks of the backward
+            pass. "auto" takes about the square root of the steps, for batches that would not fit
+            in the memory that is free, and says so in a warning, once; all others keep every gate,
+            as all do with None. See docs/long_sequences.md.
 
         Raises
         ------
@@ -410,7 +420,7 @@ class Model(Configured):
         if self.design.graph is not None and (network := self.design.network("compile")).nested[1]:
             aims = tuple(spread(network.form, one) for one in aims)
         self.training = self.training.compiled(
-            self.output_names, self.design.layers, optimizer, *aims
+            self.output_names, self.design.layers, optimizer, *aims, recompute=recompute
         )
 
     fit, train_on_batch = fit, train_on_batch
@@ -606,6 +616,8 @@ class Model(Configured):
         frozen = sum(one.size for one in kept)
         sizes = self.dtype.itemsize, self.bytes_per_step()
         counts = summary.counted(self._summary_rows(False), frozen, *sizes)
+        if self.training.recomputes:
+            counts["Recompute"] = described(self.training.recompute, self.design.layers)
         rows = summary.chosen(self._summary_rows(expand_nested), layer_range)
         for line in summary.summary_lines(self.name, rows, counts, columns, show_trainable):
             if print_fn is None or print_fn is print:
@@ -635,11 +647,14 @@ class Model(Configured):
     def bytes_per_step(self) -> int | None:
         """Return the memory that training needs for one more step of one sequence.
 
-        What is saved for the backward pass, and the gradients between layers. None where the input
-        has no steps or a fixed number of them decides widths, or it is not known yet.
+        What is saved for the backward pass, and the gradients between layers. With `recompute` of
+        `compile` that of so long a sequence as it is meant for; with "auto" once it was needed.
+        None where the input has no steps or a fixed number of them decides widths, or it is not
+        known yet.
         """
         self._build_if_known()
-        return None if self._binder is None else summary.bytes_per_step(self._binder)
+        recompute = self.training.recompute if self.training.recomputes else None
+        return None if self._binder is None else summary.bytes_per_step(self._binder, recompute)
 
     def stream(self, batch_size: int = 1) -> Stream:
         """Return the model ready to run one time step at a time.

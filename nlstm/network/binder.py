@@ -21,6 +21,7 @@ from nlstm.optimizers import copying
 from nlstm.plan.cache import PlanCache
 from nlstm.plan.parameters import ParameterBuffer
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.recompute import Recompute
 from nlstm.plan.symbols import Node
 from nlstm.plan.turns import turn
 
@@ -192,7 +193,7 @@ class Binder:
         if found is not None:
             return found
         with self._binding:
-            return bench.plans.get(key, rows, steps, trains, bind)
+            return bench.plans.get(key, rows, steps, trains, bind, training)
 
     def observed(
         self, bench: Bench, key: Any, rows: int, steps: int, bind: Callable[[Plan], Any]
@@ -221,13 +222,13 @@ class Binder:
         with self._binding:
             return bench.plans.get(key, rows, steps, training, bind)
 
-    def bytes_of(self, shapes: tuple[tuple[int, int], ...], rows: int, steps: int) -> int:
+    def bytes_of(self, shapes: Any, rows: int, steps: int, recompute: Recompute = None) -> int:
         """Return the memory of a training step on inputs of these shapes (steps, features)."""
 
         def bind(plan: Plan) -> Step:
             return self._bound(plan, (shapes, (), (), ()), None)
 
-        size, _ = self._plan_cache().measure(rows, steps, True, bind)
+        size, _ = self._plan_cache().measure(rows, steps, True, bind, recompute)
         return size * self.network.dtype.itemsize
 
     def serves(self, training: Trained) -> bool:

@@ -8,6 +8,7 @@ from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.optimizers import Optimizer
 from nlstm.plan.plan import Plan, Tensor
+from nlstm.plan.recompute import Recomputing
 
 __all__ = ["Aimed", "Scoring", "Trained"]
 
@@ -39,7 +40,7 @@ class Scoring(Protocol):
         """Return the call that counts the penalty of a batch."""
 
 
-class Trained(Protocol):
+class Trained(Recomputing, Protocol):
     """How a network is trained."""
 
     optimizer: Optimizer | None

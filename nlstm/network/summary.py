@@ -11,6 +11,7 @@ from nlstm.layers import Layer
 from nlstm.network.binder import Binder
 from nlstm.network.design import Nested
 from nlstm.plan.graph import Graph
+from nlstm.plan.recompute import AUTO, Recompute
 from nlstm.plan.symbols import Shape
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "summary_lines",
 ]
 
+LONG = 1 << 12  # steps, where not all of them are kept
 NUMBERS = "Param #"  # the column that is aligned to the right
 FRAME = "┏┳┓━┃┡╇┩━│└┴┘─"
 PLAIN = str.maketrans(
@@ -95,7 +97,7 @@ def chosen(rows: Sequence[Row], layer_range: Any) -> Sequence[Row]:
     return rows[min(found[0]) : max(found[1]) + 1]
 
 
-def bytes_per_step(binder: Binder) -> int | None:
+def bytes_per_step(binder: Binder, recompute: Recompute = None) -> int | None:
     """Return the memory that training needs for one more step of one sequence.
 
     What is saved for the backward pass, and the gradients between layers. None where the input
@@ -105,6 +107,9 @@ def bytes_per_step(binder: Binder) -> int | None:
     if not any(len(one.sample) == 2 for one in graph.inputs):
         return None
     rows, steps = 64, 1024  # enough for every buffer that grows with the steps to do so
+    if recompute is not None:
+        steps = LONG
+        recompute = recompute if recompute == AUTO else min(int(recompute), LONG // 8)
     sizes = []
     for length in (steps, 2 * steps):
         samples = [
@@ -114,7 +119,7 @@ def bytes_per_step(binder: Binder) -> int | None:
         if not _keeps_widths(graph, samples):
             return None
         shapes: Any = tuple((1, *one)[-2:] for one in samples)
-        sizes.append(binder.bytes_of(shapes, rows, length))
+        sizes.append(binder.bytes_of(shapes, rows, length, recompute))
     return (sizes[1] - sizes[0]) // (rows * steps)
 
 

@@ -6,12 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.plan import Arena, Plan
+from nlstm.plan.recompute import AUTO, Recompute, Recomputing
 
 __all__ = ["PlanCache"]
 
 PLANS = 16
+LITTLE = 1 << 26  # bytes for which nobody looks whether they are free
 
 
 class PlanCache:
@@ -37,26 +40,33 @@ class PlanCache:
         self._kept.clear()
         self.generation += 1
 
-    def _plan(self, arena: Arena | None, *shape: Any) -> Plan:
+    def _plan(self, arena: Arena | None, recompute: Recompute, *shape: Any) -> Plan:
         rows, steps, training, scratch_size = shape
-        return Plan(
+        plan = Plan(
             self._ops, arena, self._dtype, rows, steps, training, self._counter, scratch_size
         )
+        plan.recompute = recompute
+        return plan
 
     def measure(
-        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self,
+        rows: int,
+        steps: int,
+        training: bool,
+        bind: Callable[[Plan], Any],
+        recompute: Recompute = None,
     ) -> tuple[int, int]:
         """Return the elements that a plan takes of the arena, and those of scratch among them."""
-        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
+        size, mask_size, scratch_size = self._sizes(bind, recompute, rows, steps, training)
         return size + -(-mask_size // self._dtype.itemsize), scratch_size
 
     def _sizes(
-        self, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self, bind: Callable[[Plan], Any], recompute: Recompute, *shape: Any
     ) -> tuple[int, int, int]:
         """Return the numbers and bytes that a plan takes, and the numbers of scratch among them."""
-        plan = self._plan(None, rows, steps, training, 0)
+        plan = self._plan(None, recompute, *shape, 0)
         bind(plan)
-        scratch = self._plan(None, rows, steps, training, plan.scratch_size).size
+        scratch = self._plan(None, recompute, *shape, plan.scratch_size).size
         return plan.size + scratch, plan.mask_size, plan.scratch_size
 
     def kept(self, key: Any) -> Any:
@@ -67,20 +77,63 @@ class PlanCache:
         return found
 
     def get(
-        self, key: Any, rows: int, steps: int, training: bool, bind: Callable[[Plan], Any]
+        self,
+        key: Any,
+        rows: int,
+        steps: int,
+        training: bool,
+        bind: Callable[[Plan], Any],
+        aim: Recomputing | None = None,
     ) -> Any:
         """Return what `bind` made for `key`, from before if it is still there.
 
-        `bind` is called twice: once to measure, once with the arena's memory.
+        `bind` is called twice: once to measure, once with the arena's memory. `aim` knows
+        whether gates are computed again; with AUTO it hears that they are.
         """
         found = self.kept(key)
         if found is not None:
             return found
-        size, mask_size, scratch_size = self._sizes(rows, steps, training, bind)
+        shape = rows, steps, training
+        chosen, (size, mask_size, scratch_size) = self._chosen(bind, aim, *shape)
         if not self._arena.has_room(size, mask_size):
             self.clear()  # their views would keep the old block alive
             self._arena.reserve(size, mask_size)
-        made = self._kept[key] = bind(self._plan(self._arena, rows, steps, training, scratch_size))
+        made = self._kept[key] = bind(self._plan(self._arena, chosen, *shape, scratch_size))
         while len(self._kept) > PLANS:
             self._kept.popitem(last=False)
         return made
+
+    def _chosen(
+        self, bind: Callable[[Plan], Any], aim: Recomputing | None, *shape: Any
+    ) -> tuple[Recompute, tuple[int, int, int]]:
+        """Return how gates are computed again, and the sizes of a plan that does it so.
+
+        A GPU is not asked for room: it has no kernels that compute gates again.
+        """
+        if aim is None or aim.recompute != AUTO or is_gpu(self._ops.device):
+            chosen = None if aim is None or aim.recompute == AUTO else aim.recompute
+            return chosen, self._sizes(bind, chosen, *shape)
+        wanted = None
+        try:
+            sizes = self._sizes(bind, None, *shape)
+        except MemoryError:  # for there are not even the addresses
+            less = self._sizes(bind, AUTO, *shape)
+        else:
+            wanted = self._bytes(sizes)
+            if self._has_memory(sizes):
+                return None, sizes
+            less = self._sizes(bind, AUTO, *shape)
+            if less[0] >= sizes[0]:
+                return None, sizes
+        aim.tell_of_recompute(wanted, self._bytes(less))
+        return AUTO, less
+
+    def _bytes(self, sizes: tuple[int, int, int]) -> int:
+        return sizes[0] * self._dtype.itemsize + sizes[1]
+
+    def _has_memory(self, sizes: tuple[int, int, int]) -> bool:
+        """Whether a plan fits in the arena, or in one that the process may have in its place."""
+        size, wanted = self._arena.block.size, self._bytes(sizes)
+        if self._arena.has_room(*sizes[:2]) or wanted <= LITTLE:
+            return True
+        return self._ops.has_room(wanted - self._bytes((size, self._arena.masks.size, 0)))

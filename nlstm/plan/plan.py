@@ -14,6 +14,7 @@ import numpy as np
 from nlstm.kernels.operations import Array, Call, Operations
 from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
+from nlstm.plan.recompute import Recompute
 from nlstm.plan.recurrence import Recurrence
 
 __all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
@@ -159,6 +160,8 @@ class Plan:
     handed_on : HandedOn or None
         Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
         be set before layers are bound.
+    recompute : int, AUTO or None
+        Whether their gates are computed again on the way back: see `nlstm.plan.recompute`.
     """
 
     def __init__(
@@ -190,6 +193,7 @@ class Plan:
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
         self.handed_on: Any = None
+        self.recompute: Recompute = None
         self._arena = arena
         self._counter = counter
         self._counted = False

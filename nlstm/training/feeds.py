@@ -18,6 +18,7 @@ from nlstm.network.network import Network
 
 __all__ = ["Ready", "Steps", "array_feed", "raw_feed"]
 
+MANY = 1 << 20  # rows, of which no list is made that nobody needs
 Ready = Callable[[], None]  # runs a step whose rows are chosen
 StepOf = Callable[[int, Data], Step]
 
@@ -132,6 +133,9 @@ def array_feed(
 
     def begin() -> Iterator[Any]:
         steps_of.bound(rows)  # what cannot be bound draws no order
+        if order is None and not queued and total > MANY:
+            places = ((start, min(start + rows, total)) for start in range(0, total, rows))
+            return (np.arange(*place) for place in places)
         index = np.arange(total) if order is None else order(total)
         if queued:
             return steps_of.begin(index, rows)

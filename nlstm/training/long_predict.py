@@ -37,11 +37,11 @@ class LongSteps:
 
     lengths = None
 
-    def __init__(self, pieces: Pieces, rows: int) -> None:
+    def __init__(self, pieces: Pieces, rows: int, found: list[np.ndarray] | None = None) -> None:
         self._pieces, self._ops = pieces, pieces.ops
         self._start = 0
         step, total = pieces.bound(rows), pieces.data.rows
-        self.found = [
+        self.found = found or [
             np.empty((total, pieces.steps if one.sequence else 1, one.features), self._ops.dtype)
             for one in step.outputs
         ]
@@ -69,7 +69,12 @@ class LongSteps:
 
 
 def in_pieces(
-    binder: Binder, bench: Bench, data: Data, rows: int, gate: Callable[..., Any] | None
+    binder: Binder,
+    bench: Bench,
+    data: Data,
+    rows: int,
+    gate: Callable[..., Any] | None,
+    found: list[np.ndarray] | None = None,
 ) -> LongSteps | None:
     """Return the steps of a prediction in pieces; None where it is short, or cannot be cut.
 
@@ -79,6 +84,8 @@ def in_pieces(
         Of a batch.
     gate : callable, optional
         What steps run through.
+    found : list of ndarray, optional
+        Where all outputs go, (M, T, F).
     """
     widest, x = binder.network.widest, data.x
     steps = _steps(x[0]) if len(x) == 1 else max(map(_steps, x))
@@ -90,7 +97,7 @@ def in_pieces(
         pieces = Pieces(binder, bench, data, cut, size, lambda: (None, None), gate)
     except ValueError:  # a layer, or inputs of unlike steps, do not allow it
         return None
-    return LongSteps(pieces, rows) if pieces.steps >= MANY * size else None
+    return LongSteps(pieces, rows, found) if pieces.steps >= MANY * size else None
 
 
 def _steps(source: Source) -> int:

@@ -1,5 +1,6 @@
 """What a model gives for data: predict."""
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +25,7 @@ from nlstm.training.hooks import CallbackList
 from nlstm.training.long_predict import in_pieces
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
+from nlstm.training.results import Results, results_in
 from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
@@ -42,6 +44,7 @@ def predict(
     callbacks: Any = None,
     *,
     lengths: Any = None,
+    out: Any = None,
     samples: int | None = None,
     quantiles: Any = None,
     seed: int | None = None,
@@ -64,6 +67,10 @@ def predict(
     callbacks : list of Callback, optional
     lengths : array_like of int, optional
         As in `fit`.
+    out : ndarray or np.memmap, or a list or dict of them as the outputs are, optional
+        Of the outputs' shape and a floating dtype: each batch is written to it as it comes, so
+        that nothing grows with the rows. It is what is returned. Of an interrupt or an error
+        what was written stays; rows that were not reached are left as they were.
     samples : int, optional
         Give so many draws with dropout on: see the notes.
     quantiles : sequence of float, optional
@@ -104,10 +111,12 @@ def predict(
     sampling = None
     if samples is not None or quantiles is not None or seed is not None:
         sampling = checked_sampling(samples, quantiles, seed)
+        if out is not None:
+            raise ValueError("out takes predictions; what samples gives is returned alone.")
     if is_batches(x):
         check_batches(None, None, lengths)
-        around = CallbackList(callbacks, self, {"verbose": verbose})
-        return _predict_batches(self, x, steps, around, sampling)
+        each = CallbackList(callbacks, self, {"verbose": verbose})
+        return _predict_batches(self, x, steps, each, sampling, verbose, out)
     network = self.design.network_for(x)
     data = Reader(network).inputs(x, lengths)
     if self.design.graph is None:  # the data decide, as in fit
@@ -120,6 +129,7 @@ def predict(
         data = _first_batches(data, rows, steps)
     places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
+    into = None if out is None else results_in(out, network, data.rows, _shapes(network, data))
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
@@ -127,10 +137,10 @@ def predict(
         if sampling is not None:
             found = Sampler(binder, bench, sampling).all(data, rows, places, hooks, progress)
         elif hooks is None:  # from beginning to end with the same weights
-            found = binder.weights.shared(_together, binder, bench, data, rows, progress)
+            found = binder.weights.shared(_together, binder, bench, data, rows, progress, into)
         else:
-            found = _predict(binder, bench, data, rows, hooks, progress)
-    return network.as_outputs(found)
+            found = _predict(binder, bench, data, rows, hooks, progress, into)
+    return network.as_outputs(found) if out is None else out
 
 
 def predict_on_batch(self: Trainable, x: Any) -> Any:
@@ -154,16 +164,21 @@ def _rows_at_a_time(network: Network, data: Data) -> int:
 
 
 def _together(
-    binder: Binder, bench: Bench, data: Data, rows: int, progress: Progress | None
+    binder: Binder,
+    bench: Bench,
+    data: Data,
+    rows: int,
+    progress: Progress | None,
+    into: Results | None,
 ) -> list[np.ndarray]:
     """Return all outputs, on a share of the processors where other threads predict too."""
     crowd = binder.weights.readers
     if crowd == 1:
-        return _predict(binder, bench, data, rows, None, progress)
+        return _predict(binder, bench, data, rows, None, progress, into)
     ops = binder.network.ops
     before = ops.enter(crowd)
     try:
-        return _predict(binder, bench, data, rows, None, progress)
+        return _predict(binder, bench, data, rows, None, progress, into)
     finally:
         ops.leave(before)
 
@@ -175,19 +190,21 @@ def _predict(
     rows: int,
     hooks: CallbackList | None = None,
     progress: Progress | None = None,
+    into: Results | None = None,
 ) -> list[np.ndarray]:
-    """Return all outputs, each (M, T, F) or (M, F)."""
+    """Return all outputs, each (M, T, F) or (M, F), or none where they go `into` others."""
     gate = None if hooks is None else binder.weights.shared
 
     def step_of(rows: int, data: Data) -> Any:
         return binder.step(bench, rows, data)
 
-    long = in_pieces(binder, bench, data, rows, gate)
+    places = None if into is None else into.views(data.rows)
+    long = in_pieces(binder, bench, data, rows, gate, places)
     steps_of = Steps(step_of, binder.network, bench, data, gate) if long is None else long
     ops, (step, _) = binder.network.ops, steps_of.bound(rows)
     found = [] if long is None else long.found
-    if long is None:
-        found = [ops.empty((data.rows, output.steps, output.features)) for output in step.outputs]
+    if long is None and into is None:
+        found = [ops.empty((data.rows, one.steps, one.features)) for one in step.outputs]
     moved: list[tuple[np.ndarray, np.ndarray]] = []
     before = after = draw = None
     if hooks is not None:
@@ -206,10 +223,12 @@ def _predict(
             if before is not None:
                 before(batch, {})
             run()
-            if long is None:
+            if into is not None and long is None:
+                into.write(ops, step, start, steps_of.lengths is not None)
+            elif long is None:
                 for output, result in zip(step.outputs, found, strict=True):
                     ops.scatter_steps(output.value, start, result)
-            if steps_of.lengths is not None:
+            if into is None and steps_of.lengths is not None:
                 moved.append((step.index.host.copy(), place))
             if after is not None:
                 after(batch, {})
@@ -227,7 +246,7 @@ def _predict(
         if progress is not None:
             progress.close()
     results = []
-    for output, result in zip(step.outputs, found, strict=True):
+    for output, result in zip(step.outputs, found if into is None else (), strict=into is None):
         host = ops.to_host(result) if long is None else result
         for index, place in moved:
             host[index] = host[place]
@@ -236,32 +255,64 @@ def _predict(
     return results
 
 
+def _shapes(network: Network, data: Data) -> list[Any]:
+    """Return the shape of a sample of each output."""
+    return network.graph.output_shapes(
+        [
+            source.shape[1:] if len(sample) == 2 else source.shape[2:]
+            for source, sample in zip(data.x, data.samples, strict=True)
+        ]
+    )
+
+
 def _predict_batches(
-    self: Trainable, x: Any, steps: int | None, hooks: CallbackList, sampling: Sampling | None
+    self: Trainable,
+    x: Any,
+    steps: int | None,
+    hooks: CallbackList,
+    sampling: Sampling | None,
+    verbose: int,
+    out: Any,
 ) -> Any:
     feed = Feed(lambda: pass_over(x), number_of_batches(x), steps)
     network = _network_for_batches(self, feed)
     reader, binder = Reader(network), self.binder_of(network)
     feed.make = lambda batch: reader.inputs(unpacked(batch)[0])
+    into = None if out is None else results_in(out, network, None, None)
+    progress = Progress(verbose, dict, lines=False)
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
     parts: list[list[np.ndarray]] = []
+    progress.begin("predict", feed.size)
+    draw, number, stopped = progress.step_hook, -1, False
     turn, benches = binder.turn(), binder.bench(self.training)
-    with turn, benches as bench, hooks.around_predict():
+    with contextlib.closing(progress), turn, benches as bench, hooks.around_predict():
         sampler = None if sampling is None else Sampler(binder, bench, sampling)
         for number, data in enumerate(feed.epoch()):
             if before is not None:
                 before(number, {})
-            if sampler is None:
+            if sampler is not None:
+                parts.append(sampler.all(data, data.rows))
+            elif into is None:
                 parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             else:
-                parts.append(sampler.all(data, data.rows))
+                into.expect([(data.rows, *one) for one in _shapes(network, data)])
+                rows = (data.rows, None, None, into)
+                binder.weights.shared(_predict, binder, bench, data, *rows)
+                into.first += data.rows
             if after is not None:
                 after(number, {})
-            if hooks.stopped("predict"):
+            if draw is not None:
+                draw(number)
+            stopped = hooks.stopped("predict")
+            if stopped:
                 break
-        if not parts:
+        if number < 0:
             raise ValueError("The data to predict for gave no batch.")
+    if into is not None:
+        if not stopped:
+            into.check_full()
+        return out
     names = network.output_names
     outputs = zip(names, zip(*parts, strict=True), strict=True)
     axis = 0 if sampling is None else 1

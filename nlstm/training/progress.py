@@ -154,10 +154,15 @@ def _live_line(
             tail += f" - {part}"
         else:
             break
+    if head.startswith(title):
+        times, bar = [f" - {_clock(seconds)}"], 0
+        if steps:
+            left = f"{_clock(seconds / batches * max(steps - batches, 0))} left"
+            times, bar = [f"{times[0]}, {left}", f" - {left}"], 1 + BAR[0]
+        wide = cells(head + times[0] + tail) + bar <= room  # the bar before the time that has gone
+        narrow = cells(head + times[-1] + tail) <= room
+        tail = (times[0] if wide else times[-1] if narrow else "") + tail
     if steps and head.startswith(title):
-        left = f" - {_clock(seconds / batches * max(steps - batches, 0))} left"
-        if cells(head + left + tail) <= room:
-            tail = left + tail
         free = min(room - cells(head + tail) - 1, BAR[1])
         if free >= BAR[0]:
             full = free * min(batches, steps) // steps

@@ -9,12 +9,17 @@ from nlstm import losses, optimizers
 from nlstm.arguments.config import encode
 from nlstm.arguments.copies import found_again, plain_state
 from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.warned import warn_user
 from nlstm.kernels.operations import Operations
 from nlstm.layers import Layer
 from nlstm.metrics import KernelMetric, Metric
+from nlstm.plan.recompute import AUTO, Recompute
 from nlstm.training.goal import Aim, Goal, aims
+from nlstm.training.recompute import checked_recompute
 
 __all__ = ["Training"]
+
+MANY = 1 << 20  # rows
 
 
 class Training:
@@ -35,6 +40,10 @@ class Training:
         One for each output; empty before `compile`.
     frozen : tuple of Layer
         Those that were not trainable when `compile` looked.
+    recompute : int, AUTO or None
+        See `nlstm.plan.recompute`.
+    recomputes : bool
+        Whether it is done, by AUTO for one batch at least.
     """
 
     def __init__(self, seeds: SeedStream, epochs_shuffled: int = 0) -> None:
@@ -42,6 +51,8 @@ class Training:
         self.optimizer: optimizers.Optimizer | None = None
         self.aims: list[Aim] = []
         self.frozen: tuple[Layer, ...] = ()
+        self.recompute: Recompute = AUTO
+        self.recomputes = False
         self._arguments: Mapping[str, Any] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -68,6 +79,8 @@ class Training:
         loss_weights: Any,
         metrics: Any,
         weighted_metrics: Any,
+        *,
+        recompute: Any = AUTO,
     ) -> Self:
         """Return a training with aims for the outputs `names`; arguments as of `compile`."""
         made = type(self)(self.seeds, self.epochs_shuffled)
@@ -75,14 +88,32 @@ class Training:
         made.optimizer = optimizers.get(optimizer)
         every = [one for layer in layers for one in (layer, *layer.inside)]
         made.frozen = tuple(one for one in every if not one.trainable)
-        made._arguments = {
+        made.recompute = checked_recompute(recompute, layers)
+        made.recomputes = made.recompute not in (None, AUTO)
+        arguments = {
             "optimizer": made.optimizer,
             "loss": loss,
             "loss_weights": loss_weights,
             "metrics": metrics,
             "weighted_metrics": weighted_metrics,
         }
+        if made.recompute != AUTO:
+            arguments["recompute"] = made.recompute
+        made._arguments = arguments
         return made
+
+    def tell_of_recompute(self, wanted: int | None, taken: int) -> None:
+        """Say once that gates are computed again, since a batch would take `wanted` bytes."""
+        if self.recomputes:
+            return
+        self.recomputes = True
+        size = "" if wanted is None else f" ({wanted / 2**30:.2f} GiB in all)"
+        warn_user(
+            f"There is no memory for all gates of a batch{size}: recurrences keep a state now and "
+            "then, and compute gates again on the way back. So it takes "
+            f"{taken / 2**30:.2f} GiB, and more time; the numbers are the same. "
+            "compile(recompute=None) forbids it."
+        )
 
     @property
     def is_chosen(self) -> bool:
@@ -134,4 +165,9 @@ class Training:
     def order(self, rows: int) -> np.ndarray:
         """Return a new random order of rows, or of batches."""
         self.epochs_shuffled += 1
-        return self.seeds.generator(self.epochs_shuffled).permutation(rows)
+        generator = self.seeds.generator(self.epochs_shuffled)
+        if not MANY < rows <= np.iinfo(np.int32).max:
+            return generator.permutation(rows)
+        found = np.arange(rows, dtype=np.int32)  # the same order in half the memory
+        generator.shuffle(found)
+        return found

@@ -12,6 +12,8 @@ from nlstm.windows.intervals import Intervals as Intervals
 from nlstm.windows.nested import NestedBacktest as NestedBacktest
 from nlstm.windows.nested import NestedFold as NestedFold
 from nlstm.windows.nested import nested_backtest as nested_backtest
+from nlstm.windows.parquet import FileColumns as FileColumns
+from nlstm.windows.parquet import from_parquet as from_parquet
 from nlstm.windows.scalers import LogScaler as LogScaler
 from nlstm.windows.scalers import MinMaxScaler as MinMaxScaler
 from nlstm.windows.scalers import RobustScaler as RobustScaler

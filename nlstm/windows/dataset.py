@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.arguments.numbers import as_array
 from nlstm.data.batch import Batch
+from nlstm.data.on_file import Pages, at_place, place_of, stays_file
 from nlstm.windows.frames import given_as
+from nlstm.windows.paths import is_path, opened_path
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
 
@@ -34,6 +36,7 @@ def timeseries_dataset_from_array(
     Parameters
     ----------
     data : array_like, shape (steps, ...)
+        Or the path of a .npy file. A file is read batch by batch, in its own dtype.
     targets : array_like, shape (steps, ...), or None
         ``targets[i]`` belongs to the window that starts at ``data[i]``.
     sequence_length : int
@@ -77,7 +80,11 @@ def timeseries_dataset_from_array(
     series = as_array("data", given_as("data", data).numbers)
     if series.ndim == 0:
         raise ValueError("data must have a time axis; got a single number.")
-    goals = None if targets is None else as_array("targets", targets)
+    goals = None
+    if targets is not None:
+        goals = as_array(
+            "targets", opened_path("targets", targets) if is_path(targets) else targets
+        )
     if goals is not None and goals.ndim == 0:
         raise ValueError("targets must have a time axis; got a single number.")
     steps = series.shape[0]
@@ -99,8 +106,8 @@ def timeseries_dataset_from_array(
     if goals is not None:
         goals = goals[start:end]
         count = min(count, goals.shape[0])
-    starts = np.arange(0, max(count, 0), stride)
-    span = np.arange(0, length * rate if starts.size else 0, rate)
+    starts = range(0, max(count, 0), stride)
+    span = np.arange(0, length * rate if starts else 0, rate)
     return TimeseriesDataset(series, goals, starts, span, batch_size, shuffle, seed)
 
 
@@ -110,7 +117,7 @@ class TimeseriesDataset:
     Parameters
     ----------
     series, targets : ndarray, shape (steps, ...)
-    starts : ndarray(int64), shape (windows,)
+    starts : range
     span : ndarray(int64), shape (sequence_length,)
         Steps of a window, counted from its start.
     batch_size : int or None
@@ -122,7 +129,7 @@ class TimeseriesDataset:
         self,
         series: np.ndarray,
         targets: np.ndarray | None,
-        starts: np.ndarray,
+        starts: range,
         span: np.ndarray,
         batch_size: int | None,
         shuffle: bool,
@@ -133,6 +140,7 @@ class TimeseriesDataset:
         self.batch_size = batch_size
         self._most: int | None = None  # batches of a pass
         self._random = np.random.default_rng(seed) if shuffle else None
+        self._pages = Pages(*(one for one in (series, targets) if one is not None and one.size))
 
     def __repr__(self) -> str:
         targets = "" if self._targets is None else f", targets {self._targets.shape[1:]}"
@@ -145,24 +153,47 @@ class TimeseriesDataset:
         vars(made).update(vars(self) | {"_random": copy.deepcopy(self._random)})
         return made
 
+    def __deepcopy__(self, memo: Any) -> Self:
+        """Return one on series of its own; a file stays where it is."""
+        made = copy.copy(self)
+        for name in ("_series", "_targets"):
+            one = getattr(self, name)
+            if one is not None and not stays_file(one):
+                setattr(made, name, copy.deepcopy(one, memo))
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what pickles hold: a file by its name."""
+        arrays = (self._series, self._targets)
+        places = [place_of(one) if one is not None and stays_file(one) else one for one in arrays]
+        return vars(self) | {"_series": places[0], "_targets": places[1], "_pages": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what `__getstate__` gave."""
+        arrays = [
+            one if one is None else at_place(one) for one in (state["_series"], state["_targets"])
+        ]
+        vars(self).update(state | {"_series": arrays[0], "_targets": arrays[1]})
+        self._pages = Pages(*(one for one in arrays if one is not None and one.size))
+
     def __len__(self) -> int:
         """Return the number of batches of a pass, the last and smaller one included."""
-        whole = math.ceil(self._starts.size / (self.batch_size or 1))
+        whole = math.ceil(len(self._starts) / (self.batch_size or 1))
         return whole if self._most is None else min(whole, self._most)
 
     def __iter__(self) -> Iterator[Any]:
         return itertools.islice(self._batches(), self._most)
 
     def _batches(self) -> Iterator[Any]:
-        starts = self._starts
+        starts: Any = self._starts
         if self._random is not None:
-            starts = self._random.permutation(starts)
+            starts = self._random.permutation(np.arange(starts.start, starts.stop, starts.step))
         if self.batch_size is None:
             for start in starts:
-                yield self._cut(start)
+                yield self._cut(np.asarray(start))
             return
-        for first in range(0, starts.size, self.batch_size):
-            yield self._cut(starts[first : first + self.batch_size])
+        for first in range(0, len(starts), self.batch_size):
+            yield self._cut(np.asarray(starts[first : first + self.batch_size], np.int64))
 
     def take(self, count: int) -> "TimeseriesDataset":
         """Return the first `count` batches of each pass as a set of their own; -1 for all."""
@@ -173,4 +204,5 @@ class TimeseriesDataset:
 
     def _cut(self, starts: np.ndarray) -> Any:
         x = self._series[starts[..., None] + self._span].view(Batch)
+        self._pages.touch(x.nbytes, max(starts.size, 1))
         return x if self._targets is None else (x, self._targets[starts].view(Batch))

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from nlstm.windows.calendar import PolarsDates, clock_step
+from nlstm.windows.parquet import FileColumns
+from nlstm.windows.paths import is_path, opened_path
 
 __all__ = ["Dates", "Given", "framed", "given_as"]
 
@@ -61,6 +63,10 @@ class Given(NamedTuple):
 
 def given_as(name: str, one: Any) -> Given:
     """Return a series or a frame apart: numbers, names, dates."""
+    if is_path(one):
+        return Given(opened_path(name, one))
+    if isinstance(one, FileColumns):
+        return Given(one.array, one.names)
     library = _library_of(one)
     if library is None:
         return Given(one)

@@ -18,9 +18,13 @@ from nlstm.arguments.checks import (
     checked_number,
     is_number,
 )
+from nlstm.arguments.outs import checked_out
 from nlstm.arguments.shown import by_attributes
+from nlstm.data.on_file import Pages, stays_file
+from nlstm.windows.learning import Extent, extent_of, moments_of, quantiles_of
+from nlstm.windows.paths import is_path
 from nlstm.windows.series import as_floats, checked_columns, store
-from nlstm.windows.several import opened
+from nlstm.windows.several import Several, opened
 
 __all__ = ["LogScaler", "MinMaxScaler", "RobustScaler", "Scaler", "StandardScaler", "load_scaler"]
 
@@ -61,7 +65,8 @@ class Scaler:
         ----------
         series : array_like, shape (steps,), (steps, columns) or (windows, steps, columns)
             Or several: a list, a dict or a generator of them, or a group-by. For a split by time,
-            the part before it alone.
+            the part before it alone. Files are read in pieces, some passes over them, whose sums
+            may differ from those of an array in the last bits.
 
         Returns
         -------
@@ -69,12 +74,17 @@ class Scaler:
         """
         given = opened(series)
         tables = [_as_table(*one) for one in zip(given.names, given.arrays, strict=True)]
-        if len({table.shape[1] for table in tables}) > 1:
+        if len({table.shape[-1] for table in tables}) > 1:
             raise ValueError(
-                f"All series must have the same columns; got {[t.shape[1] for t in tables]}."
+                f"All series must have the same columns; got {[t.shape[-1] for t in tables]}."
             )
         groups = [[table] for table in tables] if self.per_series else [tables]
-        learnt = [[self._learn_column(g, c) for c in range(g[0].shape[1])] for g in groups]
+        learnt = [
+            self._learn_files(tables)
+            if any(map(stays_file, tables))
+            else [self._learn_column(tables, c) for c in range(tables[0].shape[1])]
+            for tables in groups
+        ]
         self.shift, scale = np.moveaxis(np.array(learnt, np.float64), 2, 0)
         self.scale = np.where(scale > 0.0, scale, 1.0)
         return self
@@ -91,17 +101,32 @@ class Scaler:
         with np.errstate(over="ignore", invalid="ignore"):
             learnt = self._learn(values)
         if not np.isfinite(learnt).all():
-            raise ValueError(
-                f"Column {column} reaches from {values.min():g} to {values.max():g}: too far for "
-                f"float64 to hold {type(self).__name__}'s scale."
-            )
+            raise ValueError(self._too_far(column, values.min(), values.max()))
         return learnt
+
+    def _learn_files(self, tables: list[np.ndarray]) -> list[tuple[float, float]]:
+        extent = extent_of(tables)
+        learnt = np.transpose(self._learn_pieces(tables, extent))
+        for column, one in enumerate(learnt):
+            if not np.isfinite(one).all():
+                raise ValueError(self._too_far(column, extent.least[column], extent.most[column]))
+        return learnt.tolist()
+
+    def _too_far(self, column: int, least: float, most: float) -> str:
+        return (
+            f"Column {column} reaches from {least:g} to {most:g}: too far for float64 to hold "
+            f"{type(self).__name__}'s scale."
+        )
 
     def _learn(self, values: np.ndarray) -> tuple[float, float]:
         """Return (shift, scale) of the known values of a column."""
         raise NotImplementedError
 
-    def transform(self, series: Any, which: int | None = None) -> Any:
+    def _learn_pieces(self, tables: list[np.ndarray], extent: Extent) -> Any:
+        """Return shifts and scales of all columns of files."""
+        raise NotImplementedError
+
+    def transform(self, series: Any, which: int | None = None, *, out: Any = None) -> Any:
         """Return the series scaled; a list gives a list, a dict a dict.
 
         Parameters
@@ -110,6 +135,9 @@ class Scaler:
             As for `fit`. NaN stay NaN.
         which : int, optional
             With `per_series`: whose scale to use for this one series.
+        out : ndarray, np.memmap or path of a .npy file, optional
+            Where to write the result, piece by piece, and what is returned; a file is made anew,
+            and returned as an np.memmap. A list or a dict of them for several series.
 
         Returns
         -------
@@ -121,14 +149,19 @@ class Scaler:
         ValueError
             The dtype cannot hold a scaled number: the scale is too small for it.
         """
-        return self._map(series, which, None, self._forward)
+        return self._map(series, which, None, self._forward, out)
 
     def fit_transform(self, series: Any) -> Any:
         """Fit, then transform the same series."""
         return self.fit(series).transform(series)
 
     def inverse_transform(
-        self, series: Any, columns: Sequence[int] | None = None, which: int | None = None
+        self,
+        series: Any,
+        columns: Sequence[int] | None = None,
+        which: int | None = None,
+        *,
+        out: Any = None,
     ) -> Any:
         """Return series or forecasts in their own units.
 
@@ -138,7 +171,7 @@ class Scaler:
             The last axis holds `columns`.
         columns : sequence of int, optional
             The columns that were forecast; by default all.
-        which : int, optional
+        which, out : optional
             As for `transform`.
 
         Raises
@@ -146,7 +179,7 @@ class Scaler:
         ValueError
             The dtype cannot hold a number in the series' own units.
         """
-        return self._map(series, which, columns, self._backward)
+        return self._map(series, which, columns, self._backward, out)
 
     def _forward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return (values - shift) / scale
@@ -154,24 +187,27 @@ class Scaler:
     def _backward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return values * scale + shift
 
-    def _map(self, series: Any, which: int | None, columns: Any, function: Any) -> Any:
+    def _map(
+        self, series: Any, which: int | None, columns: Any, function: Any, out: Any = None
+    ) -> Any:
         if self.shift is None or self.scale is None:
             raise ValueError(f"{type(self).__name__} knows no scale yet: call fit first.")
         chosen = checked_columns(
             "columns", columns, self.shift.shape[1], np.arange(self.shift.shape[1])
         )
         given = opened(series)
-        several, arrays = given.listed, [as_floats(one) for one in given.arrays]
+        several, arrays = given.listed, given.arrays
         rows = range(len(arrays)) if several else [which]
         if several and self.per_series and len(arrays) != len(self.shift):
             raise ValueError(
                 f"{type(self).__name__} learnt {len(self.shift)} series; got {len(arrays)}."
             )
         mapped = []
-        for number, name, array in zip(rows, given.names, arrays, strict=True):
+        places = zip(rows, given.names, arrays, _outs(out, given), strict=True)
+        for number, name, array, place in places:
             row = self._row(number)
             moments = self.shift[row, chosen], self.scale[row, chosen]
-            mapped.append(_mapped(name, array, *moments, function))
+            mapped.append(_mapped(name, array, *moments, function, place))
         if given.keys is not None:
             return dict(zip(given.keys, mapped, strict=True))
         return mapped if several else mapped[0]
@@ -224,6 +260,9 @@ class StandardScaler(Scaler):
     def _learn(self, values: np.ndarray) -> tuple[float, float]:
         return values.mean(dtype=np.float64), values.std(dtype=np.float64)
 
+    def _learn_pieces(self, tables: list[np.ndarray], extent: Extent) -> Any:
+        return moments_of(tables, extent)
+
 
 class MinMaxScaler(Scaler):
     """Map smallest and largest value to the ends of a range.
@@ -244,8 +283,15 @@ class MinMaxScaler(Scaler):
         self.feature_range = (low, high)
 
     def _learn(self, values: np.ndarray) -> tuple[float, float]:
+        return self._between(float(values.min()), float(values.max()))
+
+    def _learn_pieces(self, tables: list[np.ndarray], extent: Extent) -> Any:
+        with np.errstate(over="ignore", invalid="ignore"):
+            ends = zip(extent.least.tolist(), extent.most.tolist(), strict=True)
+            return np.transpose([self._between(*one) for one in ends])
+
+    def _between(self, least: float, most: float) -> tuple[float, float]:
         low, high = self.feature_range
-        least, most = float(values.min()), float(values.max())
         scale = (most - least) / (high - low) or 1.0
         return least - low * scale, scale
 
@@ -274,6 +320,12 @@ class RobustScaler(Scaler):
             values.astype(np.float64), [self.quantile_range[0], 50.0, self.quantile_range[1]]
         )
         return middle, high - low
+
+    def _learn_pieces(self, tables: list[np.ndarray], extent: Extent) -> Any:
+        low, high = (end / 100 for end in self.quantile_range)
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = quantiles_of(tables, extent, [low, 0.5, high])
+            return found[1], found[2] - found[0]
 
 
 class LogScaler(Scaler):
@@ -308,6 +360,9 @@ class LogScaler(Scaler):
         logarithms = self._logarithm(values.astype(np.float64))
         return logarithms.mean(), logarithms.std()
 
+    def _learn_pieces(self, tables: list[np.ndarray], extent: Extent) -> Any:
+        return moments_of(tables, extent, self._logarithm)
+
     def _forward(self, values: np.ndarray, shift: np.ndarray, scale: np.ndarray) -> np.ndarray:
         return (self._logarithm(values) - shift) / scale
 
@@ -341,24 +396,47 @@ def load_scaler(state: dict[str, Any]) -> Scaler:
 def _as_table(name: str, array: np.ndarray) -> np.ndarray:
     if array.ndim not in (1, 2, 3) or array.size == 0:
         raise ValueError(f"{name} must have 1 to 3 axes and hold values; got shape {array.shape}.")
+    if stays_file(array):
+        return array[:, None] if array.ndim == 1 else array
     array = as_floats(array)
     return array[:, None] if array.ndim == 1 else array.reshape(-1, array.shape[-1])
 
 
+def _outs(out: Any, given: Several) -> list[Any]:
+    """Return where the result of each series goes."""
+    if out is None:
+        return [None] * len(given.arrays)
+    if not given.listed:
+        return [out]
+    if given.keys is not None and isinstance(out, Mapping):
+        out = [out.get(key) for key in given.keys]
+    if not isinstance(out, list | tuple) or len(out) != len(given.arrays):
+        raise ValueError(f"out must hold one array or path for each of {len(given.arrays)} series.")
+    return list(out)
+
+
 def _mapped(
-    name: str, array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any
+    name: str, array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any, out: Any
 ) -> np.ndarray:
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least one axis; got a single number.")
     table = array[:, None] if array.ndim == 1 else array
     if table.shape[-1] != shift.size:
         raise ValueError(f"The scaler maps {shift.size} columns; {name} has shape {array.shape}.")
-    result = np.empty(table.shape, array.dtype)
+    dtype = as_floats(array[:0]).dtype
+    if out is None:
+        out = np.empty(array.shape, dtype)
+    elif is_path(out):
+        out = np.lib.format.open_memmap(out, "w+", dtype, array.shape)
+    else:
+        out = checked_out("out", out, array.shape)
+    result, pages = out.reshape(table.shape), Pages(array, out)
     for rows in _chunks(len(table), max(1, CHUNK * len(table) * shift.size // max(1, table.size))):
         values = table[rows].astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             store(values, function(values, shift, scale), result[rows], shift, scale)
-    return result.reshape(array.shape)
+        pages.touch(2 * values.nbytes)
+    return out
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:

@@ -1,19 +1,21 @@
 """The series behind windows: one flat array, checked once."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
+from nlstm.data.on_file import stays_file
+from nlstm.windows.file_panel import FilePanel
 from nlstm.windows.frames import Dates, Given
+from nlstm.windows.panel import CHUNK, Panel
 from nlstm.windows.several import Several, opened
 
 __all__ = [
     "LONGEST",
-    "Panel",
     "as_floats",
     "as_panel",
     "as_several",
@@ -25,31 +27,6 @@ __all__ = [
 ]
 
 LONGEST = 2**31 - 1  # of steps, so that products of them are int64
-CHUNK = 1 << 18  # rows that are looked at together, so that no large copy is made
-
-
-class Panel(NamedTuple):
-    """Several series of the same columns, one after the other.
-
-    Attributes
-    ----------
-    flat : ndarray, shape (rows * columns,)
-        float32 or float64.
-    columns : int
-    firsts, lengths : ndarray(int64), shape (number of series,)
-        First row and number of rows of each series.
-    largest : float
-        The largest magnitude of a finite value.
-    given : list of Given
-        What each series came as, without its numbers.
-    """
-
-    flat: np.ndarray
-    columns: int
-    firsts: np.ndarray
-    lengths: np.ndarray
-    largest: float
-    given: list[Given]
 
 
 def as_floats(array: np.ndarray) -> np.ndarray:
@@ -91,10 +68,12 @@ def _check_time(name: str, dates: Dates | None) -> None:
     )
 
 
-def as_panel(series: Any) -> Panel:
-    """Join one series or a list of them; one float32 or float64 array is not copied."""
+def as_panel(series: Any) -> Panel | FilePanel:
+    """Join one series or a list of them; one float32 or float64 array is not copied, nor files."""
     several = as_several(series)
     found, given = several.arrays, [one._replace(numbers=None) for one in several.given]
+    if any(map(stays_file, found)):
+        return FilePanel(found, given)
     dtype = np.result_type(*found, np.float32)
     if dtype.itemsize > 8:
         dtype = np.dtype(np.float64)
@@ -117,12 +96,11 @@ def _largest(flat: np.ndarray) -> float:
     return largest
 
 
-def broken_rows(panel: Panel, columns: np.ndarray, nan_is_error: bool) -> np.ndarray:
+def broken_rows(panel: Panel | FilePanel, columns: np.ndarray, nan_is_error: bool) -> np.ndarray:
     """Return, by row, whether one of `columns` is NaN. Infinity is an error in any case."""
-    table = panel.flat.reshape(-1, panel.columns)
-    broken = np.zeros(len(table), bool)
-    for first in range(0, len(table), CHUNK):
-        part = table[first : first + CHUNK, columns]
+    broken = np.zeros(panel.rows, bool)
+    for first, table in panel.pieces():
+        part = table[:, columns]
         wrong = ~np.isfinite(part)
         if not wrong.any():
             continue
@@ -130,11 +108,11 @@ def broken_rows(panel: Panel, columns: np.ndarray, nan_is_error: bool) -> np.nda
         if fatal.any():
             row, place = (int(number) for number in np.argwhere(fatal)[0])
             raise ValueError(_complaint(panel, first + row, int(columns[place]), part[row, place]))
-        broken[first : first + CHUNK] = wrong.any(axis=1)
+        broken[first : first + len(part)] = wrong.any(axis=1)
     return broken
 
 
-def _complaint(panel: Panel, row: int, column: int, value: float) -> str:
+def _complaint(panel: Panel | FilePanel, row: int, column: int, value: float) -> str:
     number = int(np.searchsorted(panel.firsts, row, side="right")) - 1
     name = "series" if len(panel.firsts) == 1 else f"series[{number}]"
     hint = " drop_nan=True skips the windows that would hold it." if np.isnan(value) else ""

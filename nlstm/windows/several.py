@@ -7,6 +7,7 @@ import numpy as np
 
 from nlstm.arguments.numbers import as_numbers, is_arraylike
 from nlstm.windows.frames import Given, given_as
+from nlstm.windows.paths import is_path
 
 __all__ = ["Several", "opened"]
 
@@ -37,7 +38,8 @@ class Several(NamedTuple):
 def opened(series: Any, called: str = "series") -> Several:
     """Return one series, or several, as arrays.
 
-    What becomes an array by itself is one series, and a list of numbers or of lists too. A list,
+    What becomes an array by itself is one series, a .npy file's path, and a list of numbers or of
+    lists too. A list,
     tuple or generator of arrays is several, a dict always is; of pairs (key, series), as a group-by
     gives them, the series are taken. A frame's one column of dates is none of numbers. Errors name
     the argument `called`.
@@ -51,7 +53,7 @@ def opened(series: Any, called: str = "series") -> Several:
             series = list(series)
         if isinstance(series, list | tuple):
             series = [_without_key(one) for one in series]
-            listed = any(map(is_arraylike, series))
+            listed = any(is_arraylike(one) or is_path(one) for one in series)
         names = [f"{called}[{n}]" for n in range(len(series))] if listed else [called]
     if listed and not series:
         raise ValueError(f"{called} must hold at least one series; got none.")

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nlstm.data.gpu_arrays import resident
 from nlstm.kernels.operations import Array, Call, Operations
-from nlstm.windows.series import Panel
+from nlstm.windows.file_panel import FilePanel
+from nlstm.windows.panel import Panel
 
 __all__ = ["Scaling", "Side"]
 
@@ -19,12 +19,14 @@ class Scaling(NamedTuple):
     kind: str
     offsets: np.ndarray
 
-    def moments(self, series: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def moments(
+        self, panel: Panel | FilePanel, starts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return (shift, scale), float64, each of shape (windows, columns)."""
         if self.kind != "standard":
-            shift = series[starts[:, None] + self.offsets[0]].astype(np.float64)
+            shift = panel.take(starts, self.offsets[:1])[:, 0].astype(np.float64)
             return shift, np.ones_like(shift)
-        values = series[starts[:, None, None] + self.offsets].astype(np.float64)
+        values = panel.take(starts, self.offsets).astype(np.float64)
         first = values[:, 0].copy()  # so that equal values have themselves as mean
         values -= first[:, None]
         deviation = values.std(axis=1)
@@ -51,8 +53,8 @@ class Side:
 
     def __init__(
         self,
-        panel: Panel,
-        starts: np.ndarray,
+        panel: Panel | FilePanel,
+        starts: Any,
         offsets: np.ndarray,
         scaling: Scaling | None = None,
         scaled: int = 0,
@@ -64,7 +66,7 @@ class Side:
         self._static, self._group = static, group
         extra = 0 if static is None else static.shape[1]
         self.shape = (starts.size, offsets.shape[0], offsets.shape[1] + extra)
-        self.dtype = panel.flat.dtype
+        self.dtype = panel.dtype
         self.ndim = 3
 
     def __repr__(self) -> str:
@@ -83,7 +85,7 @@ class Side:
             raise ValueError("Windows with static features cannot be flattened.")
         return self._with(self._starts, self._offsets.reshape(1, -1), slice(None))
 
-    def _with(self, starts: np.ndarray, offsets: np.ndarray, rows: slice) -> "Side":
+    def _with(self, starts: Any, offsets: np.ndarray, rows: slice) -> "Side":
         group = None if self._group is None else self._group[rows]
         scaled = 0 if self._scaling is None else self._scaled * offsets.shape[1]
         scaled //= self._offsets.shape[1]
@@ -92,6 +94,8 @@ class Side:
     def check_size(self, dtype: np.dtype) -> None:
         """Raise where the series holds a number that `dtype` cannot hold, or scale."""
         found, scaling = self._panel.largest, self._scaling
+        if found is None:  # each batch of a file is looked at when it comes
+            return
         if found > float(np.finfo(dtype).max):
             raise ValueError(f"series holds {found:g}, which {dtype.name} cannot hold.")
         if scaling is not None and found > scaling.largest(dtype):
@@ -111,11 +115,17 @@ class Side:
             Columns past the features are left alone.
         """
         self.check_size(out.dtype)
-        flat, starts = resident(self._panel.flat, ops), resident(self._starts, ops)
-        places = resident(self._offsets, ops)
-        calls: list[Call] = [(ops.gather_windows, (flat, starts, index, places, out))]
+        tables = [self._offsets]
         if self._scaling is not None:
-            kind, offsets = self._scaling.kind, resident(self._scaling.offsets, ops)
+            tables.append(self._scaling.offsets)
+        placed = self._panel.placed(
+            ops, self._starts, tables, self._group, index, out, self._scaling
+        )
+        flat, starts, index = placed.series, placed.starts, placed.index
+        calls = placed.before
+        calls.append((ops.gather_windows, (flat, starts, index, placed.tables[0], out)))
+        if self._scaling is not None:
+            kind, offsets = self._scaling.kind, placed.tables[1]
             shape = (1, index.size, offsets.shape[1])
             shift = ops.zeros(shape)
             scale = ops.zeros(shape) if kind == "standard" else None
@@ -127,22 +137,18 @@ class Side:
             calls.append((ops.scale_windows, (out, self._scaled, shift, scale)))
         if self._static is not None:
             first = self._offsets.shape[1]
-            assert self._group is not None
-            static, group = (
-                ops.to_device(self._static.astype(out.dtype)),
-                resident(self._group, ops),
-            )
-            calls.append((ops.repeat_static, (static, group, index, first, out)))
-        return calls
+            static = ops.to_device(self._static.astype(out.dtype))
+            calls.append((ops.repeat_static, (static, placed.group, index, first, out)))
+        return calls + placed.after
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Return windows as an array, (windows, steps, features); one number gives one window."""
         if np.ndim(rows) == 0 and not isinstance(rows, slice):
             return self[np.array([operator.index(rows)])][0]
-        starts = self._starts[rows].astype(np.int64)
-        array = self._panel.flat[starts[:, None, None] + self._offsets]
+        starts = np.asarray(self._starts[rows], np.int64)
+        array = self._panel.take(starts, self._offsets)
         if self._scaling is not None:
-            shift, scale = self._scaling.moments(self._panel.flat, starts)
+            shift, scale = self._scaling.moments(self._panel, starts)
             times = self._scaled // shift.shape[1]
             scaled = array[:, :, : self._scaled]
             scaled[:] = (scaled - np.tile(shift, times)[:, None]) / np.tile(scale, times)[:, None]

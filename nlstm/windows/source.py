@@ -18,6 +18,7 @@ from nlstm.windows.series import (
     checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
+from nlstm.windows.starts import EvenStarts, smallest, starts_of, times
 
 __all__ = ["Windows"]
 
@@ -36,7 +37,9 @@ class Windows:
         Several are a list, a dict or a generator of arrays or frames, or a group-by. Oldest step
         first. Of a frame of pandas or polars a column of dates is no feature, and columns are
         counted without it. float32 and float64 arrays are used where they lie, so leave them as
-        they are; several series are joined into one copy.
+        they are; several series are joined into one copy. The path of a .npy file, an np.memmap
+        and what `from_parquet` gives stay files, of which batches are read when they are needed;
+        several of them too, in any mixture.
     sequence_length : int
         Steps that the model sees.
     horizon : int, default 1
@@ -58,7 +61,8 @@ class Windows:
         or subtract the first or the last value. Targets are scaled by what their own columns were
         in the input steps; columns of `future` and `static` are not scaled.
     drop_nan : bool, default False
-        Skip windows that would hold NaN; otherwise NaN in the series is an error.
+        Skip windows that would hold NaN; otherwise NaN in the series is an error. A file is read
+        through for it; without it each batch is looked at as it comes.
 
     Attributes
     ----------
@@ -131,7 +135,7 @@ class Windows:
         self._cut_all(checked_flag("drop_nan", drop_nan))
         for side in (self.x, self.y):
             if side is not None:
-                side.check_size(panel.flat.dtype)
+                side.check_size(panel.dtype)
 
     def _cut_all(self, drop_nan: bool) -> None:
         """Find where windows start."""
@@ -144,25 +148,16 @@ class Windows:
                 f"{self.sampling_rate}; the longest has {longest}."
             )
         counts = self._counts()
-        count = int(counts.sum())
-        small = panel.flat.size <= np.iinfo(np.int32).max
-        starts = np.empty(count, np.int32 if small else np.int64)
-        place = 0
-        for first, windows in zip(panel.firsts, counts, strict=True):
-            rows = np.arange(windows, dtype=starts.dtype)
-            rows *= stride
-            rows += first
-            starts[place : place + windows] = rows
-            place += windows
-        if len(counts) > 1:  # by share of the series
-            share = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
-            starts = starts[np.argsort(share, kind="stable")]
-        broken = self._check_values(drop_nan)
+        dtype = smallest(panel.rows * panel.columns)
+        starts = starts_of(panel.firsts, counts, stride, dtype, even=panel.on_file)
+        # A file is looked at batch by batch, or read through where windows are to be left out.
+        broken = None if panel.on_file and not drop_nan else self._check_values(drop_nan)
         if broken is not None:
+            starts = np.asarray(starts, dtype)
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        self._take(np.multiply(starts, panel.columns, dtype=starts.dtype))
+        self._take(times(starts, panel.columns))
 
     def _counts(self) -> np.ndarray:
         """Return how many windows each series has room for."""
@@ -180,7 +175,7 @@ class Windows:
         if not broken_rows(panel, np.unique(np.concatenate(used)), nan_is_error=not drop_nan).any():
             return None
         reaches = ((0, length), (length, horizon), (horizon, length))
-        broken = np.zeros(len(panel.flat) // panel.columns, bool)
+        broken = np.zeros(panel.rows, bool)
         for columns, (ahead, steps) in zip(used, reaches, strict=True):
             if columns.size:
                 rows = broken_rows(panel, columns, nan_is_error=False)
@@ -191,7 +186,7 @@ class Windows:
         rows = (ahead + np.arange(steps)) * self.sampling_rate
         return rows[:, None] * self._panel.columns + columns
 
-    def _take(self, starts: np.ndarray) -> None:
+    def _take(self, starts: Any) -> None:
         """Make the sides for windows that begin at `starts`."""
         self._starts = starts
         panel, length, horizon = self._panel, self.sequence_length, self.horizon
@@ -223,7 +218,7 @@ class Windows:
     @property
     def starts(self) -> np.ndarray:
         """The row of the joined series at which each window begins."""
-        return self._starts // self._panel.columns
+        return np.asarray(self._starts) // self._panel.columns
 
     @property
     def series_index(self) -> np.ndarray:
@@ -234,7 +229,7 @@ class Windows:
     @property
     def origins(self) -> np.ndarray:
         """The step of its own series at which each window's forecast begins."""
-        rows = self._starts.astype(np.int64) // self._panel.columns
+        rows = np.asarray(self._starts, np.int64) // self._panel.columns
         if len(self._panel.firsts) > 1:
             rows -= self._panel.firsts[self.series_index]
         return rows + self.sequence_length * self.sampling_rate
@@ -286,12 +281,22 @@ class Windows:
 
     def before(self, step: Any) -> Self:
         """Return the windows whose targets all lie before `step`, or a date, of their series."""
-        last = self.origins + (self.horizon - 1) * self.sampling_rate
-        return self.part(last < self._steps_at(step))
+        reach = (self.horizon - 1) * self.sampling_rate
+        if isinstance(self._starts, EvenStarts):
+            return self.part(slice(self._even_at(step, reach)))
+        return self.part(self.origins + reach < self._steps_at(step))
 
     def since(self, step: Any) -> Self:
         """Return the windows whose targets all lie at `step`, or a date, or later."""
+        if isinstance(self._starts, EvenStarts):
+            return self.part(slice(self._even_at(step, 0), None))
         return self.part(self.origins >= self._steps_at(step))
+
+    def _even_at(self, step: Any, reach: int) -> int:
+        """Return the first window, of those evenly apart, with a step `reach` past its origin."""
+        number = int(checked_steps("step", step, self._panel.given)[0])
+        first = number - reach - self.sequence_length * self.sampling_rate
+        return self._starts.at_least(first * self._panel.columns)
 
     def _steps_at(self, step: Any) -> np.ndarray:
         """Return, for each window, the step of its series that `step` says."""
@@ -310,7 +315,7 @@ class Windows:
         scaling = self._window_scaling(self.targets)
         if scaling is None:
             return forecasts
-        starts = self._starts[rows].astype(np.int64)
+        starts = np.asarray(self._starts[rows], np.int64)
         width = self.targets.size
         if len(forecasts) != starts.size or forecasts.shape[-1] % width:
             raise ValueError(
@@ -321,7 +326,7 @@ class Windows:
         block = max(1, CHUNK // scaling.offsets.size)
         for first in range(0, starts.size, block):
             part = slice(first, first + block)
-            shift, scale = scaling.moments(self._panel.flat, starts[part])
+            shift, scale = scaling.moments(self._panel, starts[part])
             values = forecasts[part].reshape(len(shift), -1, width)
             values = values * scale[:, None] + shift[:, None]
             result[part] = values.reshape(forecasts[part].shape)

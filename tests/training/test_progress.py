@@ -26,7 +26,8 @@ LOGS = {
     "val_loss": 2.0,
 }
 NUMBER = r"(-?\d+\.\d{4}(e[+-]\d\d)?|nan|inf)"
-PART = re.compile(rf"(\S+: {NUMBER}|Epoch \d+/\d+( .*)?|\d+/\d+( .*)?|\d+ steps( .*)?|[\d:]+ left)")
+TIME = r"\d+:\d\d(, \d+:\d\d left| left)?"
+PART = re.compile(rf"(\S+: {NUMBER}|Epoch \d+/\d+( .*)?|\d+/\d+( .*)?|\d+ steps( .*)?|{TIME})")
 
 
 class Terminal(io.TextIOWrapper):
@@ -110,7 +111,7 @@ def test_a_wide_terminal_shows_all_of_it(terminal):
     run({"loss": 0.5, "mae": 0.25})
     line = [one for one in screen.text.split("\r") if "3/5" in one][0]
     assert re.fullmatch(
-        r"Epoch 1/25 - 3/5 ━{12}╌{8} - 0:00 left - loss: 0.5000 - mae: 0.2500", line
+        r"Epoch 1/25 - 3/5 ━{12}╌{8} - 0:00, 0:00 left - loss: 0.5000 - mae: 0.2500", line
     )
     assert screen.screen[0].startswith("Epoch 1/25 - 5 steps - ")
     assert screen.screen[1:] == [""]

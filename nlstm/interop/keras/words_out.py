@@ -127,6 +127,7 @@ def compile_config(model: Any) -> dict[str, Any] | None:
     given = model.training.get_config()
     if given is None:
         return None
+    given.pop("recompute", None)  # memory and time, no number
     for part, registry in (("loss", losses), ("metrics", metrics), ("weighted_metrics", metrics)):
         room = registry.__name__.removeprefix("nlstm.")
         for name in _names(given[part]):

@@ -60,6 +60,7 @@ from nlstm.kernels.cpu.losses.choice import statistic as statistic
 from nlstm.kernels.cpu.losses.sums import class_weights as class_weights
 from nlstm.kernels.cpu.losses.sums import count_penalty as count_penalty
 from nlstm.kernels.cpu.lstm.lstm import lstm as lstm
+from nlstm.kernels.cpu.lstm.lstm import lstm_segments as lstm_segments
 from nlstm.kernels.cpu.lstm.projection import project_recurrence as project_recurrence
 from nlstm.kernels.cpu.lstm.projection import (
     project_recurrence_backward as project_recurrence_backward,
@@ -67,6 +68,8 @@ from nlstm.kernels.cpu.lstm.projection import (
 from nlstm.kernels.cpu.lstm.schedule import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cpu.lstm.schedule import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cpu.lstm.schedule import lstm_scratch_size as lstm_scratch_size
+from nlstm.kernels.cpu.lstm.schedule import lstm_segment_steps as lstm_segment_steps
+from nlstm.kernels.cpu.lstm.segments import lstm_segments_size as lstm_segments_size
 from nlstm.kernels.cpu.lstm.stream import stream_step as stream_step
 from nlstm.kernels.cpu.lstm.stream import stream_table as stream_table
 from nlstm.kernels.cpu.machine.jit import describe as describe

@@ -11,6 +11,7 @@ import numpy as np
 
 from nlstm.kernels import operations
 from nlstm.kernels.cpu.machine.jit import Guarded, compile_for, lanes, one_at_a_time
+from nlstm.kernels.cpu.machine.memory import has_room
 from nlstm.kernels.cpu.machine.threads import recover
 from nlstm.kernels.cpu.optimizers import choice
 from nlstm.kernels.cpu.products import layout
@@ -79,6 +80,7 @@ class Words:
 
     write = staticmethod(np.copyto)
     cell = Cell
+    has_room = staticmethod(has_room)
 
     # Calls
 

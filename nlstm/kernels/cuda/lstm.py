@@ -214,7 +214,7 @@ def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
     h_mask = nothing(dtype, 3) if h_mask is None else h_mask
     if zoneout is None:
         zoneout = (0, nothing(np.dtype(np.int64), 1), 0, 0.0, 0.0)
-    seed, counter, stream, c_rate, h_rate = zoneout
+    seed, counter, stream, c_rate, h_rate, *_ = zoneout  # there are no segments here
     below = thresholds(dtype, c_rate, h_rate)
     draws = WORD(seed), counter, WORD(stream), *below
     return (p, mask, h_mask), draws, (dtype.type(c_rate), dtype.type(h_rate))

@@ -45,13 +45,17 @@ class Masks(NamedTuple):
 
 
 class Zoneout(NamedTuple):
-    """Zoneout's draws: seed, step ndarray(int64) of shape (1,), stream; rates of c and of h."""
+    """Zoneout's draws: seed, step ndarray(int64) of shape (1,), stream; rates of c and of h.
+
+    first : int. How many rows of earlier steps there are, where these are a segment of the steps.
+    """
 
     seed: Any
     step: Any
     stream: Any
     c_rate: Any
     h_rate: Any
+    first: Any = 0
 
 
 class Gradients(NamedTuple):

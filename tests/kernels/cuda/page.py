@@ -21,6 +21,9 @@ WORDS = {
     "lstm_normalised": "`LSTM(layer_norm=True)`",
     "normalised_scratch_size": "",
     "normalised_factors_shape": "",
+    "lstm_segments": '`compile(recompute=k)`: an error; "auto" keeps every gate',
+    "lstm_segment_steps": "",
+    "lstm_segments_size": "",
     "stream_table": "`model.stream`: it runs on the CPU, with a copy of the weights, and says so",
     "stream_step": "",
 }

@@ -9,6 +9,7 @@ from nlstm.kernels import cpu, cuda, operations
 # Of the CPU's public names, those that CUDA has not, each with its reason.
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
+RECOMPUTE = "compile(recompute=k) is the CPU's"
 STREAM = "one step at a time is the processor's"
 ABSENT = {
     "pack_columns": LAYOUTS,
@@ -17,6 +18,9 @@ ABSENT = {
     "unpack_gates": LAYOUTS,
     "pack_peephole": LAYOUTS,
     "unpack_peephole": LAYOUTS,
+    "lstm_segments": RECOMPUTE,
+    "lstm_segment_steps": RECOMPUTE,
+    "lstm_segments_size": RECOMPUTE,
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,

@@ -5,6 +5,8 @@ each step, and dh of the step before it), then adds its part to the weight gradi
 over all of its rows, which takes dz from cache. dz of a long sequence never exists as a whole; that
 of a short one takes the place of its gates (`place_dz`).
 
+The steps may come in segments too, last segment first: sums then go on from one to the next.
+
 The work is a row of phases (`phase_at`); the threads meet after each. Where the weights are small,
 a slice of rows goes through everything alone and has weight gradients of its own, which the last
 phase adds; else the recurrence and the products of each chunk are phases.
@@ -158,8 +160,11 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
 
 @njit_inner
 def backward_slice(s, phase, split, activation, recurrent_activation, x, weights, of_work,
-                   of_gradients, scratch, reverse, of_masks, zoneout):  # fmt: skip
+                   of_gradients, scratch, reverse, of_masks, zoneout, segment):  # fmt: skip
     """Do one slice of one phase."""
+    begun = False
+    if segment is not None:
+        begun = not segment[0]
     work, masks, gradients = Work(*of_work), Masks(*of_masks), Gradients(*of_gradients)
     W, U, _, peephole = weights
     _, _, _, dW, dU, db, dx, dp = of_gradients
@@ -216,7 +221,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                 to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
                 hm = Panels(masks.hm, s * ROW_BLOCK * width)
                 gradient_share(first, last, part, x, work, masks, hm, scratch, dz, sizes, to,
-                               reverse)  # fmt: skip
+                               reverse, begun)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
@@ -224,9 +229,8 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
 
 
 @njit_parallel
-def run_backward(
-    activation, recurrent_activation, x, weights, work, gradients, scratch, reverse, masks, zoneout
-):
+def run_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
+                 masks, zoneout, segment):  # fmt: skip
     W, U, _, _ = weights
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     threads = thread_count()
@@ -242,16 +246,21 @@ def run_backward(
     rows = (N + slices - 1) // slices if partial else N
     steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)
     scratch[0] = 1.0
-    for phase in range(phase_count(T, steps, partial, unit_slices)):
+    begin, end = 0, phase_count(T, steps, partial, unit_slices)
+    if segment is not None:  # the first transposes, and the last adds
+        begin += not segment[0]
+        end -= partial and not segment[1]
+    for phase in range(begin, end):
         if alone:
             for s in range(slices):
                 backward_slice(s, phase, split, activation, recurrent_activation, x, weights, work,
-                               gradients, scratch, reverse, masks, zoneout)  # fmt: skip
+                               gradients, scratch, reverse, masks, zoneout,
+                               segment)  # fmt: skip
         else:
             for s in prange(slices):
                 backward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
-                               weights, work, gradients, scratch, reverse, masks,
-                               zoneout)  # fmt: skip
+                               weights, work, gradients, scratch, reverse, masks, zoneout,
+                               segment)  # fmt: skip
 
 
 def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
@@ -271,4 +280,26 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     """
     run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
                  tuple(gradients), scratch, reverse, tuple(masks),
-                 None if zoneout is None else tuple(zoneout))  # fmt: skip
+                 None if zoneout is None else tuple(zoneout), None)  # fmt: skip
+
+
+def segment_backward(activation, recurrent_activation, x, weights, work, gradients, scratch,
+                     reverse, masks, zoneout, first, last):  # fmt: skip
+    """Compute `lstm_backward` of one segment of the steps; the last segment comes first.
+
+    Parameters
+    ----------
+    x, weights, work, gradients, reverse, masks, zoneout : as of a recurrence over the steps of the
+        segment alone, but for dW, dU, db, dp, which are those of all. dy has the shape (1, N, S) of
+        -0.0, which changes no number it is added to, where only the last output has a gradient.
+    scratch : ndarray of `lstm_scratch_size` numbers. Nobody else writes to it between segments.
+    first, last : bool. Whether it is the first call for these gradients, and the last.
+
+    Notes
+    -----
+    All segments but the one that is called last have a multiple of `lstm_segment_steps` steps. The
+    bits are those of `lstm_backward`.
+    """
+    run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
+                 tuple(gradients), scratch, reverse, tuple(masks),
+                 None if zoneout is None else tuple(zoneout), (first, last))  # fmt: skip

@@ -208,8 +208,8 @@ def peephole_gradient(dp, c, dz, steps, rows, L, accumulate):
 
 
 @njit_inner
-def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums, reverse):
-    """Add what the rows of a chunk give to the weight gradients.
+def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums, reverse, begun):
+    """Add what the rows of a chunk give to the weight gradients, which are `begun` or not yet.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
     those of h, and the 1 of the bias (at ones[0]), with which go the peephole weights.
@@ -219,7 +219,7 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, sizes, sums,
     h, c, _ = work
     Sx, S, width, inputs, steps = x.shape[2], h.shape[2], GATES * L, F + H + 1, t1 - t0
     rows, four = n1 - n0, np.int64(VECTORS)
-    accumulate = t1 < T
+    accumulate = begun or t1 < T
     tx, tx_step = (T - 1 - t0, -1) if reverse else (t0, 1)
     counted = Counted(masks.mask, tx, tx_step, n0)
     at = dz.at + n0 * width

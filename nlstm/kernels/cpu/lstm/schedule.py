@@ -2,6 +2,7 @@
 chosen.
 """
 
+import sys
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,6 +62,18 @@ def lstm_scratch_size(T, N, F, H, dtype):
     if is_projected.py_func(F, H):
         forward += projected_steps.py_func(T, N) * N * B * width
     return max(backward, forward)
+
+
+def lstm_segment_steps(N, F, H, dtype):
+    """Return of how many steps a segment is a multiple: those of a chunk of the backward pass.
+
+    Products of other chunks would add in another order.
+    """
+    L, itemsize = lanes(dtype), np.dtype(dtype).itemsize
+    B = blocks(H, dtype)
+    slices = partial_slices.py_func(N, F, H, B, L, itemsize)
+    rows = -(-N // max(slices, 1))
+    return chunk_steps.py_func(sys.maxsize, rows, B * GATES * L * itemsize, slices > 0)
 
 
 def lstm_masked_size(N, H, dtype):

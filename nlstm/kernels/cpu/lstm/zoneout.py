@@ -35,8 +35,9 @@ def zones_of(zoneout):
     """Return the `Zones` of a `Zoneout`; None for None."""
     if zoneout is None:
         return None
-    seed, step, stream, c_rate, h_rate = zoneout
-    return Zones(_key(seed, step[0], stream), c_rate, h_rate)
+    seed, step, stream, c_rate, h_rate, first = zoneout
+    key = _key(seed, step[0], stream) + np.uint64(first) * GAMMA
+    return Zones(key, c_rate, h_rate)
 
 
 @njit_inner

@@ -21,6 +21,7 @@ from numba.np.ufunc import parallel
 __all__ = ["enter", "get_num_threads", "leave", "recover", "set_num_threads"]
 
 CGROUP = Path("/sys/fs/cgroup")
+PROCESS = Path("/proc/self/cgroup")
 
 
 class _Choice:
@@ -161,21 +162,26 @@ def default_limit() -> int:
     return math.ceil(share)
 
 
-def cgroup_share(folder: Path, process: Path = Path("/proc/self/cgroup")) -> float:
+def cgroup_share(folder: Path, process: Path = PROCESS) -> float:
     """Return the share of processors that Linux control groups grant; infinity for no limit.
 
     Each group on the way up limits those in it. In a container the way often is not to be seen, and
     its group's files lie at the top.
     """
+    groups = control_groups(process)
+    first = next((group for names, group in groups.items() if "cpu" in names.split(",")), "/")
+    ways = (folder, groups.get("", "/")), (folder / "cpu", first)
+    return min(share(each) for top, group in ways for each in upwards(top, group))
+
+
+def control_groups(process: Path) -> dict[str, str]:
+    """Return the control group of a process for each list of resources; version 2 has no name."""
     try:
         # Names of groups are bytes, whatever the code page.
         lines = process.read_text("utf-8", "surrogateescape").splitlines()
     except OSError:
         lines = []
-    groups = dict(line.split(":", 2)[1:] for line in lines)  # the name is empty in version 2
-    first = next((group for names, group in groups.items() if "cpu" in names.split(",")), "/")
-    ways = (folder, groups.get("", "/")), (folder / "cpu", first)
-    return min(share(each) for top, group in ways for each in upwards(top, group))
+    return dict(line.split(":", 2)[1:] for line in lines)
 
 
 def upwards(top: Path, group: str) -> list[Path]:

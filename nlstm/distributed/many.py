@@ -1,0 +1,338 @@
+"""A model for each of many series, on all processors of one machine or of many."""
+
+import inspect
+import numbers
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nlstm.arguments.checks import WrongKind, checked_flag, checked_path, checked_seed
+from nlstm.arguments.names import unknown_name
+from nlstm.arguments.seeds import SeedStream
+from nlstm.arguments.warned import warn_user
+from nlstm.distributed.chunks import Item, Supply, carry_out
+from nlstm.distributed.crew import crew_of
+from nlstm.distributed.pickled import check_found_again, pickled
+from nlstm.distributed.results import Fits
+from nlstm.distributed.shelf import Entry, Folder, Memory, Shelf
+from nlstm.distributed.told import Told
+from nlstm.distributed.work import Fitted, Outcome, fit_with
+from nlstm.training.fit import fit as fit_of_models
+
+__all__ = ["check_fit", "fit_many", "job_of", "places", "plain_part", "root_of", "shelf_of"]
+
+OWN = {"x", "y", "self", "former", "verbose"}  # of fit's arguments, what comes otherwise
+TOGETHER = {"distribute", "checkpoint", "checkpoint_every"}  # for one model on many machines
+Keep = Callable[[list[Entry]], None]
+
+
+def fit_many(
+    build: Callable[..., Any],
+    series: Any,
+    *,
+    executor: Any = None,
+    out: Any = None,
+    load: Callable[[Any], Any] | None = None,
+    seed: int | None = None,
+    retry_failed: bool = False,
+    verbose: Any = "auto",
+    **fit: Any,
+) -> Fits:
+    """Fit a model of its own to each series.
+
+    Parameters
+    ----------
+    build : callable
+        Returns a new compiled model. It is called as ``build()``; as ``build(data)`` if it takes an
+        argument, as ``build(key, data)`` if it takes two.
+    series : mapping of key to data, list of data, or iterable of (key, data)
+        Data are what `fit` takes: (x, y), (x, y, sample_weight), a source of windows such as
+        `nlstm.windows.Windows`, or a dict of arguments of fit, such as
+        ``{"x": ..., "y": ..., "validation_data": ...}``. Keys are strings, whole numbers, or tuples
+        of them; without keys places in the list, from 0. What an iterable gives is taken when a
+        worker has room for it.
+    executor : concurrent.futures.Executor or int, optional
+        Who does the work: ``Client(...).get_executor(retries=2)`` of Dask's, an
+        ``mpi4py.futures.MPIPoolExecutor``, or any other. By default processes of this machine, as
+        many as threads would be used; a number is so many processes.
+    out : path, optional
+        A folder to write to. The same call again does what is missing there: series that have a
+        model are passed over, and those that have failed, unless `retry_failed`. By default models
+        are kept in memory.
+    load : callable, optional
+        Called by the worker with the data of a series, returns what fit takes: for series that are
+        names of files, or that are to be cut into windows.
+    seed : int, optional
+        With it, and the key alone, a series' model is determined: weights are the same from every
+        executor, in any order. By default `nlstm.set_random_seed` decides; in a folder the first
+        call.
+    retry_failed : bool, default False
+        Whether series that failed in an earlier call are tried again.
+    verbose : {"auto", 0, 1, 2}
+        0 nothing; 1 a bar of the whole job; 2 some lines.
+    **fit
+        Arguments of fit for every series: `epochs`, `batch_size`, `validation_split`, ...
+        `callbacks` is a list, of which each fit gets a copy, or a callable that returns one for a
+        key.
+
+    Returns
+    -------
+    Fits
+        A mapping of keys to models, with histories, a table, and the errors of series that failed.
+
+    Raises
+    ------
+    TypeError
+        Something cannot be sent to workers; the error names it, and nothing was started.
+    ValueError
+        An argument is wrong, two series have one key, or `out` is of a call with other arguments.
+    RuntimeError
+        The first ten series failed and nothing else came, or workers cannot start.
+
+    Warns
+    -----
+    RuntimeWarning
+        Series failed: `Fits.errors` says why. Or what workers warned of, once.
+
+    Notes
+    -----
+    Each worker uses one thread. Series go out in chunks that take about twenty seconds, sized by
+    what came before; a chunk is written whole, and then noted, so that a process that is killed
+    costs the chunks under way. A series that fails, or whose worker dies, is tried once more; then
+    its error is kept and the rest goes on. What a fit learns from is not compared between calls: a
+    series whose data have changed needs another key, or another folder.
+    """
+    check_fit("fit_many", fit)
+    places("build", build, 2)
+    if load is not None:
+        places("load", load, 1)
+    retry_failed = checked_flag("retry_failed", retry_failed)
+    pairs, size = _pairs(series)
+    job = job_of(OneSeries(build, load, fit), {"build": build, "load": load, **fit})
+    shelf = shelf_of(out)
+    root = root_of(shelf, checked_seed("seed", seed))
+    header = {"call": "fit_many", "seed": list(root), "fit": plain_part(fit)}
+    keys: dict[Any, None] = {}
+    with crew_of(executor) as crew, shelf.writing(header):
+        found = {k for k, one in shelf.entries.items() if not (retry_failed and one.failure)}
+        supply = _Series(pairs, found, keys)
+        left = _left(series, size, found)
+        told = Told(verbose, "fit_many", left, 0 if size is None or left is None else size - left)
+        keeper = Shelved(shelf, told)
+        ended = False
+        try:
+            carry_out(Supply(supply.items(), left), crew, job, keeper, root, "series")
+            ended = True
+        finally:
+            told.close(ended)
+    fits = Fits(shelf, list(keys))
+    if fits.errors:
+        key, first = next(iter(fits.errors.items()))
+        warn_user(f"{len(fits.errors)} of {len(keys)} series have no model; {key!r}: {first}")
+    return fits
+
+
+@dataclass(frozen=True)
+class OneSeries:
+    """The job of a worker."""
+
+    build: Callable[..., Any]
+    load: Callable[[Any], Any] | None
+    fit: Mapping[str, Any]
+
+    def __call__(self, key: Any, data: Any) -> Fitted:
+        """Return the fitted model of a series."""
+        if self.load is not None:
+            data = self.load(data)
+        count = places("build", self.build, 2)
+        model = self.build(*(key, data)[2 - count :])
+        return fit_with(model, {**self.fit, **_arguments(data)}, key)
+
+
+def _arguments(data: Any) -> dict[str, Any]:
+    if isinstance(data, Mapping):
+        known = set(inspect.signature(fit_of_models).parameters)
+        for name in data:
+            if name not in known:
+                raise unknown_name("argument of fit among the data", name, known - {"self"})
+        return dict(data)
+    if isinstance(data, tuple) and len(data) in (2, 3):
+        return dict(zip(("x", "y", "sample_weight"), data, strict=False))
+    return {"x": data}
+
+
+class _Series:
+    """Gives the series that are not done, and notes the keys of all."""
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]], found: Any, keys: dict[Any, None]) -> None:
+        self._pairs, self._found, self._keys = pairs, found, keys
+
+    def items(self) -> Iterator[Item]:
+        for given, data in self._pairs:
+            key = checked_key(given)
+            if key in self._keys:
+                raise ValueError(f"series has two of the key {key!r}.")
+            self._keys[key] = None
+            if key not in self._found:
+                made = data() if isinstance(data, _Later) else data
+                yield Item(key, pickled(f"series[{key!r}]", made))
+
+
+class _Later:
+    """What a mapping has for a key: taken when it is needed."""
+
+    def __init__(self, series: Mapping[Any, Any], key: Any) -> None:
+        self._series, self._key = series, key
+
+    def __call__(self) -> Any:
+        return self._series[self._key]
+
+
+def _pairs(series: Any) -> tuple[Iterable[tuple[Any, Any]], int | None]:
+    """Return pairs of key and data, and how many there are."""
+    if isinstance(series, Mapping):
+        return ((key, _Later(series, key)) for key in series), len(series)
+    if isinstance(series, str | bytes) or not hasattr(series, "__iter__"):
+        raise WrongKind(
+            "series must be a dict of data by keys, a list of data, or pairs (key, data); got "
+            f"{series!r}."
+        )
+    size = len(series) if hasattr(series, "__len__") else None
+    return (one if _is_pair(one) else (place, one) for place, one in enumerate(series)), size
+
+
+def _is_pair(one: Any) -> bool:
+    return isinstance(one, tuple) and len(one) == 2 and _is_key(one[0])
+
+
+def _is_key(key: Any) -> bool:
+    if isinstance(key, tuple):
+        return bool(key) and all(map(_is_key, key))
+    return isinstance(key, str | numbers.Integral) and not isinstance(key, bool)
+
+
+def checked_key(key: Any) -> Any:
+    """Return a key as files have it."""
+    if not _is_key(key):
+        raise WrongKind(
+            f"series must have keys that are strings, whole numbers or tuples of them; got {key!r}."
+        )
+    if isinstance(key, tuple):
+        return tuple(map(checked_key, key))
+    return str(key) if isinstance(key, str) else int(key)
+
+
+def _left(series: Any, size: int | None, found: Any) -> int | None:
+    """Return how many series are to be done, where that can be known beforehand."""
+    if size is None or not found:
+        return size
+    if isinstance(series, Mapping):
+        return sum(checked_key(key) not in found for key in series)
+    keys = (one[0] if _is_pair(one) else place for place, one in enumerate(series))
+    return sum(checked_key(key) not in found for key in keys)
+
+
+class Shelved:
+    """Keeps what comes on a shelf, and tells of it."""
+
+    def __init__(self, shelf: Shelf, told: Told, after: Keep | None = None) -> None:
+        self._shelf, self._told, self._after = shelf, told, after
+        self.parameters: dict[Any, str] = {}  # of trials, as JSON
+
+    @property
+    def count(self) -> int:
+        """How many models there are."""
+        return self._shelf.count
+
+    def keep(self, good: list[tuple[Item, Outcome]], bad: list[tuple[Item, Outcome]]) -> None:
+        """Keep models and failures."""
+        entries = [
+            Entry.of(item.key, outcome, self._more(item.key, outcome))
+            for item, outcome in [*good, *bad]
+        ]
+        self._shelf.keep(entries, [outcome for _, outcome in [*good, *bad]])
+        logs = entries[len(good) - 1].logs if good else {}
+        self._told.advance(len(good), len(bad), logs)
+        if self._after is not None:
+            self._after(entries)
+
+    def _more(self, key: Any, outcome: Outcome) -> dict[str, Any]:
+        if key not in self.parameters:
+            return {}
+        return {"parameters": self.parameters[key], "grows": outcome.grows}
+
+
+# What sweeps need too
+
+
+def check_fit(call: str, arguments: Mapping[str, Any]) -> None:
+    """Raise unless all are arguments of fit that a fit by itself can have."""
+    known = set(inspect.signature(fit_of_models).parameters) - OWN
+    for name in arguments:
+        if name in TOGETHER:
+            raise ValueError(f"{call} fits each model by itself: {name} is not for it.")
+        if name not in known:
+            raise unknown_name(f"argument of {call}, or of fit,", name, known - TOGETHER)
+
+
+def places(name: str, function: Any, most: int) -> int:
+    """Return how many arguments a callable is to be called with."""
+    if not callable(function):
+        raise WrongKind(f"{name} must be callable; got {function!r}.")
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # one of C's does not say
+        return most
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    needed = sum(one.kind in kinds and one.default is one.empty for one in parameters)
+    named = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    named = [one for one in named if inspect.signature(function).parameters[one].default
+             is inspect.Parameter.empty]  # fmt: skip
+    if needed > most or named:
+        raise ValueError(
+            f"{name} must take {most} argument{'s' * (most > 1)} at most; it takes "
+            f"{', '.join(one.name for one in parameters)}."
+        )
+    return max(needed, 1) if name == "load" else needed
+
+
+def job_of(job: Any, parts: Mapping[str, Any]) -> bytes:
+    """Return a job as workers get it; where it cannot be pickled, an error names the part."""
+    import pickle
+    from importlib.metadata import version
+
+    for name, part in parts.items():
+        check_found_again(name, part)
+    try:
+        made = pickled("The job", job)
+    except TypeError as error:
+        for name, part in parts.items():
+            if part is not None:
+                pickled(name, part)
+        raise error
+    return pickle.dumps((version("nlstm"), made))
+
+
+def shelf_of(out: Any) -> Any:
+    """Return where to keep fits."""
+    return Memory() if out is None else Folder(checked_path("out", out, "folder"))
+
+
+def root_of(shelf: Shelf, seed: int | None) -> tuple[int, ...]:
+    """Return what all seeds come from: the user's, that of the folder, or the process's."""
+    before = shelf.header.get("seed") if shelf.entries else None
+    root = None if seed is None else SeedStream(seed).words
+    if before is None:
+        return SeedStream().words if root is None else root
+    if root is not None and list(root) != list(before):
+        raise ValueError(f"seed is {seed}, but the fits in out were made with another one.")
+    return tuple(before)
+
+
+def plain_part(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that are numbers, words or None, by which calls are compared."""
+    return {
+        name: one
+        for name, one in arguments.items()
+        if isinstance(one, bool | int | float | str | None)
+    }
