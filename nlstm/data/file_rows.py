@@ -58,10 +58,10 @@ class FileRows:
         first += self._first
         return FileRows(self.name, part, self._check, self._sample, first, self._pages)
 
-    def one_by_one(self) -> "FileRows":
-        """Return each step of each row as a row of one step."""
+    def one_by_one(self, flat: bool = False) -> "FileRows":
+        """Return each step of each row, or each number of `flat` values, as a row of one step."""
         rows, steps, features = self.shape
-        shape = (rows * features, 1, 1) if steps == 1 else (rows * steps, 1, features)
+        shape = (rows * features, 1, 1) if flat else (rows * steps, 1, features)
         array = self.array.reshape(shape)  # one that lies in strides is copied
         made = FileRows(self.name, array, self._check, self._sample, self._first, self._pages)
         made._cut = shape[0] // rows
