@@ -150,7 +150,7 @@ def _searched(
     monitor, mode, patience = stopping
     given = options.get("callbacks")
     callbacks = [] if given is None else list(given) if isinstance(given, Sequence) else [given]
-    found = []
+    found: list[History] = []
     for training, test in cv.split(_first(x)):
         own = {
             name: _taken(name, value, training) if name in BY_ROW else value
