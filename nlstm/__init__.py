@@ -28,6 +28,7 @@ from nlstm.kernels.devices import set_device as set_device
 from nlstm.layers import Input as Input
 from nlstm.models import Model as Model
 from nlstm.models import Sequential as Sequential
+from nlstm.training.machines import offer_engine
 
 
 def _keras_files() -> Door:
@@ -66,12 +67,24 @@ def _graphs() -> Any:
     return plotting.graph
 
 
+def _engines() -> Any:
+    from nlstm.distributed.mpi import engine_of
+
+    return engine_of
+
+
+def _checkpoints() -> Any:
+    return callbacks.BackupAndRestore.of_fit
+
+
 offer("keras", _keras_files)  # loaded when such a file comes
 offer("onnx", _onnx_files)
 offer("tensorboard", _tensorboard)
 offer("optuna", _optuna)
 offer("parquet", _parquet)
 offer("matplotlib", _graphs)
+offer_engine("distribute", _engines)  # loaded when fit is asked for it
+offer_engine("checkpoint", _checkpoints)
 sys.meta_path.append(FormerPaths())  # asked last, for `nlstm.layers.recurrent` and the like
 
 __all__ = [

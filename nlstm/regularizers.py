@@ -232,6 +232,8 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
     gradient = plan.input_gradient(y)
     if gradient is not None:
         plan.call(plan.ops.fill, gradient, 0.0)
+        if plan.sums is not None:
+            plan.sums.by_rows(gradient)
     share = 1.0 / y.rows
     if isinstance(regularizer, L1L2) and not regularizer.in_numpy:
         value = y.value.reshape(-1, y.value.shape[-1])

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -61,6 +61,9 @@ class BackupAndRestore(LastCallback):
     A fit that goes on in mid-epoch calls `on_epoch_begin` again for that epoch.
     """
 
+    _files: Any = None  # who writes and reads for several processes
+    _each_epoch = False  # besides batches
+
     def __init__(
         self,
         backup_dir: str | os.PathLike[str],
@@ -77,6 +80,16 @@ class BackupAndRestore(LastCallback):
         self._run: Any = None  # the fit that is kept; evaluate may be given this callback too
         self._pending: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
 
+    @classmethod
+    def of_fit(cls, folder: Any, every: int | None, engine: Any) -> Self:
+        """Return what keeps a fit after each epoch, and every so many batches: `checkpoint`.
+
+        `engine` is what runs the fit; it may say who writes and reads.
+        """
+        made = cls(checked_path("checkpoint", folder, "folder"), every or "epoch", True, False)
+        made._each_epoch, made._files = True, getattr(engine, "shared_files", None)
+        return made
+
     def after(self, hook: str, *arguments: Any) -> None:
         """Restore after the others have begun; save after they have seen the batch or epoch."""
         if hook == "on_train_begin":
@@ -91,7 +104,7 @@ class BackupAndRestore(LastCallback):
             if self._due(arguments[0]):
                 self._save(self._epoch, arguments[0] + 1)
         elif hook == "on_epoch_end":
-            if self.save_freq == "epoch":
+            if self.save_freq == "epoch" or self._each_epoch:
                 self._save(arguments[0] + 1, 0)
         elif hook == "on_train_end" and self.delete_checkpoint:
             self._delete()
@@ -131,6 +144,12 @@ class BackupAndRestore(LastCallback):
             },
             "due": self._due.get_state(),
         }
+        if self._files is None:
+            self._write(arrays, state)
+        else:
+            self._files.write(self._write, arrays, state)
+
+    def _write(self, arrays: dict[str, np.ndarray], state: Mapping[str, Any]) -> None:
         os.makedirs(self.backup_dir, exist_ok=True)
         if self.double_checkpoint and self._path.exists():
             os.replace(self._path, self._previous)  # read in its place until the next is whole
@@ -161,6 +180,8 @@ class BackupAndRestore(LastCallback):
 
     def _sweep(self) -> None:
         """Delete what a process that was killed left half-written."""
+        if self._files is not None and not self._files.first:
+            return
         for path in left_behind(str(self._path)):
             remove_if_free(path)
 
@@ -170,7 +191,7 @@ class BackupAndRestore(LastCallback):
         self._due = EveryBatches(self.save_freq)
         self._pending = None
         self._sweep()
-        found = self._read()
+        found = self._read() if self._files is None else self._files.read(self._read)
         if found is None:
             return
         state, arrays = found

@@ -1,7 +1,8 @@
-"""More than one machine: many models by any executor."""
+"""More than one machine: one model by MPI, many models by any executor."""
 
 from nlstm.distributed import simulator as simulator
 from nlstm.distributed.many import fit_many as fit_many
+from nlstm.distributed.mpi import MPI as MPI
 from nlstm.distributed.results import Fits as Fits
 from nlstm.distributed.results import Trial as Trial
 from nlstm.distributed.results import Trials as Trials
@@ -11,6 +12,7 @@ from nlstm.distributed.sweep import sweep as sweep
 from nlstm.distributed.work import Failure as Failure
 
 __all__ = [
+    "MPI",
     "Failure",
     "Fits",
     "Trial",

@@ -293,7 +293,8 @@ class InNumpy(Metric):
     ) -> None:
         """Append the call that hands a batch to the metric."""
         given = (y, p, features, weight, total, sequence)
-        plan.host(self._update, (y, p, weight, total), (total,), *given)
+        update = self._update if plan.sums is None else plan.sums.over_all(self._update)
+        plan.host(update, (y, p, weight, total), (total,), *given)
 
     def _update(
         self, y: Any, p: Any, features: int, weight: Any, total: np.ndarray, sequence: bool | None

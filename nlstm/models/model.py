@@ -40,7 +40,7 @@ from nlstm.models.former import (
 from nlstm.models.moving import move
 from nlstm.network import summary
 from nlstm.network.asked_shape import asked_shape
-from nlstm.network.binder import Binder
+from nlstm.network.binder import COUNTERS, Binder
 from nlstm.network.design import Design
 from nlstm.network.graph_config import config_of_graph, graph_of_config
 from nlstm.network.network import Network, checked_dtype
@@ -208,7 +208,7 @@ class Model(Configured):
         with self._building:
             binder = self._binder
             if binder is None:
-                binder = Binder(network, Weights(network), network.ops.cell(np.int64, 1))
+                binder = Binder(network, Weights(network), network.ops.cell(np.int64, COUNTERS))
             elif binder.network is not network or binder.weights.moved:
                 weights = Weights(network, former=binder.weights)
                 binder = Binder(network, weights, binder.counter_on(network.ops))

@@ -14,7 +14,7 @@ from nlstm.kernels.operations import Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.network.form import Form
 from nlstm.network.network import Network
-from nlstm.network.scoring import Aimed, Scoring, Trained
+from nlstm.network.scoring import Scoring, SumsOf, Trained
 from nlstm.network.undo import undoable
 from nlstm.network.weights import Weights
 from nlstm.optimizers import copying
@@ -25,7 +25,9 @@ from nlstm.plan.recompute import Recompute
 from nlstm.plan.symbols import Node
 from nlstm.plan.turns import turn
 
-__all__ = ["Aimed", "Bench", "Binder", "Scoring", "Trained"]
+__all__ = ["COUNTERS", "Bench", "Binder"]
+
+COUNTERS = 4
 
 
 class Bench:
@@ -87,8 +89,9 @@ class Binder:
     ----------
     network : Network
     weights : Weights
-    counter : Cell of int64, size 1
-        The training steps so far, which choose dropout's masks.
+    counter : Cell of int64, size COUNTERS
+        The training steps so far, which choose dropout's masks; then which rows of a batch are
+        here, and of how many, where other processes have the rest, else zeros.
     """
 
     def __init__(self, network: Network, weights: Weights, counter: Cell) -> None:
@@ -109,7 +112,7 @@ class Binder:
         if ops is self.network.ops:
             return self.counter
         self.counter.pull()
-        counter = ops.cell(np.int64, 1)
+        counter = ops.cell(np.int64, COUNTERS)
         counter.host[:] = self.counter.host
         counter.push()
         return counter
@@ -154,20 +157,26 @@ class Binder:
         goal: Scoring | None = None,
         training: Trained | None = None,
         form: Form | None = None,
+        sums_of: SumsOf | None = None,
     ) -> Step:
         """Return a bound step for batches of `rows` rows of data like `data`.
 
         Without `goal` it predicts; with it alone it evaluates; with `training` too it trains. A
-        `form` makes another step of it: one on a piece of sequences.
+        `form` makes another step of it: one on a piece of sequences. What `sums_of` returns adds up
+        over several processes what the step makes, before the update.
         """
 
         def bind(plan: Plan) -> Step:
+            plan.sums = None if sums_of is None else sums_of(plan)
             if form is not None:
                 form.prepare(plan)
             step = self._bound(plan, data.key, goal, frozen)
-            step.calls = plan.forward
-            if training is not None:
-                step.calls = [*step.calls, *plan.backward()]
+            back = [] if training is None else plan.backward()
+            step.calls = [*plan.forward, *back]
+            if plan.sums is not None and goal is not None:
+                gradients = [] if training is None else self._gradients(training)
+                totals, metrics = goal.totals.device, 2 + 2 * len(goal.aims)
+                step.calls = plan.sums.around(totals, metrics, plan.forward, back, gradients)
             if goal is not None:
                 step.calls = step.calls + plan.penalties
             if goal is not None and plan.penalised:
@@ -177,7 +186,6 @@ class Binder:
                     *step.calls,
                     goal.penalty_count(plan),
                 ]
-            # Here all gradients are there: what reduces them over machines goes between.
             if training is not None:
                 step.update = [*self._update(training, plan.constraints), *plan.averages]
                 assert training.optimizer is not None
@@ -186,7 +194,7 @@ class Binder:
 
         steps, trains = data.x[0].shape[1], training is not None
         frozen: tuple[Layer, ...] = () if bench.training is None else bench.training.frozen
-        key: Any = (rows, trains, goal is not None, data.key)
+        key: Any = (rows, trains, goal is not None, data.key, sums_of)
         if form is not None:
             key = (key, form.key)
         found = bench.plans.kept(key)
@@ -241,6 +249,12 @@ class Binder:
         """Return what the optimizer changes, once it has its moments."""
         self._update(training)
         return self.weights.buffer(training.frozen)[0]
+
+    def _gradients(self, training: Trained) -> list[Any]:
+        """Return the gradients of all weights that are trained: one array if they lie in one."""
+        buffer, fetch, _ = self.weights.buffer(training.frozen)
+        trained = self.weights.trained(training.frozen).values()
+        return [one.gradient for one in trained] if fetch else [buffer.gradient]
 
     def _update(self, training: Trained, constraints: Sequence[Call] = ()) -> list[Call]:
         """Return the calls that fetch the weights, change them and give them back."""

@@ -1,16 +1,19 @@
 """What binding asks of losses, metrics and training, which are rooms above."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from nlstm.kernels.operations import Array, Call, Operations
+from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.layers import Layer
 from nlstm.losses import Loss
 from nlstm.optimizers import Optimizer
 from nlstm.plan.plan import Plan, Tensor
 from nlstm.plan.recompute import Recomputing
+from nlstm.plan.sums import Sums
 
-__all__ = ["Aimed", "Scoring", "Trained"]
+__all__ = ["Aimed", "Scoring", "SumsOf", "Trained"]
+
+SumsOf = Callable[[Plan], Sums]  # what adds up the batches of a plan over several processes
 
 
 class Aimed(Protocol):
@@ -21,6 +24,8 @@ class Aimed(Protocol):
 
 class Scoring(Protocol):
     """Losses and metrics with their running totals."""
+
+    totals: Cell
 
     @property
     def aims(self) -> Sequence[Aimed]:

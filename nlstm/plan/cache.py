@@ -8,7 +8,8 @@ import numpy as np
 
 from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Operations
-from nlstm.plan.plan import Arena, Plan
+from nlstm.plan.arena import Arena
+from nlstm.plan.plan import Plan
 from nlstm.plan.recompute import AUTO, Recompute, Recomputing
 
 __all__ = ["PlanCache"]

@@ -12,51 +12,20 @@ from typing import Any
 import numpy as np
 
 from nlstm.kernels.operations import Array, Call, Operations
+from nlstm.plan.arena import BYTE, Arena
 from nlstm.plan.draws import Draws
 from nlstm.plan.parameters import Parameter, aligned_size
 from nlstm.plan.recompute import Recompute
 from nlstm.plan.recurrence import Recurrence
+from nlstm.plan.sums import Sums
 
-__all__ = ["Arena", "Call", "Plan", "Tensor", "run"]
-
-BYTE = np.dtype(np.uint8)
+__all__ = ["Call", "Plan", "Tensor", "run"]
 
 
 def run(calls: list[Call]) -> None:
     """Run bound calls in order. An interrupt falls between two of them, never inside a kernel."""
     for function, arguments in calls:
         function(*arguments)
-
-
-class Arena:
-    """The working memory of a bench, which all its plans share, grown to the largest.
-
-    Attributes
-    ----------
-    block : Array
-        Numbers.
-    masks : Array
-        Bytes, for masks of steps.
-    """
-
-    def __init__(self, ops: Operations) -> None:
-        self._ops = ops
-        self.block, self.masks = ops.zeros(0), ops.zeros(0, BYTE)
-
-    def has_room(self, size: int, mask_size: int = 0) -> bool:
-        """Whether so many numbers and bytes fit."""
-        return size <= self.block.size and mask_size <= self.masks.size
-
-    def reserve(self, size: int, mask_size: int = 0) -> bool:
-        """Make room; True if a block moved, so that older views are dead."""
-        if self.has_room(size, mask_size):
-            return False
-        if size > self.block.size:
-            self.block = self._ops.zeros(0)  # the old block goes before the new one comes
-            self.block = self._ops.zeros(size)
-        if mask_size > self.masks.size:
-            self.masks = self._ops.zeros(mask_size, BYTE)
-        return True
 
 
 class Tensor:
@@ -157,6 +126,8 @@ class Plan:
         Whether a pass in training's form changes nothing: see `observe`.
     recurrences : list of Recurrence
         The calls of recurrent layers, as they were bound.
+    sums : Sums or None
+        Who adds up the batch over several processes.
     handed_on : HandedOn or None
         Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
         be set before layers are bound.
@@ -192,6 +163,7 @@ class Plan:
         self.drops, self.observes = training, False
         self.draws: Draws | None = None
         self.recurrences: list[Recurrence] = []
+        self.sums: Sums | None = None
         self.handed_on: Any = None
         self.recompute: Recompute = None
         self._arena = arena

@@ -8,6 +8,7 @@ from nlstm.data.feed import is_batches
 from nlstm.data.sources import Data
 from nlstm.training.arguments import (
     WITHOUT_EFFECT,
+    as_list,
     check_batches,
     check_rest,
     checked_batches,
@@ -15,7 +16,7 @@ from nlstm.training.arguments import (
     samples_of_first,
 )
 from nlstm.training.feeds import raw_feed
-from nlstm.training.hooks import CallbackList
+from nlstm.training.machines import on_machines
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.run import Run
@@ -24,6 +25,7 @@ from nlstm.training.trainable import Trainable
 __all__ = ["evaluate", "test_on_batch", "unwrapped"]
 
 
+@on_machines
 def evaluate(
     self: Trainable,
     x: Any = None,
@@ -36,13 +38,14 @@ def evaluate(
     return_dict: bool = False,
     *,
     lengths: Any = None,
+    distribute: Any = None,
     **former: Any,
 ) -> Any:
     """Return the loss, or [loss, metrics...], or all by name, on data; dropout is off.
 
     Parameters
     ----------
-    x, y, batch_size, verbose, sample_weight, callbacks, lengths
+    x, y, batch_size, verbose, sample_weight, callbacks, lengths, distribute
         As in `fit`.
     steps : int, optional
         Batches to take; by default all.
@@ -59,7 +62,7 @@ def evaluate(
         check_without_effect("evaluate", former, *WITHOUT_EFFECT)
     steps = checked_batches("steps", steps)
     checked_rows("batch_size", batch_size, None, 1)
-    verbose = checked_verbose(verbose)
+    verbose = distribute.verbose(checked_verbose(verbose))
     return_dict = checked_flag("return_dict", return_dict)
     design, training = self.design, self.training
     data: Data | None = None
@@ -76,9 +79,12 @@ def evaluate(
         rows = min(checked_rows("batch_size", batch_size, steps, data.rows), data.rows)
         check_rest(network, data.rows, rows, steps)
         binder = self.binder_for(*data.samples)
-    hooks = CallbackList(callbacks, self, {"verbose": verbose})
+    hooks = distribute.hooks(as_list(callbacks), [], self, {"verbose": verbose})
     with binder.turn(training.in_numpy), binder.bench(training) as bench:
-        run = Run(binder, bench, training, hooks)
+        given: dict[str, Any] = {"steps": steps}
+        if data is not None:
+            given |= {"shapes": data.key, "rows": data.rows, "batch": rows}
+        run = distribute.run(binder, bench, training, hooks, given)
         if data is None:
             feed.make = run.reading(False)
         else:

@@ -27,7 +27,7 @@ from nlstm.training.bptt import checked_bptt
 from nlstm.training.evaluate import unwrapped
 from nlstm.training.feeds import raw_feed
 from nlstm.training.history import History
-from nlstm.training.hooks import CallbackList
+from nlstm.training.machines import checkpointing, on_machines
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.run import Run
@@ -37,6 +37,7 @@ from nlstm.training.training import Training
 __all__ = ["fit", "train_on_batch"]
 
 
+@on_machines
 def fit(
     self: Trainable,
     x: Any = None,
@@ -60,6 +61,9 @@ def fit(
     validation_lengths: Any = None,
     bptt_steps: int | None = None,
     bptt_update: str = "piece",
+    distribute: Any = None,
+    checkpoint: Any = None,
+    checkpoint_every: int | None = None,
     **former: Any,
 ) -> History:
     """Train for some epochs.
@@ -117,6 +121,14 @@ def fit(
     bptt_update : {"piece", "sequence"}
         Update the weights after each piece, or once a batch, by the gradient of the loss over
         whole sequences, which is cut off between pieces.
+    distribute : "mpi" or nlstm.distributed.MPI, optional
+        Train on all processes that mpiexec or srun started: each computes its share of every
+        batch, and all have the same weights. `batch_size` is that of all together.
+    checkpoint : path, optional
+        A folder for this fit alone. After each epoch it gets all that a fit needs to go on; the
+        same fit, started again, goes on from there, and on another number of processes too.
+    checkpoint_every : int, optional
+        Batches after which it gets that too.
     **former
         For old code: `nb_epoch` is `epochs`; `workers`, `use_multiprocessing` and
         `max_queue_size` have no effect.
@@ -152,7 +164,7 @@ def fit(
     initial_epoch = checked_integer("initial_epoch", initial_epoch, 0)
     steps = checked_batches("steps_per_epoch", steps_per_epoch)
     held_steps = checked_batches("validation_steps", validation_steps)
-    verbose = checked_verbose(verbose)
+    verbose = distribute.verbose(checked_verbose(verbose))
     if not (isinstance(shuffle, str) and shuffle == "batch"):  # Keras 2's, for files of arrays
         shuffle = checked_flag("shuffle", shuffle)
     is_due = checked_frequency(validation_freq)
@@ -198,7 +210,8 @@ def fit(
     size = steps or (feed.size if data is None else -(-data.rows // rows))
     history = History()
     params = {"epochs": epochs, "steps": size, "verbose": verbose}
-    hooks = CallbackList([*as_list(callbacks), history], self, params)
+    own = [history, *checkpointing(checkpoint, checkpoint_every, distribute)]
+    hooks = distribute.hooks(as_list(callbacks), own, self, params)
     if data is None:
         binder = self.binder_for(*samples_of_first(design, training, feed, "fit", class_weight))
         if bptt is not None:
@@ -211,7 +224,15 @@ def fit(
     if not updates:
         shuffled = None
     with binder.turn(training.in_numpy), binder.bench(training) as bench:
-        run = Run(binder, bench, training, hooks, bptt)
+        given: dict[str, Any] = {
+            "epochs": epochs,
+            "first": initial_epoch,
+            "steps": steps,
+            "updates": updates,
+        }
+        if data is not None:
+            given |= {"shapes": data.key, "rows": data.rows, "batch": rows}
+        run = distribute.run(binder, bench, training, hooks, given, bptt)
         if data is None:
             feed.make = run.reading(updates, class_weight)
         else:

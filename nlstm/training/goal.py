@@ -13,13 +13,11 @@ from nlstm import losses
 from nlstm import metrics as metric_names
 from nlstm.arguments.checks import checked_number
 from nlstm.kernels.operations import Array, Operations
-from nlstm.losses.apart import check_trained_axis
 from nlstm.metrics import KernelMetric, Metric
 from nlstm.plan.plan import Call, Plan, Tensor
+from nlstm.training.score import Score
 
 __all__ = ["Aim", "Goal", "aims"]
-
-MEANS = ("sum_over_batch_size", "mean")
 
 
 @dataclass
@@ -274,6 +272,8 @@ class Goal:
 
     def penalty_count(self, plan: Plan) -> Call:
         """Return the call that counts the penalty of a batch."""
+        if plan.sums is not None:
+            return plan.sums.penalty_count(self.totals.device)
         return plan.ops.count_penalty, (plan.penalty_value, plan.rows, self.totals.device[:2])
 
     def bind(
@@ -296,52 +296,14 @@ class Goal:
         start = 2
         pairs = zip(parts, given, strict=True)
         for number, ((aim, lists), (y, output, weight, activation)) in enumerate(pairs):
-            total, start = totals[start : start + 2], start + 2
+            pair, start = start, start + 2
             if y is None:
                 continue
-            score = _Score(plan, y, output, weight)
+            score = Score(plan, y, output, weight)
             if aim.loss is not None:
-                score.loss(seen(aim.loss, number), aim.share, activation, total)
+                score.loss(seen(aim.loss, number), aim.share, activation, totals, pair)
             for heavy, part in enumerate(lists):
                 for metric, place in part:
                     score.metric(seen(metric, number), bool(heavy), totals[place])
-
-
-class _Score:
-    """The calls that compare one output with its targets."""
-
-    def __init__(self, plan: Plan, y: Array, output: Tensor, weight: Array | None) -> None:
-        self.plan, self.y, self.output, self.weight = plan, y, output, weight
-        self._masked: dict[tuple[bool, bool], Array] = {}
-
-    def loss(self, loss: losses.Loss, share: float, activation: Any, total: Array) -> None:
-        """Append the loss, and its gradient in training."""
-        plan, output = self.plan, self.output
-        check_trained_axis(loss, output.sequence)
-        gradient = plan.input_gradient(output)
-        weight = self._weight(True, getattr(loss, "reduction", MEANS[0]) in MEANS)
-        given = (self.y, output.value, output.features, weight, gradient, total)
-        loss.bind(plan, *given, activation, output.sequence)
-        if gradient is not None and share != 1.0:
-            plan.call(plan.ops.scale, gradient, plan.dtype.type(share), gradient)
-
-    def metric(self, metric: Metric, heavy: bool, state: Array) -> None:
-        """Append a metric; only a `heavy` one gets the sample weights, all get the mask."""
-        plan, output = self.plan, self.output
-        if isinstance(metric, KernelMetric):
-            check_trained_axis(metric, output.sequence)
-        weight = self._weight(heavy, False)
-        given = (self.y, output.value, output.features, weight, state)
-        metric.bind(plan, *given, output.sequence)
-
-    def _weight(self, heavy: bool, scaled: bool) -> Array | None:
-        """Return the weights of rows and steps that count, or None where all count the same."""
-        own = self.weight if heavy else None
-        mask = self.output.mask
-        if mask is None:
-            return own
-        key = (own is not None, scaled)
-        if key not in self._masked:
-            self._masked[key] = out = self.plan.array((*mask.shape, 1))
-            self.plan.call(self.plan.ops.weights_from_mask, mask, own, scaled, out)
-        return self._masked[key]
+                    if plan.sums is not None and not isinstance(metric, KernelMetric):
+                        plan.sums.keep(place)

@@ -9,7 +9,7 @@ from typing import Any, Protocol, Self
 from nlstm.arguments.copies import found_again, plain_state
 from nlstm.arguments.shown import by_attributes
 
-__all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched"]
+__all__ = ["Callback", "CallbackList", "LastCallback", "Logs", "Watched", "overrides"]
 
 Logs = dict[str, float] | None  # one dict for all callbacks in turn, so that one may add to it
 
@@ -176,7 +176,7 @@ BATCH_HOOKS = {
 }
 
 
-def _overrides(callback: Callback, names: Iterable[str]) -> bool:
+def overrides(callback: Callback, names: Iterable[str]) -> bool:
     """Whether a hook is not the empty one: overridden by the class, or set on the object."""
     idle = callback.idle_hooks
     return any(
@@ -328,7 +328,7 @@ class CallbackList:
     def batch_hook(self, hook: str) -> Callable[..., None] | None:
         """Return a function that calls a batch hook, or None where no callback has one."""
         names = BATCH_HOOKS[hook]
-        hooks = [getattr(one, hook) for one in self.callbacks if _overrides(one, names)]
+        hooks = [getattr(one, hook) for one in self.callbacks if overrides(one, names)]
         hooks += [partial(one.after, hook) for one in self._last if hook in one.batch_hooks]
         if not hooks:
             return None

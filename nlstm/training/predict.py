@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.former import check_without_effect
-from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed, is_batches, number_of_batches, pass_over, unpacked
 from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
@@ -23,16 +22,15 @@ from nlstm.training.arguments import (
 from nlstm.training.feeds import Steps
 from nlstm.training.hooks import CallbackList
 from nlstm.training.long_predict import in_pieces
+from nlstm.training.machines import ALONE, engine_of
+from nlstm.training.predict_rows import first_batches, rows_at_a_time
 from nlstm.training.progress import Progress, checked_verbose
 from nlstm.training.reader import Reader
 from nlstm.training.results import Results, results_in
 from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
-__all__ = ["predict", "predict_on_batch"]
-
-PREDICT_ELEMENTS = 1 << 20  # of the widest layer's output: about what stays in a second-level cache
-PREDICT_ROWS = (32, 512)
+__all__ = ["outputs_of", "predict", "predict_on_batch"]
 
 
 def predict(
@@ -48,6 +46,7 @@ def predict(
     samples: int | None = None,
     quantiles: Any = None,
     seed: int | None = None,
+    distribute: Any = None,
     **former: Any,
 ) -> Any:
     """Return the model's outputs; dropout is off, unless `samples` draws are asked for.
@@ -78,6 +77,8 @@ def predict(
     seed : int, optional
         The same seed gives the same draws; by default `nlstm.set_random_seed` and the order of
         calls decide.
+    distribute : "mpi" or nlstm.distributed.MPI, optional
+        Share the rows among the processes of one mpiexec, each of which gets all outputs.
     **former
         For old code: `workers` and the like have no effect.
 
@@ -106,6 +107,12 @@ def predict(
     """
     if former:
         check_without_effect("predict", former, *WITHOUT_EFFECT)
+    if distribute is not None and (engine := engine_of(distribute)) is not ALONE:
+        if (samples, quantiles, seed) != (None, None, None):
+            raise ValueError("samples are drawn on one process: predict them without distribute.")
+        if out is not None:
+            raise ValueError("out takes what one process predicts: distribute returns all of it.")
+        return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
     sampling = None
@@ -122,11 +129,11 @@ def predict(
     if self.design.graph is None:  # the data decide, as in fit
         network = self.binder_for(*data.samples).network
     if batch_size is None and steps is None:
-        rows = _rows_at_a_time(network, data)
+        rows = rows_at_a_time(network, data)
     else:
         rows = checked_rows("batch_size", batch_size, steps, data.rows)
     if steps is not None:
-        data = _first_batches(data, rows, steps)
+        data = first_batches(data, rows, steps)
     places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
     into = None if out is None else results_in(out, network, data.rows, _shapes(network, data))
@@ -148,19 +155,11 @@ def predict_on_batch(self: Trainable, x: Any) -> Any:
     return self.predict(x, batch_size=2**31, verbose=0)
 
 
-def _first_batches(data: Data, rows: int, steps: int) -> Data:
-    """Return the rows of `steps` batches; warn where there are fewer."""
-    there = math.ceil(data.rows / rows)
-    if steps > there:
-        warn_user(f"The data ran out after {there} of {steps} steps.")
-    return data.part(slice(steps * rows)) if steps < there else data
-
-
-def _rows_at_a_time(network: Network, data: Data) -> int:
-    x = data.x
-    longest = x[0].shape[1] if len(x) == 1 else max(source.shape[1] for source in x)
-    rows = PREDICT_ELEMENTS // (longest * network.widest)
-    return max(PREDICT_ROWS[0], min(rows, PREDICT_ROWS[1]))
+def outputs_of(binder: Binder, bench: Bench, data: Data) -> list[np.ndarray]:
+    """Return all outputs, some rows at a time, or all where states go from batch to batch."""
+    rows = data.rows if binder.network.stateful else rows_at_a_time(binder.network, data)
+    given = binder, bench, data, min(rows, data.rows), None, None
+    return binder.weights.shared(_together, *given)
 
 
 def _together(

@@ -92,7 +92,7 @@ class Run:
         steps: int | None,
     ) -> Feed:
         """Return the batches of arrays, by `order` anew at each pass."""
-        return array_feed(self._steps_of(data, updates), rows, order, steps)
+        return array_feed(self.steps_of(data, updates), rows, order, steps)
 
     def reading(self, updates: bool, class_weight: Any = None) -> Callable[[Any], Ready]:
         """Return what makes a step of a batch as it comes: checked and converted."""
@@ -107,9 +107,10 @@ class Run:
 
     def _whole(self, data: Data, updates: bool) -> Ready:
         """Return the step for all rows of `data` as one batch."""
-        return self._steps_of(data, updates)(np.arange(data.rows))
+        return self.steps_of(data, updates)(np.arange(data.rows))
 
-    def _steps_of(self, data: Data, updates: bool) -> Steps | Pieces:
+    def steps_of(self, data: Data, updates: bool) -> Steps | Pieces:
+        """Return the steps on rows of `data`."""
         weights = self.binder.weights
         gate = weights.exclusive if updates else weights.shared
         if self._bptt is not None:

@@ -16,7 +16,7 @@ from nlstm.layers import Layer
 from nlstm.network.binder import Binder
 from nlstm.training.training import Training
 
-__all__ = ["restore_state", "state_of"]
+__all__ = ["restore_state", "state_of", "stateful_layers"]
 
 PREFIX, STATES = "/optimizer", "/states"  # no weight's name starts with a slash
 MODEL = "/model"  # nor does a layer's
@@ -33,7 +33,7 @@ def state_of(binder: Binder, training: Training) -> tuple[dict[str, Any], dict[s
     }
     arrays = {
         f"{STATES}/{path}/{number}": state
-        for path, layer in _stateful(binder)
+        for path, layer in stateful_layers(binder)
         for number, state in enumerate(layer.states or ())
     }
     optimizer = training.optimizer
@@ -84,7 +84,7 @@ def restore_state(
     binder.counter.host[0] = numbers["steps"]
     binder.counter.push()
     training.epochs_shuffled = int(numbers["epochs_shuffled"])
-    for path, layer in _stateful(binder):
+    for path, layer in stateful_layers(binder):
         places = [f"{STATES}/{path}/{number}" for number in range(len(arrays))]
         layer.set_states([arrays[place] for place in places if place in arrays] or None)
 
@@ -127,7 +127,7 @@ def _streams(binder: Binder, training: Training) -> Iterator[tuple[str, SeedStre
         yield path, layer.seeds
 
 
-def _stateful(binder: Binder) -> Iterator[tuple[str, Any]]:
+def stateful_layers(binder: Binder) -> Iterator[tuple[str, Any]]:
     """Give every stateful layer, those in wrappers too, with a name of its own."""
     for path, layer in _all_layers(binder):
         if getattr(layer, "stateful", False) and hasattr(layer, "set_states"):

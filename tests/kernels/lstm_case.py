@@ -86,7 +86,7 @@ def zoneout_draws(rates, T, N, H, dtype):
     found = []
     for which, rate in enumerate(rates):
         out = np.zeros((T, N, layout.padded(H, dtype)), dtype)
-        _draws((*ZONEOUT_KEY, *rates), which, rate, layout.lanes(dtype), out)
+        _draws((*ZONEOUT_KEY, *rates, 0), which, rate, layout.lanes(dtype), out)
         found.append(out[..., :H])
     return found
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from nlstm import kernels
-from nlstm.plan.plan import Arena, Plan, run
+from nlstm.plan.arena import Arena
+from nlstm.plan.plan import Plan, run
 
 __all__ = ["PoisonedPlan", "host", "poisoned_plan"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from nlstm import kernels, layers
-from nlstm.plan.plan import Arena
+from nlstm.plan.arena import Arena
 from tests.layers.binding import Bound
 from tests.layers.poison import PoisonedPlan, host, poisoned_plan
 

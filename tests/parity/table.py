@@ -207,8 +207,9 @@ def training():
                                 getattr(nlstm.Model, name))  # fmt: skip
         lines.append(row(f"`{name}`", ", ".join(kept), "; ".join(others) or "same"))
     lines += ["", "Beyond Keras: `stream`; `lengths` in `fit`, `evaluate`, `predict` and the "
-              "batch methods; `validation_lengths`, `bptt_steps`, `bptt_update` in "
-              "`fit`."]  # fmt: skip
+              "batch methods; `validation_lengths`, `bptt_steps`, `bptt_update`, `checkpoint`, "
+              "`checkpoint_every` in `fit`; `distribute` in `fit`, `evaluate`, "
+              "`predict`."]  # fmt: skip
     lines += ["", *head("Absent", "Why")]
     absent = {}
     own = [*vars(keras.Model), *vars(keras.Layer)]

@@ -47,7 +47,7 @@ class Masks(NamedTuple):
 class Zoneout(NamedTuple):
     """Zoneout's draws: seed, step ndarray(int64) of shape (1,), stream; rates of c and of h.
 
-    first : int. How many rows of earlier steps there are, where these are a segment of the steps.
+    first : int. The step that the first one here is, where these are a segment of the steps.
     """
 
     seed: Any

@@ -3,7 +3,7 @@
 An element's number is ``mix(key + (element + 1) * gamma)``, the SplitMix64 sequence of a key that
 is itself mixed from (seed, step, stream). So no state is carried from element to element: a loop
 vectorises, a backward pass draws the mask again instead of keeping it, and a run that is resumed at
-a step goes on with its numbers.
+a step goes on with its numbers, and a process that has some rows of a batch draws theirs.
 
 References
 ----------
@@ -49,6 +49,18 @@ def _drop_below(rate):
     return np.uint64(rate * 4294967296.0)
 
 
+@njit(inline="always")
+def _placed(step, r):
+    """Return which row of the whole batch is row r here, where this process has a part of it.
+
+    step : shape (1,), or (4,): the counter; the first row here and how many, and those of the whole
+        batch, 0 where it is all here. Rows lie in runs of one for each row of the batch.
+    """
+    if step.size == 1 or step[3] == 0:
+        return r
+    return r // step[2] * step[3] + step[1] + r % step[2]
+
+
 @njit
 def advance(step):
     """Count one training step: ``step[0] += 1``, shape (1,), int64."""
@@ -62,7 +74,7 @@ def dropout_mask(seed, step, stream, rate, features, out):
     Parameters
     ----------
     seed, stream : int. With ``step[0]`` they choose the mask.
-    step : ndarray(int64), shape (1,).
+    step : ndarray(int64), shape (1,), or (4,): see `_placed`.
     rate : float, 0 <= rate < 1.
     features : int. Columns of `out` that carry features; the padding behind them becomes 0.
     out : ndarray, shape (R, S), C-contiguous. Overwritten (=).
@@ -72,7 +84,7 @@ def dropout_mask(seed, step, stream, rate, features, out):
     scale = out.dtype.type(1.0 / (1.0 - rate))
     zero = out.dtype.type(0.0)
     for r in range(out.shape[0]):
-        first = np.uint64(r) * np.uint64(features) + ONE
+        first = np.uint64(_placed(step, r)) * np.uint64(features) + ONE
         for f in range(features):
             bits = _mix(key + (first + np.uint64(f)) * GAMMA)
             out[r, f] = zero if (bits >> HALF_WORD) < threshold else scale
@@ -94,7 +106,7 @@ def dropout_apply(seed, step, stream, rate, features, x, out):
     scale = out.dtype.type(1.0 / (1.0 - rate))
     zero = out.dtype.type(0.0)
     for r in range(out.shape[0]):
-        first = np.uint64(r) * np.uint64(features) + ONE
+        first = np.uint64(_placed(step, r)) * np.uint64(features) + ONE
         for f in range(features):
             bits = _mix(key + (first + np.uint64(f)) * GAMMA)
             out[r, f] = x[r, f] * (zero if (bits >> HALF_WORD) < threshold else scale)
@@ -119,7 +131,7 @@ def noise_apply(seed, step, stream, stddev, features, x, out):
     """
     key = _key(seed, step[0], stream)
     for r in range(out.shape[0]):
-        first = np.uint64(r) * np.uint64(features) + ONE
+        first = np.uint64(_placed(step, r)) * np.uint64(features) + ONE
         for f in range(features):
             bits = _mix(key + (first + np.uint64(f)) * GAMMA)
             share = (float(bits >> HALF_WORD) + 0.5) / 4294967296.0

@@ -32,6 +32,7 @@ from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
     Sizes,
     chunk_steps,
+    masked_part,
     partial_slices,
     schedule,
 )
@@ -44,7 +45,7 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.machine.simd import prefetch
-from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, Blocks, Panels, share
+from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
@@ -128,7 +129,8 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
     b0, b1 = share(B, s // split.row_slices, split.unit_slices)
     by_units = split.unit_slices > 1
     far = gates.size * gates.itemsize > CACHED_BYTES
-    hm, zones = Panels(masks.hm, s * ROW_BLOCK * GATES * L), zones_of(zoneout)
+    hm = Panels(masks.hm, s * masked_part(N, gradients.dh.shape[1], L))
+    zones = zones_of(zoneout)
     states = h if c is None else c
     past = masks.mask is not None or zoneout is not None or c is None
     for t in range(step if by_units else t1 - 1, (step if by_units else t0) - 1, -1):
@@ -219,7 +221,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                 if dp is not None:
                     to_p = Panels(scratch if partial else dp.reshape(-1), p_at)
                 to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
-                hm = Panels(masks.hm, s * ROW_BLOCK * width)
+                hm = Panels(masks.hm, s * masked_part(N, work.h.shape[2], L))
                 gradient_share(first, last, part, x, work, masks, hm, scratch, dz, sizes, to,
                                reverse, begun)  # fmt: skip
             if not partial or t0 == 0:

@@ -8,7 +8,7 @@ with peephole weights and zoneout where they are given.
 from typing import Any, NamedTuple
 
 from nlstm.kernels.cpu.activations.emitters import activate, derivative, only_units, restored, saved
-from nlstm.kernels.cpu.lstm.zoneout import draw, mean_of_draws, row_key, zone_c, zone_h
+from nlstm.kernels.cpu.lstm.zoneout import draw, mean_of_draws, placed, row_key, zone_c, zone_h
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store, stream
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
@@ -76,7 +76,7 @@ def finish_cell(activation, recurrent_activation, rows, block, z, z_at, work, sl
                 if gates is None:
                     c_new = mean_of_draws(c, zones.c_rate, c_old, c_new)
                 else:
-                    bits = draw(c, row_key(zones.key, t * N + n), block * L)
+                    bits = draw(c, row_key(zones.key, placed(zones, t, n, N)), block * L)
                     c_new = zone_c(bits, zones.c_rate, c_old, c_new)
             if peephole is not None:
                 z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
@@ -151,7 +151,7 @@ def backward_cell(activation, recurrent_activation, rows, b0, b1, work, gradient
                 else:
                     c_new = fma(f, c_old, i * g)
                     zero = splat(gates, 0.0)
-                    bits = draw(gates, row_key(zones.key, t * N + n), block * L)
+                    bits = draw(gates, row_key(zones.key, placed(zones, t, n, N)), block * L)
                     store(dh, dh_at, zone_h(bits, zones.h_rate, dh_n, zero))
                     dh_n = zone_h(bits, zones.h_rate, zero, dh_n)
                 act_c = activate(activation, c_new)

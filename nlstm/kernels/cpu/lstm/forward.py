@@ -20,6 +20,7 @@ from nlstm.kernels.cpu.lstm.schedule import (
     GATED_ROWS,
     MOST_SLICES,
     is_projected,
+    masked_part,
     projected_steps,
     schedule,
 )
@@ -178,7 +179,7 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                 first, last = share(n1 - n0, group, groups)
                 first, last = n0 + first, n0 + last
                 count = tile_count(last - first)
-                seen = s * min(N, GATED_ROWS) * GATES * S
+                seen = s * masked_part(N, S, L)
                 mask_states(h, slots[0] * N * S, h_mask, first, last, 0, B * L, hm, seen, L)
             for block in range(b0, b1):
                 for index in range(count):

@@ -82,8 +82,13 @@ def lstm_masked_size(N, H, dtype):
     Forward all of the state of GATED_ROWS rows, backward a vector of ROW_BLOCK rows.
     """
     slices = min(MOST_SLICES, max(PROCESSORS, config.NUMBA_NUM_THREADS))
-    forward, backward = min(N, GATED_ROWS) * padded(H, dtype), ROW_BLOCK * lanes(dtype)
-    return slices * GATES * max(forward, backward)
+    return slices * masked_part.py_func(N, padded(H, dtype), lanes(dtype))
+
+
+@njit_inner
+def masked_part(N, S, L):
+    """Return how many of them are one slice's: one may be on its way back, another forward."""
+    return GATES * max(min(N, GATED_ROWS) * S, ROW_BLOCK * L)
 
 
 @njit_inner

@@ -60,12 +60,12 @@ def begun_with(array, steps):
 
 
 @njit_inner
-def zoneout_from(zoneout, rows):
-    """Return the zoneout of a segment which so many rows come before; None for None."""
+def zoneout_from(zoneout, first):
+    """Return the zoneout of a segment that begins at step `first`; None for None."""
     if zoneout is None:
         return None
     seed, step, stream, c_rate, h_rate, _ = zoneout
-    return seed, step, stream, c_rate, h_rate, rows
+    return seed, step, stream, c_rate, h_rate, first
 
 
 @njit_inner
@@ -114,12 +114,12 @@ def forward_rows(s, slices, segment, activation, recurrent_activation, x, weight
     if x_mask is None:
         forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, seen, weights, work,
                       scratch, reverse, (here, x_mask, xm, h_mask, hm),
-                      zoneout_from(zoneout, first * N))  # fmt: skip
+                      zoneout_from(zoneout, first))  # fmt: skip
     else:
         mask_rows(seen, x_mask, xm, n0, n1)
         forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, xm[: end - first],
                       weights, work, scratch, reverse, (here, x_mask, xm, h_mask, hm),
-                      zoneout_from(zoneout, first * N))  # fmt: skip
+                      zoneout_from(zoneout, first))  # fmt: skip
 
 
 @njit_inner
@@ -149,7 +149,7 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
     dy, dh, dc, dW, dU, db, dx, dp = gradients
     scratch, sums, nothing = rooms
     mask, x_mask, xm, h_mask, hm = masks
-    T, N, steps = x.shape[0], x.shape[1], own[2].shape[0]
+    T, steps = x.shape[0], own[2].shape[0]
     count = (T + steps - 1) // steps
     number = count - 1
     while number >= 0:
@@ -174,7 +174,7 @@ def way_back(s, phase, split, activation, recurrent_activation, x, weights, kept
             h_mask,
             hm,
         )
-        draws, segment = zoneout_from(zoneout, first * N), (number == count - 1, number == 0)
+        draws, segment = zoneout_from(zoneout, first), (number == count - 1, number == 0)
         if xm is None:
             seen = in_order(x, first, end, reverse)[0]
             backward_slice(s, phase, split, activation, recurrent_activation, seen, weights, work,
@@ -310,7 +310,7 @@ def segments_backward(activation, recurrent_activation, x, weights, kept, own, g
 
 def segments(x, kept, own, reverse, masks, zoneout):
     """Give (number, first step, end, inputs, work, (masks, zoneout)) of each segment."""
-    T, N, most = x.shape[0], x.shape[1], own[2].shape[0]
+    T, most = x.shape[0], own[2].shape[0]
     masks = Masks(*masks)
     for number in range(-(-T // most)):
         first, end = segment_bounds.py_func(number, T, most)
@@ -321,7 +321,7 @@ def segments(x, kept, own, reverse, masks, zoneout):
         )
         mask = in_order.py_func(masks.mask, first, end, reverse)[0]
         here = masks._replace(mask=mask, xm=begun_with.py_func(masks.xm, steps)[0])
-        draws = zoneout_from.py_func(zoneout, first * N)
+        draws = zoneout_from.py_func(zoneout, first)
         seen = in_order.py_func(x, first, end, reverse)[0]
         yield number, first, end, seen, Work(h, c, own[2][:steps]), (here, draws)
 

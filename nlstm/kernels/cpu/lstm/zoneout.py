@@ -23,11 +23,18 @@ from nlstm.kernels.cpu.machine.simd import Emitter, Vector, fma, splat
 
 
 class Zones(NamedTuple):
-    """The key of this training step's draws, and the rates of c and h."""
+    """The key of this training step's draws, and the rates of c and h.
+
+    Then the time step that t = 0 is; the first row here and the rows of the whole batch, where
+    others have the rest, else 0.
+    """
 
     key: Any
     c_rate: Any
     h_rate: Any
+    begin: Any
+    first: Any
+    whole: Any
 
 
 @njit_inner
@@ -35,9 +42,15 @@ def zones_of(zoneout):
     """Return the `Zones` of a `Zoneout`; None for None."""
     if zoneout is None:
         return None
-    seed, step, stream, c_rate, h_rate, first = zoneout
-    key = _key(seed, step[0], stream) + np.uint64(first) * GAMMA
-    return Zones(key, c_rate, h_rate)
+    seed, step, stream, c_rate, h_rate, begin = zoneout  # step: see `dropout_mask`
+    first, whole = (step[1], step[3]) if step.size > 1 else (0, 0)
+    return Zones(_key(seed, step[0], stream), c_rate, h_rate, begin, first, whole)
+
+
+@njit_inner
+def placed(zones, t, n, N):
+    """Return which row of the whole batch's time steps is row n of N at time step t from here."""
+    return (zones.begin + t) * max(N, zones.whole) + zones.first + n
 
 
 @njit_inner
