@@ -126,7 +126,9 @@ def checked_number(
         and (at_most is None or value <= at_most)
     )
     if not inside:
-        raise ValueError(f"{name} must {_limits(at_least, above, below, at_most)}; got {value}.")
+        limits = _limits(at_least, above, below, at_most)
+        plain = _finite(value) or limits == "be finite"
+        raise ValueError(f"{name} must {limits}{'' if plain else ' and finite'}; got {value}.")
     return float(value)
 
 

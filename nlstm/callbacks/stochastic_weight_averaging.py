@@ -78,6 +78,11 @@ class StochasticWeightAveraging(LastCallback):
         is_share = isinstance(start_epoch, float | np.floating)
         if is_share and 0 <= start_epoch < 1:
             self.start_epoch: float = float(start_epoch)
+        elif is_share:
+            raise ValueError(
+                "start_epoch must be a share below 1 of fit's epochs, or the whole number of an "
+                f"epoch; got {start_epoch}."
+            )
         else:
             self.start_epoch = checked_integer("start_epoch", start_epoch, 0)
         self.every = checked_integer("every", every, 1)
@@ -128,6 +133,12 @@ class StochasticWeightAveraging(LastCallback):
 
     def on_train_begin(self, logs: Logs = None) -> None:
         """Begin anew."""
+        others = [one for one in self.companions if isinstance(one, StochasticWeightAveraging)]
+        if len(others) > 1:
+            raise ValueError(
+                f"callbacks must have one StochasticWeightAveraging at most; got {len(others)}, "
+                "each of which would end with its own average."
+            )
         self._fit, self._mean, self._waiting = self.run, None, None
         self._first_rate = self._statistics = None
         self._epoch = self._taken = -1

@@ -65,7 +65,8 @@ class SwapEMAWeights(Callback):
 
     def give_up(self, mode: str) -> None:
         """Take the averages away where an interrupt or an error ended what they were for."""
-        self._optimizer().show_average(False)
+        if self.model.optimizer is not None:
+            self.model.optimizer.show_average(False)
 
     def on_predict_begin(self, logs: Logs = None) -> None:
         """Show the averages."""

@@ -47,7 +47,7 @@ class FileRows:
         pages: Pages | None = None,
     ) -> None:
         self.name, self.array, self._check, self._first = name, array, check, first
-        self.shape = array.shape
+        self.shape, self._whole = array.shape, array
         self._sample = array.shape[1:] if sample is None else sample
         self._pages = Pages(array) if pages is None else pages
 
@@ -58,13 +58,13 @@ class FileRows:
         first += self._first
         return FileRows(self.name, part, self._check, self._sample, first, self._pages)
 
-    def one_by_one(self) -> "FileRows":
-        """Return each step of each row as a row of one step."""
+    def one_by_one(self, flat: bool = False) -> "FileRows":
+        """Return each step of each row, or each number of `flat` values, as a row of one step."""
         rows, steps, features = self.shape
-        shape = (rows * features, 1, 1) if steps == 1 else (rows * steps, 1, features)
+        shape = (rows * features, 1, 1) if flat else (rows * steps, 1, features)
         array = self.array.reshape(shape)  # one that lies in strides is copied
         made = FileRows(self.name, array, self._check, self._sample, self._first, self._pages)
-        made._cut = shape[0] // rows
+        made._cut, made._whole = shape[0] // rows, self.array
         return made
 
     def feed(self, ops: Operations, index: Array, out: Array) -> list[Call]:
@@ -97,8 +97,8 @@ class FileRows:
             try:
                 self._check(values, 0)
             except ValueError:  # whose row is one of the batch
-                for place, row in enumerate(index.tolist()):
-                    self._check(values[place : place + 1], self._first + row // self._cut)
+                for row in np.unique(index // self._cut).tolist():
+                    self._check(self._whole[row : row + 1], self._first + row)
                 raise
 
     def _check_row(self, row: int, dtype: np.dtype) -> None:

@@ -25,6 +25,8 @@ def check_indices(
     """Raise unless `labels`, of rows from `first` on, are whole numbers from 0 to below `limit`."""
     if limit > LARGEST_LABEL[dtype.itemsize]:
         raise ValueError(f"{limit} {kind} are more than {dtype.name} can number.")
+    if kind == "indices" and labels.ndim == 3 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # a source has their steps where others have features
     hint = HINTS.get(kind, "").format(limit)
     check_range(name, labels, 0, limit - 1, kind == "indices" or labels.ndim == 3, first, hint)
     broken = labels != np.floor(labels)

@@ -226,11 +226,11 @@ class _OfArray:
     def __init__(self, source: Rows, steps: int, place: Cell, indices: bool) -> None:
         rows, _, features = source.shape
         self.shape = (rows, 1, steps) if indices else (rows, steps, features)
-        self._source, self._place = source, place
+        self._array, self._place = source.one_by_one(flat=indices), place
 
     def feed(self, ops: Operations, out: Array) -> list[Call]:
         """Return the calls that fetch them."""
-        array, place = self._source.one_by_one(), self._place
+        array, place = self._array, self._place
         return array.feed(ops, place.device, out.reshape(1, place.host.size, -1))
 
 

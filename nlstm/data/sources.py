@@ -9,9 +9,9 @@ A source is any object with
   when they run. `out` has the model's dtype; columns of it past F are left alone.
 
 It has checked its numbers for NaN itself. One that also has ``flattened()``, with all steps side by
-side, can be the targets of a flat output. One that has ``one_by_one()``, each step of each row as a
-row of one step, gives pieces of sequences without their wholes. An object with sources ``x`` and
-``y`` is both sides of a training set.
+side, can be the targets of a flat output. One that has ``one_by_one(flat)``, each step of each row
+as a row of one step, gives pieces of sequences without their wholes. An object with sources ``x``
+and ``y`` is both sides of a training set.
 """
 
 import warnings
@@ -59,11 +59,11 @@ class Rows:
         """Return some rows, as a view."""
         return Rows(self.array[rows])
 
-    def one_by_one(self) -> "Rows":
-        """Return each step of each row, or each number of flat values, as a row of one step."""
+    def one_by_one(self, flat: bool = False) -> "Rows":
+        """Return each step of each row, or each number of `flat` values, as a row of one step."""
         if self._by_step is None:
             rows, steps, features = self.shape
-            shape = (rows * features, 1, 1) if steps == 1 else (rows * steps, 1, features)
+            shape = (rows * features, 1, 1) if flat else (rows * steps, 1, features)
             self._by_step = Rows(self.array.reshape(shape))
         return self._by_step
 

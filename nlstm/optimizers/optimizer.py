@@ -129,6 +129,15 @@ class Optimizer(Configured):
         """Return what copies and pickles hold."""
         return self._state(state_of(self))
 
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments; a learning rate that was set since is the new one."""
+        config = super().get_config()
+        if self._schedule is None and "learning_rate" in config:
+            rate = float(self.settings.host[0])
+            if config["learning_rate"] != rate:
+                config["learning_rate"] = rate
+        return config
+
     # The learning rate
 
     @property

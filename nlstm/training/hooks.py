@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, Self
 
@@ -82,9 +83,9 @@ class Callback:
         """Put back what `get_state` returned; called after `on_train_begin`."""
 
     def give_up(self, mode: str) -> None:
-        """Put back what an evaluation ("test") or prediction ("predict") changed for itself.
+        """Put back what a training ("train"), evaluation ("test") or prediction ("predict") lent.
 
-        Called instead of `on_test_end` or `on_predict_end` where an interrupt or an error ends it.
+        Called where an interrupt or an error ends it, instead of what would be called at its end.
         """
 
     def on_train_begin(self, logs: Logs = None) -> None:
@@ -308,9 +309,21 @@ class CallbackList:
             callback.after(hook, *arguments)
 
     def give_up(self, mode: str) -> None:
-        """Tell the callbacks that an evaluation ("test") or prediction ("predict") was cut off."""
+        """Tell the callbacks that a "train", "test" or "predict" was cut off."""
         for one in self.callbacks:
             one.give_up(mode)
+
+    @contextmanager
+    def around_predict(self) -> Iterator[None]:
+        """Call the hooks before and after a prediction, or tell that it was cut off."""
+        self.begin_mode("predict")
+        try:
+            self.call("on_predict_begin", {})
+            yield
+            self.call("on_predict_end", {})
+        except BaseException:
+            self.give_up("predict")
+            raise
 
     def batch_hook(self, hook: str) -> Callable[..., None] | None:
         """Return a function that calls a batch hook, or None where no callback has one."""

@@ -210,11 +210,12 @@ def _predict(
         before = hooks.batch_hook("on_predict_batch_begin")
         after = hooks.batch_hook("on_predict_batch_end")
         hooks.begin_mode("predict")
-        hooks.call("on_predict_begin", {})
     if progress is not None:
         progress.begin("predict", math.ceil(data.rows / rows))
         draw = progress.step_hook
     try:
+        if hooks is not None:
+            hooks.call("on_predict_begin", {})
         for batch, start in enumerate(range(0, data.rows, rows)):
             place = np.arange(start, min(start + rows, data.rows))
             step, run = steps_of.chosen(place)
@@ -234,6 +235,8 @@ def _predict(
                 draw(batch)
             if hooks is not None and hooks.stopped("predict"):
                 break
+        if hooks is not None:
+            hooks.call("on_predict_end", {})
     except BaseException:
         if hooks is not None:
             hooks.give_up("predict")
@@ -241,8 +244,6 @@ def _predict(
     finally:
         if progress is not None:
             progress.close()
-    if hooks is not None:
-        hooks.call("on_predict_end", {})
     results = []
     for output, result in zip(step.outputs, found if into is None else (), strict=into is None):
         host = ops.to_host(result) if long is None else result
@@ -281,11 +282,10 @@ def _predict_batches(
     before = hooks.batch_hook("on_predict_batch_begin")
     after = hooks.batch_hook("on_predict_batch_end")
     parts: list[list[np.ndarray]] = []
-    hooks.begin_mode("predict")
-    hooks.call("on_predict_begin", {})
     progress.begin("predict", feed.size)
     draw, number, stopped = progress.step_hook, -1, False
-    with contextlib.closing(progress), binder.turn(), binder.bench(self.training) as bench:
+    turn, benches = binder.turn(), binder.bench(self.training)
+    with contextlib.closing(progress), turn, benches as bench, hooks.around_predict():
         sampler = None if sampling is None else Sampler(binder, bench, sampling)
         for number, data in enumerate(feed.epoch()):
             if before is not None:
@@ -306,9 +306,8 @@ def _predict_batches(
             stopped = hooks.stopped("predict")
             if stopped:
                 break
-    if number < 0:
-        raise ValueError("The data to predict for gave no batch.")
-    hooks.call("on_predict_end", {})
+        if number < 0:
+            raise ValueError("The data to predict for gave no batch.")
     if into is not None:
         if not stopped:
             into.check_full()

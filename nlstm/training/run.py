@@ -186,6 +186,9 @@ class Run:
                 ran_out = feed.once and feed.goes_on and count < (feed.size or 0)
                 if hooks.stopped("train") or ran_out:
                     break
+        except BaseException:
+            hooks.give_up("train")
+            raise
         finally:
             self.going = False
             progress.close()
@@ -200,8 +203,8 @@ class Run:
         else:
             feed.restart()
         self.hooks.begin_mode("test")
-        self.hooks.call("on_test_begin", {})
         try:
+            self.hooks.call("on_test_begin", {})
             count = self._epoch(feed, "test", progress)
             if count == 0:
                 raise ValueError("The data to evaluate gave no batch.")
@@ -209,13 +212,14 @@ class Run:
             if progress is not None:
                 progress.steps = count
                 progress.end(logs)
+                progress.close()
+            self.hooks.call("on_test_end", logs)
         except BaseException:
             self.hooks.give_up("test")
             raise
         finally:
             if progress is not None:
                 progress.close()
-        self.hooks.call("on_test_end", logs)
         return logs
 
     @classmethod

@@ -157,12 +157,13 @@ class Sampler:
             before = hooks.batch_hook("on_predict_batch_begin")
             after = hooks.batch_hook("on_predict_batch_end")
             hooks.begin_mode("predict")
-            hooks.call("on_predict_begin", {})
         if progress is not None:
             progress.begin("predict", self.runs(data, sizes))
             line = progress.step_hook
         collected = None
         try:
+            if hooks is not None:
+                hooks.call("on_predict_begin", {})
             for number, (start, first, step, run) in enumerate(self._runs(data, sizes, gate)):
                 if collected is None:
                     collected = Collected(step, data.rows, sizes[0], self.sampling)
@@ -177,6 +178,8 @@ class Sampler:
                     after(number, {})
                 if line is not None:
                     line(number)
+            if hooks is not None:
+                hooks.call("on_predict_end", {})
         except BaseException:
             if hooks is not None:
                 hooks.give_up("predict")
@@ -184,8 +187,6 @@ class Sampler:
         finally:
             if progress is not None:
                 progress.close()
-        if hooks is not None:
-            hooks.call("on_predict_end", {})
         assert collected is not None
         self._first += data.rows
         return collected.finished()

@@ -14,6 +14,7 @@ from nlstm.arguments.shown import by_attributes
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.intervals import Intervals
 from nlstm.windows.residuals import SCORES, ends, needed, rank, residuals, told, truth_of
+from nlstm.windows.source import Windows
 from nlstm.windows.track import Track
 
 __all__ = ["RollingConformal", "SplitConformal"]
@@ -211,8 +212,8 @@ class RollingConformal:
         start : int
             The first forecast that gets an interval; those before it are learnt from alone.
         origins : array_like of int, shape (n,), optional
-            The step at which each forecast begins; by default one after the other. A Backtest has
-            them, and its sampling rate.
+            The step at which each forecast begins; by default one after the other. A Backtest and
+            Windows have them, and their sampling rate.
         sampling_rate : int, default 1
             Steps from one step of a forecast to the next.
 
@@ -225,8 +226,8 @@ class RollingConformal:
         known = truth_of(x, truth)
         count, sample = len(known), known.shape[1:]
         start = checked_integer("start", start, 0, count - 1)
-        if isinstance(x, Backtest):
-            origins, sampling_rate = _origins_of(x), x.places[2] if x.places else sampling_rate
+        if isinstance(x, Backtest | Windows):
+            origins, sampling_rate = _times_of(x, sampling_rate)
         times = np.arange(count) if origins is None else _checked_origins(origins, count)
         rate = checked_integer("sampling_rate", sampling_rate, 1)
         forecasts = told(self.score, self.model, x, scale, sample)
@@ -308,15 +309,18 @@ def _check_rows(forecasts: np.ndarray, known: np.ndarray) -> None:
 def _too_few(name: str, count: int, level: float) -> str:
     least = needed(level)
     return (
-        f"{name} gives {count} errors, too few for level={level:g}: it takes at least {least}, "
+        f"{name} gives {count} errors, too few for level={level}: it takes at least {least}, "
         "better some hundreds."
     )
 
 
-def _origins_of(found: Backtest) -> np.ndarray:
-    if np.ptp(found.series_index):
-        raise ValueError("run is for one series at a time: this backtest has several.")
-    return found.origins
+def _times_of(x: Backtest | Windows, sampling_rate: int) -> tuple[np.ndarray, int]:
+    """Return where forecasts begin, and the steps from one of theirs to the next."""
+    if np.ptp(x.series_index):
+        raise ValueError(f"run is for one series at a time: x, {x!r}, has several.")
+    if isinstance(x, Windows):
+        return x.origins, x.sampling_rate
+    return x.origins, x.places[2] if x.places else sampling_rate
 
 
 def _checked_origins(origins: Any, count: int) -> np.ndarray:

@@ -10,6 +10,7 @@ from nlstm.arguments.checks import WrongKind, checked_choice, checked_integer
 from nlstm.arguments.numbers import as_numbers, is_arraylike
 from nlstm.callbacks import EarlyStopping, History
 from nlstm.models import Model, clone_model
+from nlstm.windows.purge import checked_splitter
 from nlstm.windows.source import Windows
 
 __all__ = ["fit_final"]
@@ -82,7 +83,7 @@ def fit_final(
     (Goodfellow, Bengio & Courville 2016, Deep Learning, section 7.8).
 
     The optimizer begins with the learning rate that it has now; where a callback has changed it,
-    give a function instead of a model.
+    give a function instead of a model, one that makes a new model at each call.
 
     Examples
     --------
@@ -117,6 +118,8 @@ def fit_final(
     steps = _steps(x, options) if keep == "updates" else None
     counts = [_best(one, monitor, mode) * _ratio(one, steps) for one in found]
     made = anew(model)
+    if any(made is one.model for one in found):
+        raise ValueError("model must make a new model; it gave one that has been trained.")
     made.fit(x, y, epochs=max(1, round(float(AVERAGES[average](counts)))), **options)
     return made
 
@@ -142,12 +145,12 @@ def _searched(
     model: Any, x: Any, y: Any, cv: Any, epochs: int, stopping: Any, options: dict[str, Any]
 ) -> list[History]:
     """Return the history of a new model on each split."""
-    if not callable(getattr(cv, "split", None)):
-        raise TypeError(f"cv must be a splitter, such as ExpandingSplit(3); got {cv!r}.")
+    checked_splitter("cv", cv)
+    _check_rows(x, y, options)
     monitor, mode, patience = stopping
     given = options.get("callbacks")
     callbacks = [] if given is None else list(given) if isinstance(given, Sequence) else [given]
-    found = []
+    found: list[History] = []
     for training, test in cv.split(_first(x)):
         own = {
             name: _taken(name, value, training) if name in BY_ROW else value
@@ -158,10 +161,37 @@ def _searched(
         part, held = _rows(x, y, training), _rows(x, y, test)
         validation = held[0] if held[1] is None else held
         made = anew(model)
+        if any(made is one.model for one in found):
+            raise ValueError(
+                "model must make a new model at each call; it gave the same one twice."
+            )
         if "lengths" in options:
             own["validation_lengths"] = _taken("lengths", options["lengths"], test)
         found.append(made.fit(*part, epochs=epochs, validation_data=validation, **own))
     return found
+
+
+def _check_rows(x: Any, y: Any, options: dict[str, Any]) -> None:
+    """Raise where rows are to be taken by number from arrays of unlike length."""
+    rows = _count("x", _first(x))
+    for name, given in ({"x": x, "y": y} | {one: options.get(one) for one in BY_ROW}).items():
+        for part, array in _parts(name, given):
+            count = rows if array is None else _count(part, array)
+            if count != rows:
+                raise ValueError(f"{part} must have {rows} rows, as x has; got {count}.")
+
+
+def _count(name: str, given: Any) -> int:
+    return len(given) if isinstance(given, Windows) else len(as_numbers(name, given))
+
+
+def _parts(name: str, given: Any) -> list[tuple[str, Any]]:
+    """Return an array, or each of several inputs or outputs, by name."""
+    if isinstance(given, dict):
+        return [(f"{name}[{key!r}]", one) for key, one in given.items()]
+    if isinstance(given, list | tuple) and any(map(is_arraylike, given)):
+        return [(f"{name}[{n}]", one) for n, one in enumerate(given)]
+    return [(name, given)]
 
 
 def _rows(x: Any, y: Any, rows: np.ndarray) -> tuple[Any, Any]:
@@ -210,7 +240,7 @@ def _best(history: History, monitor: str, mode: str) -> int:
 
 def _steps(x: Any, options: dict[str, Any]) -> int:
     """Return the steps of an epoch on all data."""
-    rows = len(x) if isinstance(x, Windows) else len(as_numbers("x", _first(x)))
+    rows = _count("x", _first(x))
     size = options.get("batch_size") or 32
     return options.get("steps_per_epoch") or math.ceil(rows / size)
 

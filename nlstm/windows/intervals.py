@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.numbers import as_numbers
 from nlstm.windows.forecasts import Backtest
+from nlstm.windows.residuals import finite_numbers
 
 __all__ = ["Intervals"]
 
@@ -98,8 +98,9 @@ class Intervals:
 
     def _like(self, truth: Any) -> np.ndarray:
         """Return what came in the shape of the intervals: a row for each, the last ones of more."""
-        values = truth.actuals if isinstance(truth, Backtest) else as_numbers("truth", truth)
-        values = values[len(values) - len(self) :] if isinstance(truth, Backtest) else values
+        found = isinstance(truth, Backtest)
+        values = finite_numbers("truth", truth.actuals if found else truth)
+        values = values[len(values) - len(self) :] if found else values
         if values.size != self.lower.size or len(values) != len(self):
             raise ValueError(f"truth must have shape {self.lower.shape}; got {values.shape}.")
-        return values.reshape(self.lower.shape).astype(np.float64)
+        return values.reshape(self.lower.shape)

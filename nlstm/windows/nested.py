@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import WrongKind, check_mapping, checked_choice
+from nlstm.arguments.checks import (
+    WrongKind,
+    check_mapping,
+    checked_choice,
+    checked_integer,
+    is_number,
+)
 from nlstm.arguments.seeds import set_random_seed
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.predicted import (
@@ -20,6 +26,7 @@ from nlstm.windows.predicted import (
     scaled,
     shaped,
 )
+from nlstm.windows.purge import Parts, checked_splitter
 from nlstm.windows.reach import reach_of
 from nlstm.windows.scalers import Scaler
 from nlstm.windows.series import as_several
@@ -201,6 +208,7 @@ def nested_backtest(
     >>> found.choices, found.score
     (['last(back=4)', 'last(back=4)', 'last(back=4)'], 0.0)
     """
+    checked_integer("horizon", horizon, 1)
     several = as_several(series)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
@@ -234,9 +242,9 @@ def nested_backtest(
         return as_backtest(chosen.inverse_scaling(found), chosen, several, own, levels)
 
     folds = []
-    for training, test in outer.split(raw):
+    for training, test in _split("outer", outer, raw):
         scores: dict[str, list[float]] = {one.name: [] for one in every}
-        for first, second in inner.split(raw.part(training)):
+        for first, second in _split("inner", inner, raw.part(training)):
             ready = prepared(training[first])
             for one in every:
                 found = tested(one, ready, training[first], training[second])
@@ -293,17 +301,21 @@ def _measure(metric: Any, levels: Any) -> tuple[str, Metric]:
 
 
 def _number(score: Any, name: str) -> float:
-    if np.ndim(score) or not np.isfinite(score):
-        raise ValueError(f"metric must be a finite number; got {score!r} of {name}.")
+    if not is_number(score) or not np.isfinite(score):
+        raise ValueError(f"metric must return a finite number; got {score!r} of {name}.")
     return float(score)
 
 
 def _checked_split(name: str, split: Any) -> Any:
-    if split is None:
-        return ExpandingSplit(3)
-    if not callable(getattr(split, "split", None)):
-        raise TypeError(f"{name} must be a splitter, such as ExpandingSplit(3); got {split!r}.")
-    return split
+    return ExpandingSplit(3) if split is None else checked_splitter(name, split)
+
+
+def _split(name: str, split: Any, windows: Windows) -> Parts:
+    """Give the parts; what goes wrong says whose they are."""
+    try:
+        yield from split.split(windows)
+    except ValueError as error:
+        raise ValueError(f"{name}, on {len(windows)} windows: {error}") from None
 
 
 def _seen(windows: Windows, raw: list[np.ndarray], per_series: bool) -> list[np.ndarray]:

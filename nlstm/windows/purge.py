@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_choice, checked_integer
+from nlstm.arguments.checks import WrongKind, checked_choice, checked_integer
 from nlstm.arguments.shown import by_attributes
 from nlstm.windows.reach import Reach, reach_of
 
-__all__ = ["Parts", "PurgedSplit", "at_least"]
+__all__ = ["Parts", "PurgedSplit", "at_least", "checked_splitter"]
 
 PURGES = ("windows", "targets")
 Parts = Iterator[tuple[np.ndarray, np.ndarray]]
@@ -98,6 +98,13 @@ class PurgedSplit:
         left_out = np.broadcast_to(self.gap + np.asarray(embargo), bound.shape)
         candidates, own = candidates[kept], own[kept]
         return candidates[_places(own) >= left_out[own]]
+
+
+def checked_splitter(name: str, split: Any) -> Any:
+    """Return what has scikit-learn's ``split(X)``; a string has a `split` of its own."""
+    if isinstance(split, str | type) or not callable(getattr(split, "split", None)):
+        raise WrongKind(f"{name} must be a splitter, such as ExpandingSplit(3); got {split!r}.")
+    return split
 
 
 def at_least(name: str, value: Any, least: int) -> int | None:

@@ -1,5 +1,6 @@
 """How far windows reach: the steps of its series that each takes, whatever form windows have."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +60,8 @@ def reach_of(x: Any, steps: int | None, horizon: int | None, stride: int | None)
 
 def _rows_in(x: Any) -> int:
     shape = getattr(x, "shape", None)
-    if shape is None and not hasattr(x, "__len__"):
+    without = shape == () or (shape is None and not hasattr(x, "__len__"))
+    if without or isinstance(x, str | bytes | Mapping):
         raise TypeError(f"X must be Windows, or have rows in the order of time; got {x!r}.")
     return int(shape[0]) if shape else len(x)
 

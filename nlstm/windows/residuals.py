@@ -17,7 +17,17 @@ from nlstm.windows.forecasts import Backtest
 from nlstm.windows.predicted import outputs
 from nlstm.windows.source import Windows
 
-__all__ = ["SCORES", "Told", "ends", "needed", "rank", "residuals", "told", "truth_of"]
+__all__ = [
+    "SCORES",
+    "Told",
+    "ends",
+    "finite_numbers",
+    "needed",
+    "rank",
+    "residuals",
+    "told",
+    "truth_of",
+]
 
 SCORES = ("absolute", "normalised", "quantile")
 ROUNDING = 1e-9  # of (n + 1) * level, which is to be rounded up
@@ -73,7 +83,7 @@ def truth_of(x: Any, truth: Any) -> np.ndarray:
         truth = None if x.y is None else x.y[:]
     if truth is None:
         raise WrongKind(f"truth must be given beside {type(x).__name__}: what came.")
-    return _finite("truth", truth)
+    return finite_numbers("truth", truth)
 
 
 def told(score: str, model: Any, x: Any, scale: Any, sample: tuple[int, ...]) -> Told:
@@ -81,7 +91,7 @@ def told(score: str, model: Any, x: Any, scale: Any, sample: tuple[int, ...]) ->
     if (score == "normalised") != (scale is not None):
         verb = "needs" if scale is None else "takes no"
         raise ValueError(f"score={score!r} {verb} scale, a forecast of how wrong each one will be.")
-    values = _finite("The forecasts", _forecasts(score, model, x))
+    values = finite_numbers("The forecasts", _forecasts(score, model, x))
     if score == "quantile":
         levels = _as_quantiles(values, sample)
         low, high = levels[..., 0], levels[..., -1]
@@ -89,7 +99,7 @@ def told(score: str, model: Any, x: Any, scale: Any, sample: tuple[int, ...]) ->
         point = levels[..., middle] if levels.shape[-1] % 2 else (low + high) / 2.0
         return Told(np.minimum(low, high), np.maximum(low, high), point, None)
     values = _shaped("The forecasts", values, sample)
-    sizes = None if scale is None else _shaped("scale", _finite("scale", scale), sample)
+    sizes = None if scale is None else _shaped("scale", finite_numbers("scale", scale), sample)
     if sizes is not None and (len(sizes) != len(values) or (sizes <= 0.0).any()):
         raise ValueError(
             f"scale must be positive, one for each of {len(values)} forecasts; got "
@@ -104,17 +114,24 @@ def _forecasts(score: str, model: Any, x: Any) -> Any:
             raise ValueError("score='quantile' needs a backtest of quantiles; this one has none.")
         return x.forecasts if score == "quantile" else x.point
     if model is None:
+        if isinstance(x, Windows):
+            raise WrongKind(
+                "x must be forecasts, or Windows with a model to predict from them; got Windows "
+                "and model=None."
+            )
         return x
     if isinstance(x, Windows) and not isinstance(model, Model):
         x = x.x[:]
     return outputs(model, x)
 
 
-def _finite(name: str, values: Any) -> np.ndarray:
+def finite_numbers(name: str, values: Any) -> np.ndarray:
+    """Return numbers as float64; raise where one is not finite, or none is there."""
     array = as_numbers(name, values).astype(np.float64)
     place = first_not_finite(array)
     if place is not None or not array.ndim or not array.size:
         found = "none" if place is None else f"{array[place]} at {place}"
+        found = found if array.ndim else f"{array} alone"
         raise ValueError(f"{name} must be finite numbers with an axis of rows; got {found}.")
     return array
 
@@ -133,8 +150,8 @@ def _as_quantiles(values: np.ndarray, sample: tuple[int, ...]) -> np.ndarray:
     several = values[0].size // size
     if several < 2 or values[0].size % size:
         raise ValueError(
-            f"score='quantile' needs two forecasts at least of each number of rows {sample}; got "
-            f"rows of shape {values.shape[1:]}."
+            f"score='quantile' needs two forecasts at least of each truth, such as rows of shape "
+            f"{(*sample, 2)}; got rows of shape {values.shape[1:]}."
         )
     if values.shape[1:] == (*sample, several):
         return values

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_integer, checked_number, is_number
+from nlstm.arguments.checks import checked_integer
 from nlstm.windows.purge import Parts, PurgedSplit, at_least
 from nlstm.windows.reach import Reach
 
@@ -253,9 +253,12 @@ class PurgedKFold(PurgedSplit):
     ) -> None:
         super().__init__(n_splits, gap, purge, steps, horizon, stride)
         checked_integer("n_splits", n_splits, 2)
-        whole = not is_number(embargo) or not 0 < embargo < 1
-        check = checked_integer if whole else checked_number
-        self.embargo = check("embargo", embargo, 0)
+        is_share = isinstance(embargo, float | np.floating)
+        if is_share and not 0 <= embargo < 1:
+            raise ValueError(
+                f"embargo must be a whole number of rows, or a share below 1; got {embargo}."
+            )
+        self.embargo = float(embargo) if is_share else checked_integer("embargo", embargo, 0)
 
     def _parts(self, reach: Reach) -> Parts:
         every = np.arange(reach.rows.size)

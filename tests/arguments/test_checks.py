@@ -56,7 +56,11 @@ def test_right_values_come_back_as_python_numbers():
         (lambda: checked_number("n", True), TypeError, "n must be a number; got True."),
         (lambda: checked_number("n", 1j), TypeError, "n must be a number; got 1j."),
         (lambda: checked_number("n", np.nan), ValueError, "n must be finite; got nan."),
-        (lambda: checked_number("n", np.inf, 0), ValueError, "n must be at least 0; got inf."),
+        (
+            lambda: checked_number("n", np.inf, 0),
+            ValueError,
+            "n must be at least 0 and finite; got inf.",
+        ),
         (lambda: checked_number("n", 0, above=0), ValueError, "n must be above 0; got 0."),
         (lambda: checked_number("n", 1.0, below=1), ValueError, "n must be below 1; got 1.0."),
         (

@@ -11,6 +11,7 @@ from nlstm.callbacks import (
     LambdaCallback,
     ModelCheckpoint,
     StochasticWeightAveraging,
+    SwapEMAWeights,
 )
 from nlstm.layers import LSTM, BatchNormalization, Dense, Dropout
 from nlstm.models import Sequential, load_model
@@ -265,6 +266,57 @@ def test_an_interrupted_validation_gives_the_weights_back():
     np.testing.assert_array_equal(flat(model), trained(2)[-1])
 
 
+HOOKS = [
+    "on_epoch_begin",
+    "on_train_batch_end",
+    "on_test_begin",
+    "on_test_batch_end",
+    "on_test_end",
+    "on_epoch_end",
+]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("kind", ["mean", "average"])
+@pytest.mark.parametrize("hook", HOOKS)
+def test_an_interrupt_in_any_hook_gives_the_weights_back(hook, kind, is_first):
+    calls, seen = [], []
+
+    def interrupt(*_):
+        calls.append(None)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+
+    other, note = LambdaCallback(), LambdaCallback()
+    note.on_train_batch_end = lambda *_: seen.append(flat(model))
+    setattr(other, hook, interrupt)
+    model, averaging = model_of(), StochasticWeightAveraging(0, evaluate=True, swap_on_epoch=True)
+    if kind == "average":
+        model, averaging = model_of(use_ema=True, ema_momentum=0.5), SwapEMAWeights(True)
+    both = (averaging, other) if is_first else (other, averaging)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, note, *both, validation_data=(X, Y))
+    np.testing.assert_array_equal(flat(model), seen[-1])
+
+
+@pytest.mark.parametrize("hook", ["on_predict_begin", "on_predict_batch_end", "on_predict_end"])
+@pytest.mark.parametrize("batches", [False, True])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_an_interrupted_prediction_gives_the_weights_back(hook, batches, is_first):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    model, other, averaging = model_of(use_ema=True), LambdaCallback(), SwapEMAWeights()
+    for _ in range(2):
+        model.train_on_batch(X, Y)
+    before = flat(model)
+    setattr(other, hook, interrupt)
+    both = [averaging, other] if is_first else [other, averaging]
+    with pytest.raises(KeyboardInterrupt):
+        model.predict(iter([X]) if batches else X, verbose=0, callbacks=both)
+    np.testing.assert_array_equal(flat(model), before)
+
+
 def test_a_fit_that_ends_too_early_keeps_its_weights():
     model = model_of()
     with pytest.warns(UserWarning, match="averaged no epoch: fit ended before epoch 10"):
@@ -290,7 +342,7 @@ def test_models_that_share_layers():
     ("arguments", "words"),
     [
         ({"start_epoch": -1}, "start_epoch"),
-        ({"start_epoch": 1.5}, "start_epoch"),
+        ({"start_epoch": 1.0}, "start_epoch must be a share below 1 .*, or .* an epoch; got 1.0"),
         ({"every": 0}, "every must be"),
         ({"learning_rate": -0.1}, "learning_rate must be"),
         ({"learning_rate": (0.1, 0.2, 0.3)}, "learning_rate must be a number or a pair"),
@@ -310,5 +362,8 @@ def test_optimizers_that_do_not_go_with_it():
     with pytest.raises(ValueError, match="which follows ExponentialDecay"):
         fit(model, StochasticWeightAveraging(learning_rate=0.1))
     fit(model, StochasticWeightAveraging())
+    two = [StochasticWeightAveraging(0), StochasticWeightAveraging(1)]
+    with pytest.raises(ValueError, match="one StochasticWeightAveraging at most; got 2"):
+        fit(model_of(), *two)
     with pytest.raises(ValueError, match="give fit steps_per_epoch"):
         fit(model_of(), StochasticWeightAveraging(learning_rate=(0.1, 0.0)), x=iter([(X, Y)]))

@@ -58,6 +58,31 @@ def test_the_same_bits_as_in_memory(filed, dtype, lay):
     )
 
 
+@pytest.mark.parametrize("steps", [1, 5])
+def test_pieces_of_sequences(filed, steps):
+    x, y = RNG.random((30, steps, 3)), RNG.random((30, steps, 2))
+    found = []
+    for give in (np.asarray, filed):
+        nlstm.set_random_seed(0)
+        made = model(Input((None, 3)), LSTM(4, return_sequences=True), Dense(2))
+        found.append(of_fit(made, give(x), give(y), bptt_steps=2))
+    np.testing.assert_equal(*found)
+
+
+@pytest.mark.parametrize("options", [{}, {"bptt_steps": 4}])
+def test_what_is_no_index_is_named_by_row_and_step(filed, options):
+    tokens, x = np.zeros((30, 9), int), np.zeros((30, 9, 3))
+    tokens[21, 6] = 7
+    sparse = "sparse_categorical_crossentropy"
+    for give in (np.asarray, filed):
+        layers = [LSTM(4, return_sequences=True), Dense(3, activation="softmax")]
+        with pytest.raises(ValueError, match="x must lie in 0 to 4; row 21, step 6, has 7"):
+            model(Embedding(5, 2), *layers).fit(give(tokens), x, verbose=0, **options)
+        layers = [LSTM(4, return_sequences=True), Dense(3, activation="softmax")]
+        with pytest.raises(ValueError, match="y must lie in 0 to 2; row 21, step 6, has 7"):
+            model(*layers, loss=sparse).fit(x, give(tokens), verbose=0, **options)
+
+
 def test_flat_samples_and_missing_axes(filed):
     flat = RNG.random((100, 3)).astype(np.float32)
     for x, sample in ((flat, (3,)), (flat, (3, 1)), (flat[..., None, None], (3, 1))):

@@ -194,3 +194,12 @@ def test_state_that_weights_cannot_hold_is_named():
     state[name] = np.full(state[name].shape, 1e300)
     with pytest.raises(ValueError, match=f"{name}' is too large for float32: 1e\\+300 is in it"):
         model.optimizer.set_variables(state)
+
+
+def test_a_config_has_the_learning_rate_of_now():
+    optimizer = optimizers.Adam(0.1)
+    optimizer.learning_rate = 0.5
+    assert optimizers.Adam.from_config(optimizer.get_config()).learning_rate == 0.5
+    schedule = schedules.ExponentialDecay(0.1, 5, 0.5)
+    config = optimizers.SGD(schedule).get_config()
+    assert optimizers.SGD.from_config(config).get_config() == config

@@ -276,9 +276,18 @@ def test_pieces_of_any_length(length):
     same(model, other)
 
 
+@pytest.mark.parametrize("update", ["piece", "sequence"])
+def test_sequences_of_one_step(update):
+    model, other = (stack(recurrent(LSTM), lambda _: Dense(2)) for _ in range(2))
+    weight = WEIGHT[:, :1]
+    fit(model, X[:, :1], Y[:, :1], sample_weight=weight, bptt_update=update)
+    fit(other, X[:, :1], Y[:, :1], sample_weight=weight, bptt_steps=None)
+    same(model, other)
+
+
 def test_batches_of_any_steps_come_one_by_one():
     model, other = (stack(recurrent(LSTM), lambda _: Dense(2), stateful=s) for s in (False, True))
-    batches = [(X[:3, :t], Y[:3, :t], WEIGHT[:3, :t]) for t in (11, 5, 3, 8)]
+    batches = [(X[:3, :t], Y[:3, :t], WEIGHT[:3, :t]) for t in (11, 5, 1, 3, 8)]
     history = model.fit(iter(batches), verbose=0, bptt_steps=K).history
     assert np.isfinite(history["loss"]).all()
     for x, y, weight in batches:

@@ -49,6 +49,13 @@ def ends_of(kind, forecast, q, scale):
     return forecast - reach, forecast + reach
 
 
+class Last:
+    """Forecasts two steps as what was seen last."""
+
+    def predict(self, x):
+        return np.repeat(x[:, -1], 2, axis=1)
+
+
 @settings(deadline=None)
 @given(
     st.sampled_from(["absolute", "normalised", "quantile"]),
@@ -177,6 +184,17 @@ def test_no_error_counts_before_it_is_known(sampling_rate, apart):
         np.testing.assert_array_equal(*others)
 
 
+@pytest.mark.parametrize("sampling_rate, stride", [(1, 1), (3, 1), (2, 3)])
+def test_windows_know_when_truths_are_known(sampling_rate, stride):
+    series = np.random.default_rng(0).normal(size=200)
+    options = {"horizon": 2, "stride": stride, "sampling_rate": sampling_rate}
+    windows = Windows(series, 2, **options)
+    found = RollingConformal(Last()).run(windows, start=20)
+    given = {"origins": windows.origins, "sampling_rate": sampling_rate}
+    plain = RollingConformal().run(Last().predict(windows.x[:]), windows.y[:], start=20, **given)
+    np.testing.assert_array_equal(found.upper, plain.upper)
+
+
 def test_adaptive_keeps_the_share_whatever_comes():
     """The bound of Gibbs & Candes, proposition 4.1, on errors that grow to break any window."""
     truth = np.exp(np.arange(600) / 60.0) * np.random.default_rng(0).choice([0.9, 1.0], 600)
@@ -300,6 +318,27 @@ def test_ninety_percent_on_the_weather_of_seattle(of_seattle):
         (lambda x, y: SplitConformal().calibrate(x, y[:9]), ValueError, "truth must have 30 rows"),
         (lambda x, y: SplitConformal().calibrate(x, y[:, None] + [1, 2]), ValueError, "of shape"),
         (lambda x, y: SplitConformal().calibrate(x * np.nan, y), ValueError, "nan at"),
+        (lambda x, y: SplitConformal().calibrate(0.0, y), ValueError, "got 0.0 alone"),
+        (
+            lambda x, y: SplitConformal().calibrate(x, y).interval(x).coverage(y * np.nan),
+            ValueError,
+            "truth must be finite numbers",
+        ),
+        (
+            lambda x, y: SplitConformal().calibrate(Windows(y, 3)),
+            TypeError,
+            "Windows with a model",
+        ),
+        (
+            lambda x, y: SplitConformal(level=0.9999999999).calibrate(x, y),
+            ValueError,
+            "level=0.9999999999: ",
+        ),
+        (
+            lambda x, y: RollingConformal(Last()).run(Windows([y, y], 3, 2), start=9),
+            ValueError,
+            "run is for one series at a time: x, .* has several",
+        ),
         (lambda x, y: SplitConformal(level=0.99).calibrate(x, y), ValueError, "at least 99,"),
         (
             lambda x, y: SplitConformal(score="normalised").calibrate(x, y),

@@ -182,6 +182,9 @@ def test_tokens():
     assert len(final.history.epoch) == 1
 
 
+BY_HAND, ROWS, ONE = ExpandingSplit(2), np.zeros((30, 5)), compiled()
+
+
 @pytest.mark.parametrize(
     "options, error, message",
     [
@@ -200,6 +203,18 @@ def test_tokens():
             "without validation_s",
         ),
         ({"cv": 3}, TypeError, "cv must be a splitter"),
+        ({"cv": "kfold"}, TypeError, "cv must be a splitter"),
+        ({"cv": BY_HAND, "x": ROWS, "y": ROWS[:9, :1]}, ValueError, "y must have 30 rows.* got 9"),
+        (
+            {"cv": BY_HAND, "x": ROWS, "y": ROWS[:, :1], "sample_weight": np.ones(31)},
+            ValueError,
+            "sample_weight must have 30 rows, as x has; got 31",
+        ),
+        (
+            {"cv": BY_HAND, "model": lambda: ONE, "epochs": 1, "verbose": 0},
+            ValueError,
+            "model must make a new model at each call",
+        ),
         ({"cv": ExpandingSplit(2), "epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"history": a_history([1.0]), "model": 3}, TypeError, "model must be a compiled model"),
         ({"history": a_history([1.0]), "model": stack()}, ValueError, "model must be compiled"),

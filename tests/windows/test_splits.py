@@ -207,8 +207,11 @@ def test_scikit_learn_takes_them():
         (lambda: ExpandingSplit(test_size=2.5), TypeError, "test_size must be an integer"),
         (lambda: ExpandingSplit(purge="x"), ValueError, "purge"),
         (lambda: ExpandingSplit(max_train_size=2, min_train_size=3), ValueError, "at most max_t"),
-        (lambda: PurgedKFold(embargo=1.5), TypeError, "embargo must be an integer"),
-        (lambda: PurgedKFold(embargo=-0.1), TypeError, "embargo must be an integer"),
+        (lambda: PurgedKFold(embargo=1.5), ValueError, "embargo must be .* or a share below 1"),
+        (lambda: PurgedKFold(embargo=-0.1), ValueError, "embargo must be .* or a share below 1"),
+        (lambda: PurgedKFold(embargo="x"), TypeError, "embargo must be an integer"),
+        (lambda: next(ExpandingSplit().split({"a": [1]})), TypeError, "X must be Windows, or have"),
+        (lambda: next(ExpandingSplit().split(np.zeros(()))), TypeError, "X must be Windows, or"),
         (
             lambda: next(ExpandingSplit(9).split([1, 2])),
             ValueError,
