@@ -53,9 +53,7 @@ class Engine:
         bptt: Bptt | None = None,
     ) -> SharedRun:
         """Return a run that shares its batches; `given` has to be the same on all ranks."""
-        if bptt is not None:
-            raise ValueError("bptt_steps must be None with distribute=: pieces are not shared yet.")
-        return SharedRun(self.team, binder, bench, training, hooks, given)
+        return SharedRun(self.team, binder, bench, training, hooks, given, bptt)
 
     def predict(self, model: Any, *arguments: Any) -> Any:
         """Return the outputs, all of them on every rank."""

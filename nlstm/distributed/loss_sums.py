@@ -7,6 +7,7 @@ import numpy as np
 
 __all__ = ["PARTS", "LossSums"]
 
+WEIGHED = "mean_with_sample_weight"
 PARTS = 4  # numbers of a loss that are added up: its sum, and what the divisor is made of
 
 
@@ -20,6 +21,7 @@ class LossSums:
     mask: Any
     ignored: float | None
     gradient: Any
+    piece: tuple[int, int] | None = None
 
     @property
     def divided_by(self) -> Any:
@@ -32,7 +34,7 @@ class LossSums:
     def is_known(self) -> bool:
         """Whether the number of rows alone gives the divisor."""
         plain = self.mask is None and self.ignored is None
-        return self.reduction == "sum" or (plain and self.reduction != "mean_with_sample_weight")
+        return self.reduction == "sum" or (plain and self.reduction != WEIGHED)
 
     def write(self, totals: np.ndarray, rows: int, parts: np.ndarray) -> None:
         """Write its numbers of this rank, for a batch of so many rows here."""
@@ -41,12 +43,23 @@ class LossSums:
         parts[0] = total / count if count else 0.0
         if self.reduction == "sum":
             return
-        if self.reduction == "mean_with_sample_weight":
+        if self.reduction == WEIGHED:
             parts[1] = _weights(y, p, weight, self.ignored)
             return
         parts[1] = p.shape[0] * rows if self.mask is None else np.count_nonzero(self.mask)
         if self.ignored is not None:
             parts[2:] = np.count_nonzero(y[..., 0] != self.ignored), y.shape[0] * rows
+
+    def counted(self, parts: np.ndarray, rows: float) -> tuple[float, float]:
+        """Return what is added to its two totals, for so many rows everywhere."""
+        divisor = self.divisor(parts)
+        if self.piece is None:
+            return (parts[0] / divisor if divisor else 0.0) * rows, rows
+        steps, whole = self.piece
+        if self.reduction == "sum":
+            return parts[0] * rows * whole, rows * steps
+        none_count = self.ignored is not None and not parts[2] and self.reduction != WEIGHED
+        return (0.0, 0.0) if none_count or not divisor else (parts[0], divisor)
 
     def divisor(self, parts: np.ndarray) -> float:
         """Return what the loss of the whole batch is divided by; its parts are those of all."""

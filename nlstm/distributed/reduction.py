@@ -43,7 +43,10 @@ class Reduction:
         self._losses: list[LossSums] = []
         self._by_rows: list[Any] = []
         self._kept: list[slice] = []
+        self._adding: list[Call] | None = None
+        self._last = True
         self._rows = 0.0
+        self.calls: list[Call] = []
 
     def add_loss(self, *loss: Any) -> None:
         """Take note of a loss that was bound as a sum."""
@@ -76,6 +79,10 @@ class Reduction:
         self._comm.allreduce_(whole)
         return whole
 
+    def add_pieces(self, adding: Sequence[Call], last: bool) -> None:
+        """Let gradients be summed up over pieces by `adding`, and travel after the last alone."""
+        self._adding, self._last = list(adding), last
+
     # The calls of a step
 
     def around(
@@ -94,13 +101,16 @@ class Reduction:
         divided = [one.gradient for one in self._losses if one.gradient is not None]
         divided += self._by_rows
         divides = {one.divided_by for one in self._losses if one.gradient is not None}
-        apart = bool(backward) and (len(divides) > 1 or bool(self._by_rows))
+        in_pieces = self._adding is not None
+        apart = bool(backward) and (in_pieces or len(divides) > 1 or bool(self._by_rows))
         between = [host(self._divide, divided, divided, totals)] if apart else []
         penalty = plan.penalty_value if plan.penalised else None
+        gradients = gradients if self._last else []
         changed = (totals, penalty, *gradients)
         whole = [] if apart else list(gradients)
         end = host(self._reduce, changed, changed, totals, penalty, list(gradients), whole)
-        return [begin, *forward, *between, *backward, end]
+        self.calls = [begin, *forward, *between, *backward, *(self._adding or []), end]
+        return self.calls
 
     def _lay_out(self, size: int, metrics: int) -> None:
         """Make room for the sums, and say where each lies."""
@@ -175,12 +185,10 @@ class Reduction:
         metrics[self._first :] += sums[self._at_metrics]
         totals[:] = metrics
         for one, parts in zip(self._losses, self._parts, strict=True):
-            divisor = one.divisor(parts)
-            loss = parts[0] / divisor if divisor else 0.0
-            totals[one.place : one.place + 2] += loss * rows, rows
+            totals[one.place : one.place + 2] += one.counted(parts, rows)
             if one.gradient is not None:
                 for gradient in whole:
-                    _scale(gradient, divisor)
+                    _scale(gradient, one.divisor(parts))
                 whole = []
         if penalty is not None:
             penalty[0] = sums[PENALTY] / rows
@@ -197,13 +205,14 @@ class Reduction:
             one[...] = joined[start : start + one.size].reshape(one.shape)
             start += one.size
 
-    def penalty_count(self, totals: Any) -> Call:
-        """Return the call that counts the penalty of the whole batch."""
+    def penalty_count(self, totals: Any, steps: int = 1) -> Call:
+        """Return the call that counts the penalty of the whole batch, so many times a row."""
         value = self._plan.penalty_value
-        return self._plan.ops.host(self._count_penalty, (value,), (totals,), value, totals)
+        return self._plan.ops.host(self._count_penalty, (value,), (totals,), value, totals, steps)
 
-    def _count_penalty(self, value: np.ndarray, totals: np.ndarray) -> None:
-        totals[:2] += value[0] * self._rows, self._rows
+    def _count_penalty(self, value: np.ndarray, totals: np.ndarray, steps: int) -> None:
+        rows = self._rows * steps
+        totals[:2] += value[0] * rows, rows
 
 
 def _scale(gradient: Any, divisor: float) -> None:

@@ -8,16 +8,15 @@ import numpy as np
 
 from nlstm.arguments.warned import warn_user
 from nlstm.data.feed import Feed
-from nlstm.data.row_order import dealt
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.distributed.comm import gathered
 from nlstm.distributed.share import gather_states, scatter_states
+from nlstm.distributed.steps import SharedPieces, SharedSteps
 from nlstm.distributed.team import Team
 from nlstm.kernels.devices import is_gpu
-from nlstm.kernels.operations import Cell
 from nlstm.network.binder import Bench, Binder
-from nlstm.training.feeds import Ready, Steps
+from nlstm.training.bptt import Bptt
 from nlstm.training.hooks import CallbackList
 from nlstm.training.progress import Progress
 from nlstm.training.run import Run
@@ -38,33 +37,6 @@ def check_device(team: Team, binder: Binder) -> None:
         raise ValueError(f"{layer.name} is stateful, so each batch is shared: shard='batch'.")
 
 
-class SharedSteps(Steps):
-    """Steps on this rank's part of each batch."""
-
-    team: Team
-    counter: Cell
-    full = 0  # rows of a whole batch, where each rank brings its own
-
-    def follow_orders(self) -> bool:
-        """Take rows one batch at a time."""
-        return False
-
-    def chosen(self, index: np.ndarray) -> tuple[Step, Ready]:
-        """Return the step for this rank's part of some rows, and what runs it."""
-        if self.lengths is not None and index.size:
-            index = index[dealt(self.lengths[index])]
-        share = self.team.share
-        if self.team.by_rank:
-            part = share.keep(index, self.full or share.size * index.size)
-        else:
-            part = share.take(index)
-        self.counter.host[1:] = share.first, part.size, share.whole
-        self.counter.push()
-        ready = self.bound(part.size)
-        ready[0].take(part)
-        return ready
-
-
 class SharedRun(Run):
     """A run on all ranks.
 
@@ -76,6 +48,8 @@ class SharedRun(Run):
     given : dict
         What has to be the same on all ranks, by its repr; its "rows" and "batch" only where a
         batch is shared.
+    bptt : Bptt, optional
+        See `Run`.
     """
 
     def __init__(
@@ -86,16 +60,20 @@ class SharedRun(Run):
         training: Training,
         hooks: CallbackList,
         given: dict[str, Any],
+        bptt: Bptt | None = None,
     ) -> None:
         self.team = team
         check_device(team, binder)
         if team.by_rank:
             given = {name: one for name, one in given.items() if name not in ("rows", "batch")}
-        team.agree(None, given | {"weights": binder.weights.shapes})
-        super().__init__(binder, bench, training, hooks)
+        team.agree(None, given | {"bptt": bptt, "weights": binder.weights.shapes})
+        super().__init__(binder, bench, training, hooks, bptt)
 
-    def steps_of(self, data: Data, updates: bool) -> SharedSteps:
+    def steps_of(self, data: Data, updates: bool) -> SharedSteps | SharedPieces:
         """Return the steps on this rank's rows of `data`."""
+        if self._bptt is not None:
+            pieces = self._pieces_of(self._bptt, data, updates, self.team)
+            return SharedPieces(self.team, self.binder.counter, pieces)
 
         def step_of(rows: int, data: Data) -> Step:
             training, sums_of = self.training if updates else None, self.team.sums_of

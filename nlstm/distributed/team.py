@@ -46,6 +46,12 @@ class Team:
         """Return what adds up a plan's batches over all ranks."""
         return Reduction(self.comm, self.share, self.by_rank, plan)
 
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Return the means over all rows of a batch, from those over the rows here."""
+        sums = np.append(values, 1.0) * self.share.count
+        self.comm.allreduce_(sums)
+        return sums[:-1] / sums[-1]
+
     @contextlib.contextmanager
     def agreeing(self) -> Iterator[None]:
         """Let an error before the first step be everybody's, and one after it end all ranks."""

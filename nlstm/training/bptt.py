@@ -9,6 +9,7 @@ from nlstm.data.sources import Data
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.cutting import CannotCut, Cut, cut_of
 from nlstm.network.network import Network
+from nlstm.plan.sums import AddingUp
 from nlstm.training.pieces import Aimed, Pieces
 
 __all__ = ["Bptt", "checked_bptt"]
@@ -30,6 +31,10 @@ class Bptt:
     def __init__(self, steps: int, sums_up: bool) -> None:
         self.steps, self.sums_up = steps, sums_up
         self._cut: tuple[Network, Cut] | None = None
+
+    def __repr__(self) -> str:
+        update = UPDATES[self.sums_up]
+        return f'bptt_steps={self.steps}, bptt_update="{update}"'
 
     def cut(self, network: Network) -> Cut:
         """Return how a network's sequences are cut; raise a ValueError where they cannot be."""
@@ -58,11 +63,12 @@ class Bptt:
         aimed: Aimed,
         gate: Callable[..., Any],
         updates: bool,
+        team: AddingUp | None = None,
     ) -> Pieces:
         """Return the steps on the pieces of data."""
         cut = self.cut(binder.network)
         sums_up = self.sums_up and updates
-        return Pieces(binder, bench, data, cut, self.steps, aimed, gate, sums_up)
+        return Pieces(binder, bench, data, cut, self.steps, aimed, gate, sums_up, team)
 
 
 def checked_bptt(steps: Any, update: Any) -> Bptt | None:

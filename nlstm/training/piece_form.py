@@ -41,6 +41,8 @@ class PieceForm:
     def prepare(self, plan: Plan) -> None:
         """Let layers go on from the piece before."""
         plan.handed_on = self.states
+        if plan.sums is not None and self.sums:
+            plan.sums.add_pieces(self._adding(plan), self.last)
 
     def of(self, plan: Plan, step: Step) -> Step:
         """Return the step on the piece."""
@@ -50,17 +52,23 @@ class PieceForm:
             return step
         if not self.whole:
             return step
-        calls = list(plan.forward)
-        if self.trains:
+        shared = plan.sums is not None
+        calls = list(plan.sums.calls if plan.sums is not None else plan.forward)
+        if self.trains and not shared:
             calls += plan.backward()
         if self.last:
             calls += plan.penalties
         if plan.penalised and isinstance(self.goal, PieceGoal):
             begin: Call = (ops.fill, (plan.penalty_value, 0.0))
             calls = [begin, *calls, *self.goal.whole_penalty_count(plan)]
-        for total, gradient in self.sums:
-            calls.append((ops.add, (total, gradient, gradient if self.last else total)))
-        step.calls = calls
+        step.calls = calls if shared else calls + self._adding(plan)
         if not self.last:
             step.update, step.beforehand = list(plan.averages), plan.beforehand
         return step
+
+    def _adding(self, plan: Plan) -> list[Call]:
+        """Return the calls that sum gradients up."""
+        return [
+            (plan.ops.add, (total, gradient, gradient if self.last else total))
+            for total, gradient in self.sums
+        ]

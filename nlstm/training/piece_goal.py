@@ -112,6 +112,8 @@ class PieceGoal:
 
     def penalty_count(self, plan: Plan) -> Call:
         """Return the call that counts the penalty of a piece, as an update sees it."""
+        if plan.sums is not None:
+            return plan.sums.penalty_count(self.goal.totals.device, self.steps)
         given = (plan.penalty_value, plan.rows * self.steps, self.goal.totals.device[:2])
         return plan.ops.count_penalty, given
 
@@ -123,7 +125,13 @@ class PieceGoal:
 
 
 class _CountedLoss:
-    """A loss that counts a piece by its steps."""
+    """A loss that counts a piece by its steps.
+
+    Attributes
+    ----------
+    piece : (int, int)
+        The steps of the piece and of its sequence.
+    """
 
     def __init__(
         self, loss: Loss, goal: PieceGoal, output: Tensor, weight: Any, factor: Cell | None
@@ -131,6 +139,7 @@ class _CountedLoss:
         self._loss, self._goal, self._factor = loss, goal, factor
         self._mask = output.mask
         self._varies = varies(loss, output.mask, weight)
+        self.piece = goal.steps, goal.total
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loss, name)
@@ -146,26 +155,35 @@ class _CountedLoss:
         total: Array,
         activation: str | None = None,
         sequence: bool | None = None,
+        reduction: str | None = None,
     ) -> None:
-        """Append the loss, and its gradient where one is wanted."""
-        ops, steps = plan.ops, self._goal.steps
-        sums = ops.zeros(2, np.float64)
-        plan.call(ops.fill, sums, 0.0)
-        self._loss.bind(plan, y, p, features, weight, dp, sums, activation, sequence)
+        """Append the loss, and its gradient where one is wanted; see `Loss.bind`."""
+        ops, given = plan.ops, (y, p, features, weight, dp)
+        if plan.sums is not None:  # which counts it, once all rows are known
+            self._loss.bind(plan, *given, total, activation, sequence, reduction)
+        else:
+            sums = ops.zeros(2, np.float64)
+            plan.call(ops.fill, sums, 0.0)
+            self._loss.bind(plan, *given, sums, activation, sequence)
+            self._count(plan, y, weight, sums)
+            plan.call(ops.add, total, sums, total)
+        if dp is not None and self._factor is not None:
+            factor = self._factor.device.reshape(1, plan.rows, 1)
+            rest = (features, factor, 1, False, plan.dtype.type(1))
+            plan.call(ops.merge_forward, "multiply", dp, *rest, dp, features)
+
+    def _count(self, plan: Plan, y: Array, weight: Array | None, sums: Array) -> None:
+        """Append what multiplies a piece's totals by its steps that count."""
+        ops, (steps, total) = plan.ops, self.piece
         if self._varies:
             count = partial(_scale_by_share, self._loss, steps)
             given = (self._mask, weight, y, sums)
             plan.host(count, given, (sums,), *given)
         elif self._loss.reduction == SUM:
-            for part, factor in ((sums[:1], self._goal.total), (sums[1:2], steps)):
+            for part, factor in ((sums[:1], total), (sums[1:2], steps)):
                 plan.call(ops.scale, part, np.float64(factor), part)
         else:
             plan.call(ops.scale, sums, np.float64(steps), sums)
-        plan.call(ops.add, total, sums, total)
-        if dp is not None and self._factor is not None:
-            factor = self._factor.device.reshape(1, plan.rows, 1)
-            rest = (features, factor, 1, False, plan.dtype.type(1))
-            plan.call(ops.merge_forward, "multiply", dp, *rest, dp, features)
 
 
 def _scale_by_share(

@@ -17,6 +17,7 @@ from nlstm.kernels.operations import Array, Cell
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.cutting import Cut
 from nlstm.plan.handed_on import HandedOn
+from nlstm.plan.sums import AddingUp
 from nlstm.training.goal import Goal
 from nlstm.training.piece_form import PieceForm
 from nlstm.training.piece_goal import PieceGoal, Shares, share_of, varies
@@ -72,6 +73,8 @@ class Pieces:
         What steps run through: see `Weights.shared`.
     sums_up : bool
         Whether gradients are summed up over a sequence, for one update.
+    team : AddingUp, optional
+        Other processes that have the rest of each batch.
 
     Attributes
     ----------
@@ -91,9 +94,11 @@ class Pieces:
         aimed: Aimed,
         gate: Callable[..., Any] | None = None,
         sums_up: bool = False,
+        team: AddingUp | None = None,
     ) -> None:
         self._binder, self._bench, self.data, self._cut = binder, bench, data, cut
         self._aimed, self._gate, self._sums_up = aimed, gate, sums_up
+        self._team = team
         self.ops = binder.network.ops
         self.steps = steps_of(data, cut, binder.network.input_names)
         self._size = min(size, self.steps)
@@ -165,6 +170,8 @@ class Pieces:
                 one.run()
                 for output, parts in enumerate(noted):
                     found[output][number] = list(parts)
+            if self._team is not None:
+                found = _of_all(self._team, found)
         return [
             [1.0] * len(sizes)
             if aim.loss is not None and aim.loss.reduction == "sum"
@@ -263,20 +270,34 @@ class Pieces:
         form = PieceForm(
             self._states, seen, training is not None, whole, last, self._sums(), (key, steps)
         )
-        return self._ready(piece, form, seen, training)
+        return self._ready(piece, form, seen, training, self._team)
 
     def _counter(self, batches: Batches, steps: int, goal: Goal) -> _Run:
         piece = Piece(batches, steps, self._cut.cut_outputs)
         noted, key = Shares(goal, self._noted(goal)), ("counting", steps)
         form = PieceForm(self._states, noted, False, True, False, [], key)
-        return self._ready(piece, form, noted, None)
+        return self._ready(piece, form, noted, None, None)
 
-    def _ready(self, piece: Piece, form: PieceForm, seen: Any, training: Training | None) -> _Run:
+    def _ready(
+        self,
+        piece: Piece,
+        form: PieceForm,
+        seen: Any,
+        training: Training | None,
+        team: AddingUp | None,
+    ) -> _Run:
+        sums_of = None if team is None else team.sums_of
         data, rows = piece.data, piece.rows
-        step = self._binder.step(self._bench, rows, data, seen, training, form)
+        step = self._binder.step(self._bench, rows, data, seen, training, form, sums_of)
         gathering = piece.gathering(step)
         program = self.ops.program(step.beforehand, gathering, step.calls, whole=step.update)
         return _Run(piece, step, program if self._gate is None else partial(self._gate, program))
+
+
+def _of_all(team: AddingUp, shares: list[list[list[float]]]) -> list[list[list[float]]]:
+    """Return the shares that the pieces of a batch have over the rows of all processes."""
+    means = iter(team.mean(np.array([one for pieces in shares for part in pieces for one in part])))
+    return [[[float(next(means)) for _ in part] for part in pieces] for pieces in shares]
 
 
 def _has_sums(goal: Goal | None) -> bool:

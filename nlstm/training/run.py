@@ -11,6 +11,7 @@ from nlstm.data.feed import Feed, unpacked
 from nlstm.data.sources import Data
 from nlstm.data.step import Step
 from nlstm.network.binder import Bench, Binder
+from nlstm.plan.sums import AddingUp
 from nlstm.training.bptt import Bptt
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.feeds import Ready, Steps, array_feed
@@ -109,22 +110,29 @@ class Run:
         """Return the step for all rows of `data` as one batch."""
         return self.steps_of(data, updates)(np.arange(data.rows))
 
-    def steps_of(self, data: Data, updates: bool) -> Steps | Pieces:
-        """Return the steps on rows of `data`."""
+    def steps_of(self, data: Data, updates: bool) -> Any:
+        """Return the steps on rows of `data`: `Steps`, or `Pieces`."""
+        if self._bptt is not None:
+            return self._pieces_of(self._bptt, data, updates)
         weights = self.binder.weights
         gate = weights.exclusive if updates else weights.shared
-        if self._bptt is not None:
-
-            def aimed() -> tuple[Goal, Training | None]:
-                return self.goal, self.training if updates else None
-
-            return self._bptt.pieces(self.binder, self._bench, data, aimed, gate, updates)
 
         def step_of(rows: int, data: Data) -> Step:
             training = self.training if updates else None
             return self.binder.step(self._bench, rows, data, self.goal, training)
 
         return Steps(step_of, self.binder.network, self._bench, data, gate)
+
+    def _pieces_of(
+        self, bptt: Bptt, data: Data, updates: bool, team: AddingUp | None = None
+    ) -> Pieces:
+        weights = self.binder.weights
+        gate = weights.exclusive if updates else weights.shared
+
+        def aimed() -> tuple[Goal, Training | None]:
+            return self.goal, self.training if updates else None
+
+        return bptt.pieces(self.binder, self._bench, data, aimed, gate, updates, team)
 
     # Logs
 

@@ -34,7 +34,8 @@ class Score:
             loss.bind(plan, *given, activation, output.sequence, "sum")
             ignored = None if loss.in_numpy else getattr(loss, "ignore_class", None)
             arrays = (self.y, output.value, weight)
-            plan.sums.add_loss(place, reduction, arrays, output.mask, ignored, gradient)
+            piece = getattr(loss, "piece", None)
+            plan.sums.add_loss(place, reduction, arrays, output.mask, ignored, gradient, piece)
         if gradient is not None and share != 1.0:
             plan.call(plan.ops.scale, gradient, plan.dtype.type(share), gradient)
 

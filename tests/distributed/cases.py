@@ -195,6 +195,49 @@ def normalised():
     return model, dict(x=x, y=y, batch_size=128, epochs=1, shuffle=False)
 
 
+def in_pieces(update):
+    """Sequences with lengths in pieces, of outputs with and without steps, and a rest."""
+    x, y, weight = drawn(75)
+    one = Input((STEPS, FEATURES))
+    h = L.LSTM(8, return_sequences=True, activity_regularizer="l2", kernel_regularizer="l2")(one)
+    h = L.Dropout(0.2)(L.GRU(6, return_sequences=True, dropout=0.2, recurrent_dropout=0.1)(h))
+    steps = {name: L.Dense(2, name=name)(h) for name in ("mean", "weighed", "sum")}
+    last = L.Dense(2, name="last")(L.LSTM(4)(h))
+    model = Model(one, steps | {"last": last})
+    loss = {
+        "mean": "mse",
+        "weighed": losses.MeanAbsoluteError(reduction="mean_with_sample_weight"),
+        "sum": losses.MeanSquaredError(reduction="sum"),
+        "last": "mse",
+    }
+    shares = {"mean": 1.0, "weighed": 0.7, "sum": 0.01, "last": 1.3}
+    measured = {"mean": ["mae", metrics.R2Score(), Spread()], "last": ["mse"]}
+    weighed = {"weighed": ["mse", metrics.CosineSimilarity()]}
+    rate = optimizers.SGD(0.1, momentum=0.5)
+    model.compile(rate, loss, shares, metrics=measured, weighted_metrics=weighed)
+    lengths = np.random.default_rng(1).integers(1, STEPS + 1, 75)
+    targets = {name: np.repeat(y[:, None], STEPS, 1) for name in steps} | {"last": y}
+    fit = dict(
+        x=x, y=targets, sample_weight=weight, lengths=lengths, batch_size=37, epochs=2,
+        validation_split=0.2, bptt_steps=4, bptt_update=update,
+    )  # fmt: skip
+    return model, fit
+
+
+def pieces_of(update, batch_size=16):
+    """Classes of steps, some of them ignored; batches that leave ranks without rows."""
+    x, _, weight = drawn(49)
+    labels = np.random.default_rng(2).integers(0, 3, (49, STEPS))
+    model = Sequential(
+        [L.LSTM(8, return_sequences=True, input_shape=(None, FEATURES)), L.Dropout(0.2),
+         L.Dense(3, activation="softmax")]
+    )  # fmt: skip
+    loss = losses.SparseCategoricalCrossentropy(ignore_class=2)
+    model.compile(optimizers.SGD(0.3), loss, metrics=["accuracy"])
+    fit = dict(x=x, y=labels, sample_weight=weight, batch_size=batch_size, epochs=2)
+    return model, fit | dict(bptt_steps=4, bptt_update=update)
+
+
 CASES = {
     "sgd": lambda: weighted(optimizers.SGD(0.3), 64),
     "tiny": lambda: weighted(optimizers.SGD(0.05), 3, 1),
@@ -209,6 +252,10 @@ CASES = {
     "windows": windows,
     "batches": batches,
     "normalised": normalised,
+    "pieces": lambda: in_pieces("piece"),
+    "sums of pieces": lambda: in_pieces("sequence"),
+    "few pieces": lambda: pieces_of("piece"),
+    "sums of few pieces": lambda: pieces_of("sequence"),
 }
 
 

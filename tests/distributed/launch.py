@@ -31,7 +31,9 @@ class Ended(NamedTuple):
 
 
 def environment(**more):
-    kept = {name: value for name, value in os.environ.items() if name != "NUMBA_NUM_THREADS"}
+    # Unbuffered, the words of a line are written one by one, and mixed with another rank's.
+    without = "NUMBA_NUM_THREADS", "PYTHONUNBUFFERED"
+    kept = {name: value for name, value in os.environ.items() if name not in without}
     path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
     return kept | {"PYTHONPATH": path, "PYTHONWARNINGS": "default"} | more
 

@@ -231,7 +231,7 @@ drawn = np.random.default_rng(0).normal(size=(170, 5, 2)).astype(np.float32)
 
 def model_of():
     nlstm.set_random_seed(1)
-    model = Sequential([layers.LSTM(4, input_shape=(5, 2), activity_regularizer="l2"),
+    model = Sequential([layers.LSTM(4, input_shape=(None, 2), activity_regularizer="l2"),
                         layers.Dense(1)])
     model.compile("sgd", "mse", metrics=["mae"])
     return model
@@ -244,16 +244,21 @@ def joined():
         x = np.concatenate([part(of)[start : start + 32] for of in (0, 1)])
         yield x, target(x)
 
-plain = model_of()
-logs = plain.fit(joined(), epochs=1, verbose=0).history
 own = part(rank)
-model = model_of()
-ranks = MPI(shard="rank")
-given = {"distribute": ranks, "verbose": 0}
-found = model.fit(own, target(own), batch_size=64, epochs=1, shuffle=False, **given).history
-for one, other in zip(model.get_weights(), plain.get_weights()):
-    assert np.allclose(one, other, rtol=1e-4, atol=1e-6), (one, other)
-assert all(np.allclose(found[name], logs[name], rtol=1e-4) for name in logs), (found, logs)
+given = {"distribute": MPI(shard="rank"), "verbose": 0}
+pieces = {"bptt_steps": 2, "bptt_update": "sequence"}
+for more in ({}, {"bptt_steps": 2}, pieces):
+    plain, model = model_of(), model_of()
+    logs = plain.fit(joined(), epochs=1, verbose=0, **more).history
+    one_pass = given | more | {"batch_size": 64, "epochs": 1, "shuffle": False}
+    found = model.fit(own, target(own), **one_pass).history
+    for one, other in zip(model.get_weights(), plain.get_weights()):
+        assert np.allclose(one, other, rtol=1e-4, atol=1e-6), (one, other)
+    assert all(np.allclose(found[name], logs[name], rtol=1e-4) for name in logs), (found, logs)
+try:
+    model.fit(iter([(own[:, rank:], target(own))]), **given, **pieces)
+except RuntimeError as error:
+    print(error)
 outputs = model.predict(own, **given)
 assert np.allclose(outputs, model.predict(own, verbose=0), atol=1e-6)
 print("right")
@@ -264,6 +269,7 @@ def test_each_rank_may_bring_rows_of_its_own(tmp_path):
     ended = launched(2, script(tmp_path, OWN_ROWS))
     assert ended.code == 0, ended.errors
     assert ended.output.count("right") == 2
+    assert ended.output.count("sequences of as many steps on all ranks; got [5, 4].") == 2
 
 
 # Without MPI, and without distribute

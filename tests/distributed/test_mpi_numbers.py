@@ -82,7 +82,7 @@ def test_moving_averages_are_those_of_the_whole_batch(alone, shared):
 
 
 def test_one_rank_gives_the_bits_of_a_plain_fit(alone, tmp_path):
-    (found,) = results(tmp_path / "1", 1, ["sgd", "everything"])
+    (found,) = results(tmp_path / "1", 1, ["sgd", "everything", "pieces", "sums of pieces"])
     assert all(np.array_equal(alone[key], value) for key, value in found.items())
 
 
