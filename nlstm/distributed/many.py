@@ -22,6 +22,7 @@ from nlstm.training.fit import fit as fit_of_models
 __all__ = ["check_fit", "fit_many", "job_of", "places", "plain_part", "root_of", "shelf_of"]
 
 OWN = {"x", "y", "self", "former", "verbose"}  # of fit's arguments, what comes otherwise
+WORKERS = {"workers", "max_workers", "n_jobs", "n_workers", "processes"}  # in other libraries
 TOGETHER = {"distribute", "checkpoint", "checkpoint_every"}  # for one model on many machines
 Keep = Callable[[list[Entry]], None]
 
@@ -269,6 +270,8 @@ def check_fit(call: str, arguments: Mapping[str, Any]) -> None:
     """Raise unless all are arguments of fit that a fit by itself can have."""
     known = set(inspect.signature(fit_of_models).parameters) - OWN
     for name in arguments:
+        if name in WORKERS:
+            raise ValueError(f"{call} has no {name}: executor=2 is two processes.")
         if name in TOGETHER:
             raise ValueError(f"{call} fits each model by itself: {name} is not for it.")
         if name not in known:
@@ -279,6 +282,8 @@ def places(name: str, function: Any, most: int) -> int:
     """Return how many arguments a callable is to be called with."""
     if not callable(function):
         raise WrongKind(f"{name} must be callable; got {function!r}.")
+    if hasattr(function, "fit") and not isinstance(function, type):
+        raise WrongKind(f"{name} must be a function that returns a model; got {function!r}.")
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):  # one of C's does not say

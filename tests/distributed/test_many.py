@@ -290,6 +290,8 @@ def test_where_everything_fails_it_stops(fit, tmp_path):
     "arguments, error, text",
     [
         ({"build": 3}, TypeError, "build must be callable; got 3"),
+        ({"build": jobs.build()}, TypeError, "build must be a function .*; got <Sequential"),
+        ({"n_jobs": 2}, ValueError, "fit_many has no n_jobs: executor=2 is two processes"),
         ({"build": lambda a, b, c: 0}, ValueError, "build must take 2 arguments at most"),
         ({"build": lambda *, units: 0}, ValueError, "build must take 2 arguments at most"),
         ({"series": 3}, TypeError, "series must be a dict of data by keys"),

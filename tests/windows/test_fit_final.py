@@ -202,6 +202,7 @@ def test_tokens():
         ({"cv": 3}, TypeError, "cv must be a splitter"),
         ({"cv": ExpandingSplit(2), "epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"history": a_history([1.0]), "model": 3}, TypeError, "model must be a compiled model"),
+        ({"cv": ExpandingSplit(2), "model": lambda w: w}, TypeError, "without arg.*argument: 'w'"),
         ({"history": a_history([1.0]), "model": stack()}, ValueError, "model must be compiled"),
     ],
 )
