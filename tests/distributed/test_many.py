@@ -8,6 +8,7 @@ import warnings
 from concurrent.futures import BrokenExecutor, Executor, ThreadPoolExecutor
 
 import numpy as np
+import pandas
 import pytest
 
 import nlstm
@@ -295,6 +296,12 @@ def test_where_everything_fails_it_stops(fit, tmp_path):
         ({"build": lambda a, b, c: 0}, ValueError, "build must take 2 arguments at most"),
         ({"build": lambda *, units: 0}, ValueError, "build must take 2 arguments at most"),
         ({"series": 3}, TypeError, "series must be a dict of data by keys"),
+        (
+            {"series": pandas.DataFrame({"a": [1]})},
+            TypeError,
+            "frame: .* for name in frame.columns",
+        ),
+        ({"retry": True}, ValueError, "of fit_many, or of fit, 'retry'.* 'retry_failed'"),
         ({"series": {1.5: 0}}, TypeError, "keys that are strings, whole numbers or tuples"),
         ({"series": [("a", 0), ("a", 1)]}, ValueError, "two of the key 'a'"),
         ({"epoch": 3}, ValueError, "argument of fit_many, or of fit, 'epoch'.*'epochs'"),
