@@ -6,6 +6,7 @@ import numpy as np
 
 from nlstm.arguments.checks import WrongKind, checked_array, checked_integer, checked_number
 from nlstm.windows.forecasts import Backtest
+from nlstm.windows.intervals import Intervals
 
 __all__ = ["Told", "as_backtest", "bands_of", "label_of", "told"]
 
@@ -42,6 +43,11 @@ def as_backtest(found: Any, truth: Any, quantiles: Any) -> Backtest:
         if extra is not None:
             raise WrongKind(f"{extra} goes with arrays; the Backtest that found is has its own.")
         return found
+    if isinstance(found, Intervals):
+        raise WrongKind(
+            "found must be a Backtest, or arrays; got Intervals: intervals.backtest(found), of the "
+            "Backtest that they are of, makes one."
+        )
     if truth is None:
         raise ValueError("truth must be given where found is no Backtest; got None.")
     forecasts, actuals = checked_array("found", found), checked_array("truth", truth)

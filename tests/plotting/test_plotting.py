@@ -10,7 +10,7 @@ import nlstm
 from nlstm.inspection import attribute, importance, memory, order_test, trace
 from nlstm.layers import GRU, LSTM, Dense, Embedding, Input, Masking, Reshape, TimeDistributed
 from nlstm.training.history import History
-from nlstm.windows import Backtest, Windows, backtest
+from nlstm.windows import Backtest, Intervals, Windows, backtest
 
 pytest.importorskip("matplotlib")
 
@@ -202,6 +202,9 @@ def test_forecast_names_what_is_wrong(options, error):
 
 
 def test_arrays_that_do_not_fit_are_named():
+    intervals = Intervals(np.zeros(3), np.ones(3), np.ones(3), 0.9)
+    with pytest.raises(TypeError, match=r"found .*; got Intervals: intervals.backtest\(found\)"):
+        plotting.forecast(intervals, np.ones(3))
     with pytest.raises(ValueError, match="truth must be given"):
         plotting.forecast([1.0])
     with pytest.raises(ValueError, match=r"found must have shape \(3,\), for truth of shape \(3,"):
