@@ -8,7 +8,7 @@ import numpy as np
 
 from nlstm.data.on_file import file_of
 
-__all__ = ["check_other_file", "is_path", "opened_path"]
+__all__ = ["check_new_file", "is_path", "opened_path"]
 
 
 def is_path(one: Any) -> bool:
@@ -45,8 +45,10 @@ def opened_path(name: str, path: Any) -> np.ndarray:
         raise ValueError(f"{name}: {path!r} is no .npy file of numbers: {error}") from None
 
 
-def check_other_file(name: str, path: Any, arrays: Iterable[np.ndarray]) -> None:
-    """Raise a ValueError if `path`, which is to be made anew, is the file of one of `arrays`."""
+def check_new_file(name: str, path: Any, arrays: Iterable[np.ndarray]) -> None:
+    """Raise a ValueError unless `path` may be made anew: a .npy file, and of none of `arrays`."""
+    if not os.fspath(path).lower().endswith(".npy"):
+        raise ValueError(f"{name} must be the path of a .npy file; got {os.fspath(path)!r}.")
     for array in arrays:
         source = file_of(array)
         if source is not None and os.path.exists(path) and os.path.samefile(path, source):

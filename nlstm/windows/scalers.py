@@ -22,7 +22,7 @@ from nlstm.arguments.outs import checked_out
 from nlstm.arguments.shown import by_attributes
 from nlstm.data.on_file import Pages, stays_file
 from nlstm.windows.learning import Extent, extent_of, moments_of, quantiles_of
-from nlstm.windows.paths import check_other_file, is_path
+from nlstm.windows.paths import check_new_file, is_path
 from nlstm.windows.series import as_floats, checked_columns, store
 from nlstm.windows.several import Several, opened
 
@@ -436,7 +436,7 @@ def _mapped(
     if out is None:
         out = np.empty(array.shape, dtype)
     elif is_path(out):
-        check_other_file("out", out, sources)
+        check_new_file("out", out, sources)
         out = np.lib.format.open_memmap(out, "w+", dtype, array.shape)
     else:
         out = checked_out("out", out, array.shape)

@@ -299,6 +299,10 @@ def test_a_scaler_does_not_write_over_what_it_reads(tmp_path):
             scaler.transform(given, out=out)
     for path, one in zip(paths, series, strict=True):
         np.testing.assert_array_equal(np.load(path), one)
+    for out in (str(tmp_path / "a.csv"), tmp_path / "a"):
+        with pytest.raises(ValueError, match="out must be the path of a .npy file; got '.*a"):
+            scaler.transform(paths[0], out=out)
+        assert not os.path.exists(out)
     inplace = np.load(paths[0], mmap_mode="r+")
     scaler.transform(inplace, out=inplace)
     np.testing.assert_array_equal(inplace, scaler.transform(series[0]))
