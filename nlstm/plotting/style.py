@@ -57,9 +57,10 @@ def along(ax: Any, places: Any) -> None:
         return
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(maxticks=8)
+    zone = getattr(np.ravel(places)[0], "tzinfo", None)  # matplotlib's own is UTC
+    locator = AutoDateLocator(zone, maxticks=8)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, zone))
     ax.set_xlabel("date")
 
 

@@ -201,6 +201,20 @@ def test_forecast_names_what_is_wrong(options, error):
         plotting.forecast(told(), **options)
 
 
+def test_hours_are_those_of_the_frames_zone():
+    pandas = pytest.importorskip("pandas")
+    hours = pandas.date_range("2023-07-01 12:00", periods=9, freq="h", tz="Asia/Tokyo")
+
+    class Last:
+        def predict(self, x, **options):
+            return x[:, -1:]
+
+    frame = pandas.DataFrame({"load": np.arange(9.0)}, hours)
+    ax = plotting.forecast(backtest(Last(), frame, 4, 1, sequence_length=3))
+    ax.figure.canvas.draw()
+    assert "18:00" in [one.get_text() for one in ax.get_xticklabels()]  # 9:00 in UTC
+
+
 def test_arrays_that_do_not_fit_are_named():
     intervals = Intervals(np.zeros(3), np.ones(3), np.ones(3), 0.9)
     with pytest.raises(TypeError, match=r"found .*; got Intervals: intervals.backtest\(found\)"):
