@@ -215,6 +215,15 @@ def test_hours_are_those_of_the_frames_zone():
     assert "18:00" in [one.get_text() for one in ax.get_xticklabels()]  # 9:00 in UTC
 
 
+@pytest.mark.parametrize("unit", ["s", "m", "h", "D", "M"])
+def test_dates_of_any_span_have_ticks(unit):
+    for steps in (3, 10, 40, 100, 230, 290):
+        dates = np.arange(steps).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+        ax = plotting.forecast(np.zeros(steps), np.ones(steps), dates=dates)
+        ax.figure.canvas.draw()
+        assert 1 <= len(ax.get_xticks()) <= 9
+
+
 def test_arrays_that_do_not_fit_are_named():
     intervals = Intervals(np.zeros(3), np.ones(3), np.ones(3), 0.9)
     with pytest.raises(TypeError, match=r"found .*; got Intervals: intervals.backtest\(found\)"):
