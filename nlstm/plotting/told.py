@@ -122,14 +122,20 @@ def _places(steps: np.ndarray, own: Any, dates: Any) -> np.ndarray:
     if dates is None:
         if own is None:
             return steps
-        return np.asarray(own.take(steps.ravel())).reshape(steps.shape)
-    given = np.asarray(dates)
+        return _as_array(own.take(steps.ravel())).reshape(steps.shape)
+    given = _as_array(dates)
     if given.ndim != 1 or len(given) <= steps.max():
         raise ValueError(
             f"dates must be those of all steps of the series, {steps.max() + 1} or more; "
             f"got shape {given.shape}."
         )
     return given[steps]
+
+
+def _as_array(dates: Any) -> np.ndarray:
+    if getattr(getattr(dates, "dtype", None), "time_zone", None) is not None:
+        dates = dates.to_list()  # NumPy's dates of polars would be in UTC
+    return np.asarray(dates)
 
 
 def bands_of(quantiles: tuple[float, ...] | None) -> list[tuple[int, int, str]]:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -201,15 +202,21 @@ def test_forecast_names_what_is_wrong(options, error):
         plotting.forecast(told(), **options)
 
 
-def test_hours_are_those_of_the_frames_zone():
-    pandas = pytest.importorskip("pandas")
-    hours = pandas.date_range("2023-07-01 12:00", periods=9, freq="h", tz="Asia/Tokyo")
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_hours_are_those_of_the_frames_zone(library):
+    frames = pytest.importorskip(library)
+    first, zone = datetime(2023, 7, 1, 12), "Asia/Tokyo"
+    if library == "pandas":
+        hours = frames.date_range(first, periods=9, freq="h", tz=zone)
+    else:
+        last = first + timedelta(hours=8)
+        hours = frames.datetime_range(first, last, "1h", time_zone=zone, eager=True)
 
     class Last:
         def predict(self, x, **options):
             return x[:, -1:]
 
-    frame = pandas.DataFrame({"load": np.arange(9.0)}, hours)
+    frame = frames.DataFrame({"time": hours, "load": np.arange(9.0)})
     ax = plotting.forecast(backtest(Last(), frame, 4, 1, sequence_length=3))
     ax.figure.canvas.draw()
     assert "18:00" in [one.get_text() for one in ax.get_xticklabels()]  # 9:00 in UTC
