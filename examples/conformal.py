@@ -56,10 +56,14 @@ def parse(argv):
     parser.add_argument("--seeds", type=int, default=5, help="networks that are trained")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--folder", default="example_output", help="where the picture goes")
+    parser.add_argument("--quick", action="store_true", help="little training, to see that it runs")
     parser.add_argument(
         "--within", type=float, nargs=2, metavar="SHARE", help="fail where coverage lies outside"
     )
-    return parser.parse_args(argv)
+    arguments = parser.parse_args(argv)
+    if arguments.quick:
+        arguments.epochs, arguments.seeds = 2, 2
+    return arguments
 
 
 def forecasts(weather, calibration, seed, epochs):

@@ -42,6 +42,7 @@ RENAMED: dict[str, dict[str, str | None]] = {
     "ReduceLROnPlateau": {"epsilon": "min_delta"},
 }
 OTHERS = {"decay", "period"}  # what a class's `former_arguments` turns into something else
+ELSEWHERE = {"recompute": "compile", "bptt_steps": "fit", "bptt_update": "fit"}  # looked for here
 UNEXPECTED = " got an unexpected keyword argument "
 FORMER = frozenset(OTHERS.union(*RENAMED.values()))
 
@@ -133,5 +134,6 @@ def check_without_effect(function: str, former: Mapping[str, Any], *known: str) 
     """Warn of former arguments that have no effect; raise for what never was an argument."""
     for name in former:
         if name not in known:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}.")
+            hint = f" It is one of {ELSEWHERE[name]}'s." if name in ELSEWHERE else ""
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}.{hint}")
         warn_former(f"{name} of {function} has no effect; Keras 3 has dropped it.")

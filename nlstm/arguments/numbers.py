@@ -65,7 +65,9 @@ def _kind_of(array: np.ndarray) -> str:
 def as_array(name: str, values: Any) -> np.ndarray:
     """Return `values` as an array of any dtype; a number that is masked is NaN."""
     if isinstance(values, NOT_ARRAYS) or hasattr(values, "__next__"):
-        raise TypeError(f"{name} must be an array of numbers; got {type(values).__name__}.")
+        hint = ": np.load(path, mmap_mode='r') opens a .npy file"
+        hint *= isinstance(values, str) and values.lower().endswith(".npy")
+        raise TypeError(f"{name} must be an array of numbers; got {type(values).__name__}{hint}.")
     if holds_masks(values):
         values = _unmasked(name, values)
     try:

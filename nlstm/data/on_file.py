@@ -13,7 +13,7 @@ import numpy as np
 from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Operations
 
-__all__ = ["Pages", "at_place", "is_read_in_place", "place_of", "stays_file"]
+__all__ = ["Pages", "at_place", "file_of", "is_read_in_place", "place_of", "stays_file"]
 
 SMALL = 1 << 23  # numbers; a file of fewer is read at once, as if it were an array in memory
 KEPT = 1 << 27  # bytes of a file that the process maps at most, about
@@ -23,6 +23,12 @@ AROUND = 1 << 16  # bytes that a system maps around a place where it is read
 def stays_file(array: Any) -> bool:
     """Whether an array lies in a file, and is too large to be read at once."""
     return array.base is not None and array.size > SMALL and _origin(array) is not None
+
+
+def file_of(array: Any) -> Any:
+    """Return the path of the file that an array lies in; None of one in memory."""
+    origin = _origin(array)
+    return None if origin is None else origin.filename
 
 
 def is_read_in_place(array: np.ndarray, ops: Operations) -> bool:

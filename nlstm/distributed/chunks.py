@@ -209,7 +209,7 @@ def _until_done(books: _Books, crew: Crew, job: bytes) -> None:
         if not books.pending:
             break
         done, _ = wait(books.pending, return_when=FIRST_COMPLETED)
-        for future in done:
+        for future in [one for one in books.pending if one in done]:  # as they were handed out
             chunk = books.pending.pop(future)
             try:
                 outcomes, waited = future.result()

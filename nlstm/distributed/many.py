@@ -6,23 +6,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nlstm.arguments.checks import WrongKind, checked_flag, checked_path, checked_seed
+from nlstm.arguments.checks import WrongKind, checked_flag, checked_seed
 from nlstm.arguments.names import unknown_name
-from nlstm.arguments.seeds import SeedStream
 from nlstm.arguments.warned import warn_user
+from nlstm.distributed.calls import (
+    check_fit,
+    job_of,
+    places,
+    plain_part,
+    root_of,
+    shelf_of,
+)
 from nlstm.distributed.chunks import Item, Supply, carry_out
 from nlstm.distributed.crew import crew_of
-from nlstm.distributed.pickled import check_found_again, pickled
+from nlstm.distributed.pickled import pickled
 from nlstm.distributed.results import Fits
-from nlstm.distributed.shelf import Entry, Folder, Memory, Shelf
+from nlstm.distributed.shelf import Entry, Shelf
 from nlstm.distributed.told import Told
 from nlstm.distributed.work import Fitted, Outcome, fit_with
 from nlstm.training.fit import fit as fit_of_models
 
-__all__ = ["check_fit", "fit_many", "job_of", "places", "plain_part", "root_of", "shelf_of"]
+__all__ = ["Shelved", "fit_many"]
 
-OWN = {"x", "y", "self", "former", "verbose"}  # of fit's arguments, what comes otherwise
-TOGETHER = {"distribute", "checkpoint", "checkpoint_every"}  # for one model on many machines
 Keep = Callable[[list[Entry]], None]
 
 
@@ -99,10 +104,28 @@ def fit_many(
     Each worker uses one thread. Series go out in chunks that take about twenty seconds, sized by
     what came before; a chunk is written whole, and then noted, so that a process that is killed
     costs the chunks under way. A series that fails, or whose worker dies, is tried once more; then
-    its error is kept and the rest goes on. What a fit learns from is not compared between calls: a
-    series whose data have changed needs another key, or another folder.
+    its error is kept and the rest goes on. What a fit learns from, and what `build` and `load` do,
+    is not compared between calls: a series whose data have changed needs another key, another model
+    another folder.
+
+    Examples
+    --------
+    In a script, where processes start by reading it again::
+
+        def build():
+            model = nlstm.Sequential([LSTM(8), Dense(1)])
+            model.compile("adam", "mse")
+            return model
+
+        def windows(series):
+            return Windows(series, sequence_length=24)
+
+        if __name__ == "__main__":
+            series = {"north": np.load("north.npy"), "south": np.load("south.npy")}
+            models = nlstm.fit_many(build, series, load=windows, epochs=20, out="models/")
+            forecast = models["north"].predict(series["north"][None, -24:])
     """
-    check_fit("fit_many", fit)
+    check_fit(fit_many, fit)
     places("build", build, 2)
     if load is not None:
         places("load", load, 1)
@@ -197,6 +220,11 @@ def _pairs(series: Any) -> tuple[Iterable[tuple[Any, Any]], int | None]:
             "series must be a dict of data by keys, a list of data, or pairs (key, data); got "
             f"{series!r}."
         )
+    if hasattr(series, "columns"):
+        raise WrongKind(
+            "series must not be a frame: {name: frame[name] for name in frame.columns} has one "
+            "for each column, frame.groupby(...) of pandas one for each group."
+        )
     size = len(series) if hasattr(series, "__len__") else None
     return (one if _is_pair(one) else (place, one) for place, one in enumerate(series)), size
 
@@ -260,79 +288,3 @@ class Shelved:
         if key not in self.parameters:
             return {}
         return {"parameters": self.parameters[key], "grows": outcome.grows}
-
-
-# What sweeps need too
-
-
-def check_fit(call: str, arguments: Mapping[str, Any]) -> None:
-    """Raise unless all are arguments of fit that a fit by itself can have."""
-    known = set(inspect.signature(fit_of_models).parameters) - OWN
-    for name in arguments:
-        if name in TOGETHER:
-            raise ValueError(f"{call} fits each model by itself: {name} is not for it.")
-        if name not in known:
-            raise unknown_name(f"argument of {call}, or of fit,", name, known - TOGETHER)
-
-
-def places(name: str, function: Any, most: int) -> int:
-    """Return how many arguments a callable is to be called with."""
-    if not callable(function):
-        raise WrongKind(f"{name} must be callable; got {function!r}.")
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):  # one of C's does not say
-        return most
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    needed = sum(one.kind in kinds and one.default is one.empty for one in parameters)
-    named = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
-    named = [one for one in named if inspect.signature(function).parameters[one].default
-             is inspect.Parameter.empty]  # fmt: skip
-    if needed > most or named:
-        raise ValueError(
-            f"{name} must take {most} argument{'s' * (most > 1)} at most; it takes "
-            f"{', '.join(one.name for one in parameters)}."
-        )
-    return max(needed, 1) if name == "load" else needed
-
-
-def job_of(job: Any, parts: Mapping[str, Any]) -> bytes:
-    """Return a job as workers get it; where it cannot be pickled, an error names the part."""
-    import pickle
-    from importlib.metadata import version
-
-    for name, part in parts.items():
-        check_found_again(name, part)
-    try:
-        made = pickled("The job", job)
-    except TypeError as error:
-        for name, part in parts.items():
-            if part is not None:
-                pickled(name, part)
-        raise error
-    return pickle.dumps((version("nlstm"), made))
-
-
-def shelf_of(out: Any) -> Any:
-    """Return where to keep fits."""
-    return Memory() if out is None else Folder(checked_path("out", out, "folder"))
-
-
-def root_of(shelf: Shelf, seed: int | None) -> tuple[int, ...]:
-    """Return what all seeds come from: the user's, that of the folder, or the process's."""
-    before = shelf.header.get("seed") if shelf.entries else None
-    root = None if seed is None else SeedStream(seed).words
-    if before is None:
-        return SeedStream().words if root is None else root
-    if root is not None and list(root) != list(before):
-        raise ValueError(f"seed is {seed}, but the fits in out were made with another one.")
-    return tuple(before)
-
-
-def plain_part(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments that are numbers, words or None, by which calls are compared."""
-    return {
-        name: one
-        for name, one in arguments.items()
-        if isinstance(one, bool | int | float | str | None)
-    }

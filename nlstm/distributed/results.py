@@ -223,7 +223,7 @@ def trial_of(entry: Entry, monitor: str) -> Trial:
 
 
 def load_fits(out: Any) -> Fits:
-    """Return the models that `fit_many` has written to a folder so far, in the order they came.
+    """Return the models that `fit_many` has written to a folder so far, in the order of writing.
 
     Parameters
     ----------

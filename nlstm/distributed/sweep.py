@@ -9,18 +9,18 @@ from nlstm.arguments.checks import checked_choice, checked_flag, checked_name, c
 from nlstm.arguments.config import dumps, serialize
 from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.monitor import MODES, Monitor
-from nlstm.distributed.chunks import Item, Supply, carry_out
-from nlstm.distributed.crew import crew_of
-from nlstm.distributed.many import (
+from nlstm.distributed.calls import (
     OWN,
     TOGETHER,
-    Shelved,
     check_fit,
     job_of,
     plain_part,
     root_of,
     shelf_of,
 )
+from nlstm.distributed.chunks import Item, Supply, carry_out
+from nlstm.distributed.crew import crew_of
+from nlstm.distributed.many import Shelved
 from nlstm.distributed.pickled import pickled
 from nlstm.distributed.results import Trials, trial_of
 from nlstm.distributed.shelf import Entry
@@ -97,7 +97,7 @@ def sweep(
     EarlyStopping restores it. All trials begin with the seeds of their numbers. Data go to each
     process of this machine with each trial; to Dask's workers once.
     """
-    check_fit("sweep", fit)
+    check_fit(sweep, fit)
     retry_failed = checked_flag("retry_failed", retry_failed)
     mode = checked_choice("mode", mode, MODES)
     validated = fit.get("validation_data") is not None or fit.get("validation_split")

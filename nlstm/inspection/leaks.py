@@ -16,6 +16,9 @@ from nlstm.windows.source import Windows
 __all__ = ["Leakage", "leakage"]
 
 CLOSE = 1e-6  # of a scaler's numbers: rounding
+UNTOLD = (
+    "What the scaler has learnt from is not known: not all before the test, nor the whole series."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,15 @@ class Leakage:
         Whether the scaler learnt from the test; None where there is none, or nobody can tell.
     findings : tuple of str
         A sentence each; none where nothing was found.
+    note : str
+        What could not be told; empty where all could.
     """
 
     overlapping: int
     repeated: int
     scaler_saw: bool | None
     findings: tuple[str, ...]
+    note: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.findings)
@@ -46,7 +52,8 @@ class Leakage:
         return f"<Leakage: {len(self.findings) or 'no'} finding{'s' * (len(self.findings) != 1)}>"
 
     def __str__(self) -> str:
-        return "\n".join(self.findings) or "Nothing of the test was found in the training."
+        found = self.findings or ("Nothing of the test was found in the training.",)
+        return "\n".join([*found, *([self.note] if self.note else [])])
 
     def to_dict(self) -> dict[str, Any]:
         """Return a dict of numbers and strings."""
@@ -100,7 +107,8 @@ def leakage(
     saw = None if scaler is None else _saw(scaler, series, test if by_step else None, findings)
     for sentence in findings:
         warn_user(sentence, UserWarning)
-    return Leakage(overlapping, repeated, saw, tuple(findings))
+    note = UNTOLD if scaler is not None and saw is None else ""
+    return Leakage(overlapping, repeated, saw, tuple(findings), note)
 
 
 def _overlapping(windows: Windows, test: Any, findings: list[str]) -> int:

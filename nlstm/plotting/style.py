@@ -57,9 +57,11 @@ def along(ax: Any, places: Any) -> None:
         return
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(maxticks=8)
+    zone = getattr(np.ravel(places)[0], "tzinfo", None)  # matplotlib's own is UTC
+    # With its own five ticks at least, it finds no step for 4 hours, or for 100, and warns.
+    locator = AutoDateLocator(zone, minticks=3, maxticks=8)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, zone))
     ax.set_xlabel("date")
 
 

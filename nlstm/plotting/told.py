@@ -6,6 +6,7 @@ import numpy as np
 
 from nlstm.arguments.checks import WrongKind, checked_array, checked_integer, checked_number
 from nlstm.windows.forecasts import Backtest
+from nlstm.windows.intervals import Intervals
 
 __all__ = ["Told", "as_backtest", "bands_of", "label_of", "told"]
 
@@ -42,6 +43,11 @@ def as_backtest(found: Any, truth: Any, quantiles: Any) -> Backtest:
         if extra is not None:
             raise WrongKind(f"{extra} goes with arrays; the Backtest that found is has its own.")
         return found
+    if isinstance(found, Intervals):
+        raise WrongKind(
+            "found must be a Backtest, or arrays; got Intervals: intervals.backtest(found), of the "
+            "Backtest that they are of, makes one."
+        )
     if truth is None:
         raise ValueError("truth must be given where found is no Backtest; got None.")
     forecasts, actuals = checked_array("found", found), checked_array("truth", truth)
@@ -116,14 +122,20 @@ def _places(steps: np.ndarray, own: Any, dates: Any) -> np.ndarray:
     if dates is None:
         if own is None:
             return steps
-        return np.asarray(own.take(steps.ravel())).reshape(steps.shape)
-    given = np.asarray(dates)
+        return _as_array(own.take(steps.ravel())).reshape(steps.shape)
+    given = _as_array(dates)
     if given.ndim != 1 or len(given) <= steps.max():
         raise ValueError(
             f"dates must be those of all steps of the series, {steps.max() + 1} or more; "
             f"got shape {given.shape}."
         )
     return given[steps]
+
+
+def _as_array(dates: Any) -> np.ndarray:
+    if getattr(getattr(dates, "dtype", None), "time_zone", None) is not None:
+        dates = dates.to_list()  # NumPy's dates of polars would be in UTC
+    return np.asarray(dates)
 
 
 def bands_of(quantiles: tuple[float, ...] | None) -> list[tuple[int, int, str]]:

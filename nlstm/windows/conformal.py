@@ -5,6 +5,7 @@ next is at most the ``ceil((n + 1) * level)``-th with probability `level` at lea
 of the model or of the errors' distribution, and nothing is said about any single day.
 """
 
+import numbers
 from typing import Any, Self
 
 import numpy as np
@@ -210,7 +211,8 @@ class RollingConformal:
         x, truth, scale
             As of `SplitConformal.calibrate`, in the order of time, of one series.
         start : int
-            The first forecast that gets an interval; those before it are learnt from alone.
+            The first forecast that gets an interval, counted from the first of `x`, not a step of
+            the series; those before it are learnt from alone.
         origins : array_like of int, shape (n,), optional
             The step at which each forecast begins; by default one after the other. A Backtest and
             Windows have them, and their sampling rate.
@@ -296,7 +298,8 @@ class RollingConformal:
 
 def _checked(model: Any, level: Any, score: Any) -> tuple[Any, float, str]:
     if model is not None and not callable(getattr(model, "predict", None)):
-        raise TypeError(f"model must have predict(x); got {model!r}.")
+        hint = f" The level goes by name: level={model!r}." * isinstance(model, numbers.Real)
+        raise TypeError(f"model must have predict(x); got {model!r}.{hint}")
     level = checked_number("level", level, above=0, below=1)
     return model, level, checked_choice("score", score, SCORES)
 

@@ -1,5 +1,6 @@
 """`fit_final`: trained anew on all data, for as long as validation has found to be best."""
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,7 +42,8 @@ def fit_final(
     ----------
     model : Sequential or Model, or callable
         Compiled; it stays as it is. A model of the same layers, with the same initial weights and
-        the same random numbers, is trained in its place. A function makes one for each training.
+        the same random numbers, is trained in its place. A function without arguments makes one
+        for each training.
     x, y
         All data, as for `fit`.
     history : History, or sequence of History
@@ -127,7 +129,7 @@ def fit_final(
 def anew(model: Any) -> Model:
     """Return an untrained model like `model`, which draws the same numbers; or what it makes."""
     if not isinstance(model, Model):
-        made = model() if callable(model) else model
+        made = _made_by(model) if callable(model) else model
         if not isinstance(made, Model) or not made.compiled:
             raise WrongKind(f"model must be a compiled model, or make one; got {made!r}.")
         return made
@@ -139,6 +141,15 @@ def anew(model: Any) -> Model:
             inner.seeds = same.seeds
     made.training.seeds = model.training.seeds
     return made
+
+
+def _made_by(function: Any) -> Any:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        name = getattr(function, "__name__", repr(function))
+        raise WrongKind(f"model must be a function without arguments; {name}(): {error}.") from None
+    return function()
 
 
 def _searched(

@@ -17,6 +17,7 @@ from nlstm.arguments.checks import (
     is_number,
 )
 from nlstm.arguments.seeds import set_random_seed
+from nlstm.arguments.shown import short
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.predicted import (
     as_backtest,
@@ -209,6 +210,8 @@ def nested_backtest(
     (['last(back=4)', 'last(back=4)', 'last(back=4)'], 0.0)
     """
     checked_integer("horizon", horizon, 1)
+    if isinstance(series, Windows):
+        raise WrongKind("series must be what windows are cut from, in its own units; got Windows.")
     several = as_several(series)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
@@ -236,7 +239,9 @@ def nested_backtest(
             set_random_seed(seed)
         model = candidate.train(windows.part(training), **candidate.parameters)
         if not callable(getattr(model, "predict", None)):
-            raise TypeError(f"{candidate.name} must return a model with predict(x); got {model!r}.")
+            raise TypeError(
+                f"{candidate.name} must return a model with predict(x); got {short(model)}."
+            )
         chosen = windows.part(test)
         found = shaped(outputs(model, chosen.x[:]), chosen, horizon, levels)
         return as_backtest(chosen.inverse_scaling(found), chosen, several, own, levels)

@@ -22,7 +22,7 @@ from nlstm.arguments.outs import checked_out
 from nlstm.arguments.shown import by_attributes
 from nlstm.data.on_file import Pages, stays_file
 from nlstm.windows.learning import Extent, extent_of, moments_of, quantiles_of
-from nlstm.windows.paths import is_path
+from nlstm.windows.paths import check_new_file, is_path
 from nlstm.windows.series import as_floats, checked_columns, store
 from nlstm.windows.several import Several, opened
 
@@ -137,17 +137,20 @@ class Scaler:
             With `per_series`: whose scale to use for this one series.
         out : ndarray, np.memmap or path of a .npy file, optional
             Where to write the result, piece by piece, and what is returned; a file is made anew,
-            and returned as an np.memmap. A list or a dict of them for several series.
+            never that of the series, and returned as an np.memmap. A list or a dict of them for
+            several series.
 
         Returns
         -------
         ndarray or list of ndarray
-            float32 for float32, else float64.
+            float32 for float32, else float64. Of a frame, too: its columns go by number then, or
+            ``pd.DataFrame(scaled, frame.index, frame.columns)`` gives them their names again.
 
         Raises
         ------
         ValueError
-            The dtype cannot hold a scaled number: the scale is too small for it.
+            The dtype cannot hold a scaled number: the scale is too small for it. Or `out` is the
+            file that is read.
         """
         return self._map(series, which, None, self._forward, out)
 
@@ -207,7 +210,7 @@ class Scaler:
         for number, name, array, place in places:
             row = self._row(number)
             moments = self.shift[row, chosen], self.scale[row, chosen]
-            mapped.append(_mapped(name, array, *moments, function, place))
+            mapped.append(_mapped(name, array, *moments, function, place, arrays))
         if given.keys is not None:
             return dict(zip(given.keys, mapped, strict=True))
         return mapped if several else mapped[0]
@@ -416,7 +419,13 @@ def _outs(out: Any, given: Several) -> list[Any]:
 
 
 def _mapped(
-    name: str, array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Any, out: Any
+    name: str,
+    array: np.ndarray,
+    shift: np.ndarray,
+    scale: np.ndarray,
+    function: Any,
+    out: Any,
+    sources: Sequence[np.ndarray],
 ) -> np.ndarray:
     if array.ndim == 0:
         raise ValueError(f"{name} must have at least one axis; got a single number.")
@@ -427,6 +436,7 @@ def _mapped(
     if out is None:
         out = np.empty(array.shape, dtype)
     elif is_path(out):
+        check_new_file("out", out, sources)
         out = np.lib.format.open_memmap(out, "w+", dtype, array.shape)
     else:
         out = checked_out("out", out, array.shape)

@@ -119,6 +119,9 @@ def _complaint(panel: Panel | FilePanel, row: int, column: int, value: float) ->
     return f"{name} holds {value} in row {row - panel.firsts[number]}, column {column}.{hint}"
 
 
+NAMES = " Names are for frames and what from_parquet returns; what a scaler returns has none."
+
+
 def checked_columns(
     name: str,
     columns: Any,
@@ -138,7 +141,7 @@ def checked_columns(
     if found.ndim == 1 and names is not None and all(isinstance(one, str) for one in found):
         return np.array([_place(name, str(one), names) for one in found])
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        hint = " Names are for frames." * isinstance(found.flat[0], str)
+        hint = NAMES * isinstance(found.flat[0], str)
         raise TypeError(f"{name} must be a list of column numbers; got {columns!r}.{hint}")
     if found.min() < -width or found.max() >= width:
         raise ValueError(f"{name} must lie in {-width} to {width - 1}; got {found.tolist()}.")

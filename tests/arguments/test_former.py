@@ -104,3 +104,14 @@ def test_rate_is_read_and_set_by_its_former_name():
         assert made.lr == 0.5
         made.lr = 0.25
     assert made.learning_rate == 0.25 and len(caught) == 2
+
+
+@pytest.mark.parametrize(
+    "call, arguments, hint",
+    [("fit", {"recompute": 4}, "It is one of compile's"), ("predict", {"bptt_steps": 4}, "fit's")],
+)
+def test_an_argument_of_another_call_is_said_to_be(call, arguments, hint):
+    model = nlstm.Sequential([layers.Input((2,)), layers.Dense(1)])
+    model.compile("adam", "mse")
+    with pytest.raises(TypeError, match=hint):
+        getattr(model, call)(np.zeros((1, 2)), **arguments)

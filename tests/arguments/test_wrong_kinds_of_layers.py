@@ -134,7 +134,7 @@ CALLS = {
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
 @pytest.mark.parametrize("name", CALLS)
 def test_calls(name, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)  # a text is a good folder for checkpoints
+    monkeypatch.chdir(tmp_path)  # "x" is a right folder for a checkpoint
     call, function = CALLS[name]
     faults = []
     for one in parameters(function):

@@ -65,6 +65,8 @@ def test_scalers(kind):
     assert found.scaler_saw and len(found.findings) == 1
     other = leakage(*given, scaler=kind().fit(SERIES[10:40]), series=SERIES)
     assert other.scaler_saw is None and not other
+    assert str(other).endswith("not all before the test, nor the whole series.")
+    assert not found.note
     with pytest.raises(ValueError, match="scaler needs series"):
         leakage(*given, scaler=kind().fit(SERIES))
     with pytest.raises(TypeError, match="after fit"):

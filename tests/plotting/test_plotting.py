@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import nlstm
 from nlstm.inspection import attribute, importance, memory, order_test, trace
 from nlstm.layers import GRU, LSTM, Dense, Embedding, Input, Masking, Reshape, TimeDistributed
 from nlstm.training.history import History
-from nlstm.windows import Backtest, Windows, backtest
+from nlstm.windows import Backtest, Intervals, Windows, backtest
 
 pytest.importorskip("matplotlib")
 
@@ -201,7 +202,39 @@ def test_forecast_names_what_is_wrong(options, error):
         plotting.forecast(told(), **options)
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_hours_are_those_of_the_frames_zone(library):
+    frames = pytest.importorskip(library)
+    first, zone = datetime(2023, 7, 1, 12), "Asia/Tokyo"
+    if library == "pandas":
+        hours = frames.date_range(first, periods=9, freq="h", tz=zone)
+    else:
+        last = first + timedelta(hours=8)
+        hours = frames.datetime_range(first, last, "1h", time_zone=zone, eager=True)
+
+    class Last:
+        def predict(self, x, **options):
+            return x[:, -1:]
+
+    frame = frames.DataFrame({"time": hours, "load": np.arange(9.0)})
+    ax = plotting.forecast(backtest(Last(), frame, 4, 1, sequence_length=3))
+    ax.figure.canvas.draw()
+    assert "18:00" in [one.get_text() for one in ax.get_xticklabels()]  # 9:00 in UTC
+
+
+@pytest.mark.parametrize("unit", ["s", "m", "h", "D", "M"])
+def test_dates_of_any_span_have_ticks(unit):
+    for steps in (3, 10, 40, 100, 230, 290):
+        dates = np.arange(steps).astype(f"datetime64[{unit}]").astype("datetime64[s]")
+        ax = plotting.forecast(np.zeros(steps), np.ones(steps), dates=dates)
+        ax.figure.canvas.draw()
+        assert 1 <= len(ax.get_xticks()) <= 9
+
+
 def test_arrays_that_do_not_fit_are_named():
+    intervals = Intervals(np.zeros(3), np.ones(3), np.ones(3), 0.9)
+    with pytest.raises(TypeError, match=r"found .*; got Intervals: intervals.backtest\(found\)"):
+        plotting.forecast(intervals, np.ones(3))
     with pytest.raises(ValueError, match="truth must be given"):
         plotting.forecast([1.0])
     with pytest.raises(ValueError, match=r"found must have shape \(3,\), for truth of shape \(3,"):

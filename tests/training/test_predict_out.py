@@ -115,6 +115,7 @@ def locked(shape):
         (np.zeros((70, 2), int), TypeError, "^out must be of a floating dtype; got int64"),
         (locked((70, 2)), ValueError, "^out is read-only"),
         ([[0.0, 0.0]] * 70, TypeError, "^out must be an ndarray or np.memmap; got list"),
+        ("a.npy", TypeError, "np.memmap; got str: np.lib.format.open_memmap"),
     ],
 )
 def test_what_does_not_fit_is_named(as_batches, out, error, message):

@@ -356,6 +356,11 @@ def test_ninety_percent_on_the_weather_of_seattle(of_seattle):
             "two forecasts at least",
         ),
         (lambda x, y: RollingConformal(window=8), ValueError, "window gives 8 .* at least 9"),
+        (
+            lambda x, y: SplitConformal(0.8),
+            TypeError,
+            r"predict.* The level goes by name: level=0.8",
+        ),
         (lambda x, y: RollingConformal(gamma=-1), ValueError, "gamma must be at least 0"),
         (lambda x, y: RollingConformal().interval(x), ValueError, "call calibrate or run first"),
         (lambda x, y: RollingConformal().run(x, y, start=8), ValueError, "start gives 8 .* 9"),

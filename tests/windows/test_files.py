@@ -237,7 +237,7 @@ def test_a_map_of_its_own_keeps_what_was_written(tmp_path):
     [
         ("a.parquet", ValueError, r"series must be an array or a .npy file; .*from_parquet\(path"),
         ("a.npz", ValueError, "an archive has no place to read from"),
-        ("a.csv", ValueError, "np.memmap reads files of plain numbers"),
+        ("a.csv", ValueError, r"np.memmap reads .* plain numbers; pandas.read_csv\(path\) gives"),
         ("none.npy", FileNotFoundError, "none.npy"),
         ("text.npy", ValueError, "series: '.*text.npy' is no .npy file of numbers"),
         ("objects.npy", ValueError, "is no .npy file of numbers"),
@@ -286,6 +286,26 @@ def test_scalers_learn_from_files(tmp_path, scaler, each, gaps, monkeypatch):
     np.testing.assert_allclose(back, series[2], atol=1e-4)
     with pytest.raises(ValueError, match=r"out must have shape \(80, 3\); got \(3, 80\)"):
         wanted.transform(paths[2], which, out=back.T)
+
+
+def test_a_scaler_does_not_write_over_what_it_reads(tmp_path):
+    series = [drawn(), drawn("float64")]
+    paths = [str(on_disk(tmp_path, one, str(n))) for n, one in enumerate(series)]
+    (tmp_path / "link.npy").symlink_to(paths[0])
+    scaler = StandardScaler().fit(paths)
+    cases = [(paths[0], paths[0]), (paths[0], tmp_path / "link.npy"), (paths, paths[::-1])]
+    for given, out in cases:
+        with pytest.raises(ValueError, match="out is the file that is read, '.*npy', which would"):
+            scaler.transform(given, out=out)
+    for path, one in zip(paths, series, strict=True):
+        np.testing.assert_array_equal(np.load(path), one)
+    for out in (str(tmp_path / "a.csv"), tmp_path / "a"):
+        with pytest.raises(ValueError, match="out must be the path of a .npy file; got '.*a"):
+            scaler.transform(paths[0], out=out)
+        assert not os.path.exists(out)
+    inplace = np.load(paths[0], mmap_mode="r+")
+    scaler.transform(inplace, out=inplace)
+    np.testing.assert_array_equal(inplace, scaler.transform(series[0]))
 
 
 def test_what_no_scaler_learns_from_files(tmp_path):

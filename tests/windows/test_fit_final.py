@@ -217,6 +217,7 @@ BY_HAND, ROWS, ONE = ExpandingSplit(2), np.zeros((30, 5)), compiled()
         ),
         ({"cv": ExpandingSplit(2), "epochs": 0}, ValueError, "epochs must be at least 1"),
         ({"history": a_history([1.0]), "model": 3}, TypeError, "model must be a compiled model"),
+        ({"cv": ExpandingSplit(2), "model": lambda w: w}, TypeError, "without arg.*argument: 'w'"),
         ({"history": a_history([1.0]), "model": stack()}, ValueError, "model must be compiled"),
     ],
 )

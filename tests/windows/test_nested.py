@@ -173,6 +173,8 @@ def test_quantiles_several_series_and_own_metrics():
         ({"candidates": []}, TypeError, "candidates must be functions that train"),
         ({"candidates": [last, last]}, ValueError, "must have names of their own"),
         ({"candidates": lambda w: 3}, TypeError, r"<lambda> must return a model with predict\(x"),
+        ({"candidates": lambda w: w.y[:]}, TypeError, r"model with predict\(x\); got .{1,80}\.$"),
+        ({"series": Windows(np.arange(90.0), 3)}, TypeError, "series .* cut from.*; got Windows"),
         ({"grid": [1]}, TypeError, "grid must be a dict"),
         ({"grid": {"back": 1}}, ValueError, "grid must have a sequence of values"),
         ({"grid": {"back": []}}, ValueError, "grid must have a sequence of values"),
