@@ -3,6 +3,7 @@
 This room knows how such files begin and what their names end in, and nothing of what is in them.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -89,8 +90,10 @@ def library_of(path: str) -> str | None:
         if os.path.exists(os.path.join(path, "saved_model.pb")):
             kind = "a SavedModel of TensorFlow's, a folder of compiled code"
         raise IsADirectoryError(
-            f"{path} is {kind}: models are read from one file, such as '.keras' or '.h5', which "
-            "the program that made it can save."
+            errno.EISDIR,
+            f"It is {kind}: models are read from one file, such as '.keras' or '.h5', which "
+            "the program that made it can save",
+            path,
         )
     with open(path, "rb") as file:
         begin = file.read(9)

@@ -19,10 +19,10 @@ def test_a_format_that_nobody_here_writes(ending, tmp_path):
 
 
 def test_a_folder(tmp_path):
-    with pytest.raises(IsADirectoryError, match="is a folder: models are read from one file"):
+    with pytest.raises(IsADirectoryError, match="It is a folder: models are read from one file"):
         load_model(tmp_path)
     (tmp_path / "saved_model.pb").write_bytes(b"x")
-    with pytest.raises(IsADirectoryError, match="is a SavedModel of TensorFlow's"):
+    with pytest.raises(IsADirectoryError, match="It is a SavedModel of TensorFlow's"):
         load_model(tmp_path)
     model = Sequential([Input((4,)), Dense(2)])
     with pytest.raises(IsADirectoryError, match="SavedModel"):

@@ -154,5 +154,9 @@ def test_activations_after_products_of_bfloat16(activation):
 
 def test_same_bits_of_bfloat16(threads):
     case = random_case(301, 200, 70, np.float32)
-    kernels = (f"dense.paired.{name}_parallel" for name in ("forward", "backward"))
-    same_bits(threads, lambda: run(*case, "tanh", paired=True).values(), *kernels)
+    same_bits(
+        threads,
+        lambda: run(*case, "tanh", paired=True).values(),
+        "dense.paired.forward_parallel",
+        "dense.paired.backward_parallel",
+    )

@@ -170,8 +170,13 @@ def test_same_bits_at_any_number_of_threads(name, threads, monkeypatch):
         names[:] = result
         return result.values()
 
-    kernels = "forward.run_forward", "backward.run_backward", "pairs.round_operands_parallel"
-    found = same_bits(threads, run, *(f"lstm.{kernel}" for kernel in kernels))
+    found = same_bits(
+        threads,
+        run,
+        "lstm.forward.run_forward",
+        "lstm.backward.run_backward",
+        "lstm.pairs.round_operands_parallel",
+    )
     assert_agrees(dict(zip(names, found)), case)
 
 

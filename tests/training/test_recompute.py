@@ -125,16 +125,19 @@ def no_room(monkeypatch):
     from nlstm.plan import cache
 
     monkeypatch.setattr(cache, "LITTLE", 0)
-    monkeypatch.setattr(kernels.load("cpu", "float32"), "has_room", lambda size: False, False)
+    monkeypatch.setattr(
+        kernels.load(nlstm.get_device(), "float32"), "has_room", lambda size: False, False
+    )
 
 
 def no_addresses(monkeypatch):
-    ops, most = kernels.load("cpu", "float32"), T * N * 4 * H
+    ops, most = kernels.load(nlstm.get_device(), "float32"), T * N * 4 * H
+    there = ops.empty
 
     def empty(shape, dtype=None):
         if math.prod(shape if isinstance(shape, tuple) else (shape,)) >= most:
             raise MemoryError
-        return np.empty(shape, dtype or ops.dtype)
+        return there(shape, *(() if dtype is None else (dtype,)))
 
     monkeypatch.setattr(ops, "empty", empty, False)
 
