@@ -420,8 +420,8 @@ class Model(Configured):
         recompute : int, "auto" or None, default "auto"
             Of how many states of an LSTM or GRU training keeps one; the states between, and all
             gates, are computed again in the backward pass. The same numbers to the bit, in less
-            memory and up to a third more time. It is rounded up to whole chunks of the backward
-            pass. "auto" takes about the square root of the steps, for batches that would not fit
+            memory and up to half as much time again. It is rounded up to whole chunks of the
+            backward pass. "auto" takes about the square root of the steps, for batches that would not fit
             in the memory that is free, and says so in a warning, once; all others keep every gate,
             as all do with None. See docs/long_sequences.md.
 
@@ -634,6 +634,8 @@ class Model(Configured):
             counts |= summary.rounded(self.design.layers, self.dtype)
         if self.training.recomputes:
             counts["Recompute"] = described(self.training.recompute, self.design.layers)
+            if self.matmul_precision == BFLOAT16:
+                counts["Recompute"] += "; products of its layers are float32 in training"
         rows = summary.chosen(self._summary_rows(expand_nested), layer_range)
         for line in summary.summary_lines(self.name, rows, counts, columns, show_trainable):
             if print_fn is None or print_fn is print:

@@ -161,6 +161,13 @@ def test_summary_names_the_layers():
     assert lines[-1] == "Products of bfloat16 in: a, b, c"
 
 
+def test_summary_says_what_recompute_leaves_in_float32():
+    model, lines = Sequential([Input((None, 2)), LSTM(3)], matmul_precision=BFLOAT16), []
+    model.compile("sgd", "mse", recompute=100)
+    model.summary(print_fn=lines.append)
+    assert lines[-1].endswith("kept of 100; products of its layers are float32 in training")
+
+
 def test_the_outer_model_decides():
     inner = Sequential([Input((None, 5)), LSTM(6)], matmul_precision=BFLOAT16)
     outer = Sequential([inner])
