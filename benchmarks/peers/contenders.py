@@ -9,9 +9,13 @@ error, Adam at 0.001. nlstm goes through its public `fit` and `predict` with the
 gets its fastest usual loop: PyTorch a bare loop over tensors made before, in order, with fused
 Adam; Keras whichever of `fit` and `train_on_batch` (`predict` and `predict_on_batch`), compiled by
 XLA or not, is the fastest in a trial run.
+
+A name that ends in "-bfloat16" is the library's own way there: `nlstm.set_matmul_precision`,
+`torch.autocast` around forward pass and loss, Keras's policy "mixed_bfloat16".
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import math
@@ -26,7 +30,7 @@ from benchmarks.peers.processes import TITLES, stay_on_cores, versions_of
 class Nlstm:
     """nlstm by its public door."""
 
-    def __init__(self, shape: Shape, threads: int, device: str):
+    def __init__(self, shape: Shape, threads: int, device: str, bfloat16: bool):
         import nlstm
         from benchmarks.machine.models import compiled_model
         from nlstm.kernels.operations import DEFAULT
@@ -34,10 +38,13 @@ class Nlstm:
         nlstm.set_num_threads(threads)
         DEFAULT[0] = device
         self.how = {"train": "fit", "predict": "predict"}
+        nlstm.set_matmul_precision("bfloat16" if bfloat16 else "float32")
         self.versions = versions_of("nlstm", "numba", "numpy")
         self.shape = shape
         self.x, self.y = shape.data()
         self.model = compiled_model(shape)
+        if self.model.matmul_precision == "bfloat16":
+            self.how["bfloat16"] = nlstm.kernels.describe()["bfloat16_products"]
         self.train(1)
         self.predict(1)
 
@@ -57,14 +64,16 @@ class Torch:
 
     how = {"train": "loop, fused Adam", "predict": "inference_mode"}
 
-    def __init__(self, shape: Shape, threads: int, device: str, tf32: bool):
+    def __init__(self, shape: Shape, threads: int, device: str, tf32: bool, bfloat16: bool):
         import torch
 
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
         self.wait = torch.cuda.synchronize if device == "cuda" else lambda: None
-        self.torch, self.shape = torch, shape
+        # One object for all steps: it can be entered again.
+        autocast = torch.autocast("cpu", torch.bfloat16) if bfloat16 else contextlib.nullcontext()
+        self.torch, self.shape, self.autocast = torch, shape, autocast
         self.versions = {"torch": torch.__version__}
         self.lstm = torch.nn.LSTM(shape.F, shape.H, shape.layers, batch_first=True).to(device)
         self.head = torch.nn.Linear(shape.H, 1).to(device)
@@ -85,14 +94,16 @@ class Torch:
         for _ in range(epochs):
             for x, y in self.batches:
                 self.optimizer.zero_grad(set_to_none=True)
-                self.torch.nn.functional.mse_loss(self.forward(x), y).backward()
+                with self.autocast:
+                    loss = self.torch.nn.functional.mse_loss(self.forward(x), y)
+                loss.backward()
                 self.optimizer.step()
         self.wait()
         return epochs * len(self.batches)
 
     def predict(self, calls):
         x, _ = self.batches[0]
-        with self.torch.inference_mode():
+        with self.torch.inference_mode(), self.autocast:
             for _ in range(calls):
                 self.forward(x)
         self.wait()
@@ -102,7 +113,7 @@ class Torch:
 class Keras:
     """Keras 3 on JAX or TensorFlow, in the fastest way of those it has."""
 
-    def __init__(self, shape: Shape, threads: int, backend: str):
+    def __init__(self, shape: Shape, threads: int, backend: str, bfloat16: bool):
         os.environ["KERAS_BACKEND"] = backend
         packages = ["jax"] if backend == "jax" else ["tensorflow", "tensorflow-cpu"]
         if backend == "tensorflow":
@@ -112,6 +123,8 @@ class Keras:
             tf.config.threading.set_inter_op_parallelism_threads(threads)
         import keras
 
+        if bfloat16:
+            keras.mixed_precision.set_global_policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)
         self.keras, self.shape = keras, shape
         self.versions = {"keras": keras.__version__} | versions_of(*packages)
@@ -198,11 +211,12 @@ class Keras:
 
 def build(name: str, shape: Shape, threads: int, device: str):
     """Make the contender of this name, its data in memory, compiled and warm."""
-    if name == "nlstm":
-        return Nlstm(shape, threads, device)
-    if name.startswith("torch"):
-        return Torch(shape, threads, device, name.endswith("tf32"))
-    return Keras(shape, threads, name.removeprefix("keras-"))
+    library, bfloat16 = name.removesuffix("-bfloat16"), name.endswith("-bfloat16")
+    if library == "nlstm":
+        return Nlstm(shape, threads, device, bfloat16)
+    if library.startswith("torch"):
+        return Torch(shape, threads, device, library.endswith("tf32"), bfloat16)
+    return Keras(shape, threads, library.removeprefix("keras-"), bfloat16)
 
 
 def _seconds_per_step(run, seconds):
@@ -236,7 +250,7 @@ def main():
     try:
         contender = build(options.name, GRID[options.shape], options.threads, options.device)
     except ModuleNotFoundError as error:
-        if options.name == "nlstm":
+        if options.name.startswith("nlstm"):
             raise
         answer(absent=str(error))
         return

@@ -9,12 +9,20 @@ TITLES = {
     "torch-tf32": "PyTorch, TF32",
     "keras-jax": "Keras on JAX",
     "keras-tensorflow": "Keras on TensorFlow",
+    "nlstm-bfloat16": "nlstm bfloat16",
+    "torch-bfloat16": "PyTorch autocast",
+    "keras-jax-bfloat16": "Keras on JAX mixed_bfloat16",
+    "keras-tensorflow-bfloat16": "Keras on TensorFlow mixed_bfloat16",
 }
 # What each device compares: float32 with products in fewer bits is a GPU's, and TensorFlow here the
 # CPU's alone.
 PEERS = {
     "cpu": ["torch", "keras-jax", "keras-tensorflow"],
     "cuda": ["torch", "torch-tf32", "keras-jax"],
+}
+# Each library's way to bfloat16, on the CPU alone.
+BFLOAT16_OF = {
+    name.removesuffix("-bfloat16"): name for name in TITLES if name.endswith("-bfloat16")
 }
 
 
@@ -30,6 +38,11 @@ def thread_environment(threads: int, device: str = "cpu") -> dict[str, str]:
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",  # the others need of a GPU's memory too
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def processors() -> int:
+    """Count the processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def stay_on_cores(count):

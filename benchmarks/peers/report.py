@@ -3,10 +3,12 @@
     python benchmarks/compare.py --json grid.json
     python benchmarks/compare.py --stream --json stream.json
     python benchmarks/compare.py --startup --json startup.json
-    python -m benchmarks.peers.report grid.json stream.json startup.json
+    python benchmarks/compare.py --precision bfloat16 --json bfloat16.json
+    python -m benchmarks.peers.report grid.json stream.json startup.json bfloat16.json
 
 Writes benchmarks/results/<date>-<cpu>-<isa>.md, one file for each day, processor and kind of vector
 instructions, and fills the README's table from the first run of the grid; --no-readme leaves it.
+The file is written whole: give all runs of its day.
 """
 
 import argparse
@@ -17,8 +19,8 @@ from pathlib import Path
 
 from benchmarks import markdown
 from benchmarks.grid import GRID
-from benchmarks.peers.compare import text_of
 from benchmarks.peers.processes import TITLES
+from benchmarks.peers.tables import text_of
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -26,10 +28,23 @@ README = ROOT / "README.md"
 
 HEADINGS = {
     "training": "Training and predicting",
+    "bfloat16": "In bfloat16",
+    "threads": "By number of threads",
     "stream": "One step at a time",
     "startup": "The first second",
 }
-COMMANDS = {"training": "", "stream": " --stream", "startup": " --startup"}
+
+
+def command(about: dict) -> str:
+    """Give the words that choose this kind of run."""
+    words = ["python benchmarks/compare.py"]
+    if about["kind"] in ("stream", "startup"):
+        words += [f"--{about['kind']}"]
+    if about.get("precision", "float32") != "float32":
+        words += ["--precision", about["precision"]]
+    if about["kind"] == "threads":
+        words += ["--threads", ",".join(map(str, about["threads"]))]
+    return " ".join(words)
 
 
 def result_file(about: dict) -> Path:
@@ -43,8 +58,7 @@ def result_page(runs: list[dict]) -> str:
     about = runs[0]["about"]
     lines = [f"# {about['date']}, {about['cpu']}, {about['isa']}", ""]
     for run in runs:
-        kind = run["about"]["kind"]
-        lines += [f"## {HEADINGS[kind]}", "", f"`python benchmarks/compare.py{COMMANDS[kind]}`", ""]
+        lines += [f"## {HEADINGS[run['about']['kind']]}", "", f"`{command(run['about'])}`", ""]
         table, _, notes = text_of(run).partition("\n\n")
         # Each note a paragraph, or Markdown runs them together.
         lines += [table, "", notes.strip().replace("\n", "\n\n"), ""]
