@@ -20,7 +20,8 @@ in both precisions: nlstm with bfloat16 products, PyTorch under autocast, Keras 
 mixed_bfloat16. "bfloat16 x own float32" and "bfloat16 x autocast" say how many times as long as
 nlstm in bfloat16 nlstm in float32 takes, or PyTorch under autocast. With several --threads all take
 turns on each number of them (peers where --peers names them), and beside a time stands the speed-up
-over the first number; numbers above the processors at hand are skipped.
+over the first number; numbers above the processors at hand are skipped. Threads share a core only
+where there are more of them than cores.
 
 A training step is forward, backward and Adam on one batch of N rows; a predict is one call for N
 rows. GFLOP/s counts the matrix products of the LSTM layers only (`grid.py` has the formula); the
@@ -243,7 +244,7 @@ def read_options() -> argparse.Namespace:
     if bfloat16 and (without := set(options.peers) - BFLOAT16_OF.keys()):
         expected = ", ".join(name for name in BFLOAT16_OF if name in known)
         parser.error(f"--peers {', '.join(without)} in bfloat16: choose from {expected}")
-    options.skipped, there = None, processors()
+    options.skipped, there = None, len(processors())
     if several and (many := [n for n in options.threads if n > there]):
         options.threads = [n for n in options.threads if n <= there]
         options.skipped = f"{', '.join(map(str, many))} threads skipped; processors here: {there}."
@@ -269,6 +270,8 @@ def main():
         "isa": peaks[0]["isa"] if peaks else None,
         "python": platform.python_version(),
         "threads": threads,
+        "processors": len(processors()),
+        "cores": len(set(processors().values())),
         "skipped": options.skipped,
         "rounds": options.rounds,
         "precision": options.precision,

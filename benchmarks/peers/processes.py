@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 TITLES = {
     "nlstm": "nlstm",
@@ -40,15 +41,26 @@ def thread_environment(threads: int, device: str = "cpu") -> dict[str, str]:
     }
 
 
-def processors() -> int:
-    """Count the processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def core_of(processor: int) -> str:
+    """Name the core of a processor by all processors that share it."""
+    path = Path(f"/sys/devices/system/cpu/cpu{processor}/topology/thread_siblings_list")
+    return path.read_text().strip() if path.is_file() else str(processor)
+
+
+def processors() -> dict[int, str]:
+    """Give the processors that this process may use, with their cores; a second of a core last."""
+    if not hasattr(os, "sched_getaffinity"):
+        return {n: str(n) for n in range(os.cpu_count() or 1)}
+    cores = {n: core_of(n) for n in sorted(os.sched_getaffinity(0))}
+    taken = list(cores.values())
+    order = {n: taken[:k].count(core) for k, (n, core) in enumerate(cores.items())}
+    return {n: cores[n] for n in sorted(cores, key=order.get)}
 
 
 def stay_on_cores(count):
-    """Bind this process to so many cores: some libraries size their pools by that alone."""
+    """Bind this process to so many processors: some libraries size their pools by that alone."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
+        os.sched_setaffinity(0, list(processors())[:count])
 
 
 def versions_of(*projects):

@@ -4,7 +4,8 @@
     python benchmarks/compare.py --stream --json stream.json
     python benchmarks/compare.py --startup --json startup.json
     python benchmarks/compare.py --precision bfloat16 --json bfloat16.json
-    python -m benchmarks.peers.report grid.json stream.json startup.json bfloat16.json
+    python benchmarks/compare.py --threads 1,2,4,8 --json threads.json
+    python -m benchmarks.peers.report grid.json stream.json startup.json bfloat16.json threads.json
 
 Writes benchmarks/results/<date>-<cpu>-<isa>.md, one file for each day, processor and kind of vector
 instructions, and fills the README's table from the first run of the grid; --no-readme leaves it.

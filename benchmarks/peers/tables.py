@@ -109,6 +109,8 @@ def notes(results: dict, about: dict) -> str:
                 )
     threads = str(about["threads"]).strip("[]")
     threads += " thread" if threads == "1" else " threads"
+    if about["kind"] == "threads":
+        threads += f" of {about['processors']} processors on {about['cores']} cores"
     lines = [
         f"{about['date']}, {about['cpu']} ({about['isa'] or 'beside a GPU'}), {threads}, "
         f"{precision}; median of {about['rounds']} rounds; "
@@ -124,8 +126,7 @@ def notes(results: dict, about: dict) -> str:
     ]
     if unsteady:
         lines.append(f"Was the machine quiet? Rounds differ by over 30 %: {'; '.join(unsteady)}.")
-    if about.get("skipped"):
-        lines.append(about["skipped"])
+    lines += filter(None, [about.get("skipped")])
     for (name, reason), shapes in absent.items():
         where = "" if len(shapes) == len(results) else f" ({', '.join(shapes)})"
         lines.append(f"{TITLES[name]}{where} not run: {reason}")
