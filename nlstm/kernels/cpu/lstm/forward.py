@@ -35,7 +35,7 @@ from nlstm.kernels.cpu.machine.jit import (
     two_forms,
 )
 from nlstm.kernels.cpu.machine.simd import fence, is_aligned
-from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
+from nlstm.kernels.cpu.products.gemm import share, stride_ahead, tile_count, tile_edge
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.cpu.products.tile import ROWS, VECTORS, gate_tile, load_gate_tile, tile
 
@@ -191,7 +191,9 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                 count = tile_count(last - first)
                 seen = s * masked_part(N, S, L)
                 mask_states(h, slots[0] * N * S, h_mask, first, last, 0, B * L, hm, seen, L)
+            ahead_k = stride_ahead(width, count, 1, L)
             for block in range(b0, b1):
+                later = block + 1 if block + 1 < b1 else b0
                 for index in range(count):
                     n, end = tile_edge(first, last, index), tile_edge(first, last, index + 1)
                     if any_row(mask, tx, n, end):
@@ -205,8 +207,12 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                         W_at, U_at = block * F * width, block * K * width
                         if h_mask is None:
                             x_at, h_at = (tx * N + n) * Sx, (slot * N + n) * row
-                            from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1)
-                            from_h = (seen_h, h_at, row, 1, 0, U, U_at, L, width, 0, K, 1)
+                            W_ahead = (later * width + index * ahead_k) * F
+                            U_ahead = (later * width + index * ahead_k) * K
+                            from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1,
+                                      W, W_ahead, ahead_k)  # fmt: skip
+                            from_h = (seen_h, h_at, row, 1, 0, U, U_at, L, width, 0, K, 1,
+                                      U, U_ahead, ahead_k)  # fmt: skip
                             tile(end - n, VECTORS, place, start, (from_x, from_h))
                         else:
                             if chunk < 0:

@@ -6,6 +6,7 @@ over threads, never a sum. Their arrays are flat: one shape is one compilation.
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -85,6 +86,14 @@ def share_rows(N, index, count, together):
 @njit_inner
 def tile_count(rows):
     return (rows + ROWS - 1) // ROWS
+
+
+@njit_inner
+def stride_ahead(numbers, tiles, steps, L):
+    """Return how far apart the places are that a step over k asks for, where so many tiles of so
+    many steps bring `numbers` nearer; at most a line, and so perhaps not all of them.
+    """
+    return min(L, (numbers + tiles * steps - 1) // max(1, tiles * steps))
 
 
 # --- transposes -----------------------------------------------------------------------------------
@@ -183,23 +192,34 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
     panel = (full + (tail > 0)) * width * L
     k_blocks = max(1, K_BLOCK // width)
     count = tile_count(n1 - n0)
-    for v in range(v0, v1, VECTORS):
-        vectors = min(VECTORS, v1 - v)
-        for first in range(0, max(full, 1), k_blocks):
-            m = min(k_blocks, full - first)
-            m_rest = GATES if first + k_blocks >= full else 0
-            a_first = dz_at + first * dz_block + gate * K
+    # A chunk of dz stays in the second-level cache while the panels pass.
+    for first in range(0, max(full, 1), k_blocks):
+        m = min(k_blocks, full - first)
+        m_rest = GATES if first + k_blocks >= full else 0
+        a_first = dz_at + first * dz_block + gate * K
+        for v in range(v0, v1, VECTORS):
+            vectors = min(VECTORS, v1 - v)
             b = b_at + v * panel + (first * width + gate * K) * L
             b_rest = b + m * width * L
+            later = v + VECTORS if v + VECTORS < v1 else v0
+            later_first = first if later > v else (first + m if first + m < full else 0)
+            ahead = b_at + later * panel + (later_first * width + gate * K) * L
+            parts = max(1, count // vectors)
+            steps = m * gates * K
+            ahead_k = stride_ahead(steps * L, parts, steps, L)
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 a = a_first + n * width
                 a_rest = a + m * dz_block
                 place = (to, to_at + n * to_row + v * L, to_row, L)
+                # Each tile brings a part of one of the next panels nearer.
+                near = ahead + index % vectors * panel + index // vectors * steps * ahead_k
                 blocks = (a_array, a, width, 1, dz_block,
-                          b_array, b, panel, L, width * L, gates * K, m)  # fmt: skip
+                          b_array, b, panel, L, width * L, gates * K, m,
+                          b_array, near, ahead_k)  # fmt: skip
                 rest = (a_array, a_rest, width, 1, K,
-                        b_array, b_rest, panel, L, K * L, tail, min(gates, m_rest))  # fmt: skip
+                        b_array, b_rest, panel, L, K * L, tail, min(gates, m_rest),
+                        b_array, near, np.int64(0))  # fmt: skip
                 if first == 0 and not accumulate:
                     tile(end - n, vectors, place, None, (blocks, rest))
                 else:
@@ -239,7 +259,8 @@ def weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate,
                 place = (to, to_at + k * width, width, L)
                 fresh = step == 0 and n == 0 and not accumulate
                 of_dz = (b_array, b, L, width, dz_step, piece, m)
-                source = (a_array, a + k, 1, in_row, in_step) + of_dz
+                near = (to, to_at + end * width, stride_ahead(ROWS * width, 1, piece * m, L))
+                source = (a_array, a + k, 1, in_row, in_step) + of_dz + near
                 if by_gate is None:
                     if fresh:
                         tile(end - k, vectors, place, None, (source,))

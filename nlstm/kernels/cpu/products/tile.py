@@ -19,6 +19,8 @@ In the pair tile A and B hold words of two bfloat16, numbers 2k and 2k + 1 of th
 adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
@@ -37,7 +39,8 @@ WORD = ir.IntType(64)
 PLACE_FIELDS = ("pointer", "row", "vector")
 A_FIELDS = ("a", "a_row", "a_k", "a_j")
 B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
-SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS)
+AHEAD_FIELDS = ("ahead", "ahead_k")
+SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS, *AHEAD_FIELDS)
 SOURCES = 2
 
 
@@ -52,7 +55,8 @@ def tile(typingctx, rows, vectors, out, start, sources):
     start : the same four of the values to start from, or None for zeros.
     sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j
         strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
-        other.
+        other. Where (array, offset, k stride) follow, each step over k asks for one cache line of
+        it, so that what later tiles read is on its way to the second-level cache.
     """
     return call_tile("pair_tile" if is_paired(sources[0][0]) else "tile", out, start, sources)
 
@@ -75,6 +79,7 @@ def call_tile(kind, out, start, sources):
     """Return the signature of a tile and the generator of its call."""
     dtype = out[0].dtype
     b_first = len(A_FIELDS) + 1  # offset included
+    ahead_first = b_first + len(B_FIELDS) + 1
 
     def codegen(context, builder, signature, args):
         def place(type_, packed, count):
@@ -92,7 +97,11 @@ def call_tile(kind, out, start, sources):
         for index, type_ in enumerate(sources):
             packed = builder.extract_value(args[4], index)
             fields = [builder.extract_value(packed, i) for i in range(len(type_))]
-            for first, last in ((0, b_first), (b_first, len(type_))):
+            edges = [0, b_first, ahead_first, len(type_)]
+            for first, last in pairwise(edges):
+                if first == last:  # nothing ahead: what is there
+                    call += [pointer, WORD(0)]
+                    break
                 pointer = element_pointer(
                     context, builder, type_[first], fields[first], fields[first + 1]
                 )
@@ -109,7 +118,10 @@ def call_tile(kind, out, start, sources):
     out_type = types.Tuple((out[0], words, words, words))
     start_type = start if start is types.none else types.Tuple((start[0], words, words, words))
     source_types = types.Tuple(
-        [types.Tuple((s[0], *[words] * (b_first - 1), s[b_first], *[words] * 6)) for s in sources]
+        [
+            types.Tuple([s[i] if i in (0, b_first, ahead_first) else words for i in range(len(s))])
+            for s in sources
+        ]
     )
     return types.void(words, words, out_type, start_type, source_types), codegen
 
@@ -178,7 +190,7 @@ _define_pair_tile = _definition("pair_tile")
 def tile_signature(dtype, kind):
     pointer = scalar_ir(dtype).as_pointer()
     place = [pointer, WORD, WORD]
-    source = [pointer if field in ("a", "b") else WORD for field in SOURCE_FIELDS]
+    source = [pointer if field in ("a", "b", "ahead") else WORD for field in SOURCE_FIELDS]
     arguments = [WORD, WORD, *place, *place, *source * SOURCES]
     return ir.FunctionType(ir.VoidType(), arguments), f"nlstm_{kind}_{dtype}"
 
@@ -239,7 +251,9 @@ def emit_source(emit, rows, vectors, sums, source, kind):
     def add(a, b, total):
         return add_pairs(emit, a, b, total) if kind == "pair_tile" else emit.fma(a, b, total)
 
-    def step(sums, a, b):
+    def step(values, a, b):
+        *sums, ahead = values
+
         # The narrow side is held in registers, the other goes through one of them at a time: with
         # 16 registers 3 numbers, with 32 registers 4 vectors.
         def number(r, a=a):
@@ -257,33 +271,49 @@ def emit_source(emit, rows, vectors, sums, source, kind):
                     result[cell] = add(number(r, a_v), one, sums[cell])
         elif rows < vectors:
             numbers = [number(r) for r in range(rows)]
+            emit_prefetch(builder, ahead)
             for v in range(vectors):
                 one = column(v)
                 for r in range(rows):
                     result[r * vectors + v] = add(numbers[r], one, sums[r * vectors + v])
         else:
             columns = [column(v) for v in range(vectors)]
+            emit_prefetch(builder, ahead)
             for r in range(rows):
                 one = number(r)
                 for v in range(vectors):
                     result[r * vectors + v] = add(one, columns[v], sums[r * vectors + v])
-        return result
+        return [*result, builder.gep(ahead, [source["ahead_k"]])]
 
-    def inner(sums, a, b):
-        return emit_loop(builder, source["n"], sums, (a, source["a_k"]), (b, source["b_k"]), step)
+    def inner(values, a, b):
+        return emit_loop(builder, source["n"], values, (a, source["a_k"]), (b, source["b_k"]), step)
 
-    return emit_loop(
+    *sums, _ = emit_loop(
         builder,
         source["m"],
-        sums,
+        [*sums, source["ahead"]],
         (source["a"], source["a_j"]),
         (source["b"], source["b_j"]),
         inner,
     )
+    return sums
+
+
+def emit_prefetch(builder, pointer):
+    """Ask for a cache line, as far as the second level."""
+    byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+    signature = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+    function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+    read, locality, data = word(0), word(2), word(1)
+    builder.call(function, [builder.bitcast(pointer, byte), read, locality, data])
 
 
 def emit_loop(builder, count, sums, a, b, body):
-    """Run ``sums = body(sums, a, b)`` `count` times; a and b are (pointer, stride) and move on."""
+    """Run ``sums = body(sums, a, b)`` `count` times; a and b are (pointer, stride) and move on.
+
+    LLVM must not unroll it: with two steps in one it runs out of registers for the sums, and short
+    sums pay for its choice between the two.
+    """
     before = builder.block
     head = builder.append_basic_block("head")
     inside = builder.append_basic_block("body")
@@ -308,7 +338,11 @@ def emit_loop(builder, count, sums, a, b, body):
     ]
     for phi, value in zip(phis, moved, strict=True):
         phi.add_incoming(value, builder.block)
-    builder.branch(head)
+    again = builder.branch(head)
+    name = ir.MetaDataString(builder.module, "llvm.loop.unroll.disable")
+    loop = builder.module.add_metadata([builder.module.add_metadata([name])])
+    loop.operands = (loop, *loop.operands)  # the first names the loop itself
+    again.set_metadata("llvm.loop", loop)
 
     builder.position_at_end(after)
     return sums_now
