@@ -6,7 +6,7 @@ from pathlib import Path
 
 def number(value: float) -> str:
     """Write three significant digits; never an exponent for what a table shows."""
-    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
 
 
 def table(rows: list[list[str]]) -> str:

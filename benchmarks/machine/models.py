@@ -5,8 +5,8 @@ from benchmarks.grid import Shape
 STREAMED = [(1, 8), (8, 32), (32, 128)]  # F, H of the layers that take one step at a time
 
 
-def compiled_model(shape: Shape):
-    """Build LSTM layers under a Dense(1), ready to train."""
+def compiled_model(shape: Shape, **options):
+    """Build LSTM layers, with some options, under a Dense(1), ready to train."""
     import nlstm
     from nlstm.layers import LSTM, Dense, Input
     from nlstm.models import Sequential
@@ -15,7 +15,7 @@ def compiled_model(shape: Shape):
     layers = [Input((shape.T, shape.F))]
     for layer in range(shape.layers):
         inner = layer < shape.layers - 1
-        layers.append(LSTM(shape.H, return_sequences=inner or shape.every_step))
+        layers.append(LSTM(shape.H, return_sequences=inner or shape.every_step, **options))
     model = Sequential([*layers, Dense(1)])
     model.compile(optimizer="adam", loss="mean_squared_error")
     return model

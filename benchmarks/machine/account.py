@@ -1,0 +1,163 @@
+"""Where the time of a training step, and of a predict, goes: parts are taken out, one by one.
+
+    python -m benchmarks.machine.account                        # --shapes seed,darts,weather,long
+    python -m benchmarks.machine.account --threads 2 --write    # into docs/performance.md too
+
+Kernels are timed where they run, between the others of a step; those of the LSTM also with linear
+activations, which cost nothing and leave the products as they are. With P, F and B the forward pass
+of predict, that of training, and the backward pass, on one thread, less what the calls cost,
+
+    products          the operations of `grid.py` at the FMA rate of `peak.py`
+    tile and cell     the rest of P + B where all activations are linear: sums loaded and stored,
+                      loops too short for the tile, weights read again, gates read, the cell
+    sigmoids, tanhs   three and two a unit forward: what P, and B (back), take more with them
+    gates and states  F - P: all of them written for the backward pass
+
+each divided by the number of threads, and on all threads
+
+    meetings          F + B less these shares: threads woken and waited for, shares that differ
+    other kernels     batches gathered, states cleared, Dense, loss, Adam, outputs copied
+    calls             kernels of a step of one row, step, feature and unit: Python's way into them
+    Python            `fit`, or `predict`, with functions that do nothing in the place of kernels
+    not explained     what is left of the whole
+
+Parts overlap in the processor: what is taken out may have hidden behind another, so that a part can
+come out below zero. Each time is the least of some rounds, in which all take turns.
+"""
+
+import argparse
+import datetime
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks import markdown
+from benchmarks.grid import GRID, Shape
+from benchmarks.machine.bound import BACKWARD, FORWARD, KINDS, OTHERS, Bound
+from benchmarks.machine.peak import isa, peak_gflops, vector_floats
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+SHAPES = "seed,darts,weather,long"
+PAIRS = [("linear", "linear"), ("linear", "sigmoid"), ("tanh", "sigmoid")]
+ALL = PAIRS[-1]
+ACTIVATIONS = ["sigmoids forward", "sigmoids back", "tanhs forward", "tanhs back"]
+PIPES = 2  # of a core: each starts a multiply-add of vectors in a cycle
+
+
+def measured(shape: Shape, threads: int, seconds: float, rounds: int) -> dict:
+    """Measure the least seconds by (kind, activations or "calls", number of threads, part)."""
+    import nlstm
+
+    before, least = nlstm.get_num_threads(), {}
+    ways = {names: Bound(shape, *names) for names in PAIRS}
+    ways["calls"] = Bound(replace(shape, N=1, T=1, F=1, H=1), *ALL)
+
+    def note(found, *key):
+        for part, value in found.items():
+            least[*key, part] = min(value, least.get((*key, part), math.inf))
+
+    try:
+        for kind in KINDS * rounds:
+            nlstm.set_num_threads(1)
+            for name, way in ways.items():
+                note(way.kernels(kind, seconds), kind, name, 1)
+            nlstm.set_num_threads(threads)
+            way = ways[ALL]
+            found = {"whole": way.whole(kind, seconds), "Python": way.python(kind, seconds)}
+            note(way.kernels(kind, seconds) | found, kind, ALL, threads)
+    finally:
+        nlstm.set_num_threads(before)
+    for names in PAIRS:
+        ways[names].check()
+    return least
+
+
+def account(shape: Shape, kind: str, least: dict, threads: int, peak: float) -> dict[str, float]:
+    """Lay out the seconds of one step: the whole, and parts that add up to it.
+
+    `peak` is one thread's, in GFLOP/s.
+    """
+    trains = kind == "training"
+    flops = shape.step_flops if trains else shape.predict_flops
+    products = flops / (1e9 * peak * threads)
+    ahead = [least["predict", names, 1, FORWARD] for names in PAIRS]
+    back = [trains * least["training", names, 1, BACKWARD] for names in PAIRS]
+    called, alone, together = (
+        sum(least[kind, *way, part] for part in (FORWARD, BACKWARD))
+        for way in (("calls", 1), (ALL, 1), (ALL, threads))
+    )
+    others = least[kind, "calls", 1, OTHERS]
+    steps = ahead[1] - ahead[0], back[1] - back[0], ahead[2] - ahead[1], back[2] - back[1]
+    parts = {
+        "products": products,
+        "tile and cell": (ahead[0] + back[0] - called) / threads - products,
+        **{name: step / threads for name, step in zip(ACTIVATIONS, steps)},
+        "gates and states": (alone - ahead[2] - back[2]) / threads,
+        "meetings": together - called - (alone - called) / threads,
+        OTHERS: least[kind, ALL, threads, OTHERS] - others,
+        "calls": called + others,
+        "Python": least[kind, ALL, threads, "Python"],
+    }
+    whole = least[kind, ALL, threads, "whole"]
+    return {"whole": whole, **parts, "not explained": whole - sum(parts.values())}
+
+
+def account_table(accounts: dict[str, dict[str, float]]) -> str:
+    """Lay out microseconds, and per cent of the whole; a row for each account."""
+    rows = [["shape N,T,F,H,layers: µs (%)", *next(iter(accounts.values()))]]
+    for title, found in accounts.items():
+        whole, *parts = found.values()
+        cells = [f"{markdown.number(1e6 * one)} ({round(100 * one / whole)})" for one in parts]
+        row = [cell if part else "-" for part, cell in zip(parts, cells)]
+        rows.append([title, markdown.number(1e6 * whole), *row])
+    return markdown.table(rows)
+
+
+def cycles_table(trained: dict[Shape, dict[str, float]], threads: int, clock: float) -> str:
+    """Lay out one thread's cycles for each vector of units, by the accounts of training steps."""
+    rows = [["cycles for a vector of units", *ACTIVATIONS]]
+    for shape, found in trained.items():
+        vectors = shape.layers * shape.T * shape.N * math.ceil(shape.H / vector_floats())
+        cycles = [found[name] * threads * clock / vectors for name in ACTIVATIONS]
+        rows.append([str(shape), *map(markdown.number, cycles)])
+    return markdown.table(rows)
+
+
+def report(shapes: list[Shape], threads: int, seconds: float, rounds: int) -> str:
+    """Measure; return both tables, and when, where and by which clock."""
+    from nlstm.kernels import describe
+
+    peak, accounts, trained = peak_gflops(), {}, {}
+    clock = 1e9 * peak / (2 * PIPES * vector_floats())
+    for shape in shapes:
+        least = measured(shape, threads, seconds, rounds)
+        found = {kind: account(shape, kind, least, threads, peak) for kind in KINDS}
+        accounts |= {f"{shape}: {kind}": one for kind, one in found.items()}
+        trained[shape] = found["training"]
+    where = (
+        f"Times of {datetime.date.today()} on {describe()['cpu']} ({isa()}), {threads} "
+        f"thread{'s' * (threads > 1)}, FMA peak of one {peak:.0f} GFLOP/s. Its clock is derived "
+        f"from that: {clock / 1e9:.2f} GHz where {PIPES} multiply-adds start in a cycle."
+    )
+    return "\n\n".join([account_table(accounts), cycles_table(trained, threads, clock), where])
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shapes", default=SHAPES, help="by comma")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each part in a round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--write", action="store_true", help="fill the tables in " + DOCUMENT.name)
+    options = parser.parse_args()
+    shapes = [GRID[name] for name in options.shapes.split(",")]
+    text = report(shapes, options.threads, options.seconds, options.rounds)
+    print(text)
+    if options.write:
+        markdown.fill(DOCUMENT, "account", text)
+
+
+if __name__ == "__main__":
+    main()
