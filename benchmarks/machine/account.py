@@ -8,9 +8,10 @@ activations, which cost nothing and leave the products as they are. With P, F an
 of predict, that of training, and the backward pass, on one thread, less what the calls cost,
 
     products          the operations of `grid.py` at the FMA rate of `peak.py`
-    tile and cell     the rest of P + B where all activations are linear: sums loaded and stored,
-                      loops too short for the tile, weights read again, gates read, the cell
-    sigmoids, tanhs   three and two a unit forward: what P, and B (back), take more with them
+    tile and cell     the rest of P, and of B (back), where all activations are linear: sums loaded
+                      and stored, loops too short for the tile, weights read again, the cell; back
+                      also gates read, and their gradients written and read
+    sigmoids, tanhs   three and two a unit forward: what P, and B, take more with them
     gates and states  F - P: all of them written for the backward pass
 
 each divided by the number of threads, and on all threads
@@ -33,7 +34,7 @@ from pathlib import Path
 
 from benchmarks import markdown
 from benchmarks.grid import GRID, Shape
-from benchmarks.machine.bound import BACKWARD, FORWARD, KINDS, OTHERS, Bound
+from benchmarks.machine.bound import BACKWARD, FORWARD, KINDS, OTHERS, PARTS, Bound
 from benchmarks.machine.peak import isa, peak_gflops, vector_floats
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "performance.md"
@@ -78,24 +79,25 @@ def account(shape: Shape, kind: str, least: dict, threads: int, peak: float) -> 
     `peak` is one thread's, in GFLOP/s.
     """
     trains = kind == "training"
-    flops = shape.step_flops if trains else shape.predict_flops
-    products = flops / (1e9 * peak * threads)
+    rate = 1e9 * peak * threads
+    ahead_ideal, back_ideal = shape.predict_flops, trains * (shape.step_flops - shape.predict_flops)
     ahead = [least["predict", names, 1, FORWARD] for names in PAIRS]
     back = [trains * least["training", names, 1, BACKWARD] for names in PAIRS]
-    called, alone, together = (
-        sum(least[kind, *way, part] for part in (FORWARD, BACKWARD))
-        for way in (("calls", 1), (ALL, 1), (ALL, threads))
+    ahead_call, back_call, other_calls = (least[kind, "calls", 1, part] for part in PARTS)
+    called = ahead_call + back_call
+    alone, together = (
+        least[kind, ALL, n, FORWARD] + least[kind, ALL, n, BACKWARD] for n in (1, threads)
     )
-    others = least[kind, "calls", 1, OTHERS]
     steps = ahead[1] - ahead[0], back[1] - back[0], ahead[2] - ahead[1], back[2] - back[1]
     parts = {
-        "products": products,
-        "tile and cell": (ahead[0] + back[0] - called) / threads - products,
+        "products": (ahead_ideal + back_ideal) / rate,
+        "tile and cell forward": (ahead[0] - ahead_call) / threads - ahead_ideal / rate,
+        "tile and cell back": (back[0] - back_call) / threads - back_ideal / rate,
         **{name: step / threads for name, step in zip(ACTIVATIONS, steps)},
         "gates and states": (alone - ahead[2] - back[2]) / threads,
         "meetings": together - called - (alone - called) / threads,
-        OTHERS: least[kind, ALL, threads, OTHERS] - others,
-        "calls": called + others,
+        OTHERS: least[kind, ALL, threads, OTHERS] - other_calls,
+        "calls": called + other_calls,
         "Python": least[kind, ALL, threads, "Python"],
     }
     whole = least[kind, ALL, threads, "whole"]
@@ -127,13 +129,17 @@ def report(shapes: list[Shape], threads: int, seconds: float, rounds: int) -> st
     """Measure; return both tables, and when, where and by which clock."""
     from nlstm.kernels import describe
 
-    peak, accounts, trained = peak_gflops(), {}, {}
-    clock = 1e9 * peak / (2 * PIPES * vector_floats())
+    least, peak = {}, 0.0
     for shape in shapes:
-        least = measured(shape, threads, seconds, rounds)
-        found = {kind: account(shape, kind, least, threads, peak) for kind in KINDS}
-        accounts |= {f"{shape}: {kind}": one for kind, one in found.items()}
-        trained[shape] = found["training"]
+        least[shape] = measured(shape, threads, seconds, rounds)
+        peak = max(peak, peak_gflops())  # more than once: something may disturb it
+    clock = 1e9 * peak / (2 * PIPES * vector_floats())
+    accounts = {
+        f"{shape}: {kind}": account(shape, kind, found, threads, peak)
+        for shape, found in least.items()
+        for kind in KINDS
+    }
+    trained = {shape: accounts[f"{shape}: training"] for shape in shapes}
     where = (
         f"Times of {datetime.date.today()} on {describe()['cpu']} ({isa()}), {threads} "
         f"thread{'s' * (threads > 1)}, FMA peak of one {peak:.0f} GFLOP/s. Its clock is derived "
