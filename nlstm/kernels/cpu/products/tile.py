@@ -39,7 +39,7 @@ WORD = ir.IntType(64)
 PLACE_FIELDS = ("pointer", "row", "vector")
 A_FIELDS = ("a", "a_row", "a_k", "a_j")
 B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
-AHEAD_FIELDS = ("ahead", "ahead_k")
+AHEAD_FIELDS = ("ahead", "ahead_k", "ahead_j")
 SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS, *AHEAD_FIELDS)
 SOURCES = 2
 
@@ -55,8 +55,8 @@ def tile(typingctx, rows, vectors, out, start, sources):
     start : the same four of the values to start from, or None for zeros.
     sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j
         strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
-        other. Where (array, offset, k stride) follow, each step over k asks for one cache line of
-        it, so that what later tiles read is on its way to the second-level cache.
+        other. Where (array, offset, k and j strides) follow, each step over k asks for one cache
+        line of it, so that what is read later is on its way to the second-level cache.
     """
     return call_tile("pair_tile" if is_paired(sources[0][0]) else "tile", out, start, sources)
 
@@ -100,7 +100,7 @@ def call_tile(kind, out, start, sources):
             edges = [0, b_first, ahead_first, len(type_)]
             for first, last in pairwise(edges):
                 if first == last:  # nothing ahead: what is there
-                    call += [pointer, WORD(0)]
+                    call += [pointer, WORD(0), WORD(0)]
                     break
                 pointer = element_pointer(
                     context, builder, type_[first], fields[first], fields[first + 1]
@@ -286,7 +286,9 @@ def emit_source(emit, rows, vectors, sums, source, kind):
         return [*result, builder.gep(ahead, [source["ahead_k"]])]
 
     def inner(values, a, b):
-        return emit_loop(builder, source["n"], values, (a, source["a_k"]), (b, source["b_k"]), step)
+        k_steps = (a, source["a_k"]), (b, source["b_k"])
+        *sums, _ = emit_loop(builder, source["n"], values, *k_steps, step)
+        return [*sums, builder.gep(values[-1], [source["ahead_j"]])]
 
     *sums, _ = emit_loop(
         builder,
