@@ -196,17 +196,23 @@ def slice_count(typingctx):
     return types.int64(), codegen
 
 
+def pair_products():
+    """Return in words how pairs of bfloat16 are multiplied, or why they cannot be."""
+    try:
+        if multiplies_tiles():
+            return "multiplied in AMX tiles"
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return "multiplied in pairs" if multiplies_pairs() else "widened to float32, slower"
+
+
 def describe():
     """Return what kernels are compiled for, and where compiled code is kept."""
     start_threads()  # the threading layer has no name before
     return {
         "cpu": cpu_target.target_context.codegen().magic_tuple()[1],
         "vector_bits": 8 * vector_bytes(),
-        "bfloat16_products": "multiplied in AMX tiles"
-        if multiplies_tiles()
-        else "multiplied in pairs"
-        if multiplies_pairs()
-        else "widened to float32, slower",
+        "bfloat16_products": pair_products(),
         "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),
         "cache_folder": str(cache_folder() or "none"),

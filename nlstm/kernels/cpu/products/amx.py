@@ -52,8 +52,10 @@ def instruction(builder, name, *args):
 
 def define_amx_tile(module, pairs):
     """Define the IR function that stands for the pair tile, `pairs`, and calls it where it must."""
+    pairs.attributes.add("noinline")
     one = define_source(module, pairs)
     function = inner_function(module, pairs.function_type, "nlstm_amx_tile_body", "float32")
+    function.attributes.add("optsize")
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     shape, out, start = function.args[:2], function.args[2:5], function.args[5:8]
     _, _, sources = named_fields(function.args[2:])
@@ -71,6 +73,8 @@ def define_source(module, pairs):
     fields = pairs.function_type.args[: -len(SOURCE_FIELDS)]
     function_type = ir.FunctionType(ir.VoidType(), fields)
     function = inner_function(module, function_type, "nlstm_amx_source", "float32")
+    # A loop that is unrolled has more addresses than there are registers, and gains nothing.
+    function.attributes.add("optsize")
     rows, vectors, *fields = function.args
     out, start, (source,) = named_fields(fields)
     builder = ir.IRBuilder(function.append_basic_block("entry"))

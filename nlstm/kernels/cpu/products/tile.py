@@ -16,7 +16,8 @@ numbers are a vector's width further is known to the compiler, or else the addre
 numbers take more registers than there are.
 
 In the pair tile A and B hold words of two bfloat16, numbers 2k and 2k + 1 of the sum, and a step
-adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32.
+adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32. The AMX tile
+stands in its place, under its symbol, where NLSTM_AMX=1 asks for it, so that kernels do not differ.
 """
 
 import numpy as np
