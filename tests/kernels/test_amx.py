@@ -1,35 +1,26 @@
 """AMX tiles: their code for Sapphire Rapids, read, and run on a model of the instructions.
 
-No machine that runs these tests need have AMX. The code is the real one, but for the instructions,
-which are calls of `tests.reference.amx`; loops, addresses and the tiles' shapes are the machine's.
+No machine that runs these tests need have AMX.
 """
 
 import ctypes
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from llvmlite import binding, ir
-from numba.core.registry import cpu_target
+from llvmlite import binding
 
 from nlstm.kernels.cpu.machine import amx, jit, simd
 from nlstm.kernels.cpu.products import pairs, tile
 from nlstm.kernels.cpu.products.amx import STEP
 from nlstm.kernels.cpu.products.frame import VECTORS, tile_signature
+from tests.kernels.amx_model import ModelledTile, amx_module
 from tests.kernels.test_pairs import halves, paired_rows
-from tests.reference.amx import Tiles
 
 L = 16  # columns of a tile
 TRIPLE = "x86_64-unknown-linux-gnu"
-
-
-def amx_module(triple):
-    """Return the IR of what stands for the pair tile."""
-    module = ir.Module()
-    module.triple = triple
-    function = tile.define_tile(module, "float32", "amx_tile")
-    function.name, function.linkage = "product", ""
-    return module
 
 
 # --- its assembly ---------------------------------------------------------------------------------
@@ -79,52 +70,22 @@ def test_loops_hold_their_addresses(assembly):
 
 # --- its sums -------------------------------------------------------------------------------------
 
-ARGUMENTS = {"ldtilecfg": "p", "tileloadd64": "bpq", "tilestored64": "bpq", "tdpbf16ps": "bbb",
-             "tilerelease": ""}  # fmt: skip
-KINDS = {"p": ctypes.c_size_t, "b": ctypes.c_uint8, "q": ctypes.c_int64}
-
 
 @pytest.fixture(scope="module")
 def machine():
-    """Give the function and the model of the registers that it is run on."""
-    triple, processor, features = cpu_target.target_context.codegen().magic_tuple()
+    """Give the function, which returns how often each instruction was run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(simd, "lanes", lambda dtype: L)
         patch.setattr(pairs, "multiplies_pairs", lambda: False)
-        text = str(amx_module(triple))
-    tiles, faults = Tiles(), []
-    kept = []
-
-    def modelled(name):
-        def call(*arguments):
-            try:
-                getattr(tiles, name)(*arguments)
-            except ValueError as fault:  # which cannot leave compiled code
-                faults.append(fault)
-
-        return ctypes.CFUNCTYPE(None, *(KINDS[one] for one in ARGUMENTS[name]))(call)
-
-    for name in ARGUMENTS:
-        kept.append(modelled(name))
-        binding.add_symbol(f"nlstm_model_{name}", ctypes.cast(kept[-1], ctypes.c_void_p).value)
-        text = text.replace(f"llvm.x86.{name}", f"nlstm_model_{name}")
-    assert "llvm.x86" not in text
-    target = binding.Target.from_triple(triple).create_target_machine(
-        cpu=processor, features=features, opt=2
-    )
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(text), target)
-    engine.finalize_object()
+        made = ModelledTile()
     signature, _ = tile_signature("float32", "amx_tile")
     arguments = [ctypes.c_void_p if one.is_pointer else ctypes.c_int64 for one in signature.args]
-    function = ctypes.CFUNCTYPE(None, *arguments)(engine.get_function_address("product"))
+    function = ctypes.CFUNCTYPE(None, *arguments)(made.address)
 
     def call(*arguments):
-        tiles.counts.clear()
         function(*arguments)
-        assert not faults, faults
-        return dict(tiles.counts)
+        return made.counts()
 
-    call.keeps = engine, kept
     return call
 
 
@@ -231,6 +192,13 @@ def test_every_cut_gives_the_same_bits(machine):
             a, b = a + 4 * n * other.A.shape[1], b + 4 * v * L
             part, _ = computed(machine, one, (a, *of_a, b, b_v, b_k, b_j, K, J))
             assert np.array_equal(part[0], whole[n, v * L : (v + 1) * L])
+
+
+@pytest.mark.skipif(jit.lanes("float32") != L, reason="kernels pack other panels here")
+def test_layers():
+    code = "from tests.kernels import amx_model; amx_model.check_layers()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 # --- the switch -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ TDPBF16PS and TILERELEASE). What the manual lets end in an exception raises Valu
 """
 
 import ctypes
+from collections import Counter
 
 import numpy as np
 
@@ -31,15 +32,12 @@ class Tiles:
     """The registers of one thread; `counts` says how often each instruction was run."""
 
     def __init__(self):
-        self.counts = {}
+        self.counts = Counter()
         self.release()
 
     def release(self):
         self.rows, self.row_bytes = np.zeros((2, TILES), int)
         self.tiles = np.zeros((TILES, ROWS, ROW_BYTES), np.uint8)
-
-    def count(self, name):
-        self.counts[name] = self.counts.get(name, 0) + 1
 
     def configured(self, tile):
         require(0 <= tile < TILES and self.rows[tile] > 0, f"tile {tile} is not configured")
@@ -47,7 +45,7 @@ class Tiles:
         return self.rows[tile], self.row_bytes[tile]
 
     def ldtilecfg(self, address):
-        self.count("ldtilecfg")
+        self.counts["ldtilecfg"] += 1
         config = bytes_at(address, 64)
         row_bytes, rows = config[16:48].view(np.uint16), config[48:]
         require(config[0] == 1 and config[1] == 0, "palette 1 from row 0 on is the one there is")
@@ -60,24 +58,24 @@ class Tiles:
         self.rows, self.row_bytes = rows.astype(int), row_bytes.astype(int)
 
     def tileloadd64(self, tile, address, stride):
-        self.count("tileloadd64")
+        self.counts["tileloadd64"] += 1
         rows, width = self.configured(tile)
         self.tiles[tile] = 0
         for row in range(rows):
             self.tiles[tile, row, :width] = bytes_at(address + row * stride, width)
 
     def tilestored64(self, tile, address, stride):
-        self.count("tilestored64")
+        self.counts["tilestored64"] += 1
         rows, width = self.configured(tile)
         for row in range(rows):
             bytes_at(address + row * stride, width)[:] = self.tiles[tile, row, :width]
 
     def tilerelease(self):
-        self.count("tilerelease")
+        self.counts["tilerelease"] += 1
         self.release()
 
     def tdpbf16ps(self, c, a, b):
-        self.count("tdpbf16ps")
+        self.counts["tdpbf16ps"] += 1
         require(len({a, b, c}) == 3, "the three tiles are not three")
         (rows, width), (a_rows, a_width), (b_rows, b_width) = map(self.configured, (c, a, b))
         shapes = (rows, width, a_width) == (a_rows, b_width, 4 * b_rows)
