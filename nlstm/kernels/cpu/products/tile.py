@@ -39,6 +39,7 @@ from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer, scalar_ir
 from nlstm.kernels.cpu.products.amx import define_amx_tile
 from nlstm.kernels.cpu.products.frame import (
     A_FIELDS,
+    B_FIELDS,
     VECTORS,
     WORD,
     emit_loop,
@@ -102,12 +103,12 @@ def call_tile(kind, out, start, sources):
             call += [builder.bitcast(zeros, scalar_ir(dtype).as_pointer()), WORD(0), WORD(0)]
         else:
             call += place(start, args[3], 4)
+        pointer = call[2]
         for index, type_ in enumerate(sources):
             packed = builder.extract_value(args[4], index)
             fields = [builder.extract_value(packed, i) for i in range(len(type_))]
-            edges = [0, b_first, ahead_first, len(type_)]
-            for first, last in pairwise(edges):
-                if first == last:  # nothing ahead: what is there
+            for first, last in pairwise([0, b_first, ahead_first, len(type_)]):
+                if first == last:  # nothing ahead: it asks for what is there
                     call += [pointer, WORD(0), WORD(0)]
                     break
                 pointer = element_pointer(
