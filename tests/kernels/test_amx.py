@@ -119,12 +119,13 @@ class Case:
 
 
 NOTHING = (None, 0, 0, 0, None, 0, 0, 0, 0, 0)
+AHEAD = (None, 0, 0)  # a tile of AMX asks for nothing ahead
 
 
 def computed(call, case, *sources, start=None, rows=slice(None)):
     """Return C and how often each instruction was run."""
     C = np.full((case.rows, VECTORS * L + 5), np.nan, np.float32)
-    fields = [*sources, NOTHING, NOTHING][:2]
+    fields = [(*one, *AHEAD) for one in [*sources, NOTHING, NOTHING][:2]]
     begin = case.start if start is None else start
     place = (C.ctypes.data, C.shape[1], L)
     row = begin.shape[1] if begin.ndim == 2 else 0
