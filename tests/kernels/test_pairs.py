@@ -106,7 +106,7 @@ def test_tile(rows, vectors, native, monkeypatch):
     call, engine = made_tile(rows, vectors, native, monkeypatch)
     two = words[0].shape[1]
     source = (words[0].ctypes.data, two, 1, 0, words[1].ctypes.data, L, width, 0, two, 1)
-    source += (C.ctypes.data, 0)
+    source += (C.ctypes.data, 0, 0)
     places = (C.ctypes.data, width, L, start.ctypes.data, width, L)
     call(rows, vectors, *places, *source, *source)
     wanted = start + 2 * rounded(A) @ rounded(B)

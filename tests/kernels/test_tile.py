@@ -21,7 +21,7 @@ def product(rows, vectors, C, A, B, A2, B2, L):
     second = (A2, 0, 1, rows2, half * rows2, B2, 0, L, width, half * width, half, 2)
     tile(rows, vectors, place, None, (first,))
     # C itself is what it asks for on the way: that changes no number.
-    tile(rows, vectors, place, place, (first + (C, 0, L), second + (C, L, 1)))
+    tile(rows, vectors, place, place, (first + (C, 0, L, 0), second + (C, L, 1, -1)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

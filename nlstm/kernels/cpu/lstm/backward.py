@@ -51,6 +51,7 @@ from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share, share_rows
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
+LARGE_PANELS = 1 << 18  # numbers of U^T: more than a second-level cache holds
 GROUP_ROWS = 64  # rows whose dz stays in the second-level cache between cell and product
 
 TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
@@ -112,11 +113,13 @@ def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
 
 
 @njit_inner
-def prefetch_step(t, n0, n1, c, gates):
-    """Begin to fetch what the cell of step t reads: nobody else asks for it before."""
+def prefetch_step(t, n0, n1, b0, c, gates):
+    """Begin to fetch what the cell of step t reads, of the gates from block b0 on: nobody else
+    asks for it before.
+    """
     B, N, S, L = gates.shape[1], gates.shape[2], c.shape[2], gates.shape[4]
     line = 64 // gates.itemsize
-    for block in range(B):
+    for block in range(b0, B):
         first = ((t * B + block) * N + n0) * GATES * L
         for k in range(first, first + (n1 - n0) * GATES * L, line):
             prefetch(gates, k)
@@ -137,6 +140,7 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
     b0, b1 = share(B, s // split.row_slices, split.unit_slices)
     v0, v1 = share((sizes.F + L - 1) // L, s // split.row_slices, split.unit_slices)
     by_units = split.unit_slices > 1
+    width, flat_gates = GATES * L, gates.reshape(-1)
     far = gates.size * gates.itemsize > CACHED_BYTES
     hm = Panels(masks.hm, s * masked_part(N, gradients.dh.shape[1], L))
     zones = zones_of(zoneout)
@@ -156,7 +160,7 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                 later = T - 2 - t if reverse else t + 1
                 after = Blocks(seen.array, seen.at + seen.step, seen.step, seen.block)
                 backward_product(n, end, b0, b1, gradients.dh, after, panels, H, L, later, masks,
-                                 hm, past)  # fmt: skip
+                                 hm, past, None)  # fmt: skip
             if t >= t0:
                 if c is None:
                     backward_gru(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1, h,
@@ -168,10 +172,19 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                     round_gradients(here, operands, t - t0, n, end, b0, b1, h, t, L)
                     round_inputs(x, tx, operands.x, t - t0, n, end, v0, v1, sizes.F, L)
             if not by_units:
+                # The product asks for the gates of whole blocks: all at once they would take as
+                # long as it does.
+                asks = masks.h_mask is None and B * B * width * L <= LARGE_PANELS
                 if far and t > 0:
-                    prefetch_step(t - 1, n, end, states, gates)
-                backward_product(n, end, b0, b1, gradients.dh, seen, panels, H, L, tx, masks, hm,
-                                 past)  # fmt: skip
+                    prefetch_step(t - 1, n, end, H // L if asks else 0, states, gates)
+                if asks:
+                    at = max(t - 1, 0) * B * N * width
+                    before = Blocks(flat_gates, at, B * N * width, N * width)
+                    backward_product(n, end, b0, b1, gradients.dh, seen, panels, H, L, tx, masks,
+                                     hm, past, before)  # fmt: skip
+                else:
+                    backward_product(n, end, b0, b1, gradients.dh, seen, panels, H, L, tx, masks,
+                                     hm, past, None)  # fmt: skip
 
 
 # --- all steps ------------------------------------------------------------------------------------

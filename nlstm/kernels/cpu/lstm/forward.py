@@ -210,9 +210,9 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                             W_ahead = (later * width + index * ahead_k) * F
                             U_ahead = (later * width + index * ahead_k) * K
                             from_x = (x, x_at, Sx, 1, 0, W, W_at, L, width, 0, inputs, 1,
-                                      W, W_ahead, ahead_k)  # fmt: skip
+                                      W, W_ahead, ahead_k, 0)  # fmt: skip
                             from_h = (seen_h, h_at, row, 1, 0, U, U_at, L, width, 0, K, 1,
-                                      U, U_ahead, ahead_k)  # fmt: skip
+                                      U, U_ahead, ahead_k, 0)  # fmt: skip
                             tile(end - n, VECTORS, place, start, (from_x, from_h))
                         else:
                             if chunk < 0:

@@ -69,15 +69,18 @@ def next_run(mask, t, n, last):
 
 
 @njit_inner
-def backward_product(n0, n1, v0, v1, dh, dz, panels, H, L, tx, masks, hm, past):
-    """Compute dh of the step before: dz U^T, with `past` plus what went past it."""
+def backward_product(n0, n1, v0, v1, dh, dz, panels, H, L, tx, masks, hm, past, near):
+    """Compute dh of the step before: dz U^T, with `past` plus what went past it.
+
+    `near` as of `product_with_transpose`.
+    """
     n = n0
     while n < n1:
         first, end = next_run(masks.mask, tx, n, n1)
         if masks.h_mask is None:
             out = Matrix(dh.reshape(-1), np.int64(0), dh.shape[1])
             product_with_transpose(out, first, end, v0, v1, dz, panels, H, L, np.int64(0),
-                                   np.int64(GATES), np.bool_(past))  # fmt: skip
+                                   np.int64(GATES), np.bool_(past), near)  # fmt: skip
         else:
             gated_product(first, end, v0, v1, dh, dz, panels, H, L, masks.h_mask, hm, past)
         n = end

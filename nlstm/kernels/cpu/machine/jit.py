@@ -20,7 +20,7 @@ from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
-from nlstm.kernels.cpu.machine import notice, threads
+from nlstm.kernels.cpu.machine import amx, notice, threads
 from nlstm.kernels.cpu.machine.cache import cache_folder, keep
 from nlstm.kernels.cpu.machine.linking import kernel_compiler
 from nlstm.kernels.cpu.machine.pruning import PruningCompiler
@@ -61,6 +61,12 @@ def vector_registers() -> int:
 def multiplies_pairs() -> bool:
     """Whether the processor multiplies pairs of bfloat16 into float32 sums."""
     return {"avx512f", "avx512bf16"} <= target_features()
+
+
+@functools.cache
+def multiplies_tiles() -> bool:
+    """Whether pairs are multiplied in AMX tiles; an error where that is asked for in vain."""
+    return amx.is_asked() and amx.allow(target_features())
 
 
 def lanes(dtype) -> int:
@@ -190,15 +196,23 @@ def slice_count(typingctx):
     return types.int64(), codegen
 
 
+def pair_products():
+    """Return in words how pairs of bfloat16 are multiplied, or why they cannot be."""
+    try:
+        if multiplies_tiles():
+            return "multiplied in AMX tiles"
+    except (RuntimeError, ValueError) as error:
+        return str(error)
+    return "multiplied in pairs" if multiplies_pairs() else "widened to float32, slower"
+
+
 def describe():
     """Return what kernels are compiled for, and where compiled code is kept."""
     start_threads()  # the threading layer has no name before
     return {
         "cpu": cpu_target.target_context.codegen().magic_tuple()[1],
         "vector_bits": 8 * vector_bytes(),
-        "bfloat16_products": "multiplied in pairs"
-        if multiplies_pairs()
-        else "widened to float32, slower",
+        "bfloat16_products": pair_products(),
         "threads": threads.get_num_threads(),
         "threading_layer": numba.threading_layer(),
         "cache_folder": str(cache_folder() or "none"),

@@ -203,11 +203,12 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
     _, dh, _, _, _, _, dx, _ = gradients
     V, Sx, S, width = (F + L - 1) // L, x.shape[2], work.h.shape[2], GATES * L
     zero, flat_h, flat_x = np.int64(0), work.h.reshape(-1), x.reshape(-1)
-    panels = Panels(scratch, memory.U_panels)
+    panels, flat_gates = Panels(scratch, memory.U_panels), work.gates.reshape(-1)
     for t in range(t1 - 1, t0 - 1, -1):
         tx = T - 1 - t if reverse else t
         past = (t - t0) * chunk.rows
         dz = Blocks(scratch, chunk.dz + past * width, zero, chunk.block)
+        before = Blocks(flat_gates, max(t - 1, 0) * B * N * width, zero, N * width)
         scales = t * N * FACTORS
         to_x = None
         if dx is not None:
@@ -223,7 +224,7 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
             copy_rows(flat_x, (tx * N + n) * Sx, Sx, end - n, F, scratch, x_at + n * V * L, L)
             product = Matrix(scratch, own.q - n * own.q_row, own.q_row)
             product_with_transpose(product, n, end, zero, B + V, dz, panels, H, L, zero,
-                                   np.int64(GATES), np.bool_(False))  # fmt: skip
+                                   np.int64(GATES), np.bool_(False), before)  # fmt: skip
             inputs_back(rows, Matrix(flat_h, t * N * S, S), H,
                         Matrix(work.factors, scales + 1, np.int64(FACTORS)),
                         Matrix(scratch, own.q, own.q_row),

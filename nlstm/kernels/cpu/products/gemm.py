@@ -6,7 +6,6 @@ over threads, never a sum. Their arrays are flat: one shape is one compilation.
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -173,7 +172,8 @@ def transpose_panel(out, out_offset, weights, groups, inputs, width, v, L):
 
 
 @njit_inner
-def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, accumulate):
+def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, accumulate,
+                           near=None):  # fmt: skip
     """Compute out[n] = dz[n] P, for rows n0..n1 and panels v0..v1 of P.
 
     Parameters
@@ -182,6 +182,7 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
     gate, gates : the sum runs over so many gates from `gate` on, and over units; lanes past the
         last unit are skipped.
     dz and panels may hold pairs.
+    near : None, or Blocks of the same rows that are brought nearer meanwhile; else panels are.
     """
     to, to_at, to_row = out
     a_array, dz_at, _, dz_block = dz
@@ -205,25 +206,31 @@ def product_with_transpose(out, n0, n1, v0, v1, dz, panels, H, L, gate, gates, a
             later_first = first if later > v else (first + m if first + m < full else 0)
             ahead = b_at + later * panel + (later_first * width + gate * K) * L
             parts = max(1, count // vectors)
-            steps = m * gates * K
+            steps = gates * K
             ahead_k = stride_ahead(steps * L, parts, steps, L)
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 a = a_first + n * width
                 a_rest = a + m * dz_block
                 place = (to, to_at + n * to_row + v * L, to_row, L)
-                # Each tile brings a part of one of the next panels nearer.
-                near = ahead + index % vectors * panel + index // vectors * steps * ahead_k
-                blocks = (a_array, a, width, 1, dz_block,
-                          b_array, b, panel, L, width * L, gates * K, m,
-                          b_array, near, ahead_k)  # fmt: skip
-                rest = (a_array, a_rest, width, 1, K,
-                        b_array, b_rest, panel, L, K * L, tail, min(gates, m_rest),
-                        b_array, near, np.int64(0))  # fmt: skip
-                if first == 0 and not accumulate:
-                    tile(end - n, vectors, place, None, (blocks, rest))
+                # Each tile brings a part of one of the next panels nearer, or of its own rows.
+                if near is None:
+                    part = index % vectors * panel + index // vectors * m * steps * ahead_k
+                    later_at = (b_array, ahead + part, ahead_k, steps * ahead_k)
                 else:
-                    tile(end - n, vectors, place, place, (blocks, rest))
+                    groups = (v1 - v0 + VECTORS - 1) // VECTORS
+                    row_k = stride_ahead((end - n) * GATES * L, groups, steps, L)
+                    part = (v - v0) // VECTORS * steps * row_k
+                    later_at = (near.array, near.at + first * near.block + n * GATES * L + part,
+                                row_k, near.block)  # fmt: skip
+                blocks = (a_array, a, width, 1, dz_block,
+                          b_array, b, panel, L, width * L, gates * K, m)  # fmt: skip
+                rest = (a_array, a_rest, width, 1, K,
+                        b_array, b_rest, panel, L, K * L, tail, min(gates, m_rest))  # fmt: skip
+                if first == 0 and not accumulate:
+                    tile(end - n, vectors, place, None, (blocks + later_at, rest))
+                else:
+                    tile(end - n, vectors, place, place, (blocks + later_at, rest))
 
 
 @njit_inner
@@ -259,7 +266,8 @@ def weight_gradient(dW, k0, k1, vectors, inputs, dz, steps, rows, L, accumulate,
                 place = (to, to_at + k * width, width, L)
                 fresh = step == 0 and n == 0 and not accumulate
                 of_dz = (b_array, b, L, width, dz_step, piece, m)
-                near = (to, to_at + end * width, stride_ahead(ROWS * width, 1, piece * m, L))
+                ahead_k = stride_ahead(ROWS * width, 1, piece * m, L)
+                near = (to, to_at + end * width, ahead_k, piece * ahead_k)
                 source = (a_array, a + k, 1, in_row, in_step) + of_dz + near
                 if by_gate is None:
                     if fresh:

@@ -16,7 +16,8 @@ numbers are a vector's width further is known to the compiler, or else the addre
 numbers take more registers than there are.
 
 In the pair tile A and B hold words of two bfloat16, numbers 2k and 2k + 1 of the sum, and a step
-adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32.
+adds both products of a pair; C is float32. It is what `tile` is for arrays of uint32. The AMX tile
+stands in its place, under its symbol, where NLSTM_AMX=1 asks for it, so that kernels do not differ.
 """
 
 from itertools import pairwise
@@ -28,20 +29,28 @@ from numba.core import cgutils
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
-from nlstm.kernels.cpu.machine.jit import njit, start_threads, vector_registers
+from nlstm.kernels.cpu.machine.jit import (
+    multiplies_tiles,
+    njit,
+    start_threads,
+    vector_registers,
+)
 from nlstm.kernels.cpu.machine.simd import Emitter, element_pointer, scalar_ir
+from nlstm.kernels.cpu.products.amx import define_amx_tile
+from nlstm.kernels.cpu.products.frame import (
+    A_FIELDS,
+    B_FIELDS,
+    VECTORS,
+    WORD,
+    emit_loop,
+    inner_function,
+    named_fields,
+    tile_signature,
+    unreachable_block,
+)
 from nlstm.kernels.cpu.products.pairs import add_pairs
 
-VECTORS = 4
 ROWS = 6 if vector_registers() == 32 else 3  # + 4 vectors of B and a number of A must fit as well
-
-WORD = ir.IntType(64)
-PLACE_FIELDS = ("pointer", "row", "vector")
-A_FIELDS = ("a", "a_row", "a_k", "a_j")
-B_FIELDS = ("b", "b_vector", "b_k", "b_j", "n", "m")
-AHEAD_FIELDS = ("ahead", "ahead_k")
-SOURCE_FIELDS = (*A_FIELDS, *B_FIELDS, *AHEAD_FIELDS)
-SOURCES = 2
 
 
 @intrinsic
@@ -55,8 +64,8 @@ def tile(typingctx, rows, vectors, out, start, sources):
     start : the same four of the values to start from, or None for zeros.
     sources : tuple of one or two (A, offset, row, k and j strides, B, offset, vector, k and j
         strides, n, m): the sum runs over j < m and, inside, k < n. Sources are added one after the
-        other. Where (array, offset, k stride) follow, each step over k asks for one cache line of
-        it, so that what later tiles read is on its way to the second-level cache.
+        other. Where (array, offset, k and j strides) follow, each step over k asks for one cache
+        line of it, so that what is read later is on its way to the second-level cache.
     """
     return call_tile("pair_tile" if is_paired(sources[0][0]) else "tile", out, start, sources)
 
@@ -94,13 +103,13 @@ def call_tile(kind, out, start, sources):
             call += [builder.bitcast(zeros, scalar_ir(dtype).as_pointer()), WORD(0), WORD(0)]
         else:
             call += place(start, args[3], 4)
+        pointer = call[2]
         for index, type_ in enumerate(sources):
             packed = builder.extract_value(args[4], index)
             fields = [builder.extract_value(packed, i) for i in range(len(type_))]
-            edges = [0, b_first, ahead_first, len(type_)]
-            for first, last in pairwise(edges):
-                if first == last:  # nothing ahead: what is there
-                    call += [pointer, WORD(0)]
+            for first, last in pairwise([0, b_first, ahead_first, len(type_)]):
+                if first == last:  # nothing ahead: it asks for what is there
+                    call += [pointer, WORD(0), WORD(0)]
                     break
                 pointer = element_pointer(
                     context, builder, type_[first], fields[first], fields[first + 1]
@@ -146,7 +155,12 @@ def load_gate_tile(dtype):
 
 def load_pair_tile():
     """As `load_tile`, for the pair tile: before kernels that call it are compiled or read."""
-    _load(np.dtype(np.float32), "pair_tile", pair_tile_address)
+    _load(np.dtype(np.float32), "pair_tile", paired_address)
+
+
+def paired_address(array):
+    """Return the address of the pair tile, or of what is asked for in its place."""
+    return (amx_tile_address if multiplies_tiles() else pair_tile_address)(array)
 
 
 def _load(dtype, kind, address):
@@ -172,6 +186,11 @@ def pair_tile_address(array):
     return _define_pair_tile(array)
 
 
+@njit(pipeline_class=Compiler)
+def amx_tile_address(array):
+    return _define_amx_tile(array)
+
+
 def _definition(kind):
     @intrinsic
     def define(typingctx, array):
@@ -184,28 +203,15 @@ def _definition(kind):
 
 
 _define_tile, _define_gate_tile = _definition("tile"), _definition("gate_tile")
-_define_pair_tile = _definition("pair_tile")
-
-
-def tile_signature(dtype, kind):
-    pointer = scalar_ir(dtype).as_pointer()
-    place = [pointer, WORD, WORD]
-    source = [pointer if field in ("a", "b", "ahead") else WORD for field in SOURCE_FIELDS]
-    arguments = [WORD, WORD, *place, *place, *source * SOURCES]
-    return ir.FunctionType(ir.VoidType(), arguments), f"nlstm_{kind}_{dtype}"
+_define_pair_tile, _define_amx_tile = _definition("pair_tile"), _definition("amx_tile")
 
 
 def define_tile(module, dtype, kind):
     """Define the IR function that picks the tile of a given shape."""
+    if kind == "amx_tile":
+        return define_amx_tile(module, define_tile(module, dtype, "pair_tile"))
     function_type, name = tile_signature(dtype, kind)
-    function = ir.Function(module, function_type, name + "_body")
-    function.linkage = "internal"
-    # Without this, LLVM cuts 512-bit vectors in two for the CPUs where it prefers 256 bits.
-    emit = Emitter(None, dtype)
-    bits = emit.width * emit.bytes * 8
-    set.add(function.attributes, f'"min-legal-vector-width"="{bits}"')
-    set.add(function.attributes, f'"prefer-vector-width"="{bits}"')
-
+    function = inner_function(module, function_type, name + "_body", dtype)
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     rows, vectors, *fields = function.args
     shape = builder.add(builder.mul(rows, WORD(VECTORS + 1)), vectors)
@@ -218,16 +224,10 @@ def define_tile(module, dtype, kind):
     return function
 
 
-def unreachable_block(function):
-    block = function.append_basic_block("unreachable")
-    ir.IRBuilder(block).unreachable()
-    return block
-
-
 def emit_tile(builder, dtype, rows, vectors, fields, kind):
     emit = Emitter(builder, dtype)
     cells = [(r, v) for r in range(rows) for v in range(vectors)]
-    out, start = (dict(zip(PLACE_FIELDS, fields[i : i + 3])) for i in (0, 3))
+    out, start, sources = named_fields(fields)
 
     def at(place, r, v):
         row = builder.mul(WORD(r), place["row"])
@@ -236,8 +236,7 @@ def emit_tile(builder, dtype, rows, vectors, fields, kind):
         )
 
     sums = [emit.load(at(start, r, v)) for r, v in cells]
-    for first in range(2 * len(PLACE_FIELDS), len(fields), len(SOURCE_FIELDS)):
-        source = dict(zip(SOURCE_FIELDS, fields[first : first + len(SOURCE_FIELDS)]))
+    for source in sources:
         sums = emit_source(emit, rows, vectors, sums, source, kind)
     for (r, v), value in zip(cells, sums):
         emit.store(value, at(out, r, v))
@@ -286,7 +285,9 @@ def emit_source(emit, rows, vectors, sums, source, kind):
         return [*result, builder.gep(ahead, [source["ahead_k"]])]
 
     def inner(values, a, b):
-        return emit_loop(builder, source["n"], values, (a, source["a_k"]), (b, source["b_k"]), step)
+        k_steps = (a, source["a_k"]), (b, source["b_k"])
+        *sums, _ = emit_loop(builder, source["n"], values, *k_steps, step)
+        return [*sums, builder.gep(values[-1], [source["ahead_j"]])]
 
     *sums, _ = emit_loop(
         builder,
@@ -306,43 +307,3 @@ def emit_prefetch(builder, pointer):
     function = cgutils.get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
     read, locality, data = word(0), word(2), word(1)
     builder.call(function, [builder.bitcast(pointer, byte), read, locality, data])
-
-
-def emit_loop(builder, count, sums, a, b, body):
-    """Run ``sums = body(sums, a, b)`` `count` times; a and b are (pointer, stride) and move on.
-
-    LLVM must not unroll it: with two steps in one it runs out of registers for the sums, and short
-    sums pay for its choice between the two.
-    """
-    before = builder.block
-    head = builder.append_basic_block("head")
-    inside = builder.append_basic_block("body")
-    after = builder.append_basic_block("after")
-    builder.branch(head)
-
-    builder.position_at_end(head)
-    start = [WORD(0), a[0], b[0], *sums]
-    phis = [builder.phi(value.type) for value in start]
-    for phi, value in zip(phis, start, strict=True):
-        phi.add_incoming(value, before)
-    index, a_now, b_now, *sums_now = phis
-    builder.cbranch(builder.icmp_signed("<", index, count), inside, after)
-
-    builder.position_at_end(inside)
-    results = body(sums_now, a_now, b_now)
-    moved = [
-        builder.add(index, WORD(1)),
-        builder.gep(a_now, [a[1]]),
-        builder.gep(b_now, [b[1]]),
-        *results,
-    ]
-    for phi, value in zip(phis, moved, strict=True):
-        phi.add_incoming(value, builder.block)
-    again = builder.branch(head)
-    name = ir.MetaDataString(builder.module, "llvm.loop.unroll.disable")
-    loop = builder.module.add_metadata([builder.module.add_metadata([name])])
-    loop.operands = (loop, *loop.operands)  # the first names the loop itself
-    again.set_metadata("llvm.loop", loop)
-
-    builder.position_at_end(after)
-    return sums_now
