@@ -7,6 +7,7 @@ of a row waits in scratch, for the sums of as many rows as a vector has lanes ar
 
 import numpy as np
 from numba import prange
+from numba.extending import register_jitable
 
 from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units
 from nlstm.kernels.cpu.lstm.cell import Rows, keep_gates
@@ -86,6 +87,12 @@ def multiply(n0, n1, a, a_at, a_row, W, W_at, K, out, out_at, B, L):
             tile(end - n, VECTORS, place, None, (source,))
 
 
+@register_jitable
+def vector_rows(L):
+    """Return how many rows a group has in whole vectors of rows."""
+    return (GROUP_ROWS + L - 1) // L * L
+
+
 @njit_inner
 def factors_at(t, which, n, N):
     """Return the place of one of the factors of row n, beside those of other rows."""
@@ -106,33 +113,37 @@ def keep_squares(z, at, to, B, L):
 
 
 @njit_inner
-def keep_factors(sums, at, row, size, factors, to, rows, L):
+def keep(which, rows, values, row, scratch, numbers, factors, N, L):
+    """Write one of the factors of a vector of rows from `row` on, for later and for this step.
+
+    What is written in parts is slow to read back, so this step has a place of its own.
+    """
+    t, _, n0, n1 = rows
+    store(scratch, numbers + which * vector_rows(L) + row, values)
+    store_first(factors, factors_at(t, which, n0 + row, N), values, n1 - n0 - row)
+
+
+@njit_inner
+def keep_factors(which, rows, scratch, sums, size, numbers, factors, N, L):
     """Write what rows, whose mean is 0, are multiplied by, from the squares of `size` numbers."""
-    for n in range(0, rows, L):
-        scale = inverse_roots(sum_rows(sums, at + n * row, row), size, EPSILON)
-        store_first(factors, to + n, scale, rows - n)
+    for row in range(0, rows.last - rows.first, L):
+        squares = sum_rows(scratch, sums + row * 2 * L, 2 * L)
+        scales = inverse_roots(squares, size, EPSILON)
+        keep(which, rows, scales, row, scratch, numbers, factors, N, L)
 
 
 @njit_inner
-def keep_means(sums, at, row, size, factors, to, rows, L):
-    """Write the means of rows of `size` numbers."""
-    for n in range(0, rows, L):
-        means = quotients(sum_rows(sums, at + n * row, row), size)
-        store_first(factors, to + n, means, rows - n)
-
-
-@njit_inner
-def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gains, work, past_caches, H,
-                L):  # fmt: skip
+def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, numbers, b, gains, work,
+                past_caches, H, L):  # fmt: skip
     """Compute the gates and c of one row; o is left in place of z_o. Return c summed to a
     vector.
     """
     gain_x, gain_h, _, _ = gains
-    _, c, gates, factors = work
+    _, c, gates, _ = work
     B, N, S, width = b.shape[0], c.shape[1], c.shape[2], GATES * L
     before, after = (t * N + n) * S, ((t + 1) * N + n) * S
-    of_x = splat(z, factors[factors_at(t, OF_X, n, N)])
-    of_h = splat(z, factors[factors_at(t, OF_H, n, N)])
+    of_x = splat(z, z[numbers + OF_X * vector_rows(L)])
+    of_h = splat(z, z[numbers + OF_H * vector_rows(L)])
     total = splat(z, 0.0)
     for block in range(B):
         w, x_at = block * width, zx + block * GROUP_ROWS * width
@@ -172,17 +183,17 @@ def keep_spread(c, at, mean, out, to, B, H, L):
 @njit_inner
 def forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches, scratch,
                   places, F, H, mask):  # fmt: skip
-    """Take rows through one step; `places` of W, U, x W, h U and of sums are in scratch.
+    """Take rows through one step; `places` of W, U, x W, h U, sums and numbers are in scratch.
 
     To sums a masked row is one of zeros.
     """
     t, tx, n0, n1 = rows
-    W_at, U_at, zx, zh, sums = places
+    W_at, U_at, zx, zh, sums, numbers = places
     _, _, gain_c, offset_c = gains
     h, c, _, factors = work
     B, L, N, Sx, S = b.shape[0], b.shape[2], h.shape[1], x.shape[2], h.shape[2]
-    width, count, zero = GATES * L, n1 - n0, splat(scratch, 0.0)
-    of_h, of_c = sums + L, sums  # c follows x
+    width, zero, of_h = GATES * L, splat(scratch, 0.0), sums + L
+    means, scales = numbers + MEAN * vector_rows(L), numbers + OF_C * vector_rows(L)
     if any_row(mask, tx, n0, n1):
         multiply(n0, n1, x, tx * N * Sx, Sx, scratch, W_at, F, scratch, zx, B, L)
         multiply(n0, n1, h, t * N * S, S, scratch, U_at, H, scratch, zh, B, L)
@@ -194,35 +205,31 @@ def forward_group(activation, recurrent_activation, rows, x, b, gains, work, pas
         else:
             store(scratch, sums + place, zero)
             store(scratch, of_h + place, zero)
-    size = GATES * H
-    to = factors_at(t, OF_X, n0, N)
-    keep_factors(scratch, sums, 2 * L, size, factors, to, count, L)
-    to = factors_at(t, OF_H, n0, N)
-    keep_factors(scratch, of_h, 2 * L, size, factors, to, count, L)
+    keep_factors(OF_X, rows, scratch, sums, GATES * H, numbers, factors, N, L)
+    keep_factors(OF_H, rows, scratch, of_h, GATES * H, numbers, factors, N, L)
     for n in range(n0, n1):
         row, place = (n - n0) * width, (n - n0) * 2 * L
         if mask is None or mask[tx, n]:
             total = gates_and_c(activation, recurrent_activation, t, n, scratch, zx + row, zh + row,
-                                b, gains, work, past_caches, H, L)  # fmt: skip
-            store(scratch, of_c + place, total)
+                                numbers + n - n0, b, gains, work, past_caches, H, L)  # fmt: skip
+            store(scratch, sums + place, total)
         else:
             before, after = (t * N + n) * S, ((t + 1) * N + n) * S
             for k in range(0, B * L, L):
                 store(h, after + k, load(h, before + k))
                 store(c, after + k, load(c, before + k))
-    to = factors_at(t, MEAN, n0, N)
-    keep_means(scratch, of_c, 2 * L, H, factors, to, count, L)
+    for row in range(0, n1 - n0, L):
+        mean = quotients(sum_rows(scratch, sums + row * 2 * L, 2 * L), H)
+        keep(MEAN, rows, mean, row, scratch, numbers, factors, N, L)
     for n in range(n0, n1):
         if mask is None or mask[tx, n]:
-            after, mean = ((t + 1) * N + n) * S, factors[factors_at(t, MEAN, n, N)]
-            keep_spread(c, after, mean, scratch, of_c + (n - n0) * 2 * L, B, H, L)
-    to = factors_at(t, OF_C, n0, N)
-    keep_factors(scratch, of_c, 2 * L, H, factors, to, count, L)
+            after, mean = ((t + 1) * N + n) * S, scratch[means + n - n0]
+            keep_spread(c, after, mean, scratch, sums + (n - n0) * 2 * L, B, H, L)
+    keep_factors(OF_C, rows, scratch, sums, H, numbers, factors, N, L)
     for n in range(n0, n1):
         after, row = ((t + 1) * N + n) * S, (n - n0) * width
         if mask is None or mask[tx, n]:
-            mean = splat(c, factors[factors_at(t, MEAN, n, N)])
-            scale = splat(c, factors[factors_at(t, OF_C, n, N)])
+            mean, scale = splat(c, scratch[means + n - n0]), splat(c, scratch[scales + n - n0])
             for block in range(B):
                 k = block * L
                 y = (load(c, after + k) - mean) * scale
@@ -231,14 +238,13 @@ def forward_group(activation, recurrent_activation, rows, x, b, gains, work, pas
                 store(h, after + k, only_units(activation, o * y, H - k))
 
 
-@njit_inner
+@register_jitable
 def slice_size(B, L):
-    """Return how many numbers of scratch a slice needs: z of x and of h, and two sums of a row.
+    """Return how many numbers of scratch a slice needs.
 
-    Sums are read in whole vectors of rows.
+    They are z of x and of h, two vectors of each row that are summed, and a row's factors.
     """
-    sums = (GROUP_ROWS + L - 1) // L * L * L
-    return 2 * (B * GROUP_ROWS * GATES * L + sums)
+    return 2 * B * GROUP_ROWS * GATES * L + vector_rows(L) * (2 * L + FACTORS)
 
 
 @njit_inner
@@ -254,6 +260,7 @@ def forward_slice(s, slices, activation, recurrent_activation, x, b, gains, work
     zx = U_at + B * H * width + s * slice_size(B, L)
     zh = zx + B * GROUP_ROWS * width
     sums = zh + B * GROUP_ROWS * width
+    numbers = sums + vector_rows(L) * 2 * L
     past_caches = False
     if gates is not None:
         past_caches = gates.size * gates.itemsize > CACHED_BYTES and is_aligned(gates)
@@ -263,7 +270,7 @@ def forward_slice(s, slices, activation, recurrent_activation, x, b, gains, work
         for n in range(n0, n1, GROUP_ROWS):
             rows = Rows(t, tx, n, min(n + GROUP_ROWS, n1))
             forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches,
-                          scratch, (W_at, U_at, zx, zh, sums), F, H, mask)  # fmt: skip
+                          scratch, (W_at, U_at, zx, zh, sums, numbers), F, H, mask)  # fmt: skip
     fence()
     restore_denormals(mode)
 

@@ -14,7 +14,6 @@ from nlstm.kernels.cpu.activations.emitters import (
     saved,
 )
 from nlstm.kernels.cpu.lstm.cell import Rows
-from nlstm.kernels.cpu.lstm.schedule import CACHED_BYTES
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.rows import load_first, quotients, sum_rows
 from nlstm.kernels.cpu.machine.simd import fma, load, prefetch, splat, store
@@ -37,7 +36,7 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
                 mask):  # fmt: skip
     """Write dz_o, and put into dh the gradient of N(c).
 
-    What is summed up of a row goes to `own.sums`, sums over rows for gain and offset to `own.gains`.
+    What is summed of a row goes to `own.sums`, sums over rows for gain and offset to `own.gains`.
     """
     t, tx, n0, n1 = rows
     _, _, gain_c, offset_c = gains
@@ -90,9 +89,9 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
 @njit_inner
 def gates_back(activation, recurrent_activation, rows, work, gradients, scratch, dz, own, H,
                mask):  # fmt: skip
-    """Write dz of the other gates, and dc of the step before."""
+    """Write dz of the other gates, and dc of the step before, whose c and h come nearer."""
     t, tx, n0, n1 = rows
-    _, c, gates, factors = work
+    h, c, gates, factors = work
     _, dh, dc, _, _, _, _, _ = gradients
     B, N, L, S, Sd = gates.shape[1], gates.shape[2], gates.shape[4], c.shape[2], dh.shape[1]
     width = GATES * L
@@ -114,6 +113,9 @@ def gates_back(activation, recurrent_activation, rows, work, gradients, scratch,
                 of_c, splat(c, scratch[along + n - n0]), splat(c, scratch[means + n - n0])
             )
             dc_n = load(dc, at) + first_lanes(rest * scale, H - k)
+            # Nobody else asks for what the step before reads.
+            prefetch(c, (max(t - 1, 0) * N + n) * S + k)
+            prefetch(h, (max(t - 1, 0) * N + n) * S + k)
             of_gates = ((t * B + block) * N + n) * width
             kept_i, kept_f = load(gates, of_gates), load(gates, of_gates + L)
             kept_g = load(gates, of_gates + 2 * L)
@@ -155,11 +157,7 @@ def inputs_back(rows, inputs, K, scales, q, scaled, e, own, gram, out, keep, H, 
     row, zero = V * L, splat(scratch, 0.0)
     for n in range(n0, n1):
         if mask is None or mask[tx, n]:
-            dot, a_at, q_at = (
-                splat(scratch, 0.0),
-                inputs.at + n * inputs.row,
-                q.at + (n - n0) * q.row,
-            )
+            a_at, q_at, dot = inputs.at + n * inputs.row, q.at + (n - n0) * q.row, zero
             for v in range(V):
                 dot = fma(load(scratch, q_at + v * L), load(inputs.array, a_at + v * L), dot)
             store(scratch, own.sums + (n - n0) * L, dot)
@@ -217,13 +215,7 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
     mask, x_mask, _, _, _ = masks
     _, dh, _, _, _, _, dx, _ = gradients
     V, Sx, S, width = (F + L - 1) // L, x.shape[2], work.h.shape[2], GATES * L
-    zero, flat_h, flat_c, flat_x = (
-        np.int64(0),
-        work.h.reshape(-1),
-        work.c.reshape(-1),
-        x.reshape(-1),
-    )
-    far = work.gates.size * work.gates.itemsize > CACHED_BYTES
+    zero, flat_h, flat_x = np.int64(0), work.h.reshape(-1), x.reshape(-1)
     panels, flat_gates = Panels(scratch, memory.U_panels), work.gates.reshape(-1)
     for t in range(t1 - 1, t0 - 1, -1):
         tx, before_x = (T - 1 - t, T - t) if reverse else (t, t - 1)
@@ -244,9 +236,7 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
                        own, H, mask)  # fmt: skip
             x_at = chunk.of_x + past * V * L
             copy_rows(flat_x, (tx * N + n) * Sx, Sx, end - n, F, scratch, x_at + n * V * L, L)
-            if far and t > 0:  # nobody else asks for what the step before reads
-                ask_for(flat_c, ((t - 1) * N + n) * S, ((t - 1) * N + end) * S)
-                ask_for(flat_h, ((t - 1) * N + n) * S, ((t - 1) * N + end) * S)
+            if t > 0:
                 ask_for(flat_x, (before_x * N + n) * Sx, (before_x * N + end) * Sx)
             product = Matrix(scratch, own.q - n * own.q_row, own.q_row)
             product_with_transpose(product, n, end, zero, B + V, dz, panels, H, L, zero,

@@ -39,7 +39,7 @@ def normalised_scratch_size(T, N, F, H, dtype):
     rows = -(-N // slices) if partial else N
     steps = chunk_steps.py_func(T, rows, B * GATES * L * itemsize, partial)
     backward = memory_of(Cut(slices, partial, rows, steps), F, H, B, L).end
-    forward = (F + H) * B * GATES * L + slices * slice_size.py_func(B, L)
+    forward = (F + H) * B * GATES * L + slices * slice_size(B, L)
     return max(forward, backward)
 
 
