@@ -1,11 +1,13 @@
 """The recurrence of the LSTM with layer normalisation (`lstm_normalised`).
 
 A group of rows is taken through a step in passes: the two products, into memory that stays in the
-nearest caches; the factors of all its rows; the gates and c; the factors of c; h.
+nearest caches; the factors of all its rows; the gates and c; the factors of c; h. What is added up
+of a row waits in scratch, for the sums of as many rows as a vector has lanes are made at once.
 """
 
 import numpy as np
 from numba import prange
+from numba.extending import register_jitable
 
 from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units
 from nlstm.kernels.cpu.lstm.cell import Rows, keep_gates
@@ -24,6 +26,7 @@ from nlstm.kernels.cpu.machine.jit import (
     restore_denormals,
     thread_count,
 )
+from nlstm.kernels.cpu.machine.rows import inverse_roots, quotients, store_first, sum_rows
 from nlstm.kernels.cpu.machine.simd import (
     fence,
     fma,
@@ -39,7 +42,8 @@ from nlstm.kernels.cpu.products.tile import VECTORS, tile
 
 EPSILON = 1e-5
 GROUP_ROWS = 24  # full register tiles of any size
-FACTORS = 4  # numbers kept of a row and step: factors of x W and h U; mean and factor of c
+OF_X, OF_H, MEAN, OF_C = range(4)  # what is kept of a step: factors of x W and h U; those of c
+FACTORS = 4
 
 
 @njit_inner
@@ -83,9 +87,21 @@ def multiply(n0, n1, a, a_at, a_row, W, W_at, K, out, out_at, B, L):
             tile(end - n, VECTORS, place, None, (source,))
 
 
+@register_jitable
+def vector_rows(L):
+    """Return how many rows a group has in whole vectors of rows."""
+    return (GROUP_ROWS + L - 1) // L * L
+
+
 @njit_inner
-def factor_of(z, at, B, H, L):
-    """Return what a row whose mean is 0 is multiplied by."""
+def factors_at(t, which, n, N):
+    """Return the place of one of the factors of row n, beside those of other rows."""
+    return (t * FACTORS + which) * N + n
+
+
+@njit_inner
+def keep_squares(z, at, to, B, L):
+    """Write the squares of a row, as one vector that they are summed into."""
     squares, more, width = splat(z, 0.0), splat(z, 0.0), GATES * L
     for block in range(B):
         here = at + block * GROUP_ROWS * width
@@ -93,18 +109,41 @@ def factor_of(z, at, B, H, L):
         third, fourth = load(z, here + 2 * L), load(z, here + 3 * L)
         squares, more = fma(first, first, squares), fma(second, second, more)
         squares, more = fma(third, third, squares), fma(fourth, fourth, more)
-    return 1.0 / np.sqrt(sum_lanes(squares + more) / (GATES * H) + EPSILON)
+    store(z, to, squares + more)
 
 
 @njit_inner
-def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gains, work, past_caches, at,
-                H, L):  # fmt: skip
-    """Compute the gates and c of one row; o is left in place of z_o. Return the sum of c."""
+def keep(which, rows, values, row, scratch, numbers, factors, N, L):
+    """Write one of the factors of a vector of rows from `row` on, for later and for this step.
+
+    What is written in parts is slow to read back, so this step has a place of its own.
+    """
+    t, _, n0, n1 = rows
+    store(scratch, numbers + which * vector_rows(L) + row, values)
+    store_first(factors, factors_at(t, which, n0 + row, N), values, n1 - n0 - row)
+
+
+@njit_inner
+def keep_factors(which, rows, scratch, sums, size, numbers, factors, N, L):
+    """Write what rows, whose mean is 0, are multiplied by, from the squares of `size` numbers."""
+    for row in range(0, rows.last - rows.first, L):
+        squares = sum_rows(scratch, sums + row * 2 * L, 2 * L)
+        scales = inverse_roots(squares, size, EPSILON)
+        keep(which, rows, scales, row, scratch, numbers, factors, N, L)
+
+
+@njit_inner
+def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, numbers, b, gains, work,
+                past_caches, H, L):  # fmt: skip
+    """Compute the gates and c of one row; o is left in place of z_o. Return c summed to a
+    vector.
+    """
     gain_x, gain_h, _, _ = gains
-    _, c, gates, factors = work
+    _, c, gates, _ = work
     B, N, S, width = b.shape[0], c.shape[1], c.shape[2], GATES * L
     before, after = (t * N + n) * S, ((t + 1) * N + n) * S
-    of_x, of_h = splat(z, factors[at]), splat(z, factors[at + 1])
+    of_x = splat(z, z[numbers + OF_X * vector_rows(L)])
+    of_h = splat(z, z[numbers + OF_H * vector_rows(L)])
     total = splat(z, 0.0)
     for block in range(B):
         w, x_at = block * width, zx + block * GROUP_ROWS * width
@@ -128,62 +167,84 @@ def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, b, gains, wor
             to = ((t * B + block) * N + n) * width
             keep_gates(activation, recurrent_activation, gates, to, (z_i, z_f, z_g, z_o),
                        (i, f, g, o), past_caches, L)  # fmt: skip
-    return sum_lanes(total)
+    return total
 
 
 @njit_inner
-def spread_of(c, at, mean, B, H, L):
-    """Return what a row of c less its mean is multiplied by."""
+def keep_spread(c, at, mean, out, to, B, H, L):
+    """Write the squares of a row of c less its mean, summed to a vector."""
     squares, shift = splat(c, 0.0), splat(c, mean)
     for block in range(B):
         rest = first_lanes(load(c, at + block * L) - shift, H - block * L)
         squares = fma(rest, rest, squares)
-    return 1.0 / np.sqrt(sum_lanes(squares) / H + EPSILON)
+    store(out, to, squares)
 
 
 @njit_inner
 def forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches, scratch,
                   places, F, H, mask):  # fmt: skip
-    """Take rows through one step; `places` of W, U, x W and h U are in scratch."""
+    """Take rows through one step; `places` of W, U, x W, h U, sums and numbers are in scratch.
+
+    To sums a masked row is one of zeros.
+    """
     t, tx, n0, n1 = rows
-    W_at, U_at, zx, zh = places
+    W_at, U_at, zx, zh, sums, numbers = places
     _, _, gain_c, offset_c = gains
     h, c, _, factors = work
     B, L, N, Sx, S = b.shape[0], b.shape[2], h.shape[1], x.shape[2], h.shape[2]
-    width = GATES * L
+    width, zero, of_h = GATES * L, splat(scratch, 0.0), sums + L
+    means, scales = numbers + MEAN * vector_rows(L), numbers + OF_C * vector_rows(L)
     if any_row(mask, tx, n0, n1):
         multiply(n0, n1, x, tx * N * Sx, Sx, scratch, W_at, F, scratch, zx, B, L)
         multiply(n0, n1, h, t * N * S, S, scratch, U_at, H, scratch, zh, B, L)
     for n in range(n0, n1):
-        at, row = (t * N + n) * FACTORS, (n - n0) * width
+        row, place = (n - n0) * width, (n - n0) * 2 * L
         if mask is None or mask[tx, n]:
-            factors[at] = factor_of(scratch, zx + row, B, H, L)
-            factors[at + 1] = factor_of(scratch, zh + row, B, H, L)
+            keep_squares(scratch, zx + row, sums + place, B, L)
+            keep_squares(scratch, zh + row, of_h + place, B, L)
+        else:
+            store(scratch, sums + place, zero)
+            store(scratch, of_h + place, zero)
+    keep_factors(OF_X, rows, scratch, sums, GATES * H, numbers, factors, N, L)
+    keep_factors(OF_H, rows, scratch, of_h, GATES * H, numbers, factors, N, L)
     for n in range(n0, n1):
-        at, row = (t * N + n) * FACTORS, (n - n0) * width
+        row, place = (n - n0) * width, (n - n0) * 2 * L
         if mask is None or mask[tx, n]:
             total = gates_and_c(activation, recurrent_activation, t, n, scratch, zx + row, zh + row,
-                                b, gains, work, past_caches, at, H, L)  # fmt: skip
-            factors[at + 2] = total / H
+                                numbers + n - n0, b, gains, work, past_caches, H, L)  # fmt: skip
+            store(scratch, sums + place, total)
         else:
             before, after = (t * N + n) * S, ((t + 1) * N + n) * S
             for k in range(0, B * L, L):
                 store(h, after + k, load(h, before + k))
                 store(c, after + k, load(c, before + k))
+    for row in range(0, n1 - n0, L):
+        mean = quotients(sum_rows(scratch, sums + row * 2 * L, 2 * L), H)
+        keep(MEAN, rows, mean, row, scratch, numbers, factors, N, L)
     for n in range(n0, n1):
-        at, after = (t * N + n) * FACTORS, ((t + 1) * N + n) * S
         if mask is None or mask[tx, n]:
-            factors[at + 3] = spread_of(c, after, factors[at + 2], B, H, L)
+            after, mean = ((t + 1) * N + n) * S, scratch[means + n - n0]
+            keep_spread(c, after, mean, scratch, sums + (n - n0) * 2 * L, B, H, L)
+    keep_factors(OF_C, rows, scratch, sums, H, numbers, factors, N, L)
     for n in range(n0, n1):
-        at, after, row = (t * N + n) * FACTORS, ((t + 1) * N + n) * S, (n - n0) * width
+        after, row = ((t + 1) * N + n) * S, (n - n0) * width
         if mask is None or mask[tx, n]:
-            mean, scale = splat(c, factors[at + 2]), splat(c, factors[at + 3])
+            mean, scale = splat(c, scratch[means + n - n0]), splat(c, scratch[scales + n - n0])
             for block in range(B):
                 k = block * L
                 y = (load(c, after + k) - mean) * scale
                 y = activate(activation, fma(y, load(gain_c, k), load(offset_c, k)))
                 o = load(scratch, zx + row + block * GROUP_ROWS * width + 3 * L)
                 store(h, after + k, only_units(activation, o * y, H - k))
+
+
+@register_jitable
+def slice_size(B, L):
+    """Return how many numbers of scratch a slice needs.
+
+    They are z of x and of h, two vectors of each row that are summed, and a row's factors.
+    """
+    return 2 * B * GROUP_ROWS * GATES * L + vector_rows(L) * (2 * L + FACTORS)
 
 
 @njit_inner
@@ -196,8 +257,10 @@ def forward_slice(s, slices, activation, recurrent_activation, x, b, gains, work
     n0, n1 = share(N, s, slices)
     W_at = np.int64(0)
     U_at = B * F * width
-    zx = U_at + B * H * width + 2 * s * B * GROUP_ROWS * width
+    zx = U_at + B * H * width + s * slice_size(B, L)
     zh = zx + B * GROUP_ROWS * width
+    sums = zh + B * GROUP_ROWS * width
+    numbers = sums + vector_rows(L) * 2 * L
     past_caches = False
     if gates is not None:
         past_caches = gates.size * gates.itemsize > CACHED_BYTES and is_aligned(gates)
@@ -207,7 +270,7 @@ def forward_slice(s, slices, activation, recurrent_activation, x, b, gains, work
         for n in range(n0, n1, GROUP_ROWS):
             rows = Rows(t, tx, n, min(n + GROUP_ROWS, n1))
             forward_group(activation, recurrent_activation, rows, x, b, gains, work, past_caches,
-                          scratch, (W_at, U_at, zx, zh), F, H, mask)  # fmt: skip
+                          scratch, (W_at, U_at, zx, zh, sums, numbers), F, H, mask)  # fmt: skip
     fence()
     restore_denormals(mode)
 

@@ -15,8 +15,9 @@ from nlstm.kernels.cpu.activations.emitters import (
 )
 from nlstm.kernels.cpu.lstm.cell import Rows
 from nlstm.kernels.cpu.machine.jit import njit_inner
-from nlstm.kernels.cpu.machine.simd import fma, load, splat, store, sum_lanes
-from nlstm.kernels.cpu.normalised.forward import FACTORS
+from nlstm.kernels.cpu.machine.rows import load_first, quotients, sum_rows
+from nlstm.kernels.cpu.machine.simd import fma, load, prefetch, splat, store
+from nlstm.kernels.cpu.normalised.forward import MEAN, OF_C, OF_H, OF_X, factors_at
 from nlstm.kernels.cpu.normalised.memory import GROUP_ROWS
 from nlstm.kernels.cpu.products.gemm import (
     Blocks,
@@ -35,14 +36,14 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
                 mask):  # fmt: skip
     """Write dz_o, and put into dh the gradient of N(c).
 
-    Sums of a row go to `own.means`, those over rows for gain and offset to `own.gains`.
+    What is summed of a row goes to `own.sums`, sums over rows for gain and offset to `own.gains`.
     """
     t, tx, n0, n1 = rows
     _, _, gain_c, offset_c = gains
     _, c, gates, factors = work
     dy, dh, _, _, _, _, _, _ = gradients
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
-    width, means = GATES * L, own.means
+    width = GATES * L
     S, Sy, Sd = c.shape[2], dy.shape[2], dh.shape[1]
     has_dy = dy.shape[0] == T or t == T - 1
     dy_at = (t if dy.shape[0] == T else 0) * N * Sy
@@ -53,7 +54,7 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
         gain_sum, offset_sum = load(scratch, of_gain), load(scratch, of_gain + L)
         for n in range(n0, n1):
             at, to = n * Sd + k, dz.at + block * dz.block + n * width
-            of_row = means + (n - n0) * 2 * L
+            of_row = own.sums + (n - n0) * 2 * L
             dh_n = load(dh, at)
             if has_dy:
                 dh_n = dh_n + load(dy, dy_at + n * Sy + k)
@@ -62,8 +63,8 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
                 for gate in range(GATES):
                     store(scratch, to + gate * L, zero)
             else:
-                here = (t * N + n) * FACTORS
-                mean, scale = splat(c, factors[here + 2]), splat(c, factors[here + 3])
+                mean = splat(c, factors[factors_at(t, MEAN, n, N)])
+                scale = splat(c, factors[factors_at(t, OF_C, n, N)])
                 of_c = (load(c, ((t + 1) * N + n) * S + k) - mean) * scale
                 y = fma(of_c, gain, offset)
                 act = activate(activation, y)
@@ -86,32 +87,35 @@ def output_back(activation, recurrent_activation, rows, gains, work, gradients, 
 
 
 @njit_inner
-def gates_back(activation, recurrent_activation, rows, work, gradients, scratch, dz, means, H,
+def gates_back(activation, recurrent_activation, rows, work, gradients, scratch, dz, own, H,
                mask):  # fmt: skip
-    """Write dz of the other gates, and dc of the step before."""
+    """Write dz of the other gates, and dc of the step before, whose c and h come nearer."""
     t, tx, n0, n1 = rows
-    _, c, gates, factors = work
+    h, c, gates, factors = work
     _, dh, dc, _, _, _, _, _ = gradients
     B, N, L, S, Sd = gates.shape[1], gates.shape[2], gates.shape[4], c.shape[2], dh.shape[1]
     width = GATES * L
-    for n in range(n0, n1):
-        at = means + (n - n0) * 2 * L
-        if mask is None or mask[tx, n]:
-            scratch[at] = sum_lanes(load(scratch, at)) / H
-            scratch[at + L] = sum_lanes(load(scratch, at + L)) / H
+    means, along = own.numbers, own.numbers + GROUP_ROWS
+    for n in range(0, n1 - n0, L):
+        at = own.sums + n * 2 * L
+        store(scratch, means + n, quotients(sum_rows(scratch, at, 2 * L), H))
+        store(scratch, along + n, quotients(sum_rows(scratch, at + L, 2 * L), H))
     for block in range(B):
         k = block * L
         for n in range(n0, n1):
             if mask is not None and not mask[tx, n]:
                 continue
             at, to = n * Sd + k, dz.at + block * dz.block + n * width
-            here, of_row = (t * N + n) * FACTORS, means + (n - n0) * 2 * L
-            mean, scale = splat(c, factors[here + 2]), splat(c, factors[here + 3])
+            mean = splat(c, factors[factors_at(t, MEAN, n, N)])
+            scale = splat(c, factors[factors_at(t, OF_C, n, N)])
             of_c = (load(c, ((t + 1) * N + n) * S + k) - mean) * scale
             rest = load(dh, at) - fma(
-                of_c, splat(c, scratch[of_row + L]), splat(c, scratch[of_row])
+                of_c, splat(c, scratch[along + n - n0]), splat(c, scratch[means + n - n0])
             )
             dc_n = load(dc, at) + first_lanes(rest * scale, H - k)
+            # Nobody else asks for what the step before reads.
+            prefetch(c, (max(t - 1, 0) * N + n) * S + k)
+            prefetch(h, (max(t - 1, 0) * N + n) * S + k)
             of_gates = ((t * B + block) * N + n) * width
             kept_i, kept_f = load(gates, of_gates), load(gates, of_gates + L)
             kept_g = load(gates, of_gates + 2 * L)
@@ -126,53 +130,55 @@ def gates_back(activation, recurrent_activation, rows, work, gradients, scratch,
 
 @njit_inner
 def copy_rows(source, at, source_row, rows, count, out, to, L):
-    """Copy rows into rows of whole vectors, whose rest becomes zeros.
-
-    Some time before they are read: a vector that was written in parts is slow to read back.
-    """
+    """Copy rows into rows of whole vectors, whose rest becomes zeros."""
     full, row = count // L * L, (count + L - 1) // L * L
     for n in range(rows):
         for k in range(0, full, L):
             store(out, to + n * row + k, load(source, at + n * source_row + k))
         if full < count:
-            store(out, to + n * row + full, splat(out, 0.0))
-            for k in range(full, count):
-                out[to + n * row + k] = source[at + n * source_row + k]
+            rest = load_first(source, at + n * source_row + full, count - full)
+            store(out, to + n * row + full, rest)
 
 
 @njit_inner
-def inputs_back(rows, inputs, K, scales, q, scaled, e, own_rows, gram, out, keep, H, L, mask):
+def inputs_back(rows, inputs, K, scales, q, scaled, e, own, gram, out, keep, H, L, mask):
     """Compute the gradient of rows of x or h from q, and what M and C need: s h and -m s h.
 
     Parameters
     ----------
-    inputs, scales : Matrix. Rows of K inputs, and their factors. q : Matrix.
+    inputs : Matrix. Rows of K inputs. scales : Panels. Their factors. q : Matrix.
     scaled : Matrix. Overwritten with s h. e : Blocks. Overwritten with -m s h.
-    own_rows, gram : places in scratch of rows to work with, and of V V^T.
+    own : Group. gram : the place in scratch of V V^T.
     out : Matrix of the gradient, or None. With `keep`, that of a masked row stays, else it becomes
         zeros.
     """
     _, tx, n0, n1 = rows
     scratch, V = scaled.array, (K + L - 1) // L
-    row = V * L
+    row, zero = V * L, splat(scratch, 0.0)
     for n in range(n0, n1):
-        to, q_at, e_at = scaled.at + n * row, q.at + (n - n0) * q.row, e.at + n * GATES * L
-        g_at = own_rows + (n - n0) * row
-        if mask is not None and not mask[tx, n]:
-            nothing = splat(scratch, 0.0)
-            for v in range(V):
-                store(scratch, to + v * L, nothing)
-                store(scratch, e_at + v // VECTORS * e.block + v % VECTORS * L, nothing)
-                store(scratch, g_at + v * L, nothing)
-                if out is not None and not keep:
-                    store(out.array, out.at + n * out.row + v * L, nothing)
-        else:
-            a_at = inputs.at + n * inputs.row
-            dot = splat(scratch, 0.0)
+        if mask is None or mask[tx, n]:
+            a_at, q_at, dot = inputs.at + n * inputs.row, q.at + (n - n0) * q.row, zero
             for v in range(V):
                 dot = fma(load(scratch, q_at + v * L), load(inputs.array, a_at + v * L), dot)
-            s = scales.array[scales.at + n * scales.row]
-            scale, along = splat(scratch, s), splat(scratch, -s * sum_lanes(dot) / (GATES * H))
+            store(scratch, own.sums + (n - n0) * L, dot)
+    for n in range(0, n1 - n0, L):
+        s = load_first(scales.array, scales.at + n0 + n, n1 - n0 - n)
+        dots = splat(scratch, -1.0) * s * sum_rows(scratch, own.sums + n * L, L)
+        store(scratch, own.numbers + n, quotients(dots, GATES * H))
+    for n in range(n0, n1):
+        to, q_at, e_at = scaled.at + n * row, q.at + (n - n0) * q.row, e.at + n * GATES * L
+        g_at = own.gradient + (n - n0) * row
+        if mask is not None and not mask[tx, n]:
+            for v in range(V):
+                store(scratch, to + v * L, zero)
+                store(scratch, e_at + v // VECTORS * e.block + v % VECTORS * L, zero)
+                store(scratch, g_at + v * L, zero)
+                if out is not None and not keep:
+                    store(out.array, out.at + n * out.row + v * L, zero)
+        else:
+            a_at = inputs.at + n * inputs.row
+            scale = splat(scratch, scales.array[scales.at + n])
+            along = splat(scratch, scratch[own.numbers + n - n0])
             for v in range(V):
                 one = load(inputs.array, a_at + v * L) * scale
                 store(scratch, to + v * L, one)
@@ -188,9 +194,16 @@ def inputs_back(rows, inputs, K, scales, q, scaled, e, own_rows, gram, out, keep
             for index in range(count):
                 n, end = tile_edge(n0, n1, index), tile_edge(n0, n1, index + 1)
                 place = (out.array, out.at + n * out.row + v * L, out.row, L)
-                source = (scratch, own_rows + (n - n0) * row, row, 1, 0, scratch, gram + v * L, L,
-                          row, 0, K, 1)  # fmt: skip
+                a = own.gradient + (n - n0) * row
+                source = (scratch, a, row, 1, 0, scratch, gram + v * L, L, row, 0, K, 1)
                 tile(end - n, min(VECTORS, V - v), place, place, (source,))
+
+
+@njit_inner
+def ask_for(array, first, last):
+    """Begin to fetch numbers first..last of an array."""
+    for k in range(first, last, 64 // array.itemsize):
+        prefetch(array, k)
 
 
 @njit_inner
@@ -205,11 +218,12 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
     zero, flat_h, flat_x = np.int64(0), work.h.reshape(-1), x.reshape(-1)
     panels, flat_gates = Panels(scratch, memory.U_panels), work.gates.reshape(-1)
     for t in range(t1 - 1, t0 - 1, -1):
-        tx = T - 1 - t if reverse else t
+        tx, before_x = (T - 1 - t, T - t) if reverse else (t, t - 1)
         past = (t - t0) * chunk.rows
         dz = Blocks(scratch, chunk.dz + past * width, zero, chunk.block)
         before = Blocks(flat_gates, max(t - 1, 0) * B * N * width, zero, N * width)
-        scales = t * N * FACTORS
+        x_scales = Panels(work.factors, factors_at(t, OF_X, zero, N))
+        h_scales = Panels(work.factors, factors_at(t, OF_H, zero, N))
         to_x = None
         if dx is not None:
             to_x = Matrix(dx.reshape(-1), tx * N * dx.shape[2], dx.shape[2])
@@ -219,25 +233,25 @@ def recurrence_slice(part, activation, recurrent_activation, x, gains, work, gra
             output_back(activation, recurrent_activation, rows, gains, work, gradients, scratch, dz,
                         own, mask)  # fmt: skip
             gates_back(activation, recurrent_activation, rows, work, gradients, scratch, dz,
-                       own.means, H, mask)  # fmt: skip
+                       own, H, mask)  # fmt: skip
             x_at = chunk.of_x + past * V * L
             copy_rows(flat_x, (tx * N + n) * Sx, Sx, end - n, F, scratch, x_at + n * V * L, L)
+            if t > 0:
+                ask_for(flat_x, (before_x * N + n) * Sx, (before_x * N + end) * Sx)
             product = Matrix(scratch, own.q - n * own.q_row, own.q_row)
             product_with_transpose(product, n, end, zero, B + V, dz, panels, H, L, zero,
                                    np.int64(GATES), np.bool_(False), before)  # fmt: skip
             inputs_back(rows, Matrix(flat_h, t * N * S, S), H,
-                        Matrix(work.factors, scales + 1, np.int64(FACTORS)),
-                        Matrix(scratch, own.q, own.q_row),
+                        h_scales, Matrix(scratch, own.q, own.q_row),
                         Matrix(scratch, chunk.of_h + past * B * L, B * L),
                         Blocks(scratch, chunk.e_h + past * width, zero, chunk.block),
-                        own.gradient, memory.U_gram, Matrix(dh.reshape(-1), zero, dh.shape[1]),
+                        own, memory.U_gram, Matrix(dh.reshape(-1), zero, dh.shape[1]),
                         True, H, L, mask)  # fmt: skip
             inputs_back(rows, Matrix(scratch, x_at, V * L), F,
-                        Matrix(work.factors, scales, np.int64(FACTORS)),
-                        Matrix(scratch, own.q + B * L, own.q_row),
+                        x_scales, Matrix(scratch, own.q + B * L, own.q_row),
                         Matrix(scratch, x_at, V * L),
                         Blocks(scratch, chunk.e_x + past * width, zero, chunk.block),
-                        own.gradient, memory.W_gram, to_x, False, H, L, mask)  # fmt: skip
+                        own, memory.W_gram, to_x, False, H, L, mask)  # fmt: skip
             if dx is not None and x_mask is not None:
                 for m in range(n, end):
                     for k in range(F):

@@ -21,14 +21,14 @@ from nlstm.kernels.cpu.lstm.forward import mask_inputs
 from nlstm.kernels.cpu.lstm.schedule import chunk_steps
 from nlstm.kernels.cpu.machine.jit import lanes
 from nlstm.kernels.cpu.normalised.backward import run_backward
-from nlstm.kernels.cpu.normalised.forward import FACTORS, GROUP_ROWS, row_slices, run_forward
+from nlstm.kernels.cpu.normalised.forward import FACTORS, row_slices, run_forward, slice_size
 from nlstm.kernels.cpu.normalised.memory import Cut, is_partial, memory_of
 from nlstm.kernels.cpu.products.layout import GATES, blocks
 
 
 def normalised_factors_shape(T, N):
     """Return the shape of the factors that a forward pass saves for the backward pass."""
-    return (T, N, FACTORS)
+    return (T, FACTORS, N)
 
 
 def normalised_scratch_size(T, N, F, H, dtype):
@@ -39,7 +39,8 @@ def normalised_scratch_size(T, N, F, H, dtype):
     rows = -(-N // slices) if partial else N
     steps = chunk_steps.py_func(T, rows, B * GATES * L * itemsize, partial)
     backward = memory_of(Cut(slices, partial, rows, steps), F, H, B, L).end
-    return max((F + H + 2 * slices * GROUP_ROWS) * B * GATES * L, backward)
+    forward = (F + H) * B * GATES * L + slices * slice_size(B, L)
+    return max(forward, backward)
 
 
 def normalised_forward(activation, recurrent_activation, x, weights, gains, work, scratch, reverse,

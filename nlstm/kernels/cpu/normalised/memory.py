@@ -11,7 +11,7 @@ from nlstm.kernels.cpu.lstm.schedule import PARTIAL_BYTES
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.cpu.products.tile import VECTORS
 
-GROUP_ROWS = 48  # rows that go from the cell to the product together
+GROUP_ROWS = 48  # rows that go from the cell to the product together: whole vectors of rows
 
 
 class Cut(NamedTuple):
@@ -72,7 +72,8 @@ class Chunk(NamedTuple):
 
 
 class Group(NamedTuple):
-    """Work memory of one slice: q (GROUP_ROWS, B + V, L), a gradient's rows, means of a row.
+    """Work memory of one slice: q (GROUP_ROWS, B + V, L), a gradient's rows; of each row two
+    vectors to be summed, and two numbers, the first ones of all rows before the second ones.
 
     gains : where the slice has its sums for the gain and offset of c.
     """
@@ -81,7 +82,8 @@ class Group(NamedTuple):
     q: Any
     q_row: Any
     gradient: Any
-    means: Any
+    sums: Any
+    numbers: Any
     end: Any
 
 
@@ -127,8 +129,9 @@ def group_at(at, gains, F, B, L):
     V = (F + L - 1) // L
     q_row = (B + V) * L
     gradient = at + GROUP_ROWS * q_row
-    means = gradient + GROUP_ROWS * max(B, V) * L
-    return Group(gains, at, q_row, gradient, means, means + GROUP_ROWS * 2 * L)
+    sums = gradient + GROUP_ROWS * max(B, V) * L
+    numbers = sums + GROUP_ROWS * 2 * L
+    return Group(gains, at, q_row, gradient, sums, numbers, numbers + GROUP_ROWS * 2)
 
 
 @register_jitable
