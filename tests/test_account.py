@@ -108,3 +108,19 @@ def test_command_fills_the_document(tmp_path, monkeypatch, capsys):
         assert sum(parts) == pytest.approx(whole, rel=0, abs=rounded)
     assert tables[4][1:] == account.ACTIVATIONS and len(tables[6]) == 5
     assert "1 thread, FMA peak of one 100 GFLOP/s. Its clock is derived" in text
+
+
+@pytest.mark.parametrize(
+    "line, words",
+    [
+        ("--threads 100000", "--threads 100000: expected 1 to "),
+        ("--threads 0", "--threads 0: expected 1 to "),
+        ("--shapes seed,sead", "--shapes sead: choose from seed, "),
+    ],
+)
+def test_command_says_what_it_takes(line, words, monkeypatch, capsys):
+    monkeypatch.setattr(account, "report", None)
+    monkeypatch.setattr(sys, "argv", ["account", *line.split()])
+    with pytest.raises(SystemExit):
+        account.main()
+    assert words in capsys.readouterr().err

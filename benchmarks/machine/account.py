@@ -149,6 +149,8 @@ def report(shapes: list[Shape], threads: int, seconds: float, rounds: int) -> st
 
 
 def main():
+    import nlstm
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -158,6 +160,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="fill the tables in " + DOCUMENT.name)
     options = parser.parse_args()
+    most = nlstm.get_num_threads()
+    if not 0 < options.threads <= most:
+        parser.error(f"--threads {options.threads}: expected 1 to {most}, which this process has")
+    if unknown := [name for name in options.shapes.split(",") if name not in GRID]:
+        parser.error(f"--shapes {', '.join(unknown)}: choose from {', '.join(GRID)}")
     shapes = [GRID[name] for name in options.shapes.split(",")]
     text = report(shapes, options.threads, options.seconds, options.rounds)
     print(text)

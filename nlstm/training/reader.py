@@ -1,12 +1,12 @@
 """From what a user gives to checked data: inputs, targets, weights, lengths, by name or place."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from nlstm.arguments.structures import matched
+from nlstm.arguments.warned import warn_user
 from nlstm.data.arrays import as_input, as_lengths, as_target, as_weight, named
 from nlstm.data.labels import class_weights
 from nlstm.data.sources import Data, Source, is_pair
@@ -169,4 +169,4 @@ def _compare_keys(names: Sequence[str], keyed: bool, x: Any) -> None:
         text = f"x has entries that no input takes: {', '.join(map(repr, left))}."
     # Keras's own words, by which some leave it out
     words = "The structure of `inputs` doesn't match the expected structure"
-    warnings.warn(f"{words}: {text}", UserWarning, stacklevel=5)
+    warn_user(f"{words}: {text}", UserWarning)

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 
-from nlstm import Input
+from nlstm import Input, Model
 from nlstm.layers import LSTM, Concatenate, Dense
 from nlstm.network.wiring import Wiring
 from nlstm.training.goal import aims
@@ -31,6 +31,27 @@ def test_inputs_by_name_or_by_place():
             data = reader.inputs(given)
         assert data.samples == ((5, 3), (2,)) and data.rows == 6
         assert [source.shape for source in data.x] == [(6, 5, 3), (6, 1, 2)]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, x: model.fit(x, np.ones((6, 1)), verbose=0),
+        lambda model, x: model.evaluate(x, np.ones((6, 1)), verbose=0),
+        lambda model, x: model.predict(x, verbose=0),
+        lambda model, x: model.predict_on_batch(x),
+        lambda model, x: model.train_on_batch(x, np.ones((6, 1))),
+        lambda model, x: model(x),
+    ],
+    ids=["fit", "evaluate", "predict", "predict_on_batch", "train_on_batch", "call"],
+)
+def test_a_missing_name_is_told_at_the_users_line(call):
+    x = Input((5, 3), name="x")
+    model = Model({"x": x}, Dense(1)(LSTM(4)(x)))
+    model.compile("adam", "mse")
+    with pytest.warns(UserWarning, match="without names") as told:
+        call(model, X["x"])
+    assert {one.filename for one in told} == {__file__}
 
 
 def test_lengths_go_to_the_input_they_name():
