@@ -149,18 +149,18 @@ def report(shapes: list[Shape], threads: int, seconds: float, rounds: int) -> st
 
 
 def main():
-    import nlstm
+    from numba import config
 
+    most = config.NUMBA_NUM_THREADS  # which `nlstm.set_num_threads` may have gone down from
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shapes", default=SHAPES, help="by comma")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, most))
     parser.add_argument("--seconds", type=float, default=0.3, help="of each part in a round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--write", action="store_true", help="fill the tables in " + DOCUMENT.name)
     options = parser.parse_args()
-    most = nlstm.get_num_threads()
     if not 0 < options.threads <= most:
         parser.error(f"--threads {options.threads}: expected 1 to {most}, which this process has")
     if unknown := [name for name in options.shapes.split(",") if name not in GRID]:
