@@ -85,6 +85,15 @@ def test_sums_stay_in_registers(machine, dtype, kind):
         assert not stack
 
 
+@pytest.mark.parametrize("machine", [*MACHINES, "this"], indirect=True)
+def test_each_step_asks_for_one_line(machine):
+    made, rows = machine
+    text = made(rows, "float32")
+    fused = [line for line in text.splitlines() if FUSED.search(line)]
+    assert len(fused) == 2 * rows * VECTORS  # a step of each source: no loop is unrolled
+    assert len(re.findall(r"\s(?:prefetch\w*|prfm)\s", text)) == 2
+
+
 @pytest.mark.parametrize("machine", MACHINES, indirect=True)
 def test_a_tile_that_is_too_large_is_found(machine):
     made, rows = machine
