@@ -169,6 +169,9 @@ class Operations(Protocol):
             Arrays, and anything else.
         """
 
+    def bound(self, calls: Sequence[Call]) -> list[Call]:
+        """Return calls that do what `calls` do, looked up beforehand: they run many times."""
+
     def branch(self, choose: Callable[[], int], *ways: Sequence[Call]) -> Call:
         """Return the call that runs one of several lists of calls, whole: number `choose()`.
 

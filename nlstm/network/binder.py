@@ -202,7 +202,9 @@ class Binder:
         if found is not None:
             return found
         with self._binding:
-            return bench.plans.get(key, rows, steps, trains, bind, training)
+            step: Step = bench.plans.get(key, rows, steps, trains, bind, training)
+            step.calls = self.network.ops.bound(step.calls)
+            return step
 
     def observed(
         self, bench: Bench, key: Any, rows: int, steps: int, bind: Callable[[Plan], Any]

@@ -113,7 +113,8 @@ class Stream:
     def _read_from(self, home: ParameterBuffer, table: np.ndarray) -> None:
         self._home = home
         work = self._state, self._work, self._batch_size, self._lanes
-        self._arguments = (table, self._rates, home.value, *work)
+        call = self._ops.stream_step, (table, self._rates, home.value, *work)
+        [(self._run, self._arguments)] = self._ops.bound([call])
 
     def _follow(self) -> None:
         """Read the weights from where they have moved, as when a layer came to the model."""
@@ -182,7 +183,7 @@ class Stream:
             raise self._not_finite(x) from None
         if self._home.moved:
             self._follow()
-        if not self._ops.stream_step(*self._arguments):
+        if not self._run(*self._arguments):
             raise self._not_finite(x)
         return self.output
 

@@ -23,13 +23,18 @@ def lstm_slices(T, N, F, H, threads):
 
 @functools.cache
 def parallel_kernels():
-    """Return {id of its code: "family.file.function"} of every kernel that has parallel loops."""
+    """Return {key: "family.file.function"} of every kernel that has parallel loops.
+
+    The key is what a profile says of it: the id of its code, or where a bound call is the compiled
+    function itself, that one's name.
+    """
     found = {}
     for one in gc.get_objects():
         if issubclass(type(one), Dispatcher) and one.targetoptions.get("parallel"):
             name = f"{one.py_func.__module__}.{one.py_func.__name__}"
             if name.startswith(PREFIX):
-                found[id(one.py_func.__code__)] = name.removeprefix(PREFIX)
+                short = name.removeprefix(PREFIX)
+                found[id(one.py_func.__code__)] = found[f"<built-in method {name}>"] = short
     return found
 
 
@@ -42,7 +47,9 @@ def watched():
         yield ran
     finally:
         profile.disable()
-        ran |= {names[id(e.code)] for e in profile.getstats() if id(e.code) in names}
+        codes = [entry.code for entry in profile.getstats()]
+        keys = [code if isinstance(code, str) else id(code) for code in codes]
+        ran |= {names[key] for key in keys if key in names}
 
 
 def same_bits(threads, run, *kernels):

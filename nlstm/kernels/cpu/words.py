@@ -10,7 +10,8 @@ from operator import call
 import numpy as np
 
 from nlstm.kernels import operations
-from nlstm.kernels.cpu.machine.jit import Guarded, compile_for, lanes, one_at_a_time
+from nlstm.kernels.cpu.machine.jit import Guarded, lanes, one_at_a_time
+from nlstm.kernels.cpu.machine.launching import bound, compiled
 from nlstm.kernels.cpu.machine.memory import has_room
 from nlstm.kernels.cpu.machine.threads import recover
 from nlstm.kernels.cpu.optimizers import choice
@@ -99,6 +100,8 @@ class Words:
 
     def branch(self, choose, *ways):
         return Branch(choose, ways), ()
+
+    bound = staticmethod(bound)
 
     def program(self, *parts, whole=()):
         calls = []
@@ -222,7 +225,7 @@ def whole_of(calls):
     found = []
     for function, arguments in calls:
         kernel = function.kernel if isinstance(function, Guarded) else function
-        compile_for(kernel, arguments)
+        kernel = compiled(kernel, arguments)
         if kernel is np.copyto and len(arguments) == 2:  # which begins in Python
             kernel, arguments = np.ndarray.__setitem__, (arguments[0], ..., arguments[1])
         found.append((kernel, *arguments))

@@ -130,6 +130,9 @@ class Words:
     def branch(self, choose, *ways):
         return Branch(choose, ways), ()
 
+    def bound(self, calls):
+        return calls
+
     def program(self, *parts, whole=()):
         return Program([call for part in parts for call in part], whole)
 

@@ -11,6 +11,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.activations.emitters import MARKERS, activate, derivative, only_units, saved
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import load, store
 from nlstm.kernels.cpu.products.gemm import share
 
@@ -33,6 +34,7 @@ def forward_forms(activation, x, y, features, L):
         activate_rows(activation, x, y, features, L, first, last)
 
 
+@launcher
 def activation_forward(activation, x, y, features):
     """Compute y = act(x).
 
@@ -41,7 +43,8 @@ def activation_forward(activation, x, y, features):
     x : ndarray, shape (R, S), S >= ceil(features / L) * L. y : ndarray, shape (R, S'), likewise.
         Overwritten, lanes past `features` with zeros.
     """
-    forward_forms[x.shape[0] * features >= SMALL_WORK](activation, x, y, features, lanes(y.dtype))
+    arguments = (activation, x, y, features, lanes(y.dtype))
+    return [(forward_forms[x.shape[0] * features >= SMALL_WORK], arguments)]
 
 
 @njit_inner
@@ -62,11 +65,11 @@ def backward_forms(activation, x, y, dy, dx, features, L):
         derive_rows(activation, x, y, dy, dx, features, L, first, last)
 
 
+@launcher
 def activation_backward(activation, x, y, dy, dx, features):
     """Compute dx = dy act'(x), with y from the forward pass; dx may be dy."""
-    backward_forms[x.shape[0] * features >= SMALL_WORK](
-        activation, x, y, dy, dx, features, lanes(y.dtype)
-    )
+    arguments = (activation, x, y, dy, dx, features, lanes(y.dtype))
+    return [(backward_forms[x.shape[0] * features >= SMALL_WORK], arguments)]
 
 
 @functools.cache

@@ -4,6 +4,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["ramp_backward", "ramp_forward"]
@@ -50,6 +51,7 @@ def fall_forms(x, dy, dx, features, slope, threshold, limit):
         fall(x, dy, dx, features, slope, threshold, limit, first, last)
 
 
+@launcher
 def ramp_forward(x, y, features, slope, threshold, limit):
     """Compute y = min(x, limit) where x > threshold, slope * (x - threshold) elsewhere.
 
@@ -58,9 +60,12 @@ def ramp_forward(x, y, features, slope, threshold, limit):
     x, y : ndarray, shape (R, S), (R, S'). y is overwritten, lanes past `features` with zeros.
     slope, threshold, limit : scalars of the same dtype. A slope of 0 gives 0, for infinity too.
     """
-    rise_forms[x.shape[0] * features >= SMALL_WORK](x, y, features, slope, threshold, limit)
+    arguments = (x, y, features, slope, threshold, limit)
+    return [(rise_forms[x.shape[0] * features >= SMALL_WORK], arguments)]
 
 
+@launcher
 def ramp_backward(x, dy, dx, features, slope, threshold, limit):
     """Compute dx (=) from dy and the x of the forward pass; dx may be dy."""
-    fall_forms[x.shape[0] * features >= SMALL_WORK](x, dy, dx, features, slope, threshold, limit)
+    arguments = (x, dy, dx, features, slope, threshold, limit)
+    return [(fall_forms[x.shape[0] * features >= SMALL_WORK], arguments)]

@@ -11,6 +11,7 @@ from numba import prange
 from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.dense.dense import activate_rows, derive_rows
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["row_activation"]
@@ -52,6 +53,7 @@ def backward_forms(marker, y, dy, dx, L):
         backward_rows(marker, y, dy, dx, L, first, last)
 
 
+@launcher
 def activation_forward(marker, x, y, features):
     """Compute y = act(x).
 
@@ -60,12 +62,13 @@ def activation_forward(marker, x, y, features):
     x : ndarray, shape (R, >= features). y : ndarray, shape (R, S). Overwritten (=), its padding
         with 0.
     """
-    forward_forms[y.size >= SMALL_WORK](marker, x, y, features, lanes(y.dtype))
+    return [(forward_forms[y.size >= SMALL_WORK], (marker, x, y, features, lanes(y.dtype)))]
 
 
+@launcher
 def activation_backward(marker, x, y, dy, dx, features):
     """Compute dx = dy act'(x), with y from the forward pass; dx may be dy."""
-    backward_forms[y.size >= SMALL_WORK](marker, y, dy, dx, lanes(y.dtype))
+    return [(backward_forms[y.size >= SMALL_WORK], (marker, y, dy, dx, lanes(y.dtype)))]
 
 
 @functools.cache

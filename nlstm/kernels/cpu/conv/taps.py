@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["gather_taps", "scatter_taps"]
@@ -42,6 +43,7 @@ def gather_forms(x, start, count, taps, stride, dilation, left, out):
         gather_rows(x, start, count, taps, stride, dilation, left, out, first, last)
 
 
+@launcher
 def gather_taps(x, start, count, taps, stride, dilation, left, out):
     """Write what each of `taps` taps sees of `count` columns, from column `start` on.
 
@@ -51,7 +53,8 @@ def gather_taps(x, start, count, taps, stride, dilation, left, out):
         padding with 0.
     left : int. May be negative: steps that are left out at the beginning.
     """
-    gather_forms[out.size >= SMALL_COPY](x, start, count, taps, stride, dilation, left, out)
+    arguments = (x, start, count, taps, stride, dilation, left, out)
+    return [(gather_forms[out.size >= SMALL_COPY], arguments)]
 
 
 @njit_inner
@@ -81,6 +84,7 @@ def scatter_forms(dout, start, count, taps, stride, dilation, left, dx):
         scatter_rows(dout, start, count, taps, stride, dilation, left, dx, first, last)
 
 
+@launcher
 def scatter_taps(dout, start, count, taps, stride, dilation, left, dx):
     """Compute the gradient of what `gather_taps` saw.
 
@@ -90,4 +94,5 @@ def scatter_taps(dout, start, count, taps, stride, dilation, left, dx):
     dx : ndarray, shape (T, N, S). `count` columns from `start` on are overwritten (=), those behind
         them become 0.
     """
-    scatter_forms[dout.size >= SMALL_COPY](dout, start, count, taps, stride, dilation, left, dx)
+    arguments = (dout, start, count, taps, stride, dilation, left, dx)
+    return [(scatter_forms[dout.size >= SMALL_COPY], arguments)]

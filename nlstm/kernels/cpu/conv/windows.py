@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = [
@@ -123,6 +124,7 @@ def largest_back_forms(x, y, dy, features, size, stride, left, dx):
         largest_rows_back(x, y, dy, features, size, stride, left, dx, first, last)
 
 
+@launcher
 def average_windows(x, features, size, stride, left, y):
     """Write the mean of each window: every window has a step.
 
@@ -131,14 +133,16 @@ def average_windows(x, features, size, stride, left, y):
     x, y : ndarray, shapes (T, N, >= features), (T', N, S). y is overwritten (=), its padding with
         0.
     """
-    average_windows_forms[x.size >= SMALL_COPY](x, features, size, stride, left, y)
+    return [(average_windows_forms[x.size >= SMALL_COPY], (x, features, size, stride, left, y))]
 
 
+@launcher
 def average_windows_backward(dy, features, size, stride, left, dx):
     """Compute dx of `average_windows`: dy (T', N, S), dx (T, N, S). Overwritten (=)."""
-    average_back_forms[dx.size >= SMALL_COPY](dy, features, size, stride, left, dx)
+    return [(average_back_forms[dx.size >= SMALL_COPY], (dy, features, size, stride, left, dx))]
 
 
+@launcher
 def largest_windows(x, features, size, stride, left, y):
     """Write the largest value of each window; a NaN is the largest.
 
@@ -146,9 +150,11 @@ def largest_windows(x, features, size, stride, left, y):
     ----------
     x, y : as in `average_windows`.
     """
-    largest_windows_forms[x.size >= SMALL_COPY](x, features, size, stride, left, y)
+    return [(largest_windows_forms[x.size >= SMALL_COPY], (x, features, size, stride, left, y))]
 
 
+@launcher
 def largest_windows_backward(x, y, dy, features, size, stride, left, dx):
     """Compute dx of `largest_windows`, from x and y as they were: dx (T, N, S). Overwritten (=)."""
-    largest_back_forms[dx.size >= SMALL_COPY](x, y, dy, features, size, stride, left, dx)
+    arguments = (x, y, dy, features, size, stride, left, dx)
+    return [(largest_back_forms[dx.size >= SMALL_COPY], arguments)]

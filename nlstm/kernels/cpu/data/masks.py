@@ -8,6 +8,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 
 __all__ = [
     "keep_steps",
@@ -129,6 +130,7 @@ def zero_forms(source, mask, first, step, out):
         zero_one_step(source[t], mask, first + np.int64(t) * step, out[t])
 
 
+@launcher
 def zero_masked_steps(source, mask, first, step, out):
     """Copy a sequence (T, N, S) with zeros where the mask is 0; out may be source.
 
@@ -136,4 +138,4 @@ def zero_masked_steps(source, mask, first, step, out):
     ----------
     mask : ndarray(uint8), shape (T', N). Step t of the sequence is step first + t * step of it.
     """
-    zero_forms[out.size >= SMALL_COPY](source, mask, first, step, out)
+    return [(zero_forms[out.size >= SMALL_COPY], (source, mask, first, step, out))]

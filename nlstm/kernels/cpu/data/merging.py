@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 from nlstm.kernels.shared import merging as formulas
 from nlstm.kernels.shared.merging import MERGES
@@ -46,6 +47,7 @@ def forward_forms(kind, a, a_features, b, b_features, reverse, scale, y, feature
         forward_steps(kind, a, a_features, b, b_features, reverse, scale, y, features, first, last)
 
 
+@launcher
 def merge_forward(kind, a, a_features, b, b_features, reverse, scale, y, features):
     """Merge two values.
 
@@ -57,9 +59,8 @@ def merge_forward(kind, a, a_features, b, b_features, reverse, scale, y, feature
     scale : number of the arrays' dtype. Factor of a sum; else unused, and 1.
     y : ndarray, shape (T, N, S). Overwritten (=), its padding with 0.
     """
-    forward_forms[y.size >= SMALL_COPY](
-        MERGES[kind], a, a_features, b, b_features, reverse, scale, y, features
-    )
+    arguments = (MERGES[kind], a, a_features, b, b_features, reverse, scale, y, features)
+    return [(forward_forms[y.size >= SMALL_COPY], arguments)]
 
 
 @njit_inner
@@ -94,6 +95,7 @@ def backward_forms(kind, a, a_features, b, b_features, reverse, scale, dy, featu
                        out, first, last)  # fmt: skip
 
 
+@launcher
 def merge_backward(kind, a, a_features, b, b_features, reverse, scale, dy, features, second, out):
     """Compute the gradient of one side of `merge_forward`.
 
@@ -105,9 +107,10 @@ def merge_backward(kind, a, a_features, b, b_features, reverse, scale, dy, featu
     out : ndarray, shape (T, N, >= features). Overwritten (=), its padding with 0. For a side that
         serves several steps or features, `sum_broadcast` adds them.
     """
-    backward_forms[out.size >= SMALL_COPY](
-        MERGES[kind], a, a_features, b, b_features, reverse, scale, dy, features, second, out
-    )
+    arguments = (
+        MERGES[kind], a, a_features, b, b_features, reverse, scale, dy, features, second, out,
+    )  # fmt: skip
+    return [(backward_forms[out.size >= SMALL_COPY], arguments)]
 
 
 @njit

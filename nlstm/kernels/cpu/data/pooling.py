@@ -4,6 +4,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = [
@@ -49,6 +50,7 @@ def average_forms(x, mask, features, y):
         average_rows(x, mask, features, y, first, last)
 
 
+@launcher
 def average_steps(x, mask, features, y):
     """Write the mean over the steps.
 
@@ -58,7 +60,7 @@ def average_steps(x, mask, features, y):
     mask : ndarray(uint8), shape (T, N), or None. Steps that count; a row without one gives NaN.
     y : ndarray, shape (1, N, S). Overwritten (=), its padding with 0.
     """
-    average_forms[x.size >= SMALL_COPY](x, mask, features, y)
+    return [(average_forms[x.size >= SMALL_COPY], (x, mask, features, y))]
 
 
 @njit

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = [
@@ -45,6 +46,7 @@ def copy_columns_forms(source, start, count, reverse, out, first, end):
         copy_columns_steps(source, start, count, reverse, out, first, end, t0, t1)
 
 
+@launcher
 def copy_columns(source, start, count, reverse, out, first, end):
     """Copy `count` columns of each step, from column `start` to column `first`.
 
@@ -54,9 +56,8 @@ def copy_columns(source, start, count, reverse, out, first, end):
     reverse : bool. Copy the steps in reversed order.
     end : int. Columns of `out` behind the copied ones, up to this one, become 0.
     """
-    copy_columns_forms[out.shape[0] * out.shape[1] * count >= SMALL_COPY](
-        source, start, count, reverse, out, first, end
-    )
+    arguments = (source, start, count, reverse, out, first, end)
+    return [(copy_columns_forms[out.shape[0] * out.shape[1] * count >= SMALL_COPY], arguments)]
 
 
 # --- other shapes ---------------------------------------------------------------------------------
@@ -89,6 +90,7 @@ def reshape_forms(x, features, out, out_features):
         reshape_range(x, features, out, out_features, first, last)
 
 
+@launcher
 def reshape_rows(x, features, out, out_features):
     """Reshape each row from (T, features) to (T', out_features), in the order of C.
 
@@ -97,7 +99,7 @@ def reshape_rows(x, features, out, out_features):
     x, out : ndarray, shapes (T, N, >= features), (T', N, >= out_features) with as many features in
         all. out is overwritten (=), its padding with 0.
     """
-    reshape_forms[out.size >= SMALL_COPY](x, features, out, out_features)
+    return [(reshape_forms[out.size >= SMALL_COPY], (x, features, out, out_features))]
 
 
 @njit

@@ -6,6 +6,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 SMALL_COPY = 1 << 17  # numbers that one thread copies before a second one is worth waking
@@ -28,6 +29,7 @@ def gather_forms(source, index, out):
         gather_rows(source, index, out, first, last)
 
 
+@launcher
 def gather_steps(source, index, out):
     """Copy sequences source[index] into the first columns of a time-major batch.
 
@@ -36,7 +38,7 @@ def gather_steps(source, index, out):
     source : ndarray, shape (M, T, F). index : ndarray(int64), shape (N,).
     out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
     """
-    gather_forms[out.size >= SMALL_COPY](source, index, out)
+    return [(gather_forms[out.size >= SMALL_COPY], (source, index, out))]
 
 
 @njit

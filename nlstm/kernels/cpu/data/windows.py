@@ -12,6 +12,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.data.sequences import SMALL_COPY
 from nlstm.kernels.cpu.machine.jit import njit, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 
@@ -32,6 +33,7 @@ def gather_windows_forms(series, starts, index, offsets, out):
         gather_window_rows(series, starts, index, offsets, out, first, last)
 
 
+@launcher
 def gather_windows(series, starts, index, offsets, out):
     """Copy windows into the first columns of a time-major batch.
 
@@ -43,7 +45,7 @@ def gather_windows(series, starts, index, offsets, out):
     offsets : ndarray(int64), shape (T, F). Place of each step and feature from the window's start.
     out : ndarray, shape (T, N, S), S >= F. Columns from F on are left alone.
     """
-    gather_windows_forms[out.size >= SMALL_COPY](series, starts, index, offsets, out)
+    return [(gather_windows_forms[out.size >= SMALL_COPY], (series, starts, index, offsets, out))]
 
 
 @njit

@@ -12,6 +12,7 @@ from numba.extending import overload
 
 from nlstm.kernels.cpu.activations.emitters import MARKERS, Softmax, activate, derivative
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import exp, load, store
 from nlstm.kernels.cpu.products.few_columns import (
     few_columns_forward,
@@ -158,6 +159,7 @@ def forward_forms(activation, x, W, b, y, scratch, features):
         forward_rows(activation, x, W, b, y, scratch, features, first, last)
 
 
+@launcher
 def dense_forward(activation, x, W, b, y, scratch, features):
     """Compute y = act(x W + b).
 
@@ -168,7 +170,8 @@ def dense_forward(activation, x, W, b, y, scratch, features):
     scratch : ndarray of `dense_scratch_size` numbers.
     features : columns of y; the lanes after them become zero.
     """
-    forward_forms[x.shape[0] * W.size >= SMALL_WORK](activation, x, W, b, y, scratch, features)
+    arguments = (activation, x, W, b, y, scratch, features)
+    return [(forward_forms[x.shape[0] * W.size >= SMALL_WORK], arguments)]
 
 
 # --- backward -------------------------------------------------------------------------------------
@@ -256,6 +259,7 @@ def backward_forms(activation, x, W, y, dy, dW, db, dx, scratch, features):
         weights_share(x, dy, dW, db, scratch, features, np.int64(s), slices)
 
 
+@launcher
 def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     """Compute the gradients of `dense_forward`.
 
@@ -266,9 +270,8 @@ def dense_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     dW, db, dx : overwritten. db and dx may be None; dx has rows of at least ceil(K / L) * L.
     scratch : ndarray of `dense_scratch_size` numbers.
     """
-    backward_forms[x.shape[0] * W.size >= SMALL_WORK](
-        activation, x, W, y, dy, dW, db, dx, scratch, features
-    )
+    arguments = (activation, x, W, y, dy, dW, db, dx, scratch, features)
+    return [(backward_forms[x.shape[0] * W.size >= SMALL_WORK], arguments)]
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 from nlstm.kernels.cpu.products.layout import padded
 
@@ -50,6 +51,7 @@ def forward_forms(index, table, y):
         forward_steps(index, table, y, first, last)
 
 
+@launcher
 def embedding_forward(index, table, y):
     """Write the row of each index.
 
@@ -58,7 +60,7 @@ def embedding_forward(index, table, y):
     index : ndarray, shape (1, N, >= T). Whole numbers, 0 <= index < V.
     table : ndarray, shape (V, S). y : ndarray, shape (T, N, S). Overwritten (=).
     """
-    forward_forms[y.size >= SMALL_COPY](index, table, y)
+    return [(forward_forms[y.size >= SMALL_COPY], (index, table, y))]
 
 
 @njit_inner
@@ -85,6 +87,7 @@ def backward_forms(index, dy, dtable):
         backward_columns(index, dy, dtable, first * line, end)
 
 
+@launcher
 def embedding_backward(index, dy, dtable):
     """Compute the table's gradient.
 
@@ -94,4 +97,4 @@ def embedding_backward(index, dy, dtable):
     dtable : ndarray, shape (V, S). Overwritten (=).
     """
     work = dy.size + dtable.size
-    backward_forms[work >= SMALL_COPY](index, dy, dtable)
+    return [(backward_forms[work >= SMALL_COPY], (index, dy, dtable))]

@@ -12,6 +12,7 @@ from numba import prange
 from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.dense.dense import SMALL_WORK, activate_rows, derive_rows
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import load, splat
 from nlstm.kernels.cpu.products.gemm import (
     ROW_BLOCK,
@@ -77,6 +78,7 @@ def forward_forms(activation, x, W, b, y, words, features):
         forward_rows(activation, b, y, words, K, V, features, first, last, x_at, L)
 
 
+@launcher
 def paired_forward(activation, x, W, b, y, scratch, features):
     """Compute `dense_forward` with a product of bfloat16.
 
@@ -86,7 +88,7 @@ def paired_forward(activation, x, W, b, y, scratch, features):
     """
     load_pair_tile()
     forms, words = forward_forms, scratch.view(np.uint32)
-    forms[x.shape[0] * W.size >= SMALL_WORK](activation, x, W, b, y, words, features)
+    return [(forms[x.shape[0] * W.size >= SMALL_WORK], (activation, x, W, b, y, words, features))]
 
 
 # --- backward -------------------------------------------------------------------------------------
@@ -187,6 +189,7 @@ def backward_forms(activation, x, W, y, dy, dW, db, dx, scratch, words):
         weights_share(dy, dW, db, scratch, words, x_at, rows_at, first, last)
 
 
+@launcher
 def paired_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
     """Compute the gradients of `paired_forward`, again with products of bfloat16.
 
@@ -196,9 +199,8 @@ def paired_backward(activation, x, W, y, dy, dW, db, dx, scratch, features):
         numbers.
     """
     load_pair_tile()
-    backward_forms[x.shape[0] * W.size >= SMALL_WORK](
-        activation, x, W, y, dy, dW, db, dx, scratch, scratch.view(np.uint32)
-    )
+    arguments = (activation, x, W, y, dy, dW, db, dx, scratch, scratch.view(np.uint32))
+    return [(backward_forms[x.shape[0] * W.size >= SMALL_WORK], arguments)]
 
 
 @functools.cache

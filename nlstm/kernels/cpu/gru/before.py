@@ -19,6 +19,7 @@ from nlstm.kernels.cpu.machine.jit import (
     slice_count,
     two_forms,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import fma, load, store
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.products.tile import VECTORS, tile
@@ -122,6 +123,7 @@ def before_forward_forms(activation, recurrent_activation, x, weights, h, a, s, 
                      first, last)  # fmt: skip
 
 
+@launcher
 def gru_before_forward(activation, recurrent_activation, x, weights, h, a, s, reverse, masks):
     """Run the recurrence over all time steps of a batch.
 
@@ -142,5 +144,7 @@ def gru_before_forward(activation, recurrent_activation, x, weights, h, a, s, re
     Overwrites (=) every output. The same bits at any number of threads.
     """
     work = x.shape[1] * x.shape[2] * (weights[0].size + weights[1].size)
-    before_forward_forms[work >= SMALL_WORK](activation, recurrent_activation, x, tuple(weights), h,
-                                             a, s, reverse, tuple(masks))  # fmt: skip
+    arguments = (
+        activation, recurrent_activation, x, tuple(weights), h, a, s, reverse, tuple(masks),
+    )  # fmt: skip
+    return [(before_forward_forms[work >= SMALL_WORK], arguments)]

@@ -17,6 +17,7 @@ from nlstm.kernels.cpu.machine.jit import (
     slice_count,
     two_forms,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store
 from nlstm.kernels.cpu.products.gemm import share, transpose_panel
 from nlstm.kernels.cpu.products.layout import blocks
@@ -191,6 +192,7 @@ def before_backward_forms(activation, recurrent_activation, x, weights, h, a, s,
         restore_denormals(mode)
 
 
+@launcher
 def gru_before_backward(
     activation, recurrent_activation, x, weights, h, a, s, gradients, scratch, reverse, masks
 ):
@@ -208,7 +210,8 @@ def gru_before_backward(
     Overwrites (=) all gradients but dy. The same bits at any number of threads.
     """
     work = x.shape[1] * x.shape[2] * (weights[0].size + weights[1].size)
-    before_backward_forms[work >= SMALL_WORK](
+    arguments = (
         activation, recurrent_activation, x, tuple(weights), h, a, s, tuple(gradients), scratch,
         reverse, tuple(masks),
     )  # fmt: skip
+    return [(before_backward_forms[work >= SMALL_WORK], arguments)]

@@ -5,6 +5,7 @@ import numpy as np
 from nlstm.kernels.cpu.losses import statistics
 from nlstm.kernels.cpu.losses.families import FAMILIES
 from nlstm.kernels.cpu.losses.reduction import MODES
+from nlstm.kernels.cpu.machine.launching import launcher
 
 __all__ = ["FUNCTIONS", "loss", "statistic"]
 
@@ -24,11 +25,12 @@ def loss(name, settings=(0.0,), reduction="sum_over_batch_size"):
     kernel, code = FUNCTIONS[name]
     mode, constants = MODES[reduction], np.array(settings, np.float64)
 
+    @launcher
     def function(y, p, features, weight, dp, total):
         nothing = NOTHING[p.dtype]
         weight = nothing if weight is None else weight
         dp = nothing if dp is None else dp
-        kernel(code, mode, constants, y, p, features, weight, dp, total)
+        return [(kernel, (code, mode, constants, y, p, features, weight, dp, total))]
 
     return function
 
@@ -50,8 +52,9 @@ def statistic(name, *constants):
     """
     kernel = STATISTICS[name]
 
+    @launcher
     def function(y, p, features, weight, dp, total):
         weight = NOTHING[p.dtype] if weight is None else weight
-        kernel(*constants, y, p, features, weight, total)
+        return [(kernel, (*constants, y, p, features, weight, total))]
 
     return function

@@ -46,6 +46,7 @@ from nlstm.kernels.cpu.machine.jit import (
     restore_denormals,
     thread_count,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import prefetch
 from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share, share_rows
 from nlstm.kernels.cpu.products.layout import GATES
@@ -308,6 +309,7 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
                                segment)  # fmt: skip
 
 
+@launcher
 def lstm_backward(activation, recurrent_activation, x, weights, work, gradients, scratch, reverse,
                   masks, zoneout=None):  # fmt: skip
     """Compute all gradients of `lstm_forward`.
@@ -323,9 +325,11 @@ def lstm_backward(activation, recurrent_activation, x, weights, work, gradients,
     -----
     Overwrites (=) all gradients but dy. The same bits at any number of threads.
     """
-    run_backward(activation, recurrent_activation, x, tuple(weights), tuple(work),
-                 tuple(gradients), scratch, reverse, tuple(masks),
-                 None if zoneout is None else tuple(zoneout), None, None)  # fmt: skip
+    arguments = (
+        activation, recurrent_activation, x, tuple(weights), tuple(work), tuple(gradients),
+        scratch, reverse, tuple(masks), None if zoneout is None else tuple(zoneout), None, None,
+    )  # fmt: skip
+    return [(run_backward, arguments)]
 
 
 def segment_backward(activation, recurrent_activation, x, weights, work, gradients, scratch,

@@ -34,6 +34,7 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
     two_forms,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import fence, is_aligned
 from nlstm.kernels.cpu.products.gemm import share, stride_ahead, tile_count, tile_edge
 from nlstm.kernels.cpu.products.layout import GATES
@@ -254,10 +255,11 @@ def mask_inputs_by_gate_forms(x, x_mask, xm):
                     xm[t, n, k // L * GATES + gate, k % L] = x[t, n, k] * x_mask[gate, n, k]
 
 
+@launcher
 def mask_inputs(x, x_mask, xm):
     """Write the masked inputs of all steps; for each gate apart where it has masks of its own."""
     forms = mask_inputs_forms if x_mask.ndim == 2 else mask_inputs_by_gate_forms
-    forms[xm.size >= SMALL_COPY](x, x_mask, xm)
+    return [(forms[xm.size >= SMALL_COPY], (x, x_mask, xm))]
 
 
 @njit_parallel
@@ -284,6 +286,7 @@ def run_forward(
                               states)  # fmt: skip
 
 
+@launcher
 def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, reverse, masks,
                  zoneout=None):  # fmt: skip
     """Run an LSTM over all time steps of a batch.
@@ -306,18 +309,23 @@ def lstm_forward(activation, recurrent_activation, x, weights, work, scratch, re
     -----
     Overwrites (=) every output. The same bits at any number of threads.
     """
-    x = seen_inputs(x, masks)
+    x, before = seen_inputs(x, masks)
     # As plain tuples: of a named one it takes Numba microseconds to find the type.
-    run_forward(activation, recurrent_activation, x, tuple(weights), tuple(work), scratch, reverse,
-                tuple(masks), None if zoneout is None else tuple(zoneout), None)  # fmt: skip
+    arguments = (
+        activation, recurrent_activation, x, tuple(weights), tuple(work), scratch, reverse,
+        tuple(masks), None if zoneout is None else tuple(zoneout), None,
+    )  # fmt: skip
+    return [*before, (run_forward, arguments)]
 
 
 def seen_inputs(x, masks):
-    """Return the inputs as products see them; make known what masks of states need."""
+    """Return the inputs as products see them, and the calls that make them.
+
+    Make known what masks of states need.
+    """
     _, x_mask, xm, h_mask, _ = masks
     if h_mask is not None:
         load_gate_tile(x.dtype)
     if x_mask is None:
-        return x
-    mask_inputs(x, x_mask, xm)
-    return xm
+        return x, []
+    return xm, mask_inputs.calls(x, x_mask, xm)

@@ -104,12 +104,14 @@ def round_operands_forms(x, h, W, U, pairs):
 
 
 def rounded_operands(x, h, W, U, memory):
-    """Return weights, states and inputs in pairs; written are weights, the first state, inputs."""
+    """Return weights, states and inputs in pairs, and the call that makes them.
+
+    It writes weights, the first state and inputs.
+    """
     T, N, F, H = x.shape[0], x.shape[1], W.shape[1], U.shape[1]
     pairs = tuple(carved(memory, pairs_shapes(T, N, F, H, x.dtype)))
     size = W.size + U.size + T * N * F
-    round_operands_forms[size >= SMALL_COPY](x, h, W, U, pairs)
-    return pairs
+    return pairs, (round_operands_forms[size >= SMALL_COPY], (x, h, W, U, pairs))
 
 
 # --- backward -------------------------------------------------------------------------------------

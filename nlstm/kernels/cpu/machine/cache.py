@@ -23,7 +23,16 @@ CPU = Path(__file__).resolve().parents[1]
 FOLDERS = (CPU, CPU.parent / "shared")
 # What no compiled code depends on; what it takes from `processors` is in the hash by itself.
 APART = {"words.py", "entries.py", "folders.py"} | {
-    f"machine/{name}.py" for name in ("amx", "cache", "memory", "notice", "processors", "threads")
+    f"machine/{name}.py"
+    for name in (
+        "amx",
+        "cache",
+        "launching",
+        "memory",
+        "notice",
+        "processors",
+        "threads",
+    )
 }
 
 

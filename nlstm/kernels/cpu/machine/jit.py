@@ -15,7 +15,6 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
@@ -112,12 +111,6 @@ class Guarded:
     def __call__(self, *args):
         with one_at_a_time:
             return self.kernel(*args)
-
-
-def compile_for(function, arguments):
-    """Compile a kernel for such arguments, unless it is already; leave all else alone."""
-    if isinstance(function, Dispatcher):
-        function.compile(tuple(function.typeof_pyval(argument) for argument in arguments))
 
 
 def two_forms(function):

@@ -140,17 +140,21 @@ def _masked(emit, name, result, *args):
     return builder.call(function, args)
 
 
+def _place_of_first(context, builder, array, args, count):
+    """Return the emitter of an array's vectors, a pointer to one, its alignment, which lanes."""
+    emit = Emitter(builder, array.dtype)
+    pointer = element_pointer(context, builder, array, *args[:2])
+    pointer = builder.bitcast(pointer, emit.type.as_pointer())
+    return emit, pointer, ir.IntType(32)(emit.bytes), _is_first(builder, emit.width, count)
+
+
 @intrinsic
 def load_first(typingctx, array, offset, count):
     """`load` of `count` numbers, with zeros behind them; memory there is not read."""
 
     def codegen(context, builder, signature, args):
-        emit = Emitter(builder, array.dtype)
-        pointer = element_pointer(context, builder, signature.args[0], *args[:2])
-        pointer = builder.bitcast(pointer, emit.type.as_pointer())
-        first = _is_first(builder, emit.width, args[2])
-        align = ir.IntType(32)(emit.bytes)
-        return _masked(emit, "load", emit.type, pointer, align, first, emit.constant(0.0))
+        emit, *place = _place_of_first(context, builder, signature.args[0], args, args[2])
+        return _masked(emit, "load", emit.type, *place, emit.constant(0.0))
 
     return Vector(array.dtype)(array, types.intp, types.intp), codegen
 
@@ -160,12 +164,8 @@ def store_first(typingctx, array, offset, vector, count):
     """`store` of the first `count` numbers; memory behind them is left alone."""
 
     def codegen(context, builder, signature, args):
-        emit = Emitter(builder, array.dtype)
-        pointer = element_pointer(context, builder, signature.args[0], *args[:2])
-        pointer = builder.bitcast(pointer, emit.type.as_pointer())
-        first = _is_first(builder, emit.width, args[3])
-        align = ir.IntType(32)(emit.bytes)
-        _masked(emit, "store", ir.VoidType(), args[2], pointer, align, first)
+        emit, *place = _place_of_first(context, builder, signature.args[0], args, args[3])
+        _masked(emit, "store", ir.VoidType(), args[2], *place)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, vector, types.intp), codegen

@@ -7,6 +7,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.machine.jit import njit_inner, slice_count, two_forms
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.products.gemm import share
 
 __all__ = ["layer_norm_backward", "layer_norm_forward"]
@@ -65,6 +66,7 @@ def forward_forms(x, gamma, beta, epsilon, features, statistics, y):
         forward_rows(x, gamma, beta, epsilon, features, statistics, y, first, last)
 
 
+@launcher
 def layer_norm_forward(x, gamma, beta, epsilon, features, statistics, y):
     """Normalise rows.
 
@@ -75,7 +77,8 @@ def layer_norm_forward(x, gamma, beta, epsilon, features, statistics, y):
     statistics : ndarray, shape (R, 2). Overwritten (=); hand it on to `layer_norm_backward`.
     y : ndarray, shape (R, S). Overwritten (=), its padding with 0.
     """
-    forward_forms[y.size >= SMALL_WORK](x, gamma, beta, epsilon, features, statistics, y)
+    arguments = (x, gamma, beta, epsilon, features, statistics, y)
+    return [(forward_forms[y.size >= SMALL_WORK], arguments)]
 
 
 @njit_inner
@@ -115,6 +118,7 @@ def backward_forms(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
             inputs_rows(x, gamma, features, statistics, dy, dx, first, last)
 
 
+@launcher
 def layer_norm_backward(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
     """Compute the gradients of `layer_norm_forward`.
 
@@ -125,4 +129,5 @@ def layer_norm_backward(x, gamma, features, statistics, dy, dgamma, dbeta, dx):
     dgamma, dbeta : ndarray, shaped as gamma and beta. Overwritten (=), padding with 0.
     dx : ndarray, shape (R, S), or None. Overwritten (=), its padding with 0.
     """
-    backward_forms[dy.size >= SMALL_WORK](x, gamma, features, statistics, dy, dgamma, dbeta, dx)
+    arguments = (x, gamma, features, statistics, dy, dgamma, dbeta, dx)
+    return [(backward_forms[dy.size >= SMALL_WORK], arguments)]

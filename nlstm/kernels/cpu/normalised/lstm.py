@@ -20,6 +20,7 @@ from nlstm.kernels.cpu.activations.emitters import MARKERS
 from nlstm.kernels.cpu.lstm.forward import mask_inputs
 from nlstm.kernels.cpu.lstm.schedule import chunk_steps
 from nlstm.kernels.cpu.machine.jit import lanes
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.normalised.backward import run_backward
 from nlstm.kernels.cpu.normalised.forward import FACTORS, row_slices, run_forward, slice_size
 from nlstm.kernels.cpu.normalised.memory import Cut, is_partial, memory_of
@@ -43,6 +44,7 @@ def normalised_scratch_size(T, N, F, H, dtype):
     return max(forward, backward)
 
 
+@launcher
 def normalised_forward(activation, recurrent_activation, x, weights, gains, work, scratch, reverse,
                        masks):  # fmt: skip
     """Run an LSTM with layer normalisation; arguments as in `lstm_forward` where not named here.
@@ -56,13 +58,18 @@ def normalised_forward(activation, recurrent_activation, x, weights, gains, work
     masks : Masks. No h_mask.
     """
     mask, x_mask, xm, _, _ = masks
+    before = []
     if x_mask is not None:
-        mask_inputs(x, x_mask, xm)
+        before = mask_inputs.calls(x, x_mask, xm)
         x = xm
-    run_forward(activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work),
-                scratch, reverse, mask)  # fmt: skip
+    arguments = (
+        activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work), scratch,
+        reverse, mask,
+    )  # fmt: skip
+    return [*before, (run_forward, arguments)]
 
 
+@launcher
 def normalised_backward(activation, recurrent_activation, x, weights, gains, work, gradients,
                         dgains, scratch, reverse, masks):  # fmt: skip
     """Compute all gradients of `normalised_forward`, as `lstm_backward` does.
@@ -71,8 +78,11 @@ def normalised_backward(activation, recurrent_activation, x, weights, gains, wor
     ----------
     dgains : Gains, shaped as gains. Overwritten.
     """
-    run_backward(activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work),
-                 tuple(gradients), tuple(dgains), scratch, reverse, tuple(masks))  # fmt: skip
+    arguments = (
+        activation, recurrent_activation, x, tuple(weights), tuple(gains), tuple(work),
+        tuple(gradients), tuple(dgains), scratch, reverse, tuple(masks),
+    )  # fmt: skip
+    return [(run_backward, arguments)]
 
 
 @functools.cache

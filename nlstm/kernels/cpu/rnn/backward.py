@@ -16,6 +16,7 @@ from nlstm.kernels.cpu.machine.jit import (
     slice_count,
     two_forms,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import load, splat, store
 from nlstm.kernels.cpu.products.gemm import ROW_BLOCK, share, tile_count, tile_edge, transpose_panel
 from nlstm.kernels.cpu.products.layout import blocks, padded
@@ -188,6 +189,7 @@ def backward_forms(activation, x, weights, h, z, dz, gradients, scratch, reverse
         restore_denormals(mode)
 
 
+@launcher
 def rnn_backward(activation, x, weights, h, z, dz, gradients, scratch, reverse, masks):
     """Compute all gradients of `rnn_forward`.
 
@@ -204,5 +206,8 @@ def rnn_backward(activation, x, weights, h, z, dz, gradients, scratch, reverse, 
     Overwrites (=) dz and all gradients but dy. The same bits at any number of threads.
     """
     work = x.shape[0] * x.shape[1] * (weights[0].size + weights[1].size)
-    backward_forms[work >= SMALL_WORK](activation, x, tuple(weights), h, z, dz, tuple(gradients),
-                                       scratch, reverse, tuple(masks))  # fmt: skip
+    arguments = (
+        activation, x, tuple(weights), h, z, dz, tuple(gradients), scratch, reverse,
+        tuple(masks),
+    )  # fmt: skip
+    return [(backward_forms[work >= SMALL_WORK], arguments)]

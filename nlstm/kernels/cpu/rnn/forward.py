@@ -16,6 +16,7 @@ from nlstm.kernels.cpu.machine.jit import (
     slice_count,
     two_forms,
 )
+from nlstm.kernels.cpu.machine.launching import launcher
 from nlstm.kernels.cpu.machine.simd import load, store
 from nlstm.kernels.cpu.products.gemm import share, tile_count, tile_edge
 from nlstm.kernels.cpu.products.tile import VECTORS, tile
@@ -86,6 +87,7 @@ def forward_forms(activation, x, weights, h, z, reverse, masks):
         forward_rows(activation, x, W, U, b, h, z, reverse, mask, h_mask, hm, first, last)
 
 
+@launcher
 def rnn_forward(activation, x, weights, h, z, reverse, masks):
     """Run a simple recurrence over all time steps of a batch.
 
@@ -108,4 +110,5 @@ def rnn_forward(activation, x, weights, h, z, reverse, masks):
     """
     work = x.shape[0] * x.shape[1] * (weights[0].size + weights[1].size)
     # As plain tuples: see `lstm_forward`.
-    forward_forms[work >= SMALL_WORK](activation, x, tuple(weights), h, z, reverse, tuple(masks))
+    arguments = (activation, x, tuple(weights), h, z, reverse, tuple(masks))
+    return [(forward_forms[work >= SMALL_WORK], arguments)]
