@@ -189,7 +189,7 @@ def test_weights_and_optimizer_are_of_one_step(kind):
     try:
         for seed in range(30):
             model = compiled(kind)
-            signal.setitimer(signal.ITIMER_REAL, random.Random(seed).uniform(0.001, 0.02))
+            signal.setitimer(signal.ITIMER_REAL, random.Random(seed).uniform(0.0005, 0.01))
             try:
                 alarm.on = True
                 fit(model, 40)

@@ -18,7 +18,7 @@ import numpy as np
 from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import backward_gru
-from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell
+from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell, prefetch_step
 from nlstm.kernels.cpu.lstm.ends import add_partial, transpose_slice
 from nlstm.kernels.cpu.lstm.pairs import place_operands, round_gradients, round_inputs
 from nlstm.kernels.cpu.lstm.products import (
@@ -47,7 +47,6 @@ from nlstm.kernels.cpu.machine.jit import (
     thread_count,
 )
 from nlstm.kernels.cpu.machine.launching import launcher
-from nlstm.kernels.cpu.machine.simd import prefetch
 from nlstm.kernels.cpu.products.gemm import Blocks, Panels, share, share_rows
 from nlstm.kernels.cpu.products.layout import GATES
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
@@ -111,21 +110,6 @@ def place_dz(gates, scratch, chunk, steps, rows, n0, t0):
 
 
 # --- the recurrence of one slice ------------------------------------------------------------------
-
-
-@njit_inner
-def prefetch_step(t, n0, n1, b0, c, gates):
-    """Begin to fetch what the cell of step t reads, of the gates from block b0 on: nobody else
-    asks for it before.
-    """
-    B, N, S, L = gates.shape[1], gates.shape[2], c.shape[2], gates.shape[4]
-    line = 64 // gates.itemsize
-    for block in range(b0, B):
-        first = ((t * B + block) * N + n0) * GATES * L
-        for k in range(first, first + (n1 - n0) * GATES * L, line):
-            prefetch(gates, k)
-    for k in range((t * N + n0) * S, (t * N + n1) * S, line):
-        prefetch(c, k)
 
 
 @njit_inner

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from nlstm.kernels.cpu.activations.emitters import activate, derivative, only_units, restored, saved
 from nlstm.kernels.cpu.lstm.zoneout import draw, mean_of_draws, placed, row_key, zone_c, zone_h
 from nlstm.kernels.cpu.machine.jit import njit_inner
-from nlstm.kernels.cpu.machine.simd import fma, load, splat, store, stream
+from nlstm.kernels.cpu.machine.simd import fma, load, prefetch, splat, store, stream
 from nlstm.kernels.cpu.products.layout import GATES, PEEPHOLES
 
 
@@ -106,6 +106,21 @@ def mask_states(h, h_at, h_mask, n0, n1, k0, k1, out, at, L):
             for gate in range(GATES):
                 kept = value * load(h_mask, (gate * N + n) * S + k)
                 store(out, at + GATES * ((n - n0) * (k1 - k0) + k - k0) + gate * L, kept)
+
+
+@njit_inner
+def prefetch_step(t, n0, n1, b0, c, gates):
+    """Begin to fetch what the cell of step t reads, of the gates from block b0 on: nobody else
+    asks for it before.
+    """
+    B, N, S, L = gates.shape[1], gates.shape[2], c.shape[2], gates.shape[4]
+    line = 64 // gates.itemsize
+    for block in range(b0, B):
+        first = ((t * B + block) * N + n0) * GATES * L
+        for k in range(first, first + (n1 - n0) * GATES * L, line):
+            prefetch(gates, k)
+    for k in range((t * N + n0) * S, (t * N + n1) * S, line):
+        prefetch(c, k)
 
 
 @njit_inner
