@@ -34,28 +34,34 @@ def keep(gates, at, values, past_caches, L):
 @njit_inner
 def finish_gru(activation, recurrent_activation, rows, block, z, z_at, h, gates, slots, past_caches,
                H, L, mask):  # fmt: skip
-    """Finish rows of one unit block; see `lstm.cell.finish_cell`."""
+    """Finish rows of one unit block; see `lstm.cell.finish_cell`, also for why in two passes."""
     t, tx, first, last = rows
     N, S = h.shape[1], h.shape[2]
     before, after = block * L + slots[0] * N * S, block * L + slots[1] * N * S
+    for n in range(first, last):
+        if mask is None or mask[tx, n]:
+            at = z_at + (n - first) * GATES * L
+            z_r = load(z, at + L)
+            r = activate(recurrent_activation, z_r)
+            store(z, at + 2 * L, fma(r, load(z, at + 3 * L), load(z, at + 2 * L)))
+            store(z, at + L, saved(recurrent_activation, z_r, r))
     for n in range(first, last):
         h_old = load(h, before + n * S)
         if mask is not None and not mask[tx, n]:
             h_new = h_old
         else:
             at = z_at + (n - first) * GATES * L
-            z_u, z_r, z_h = load(z, at), load(z, at + L), load(z, at + 3 * L)
-            u, r = activate(recurrent_activation, z_u), activate(recurrent_activation, z_r)
-            z_g = fma(r, z_h, load(z, at + 2 * L))
-            g = activate(activation, z_g)
+            z_u, z_g = load(z, at), load(z, at + 2 * L)
+            u, g = activate(recurrent_activation, z_u), activate(activation, z_g)
             h_new = only_units(activation, fma(u, h_old - g, g), H - block * L)
             if gates is not None:
-                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
-                kept_u, kept_r = (
+                kept = (
                     saved(recurrent_activation, z_u, u),
-                    saved(recurrent_activation, z_r, r),
+                    load(z, at + L),
+                    saved(activation, z_g, g),
+                    load(z, at + 3 * L),
                 )
-                kept = kept_u, kept_r, saved(activation, z_g, g), z_h
+                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
                 keep(gates, at, kept, past_caches, L)
         store(h, after + n * S, h_new)
 

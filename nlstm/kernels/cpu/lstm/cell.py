@@ -25,20 +25,28 @@ class Rows(NamedTuple):
 
 @njit_inner
 def keep_gates(activation, recurrent_activation, gates, at, z, values, past_caches, L):
-    """Write what the backward pass needs of the gates, of z = (z_i, z_f, z_g, z_o) and `values`."""
+    """Write what the backward pass needs of i, f and g, of z = (z_i, z_f, z_g) and `values`."""
     i = saved(recurrent_activation, z[0], values[0])
     f = saved(recurrent_activation, z[1], values[1])
-    g, o = saved(activation, z[2], values[2]), saved(recurrent_activation, z[3], values[3])
+    g = saved(activation, z[2], values[2])
     if past_caches:
         stream(gates, at, i)
         stream(gates, at + L, f)
         stream(gates, at + 2 * L, g)
-        stream(gates, at + 3 * L, o)
     else:
         store(gates, at, i)
         store(gates, at + L, f)
         store(gates, at + 2 * L, g)
-        store(gates, at + 3 * L, o)
+
+
+@njit_inner
+def keep_output_gate(recurrent_activation, gates, at, z_o, o, past_caches, L):
+    """Write what it needs of o."""
+    kept = saved(recurrent_activation, z_o, o)
+    if past_caches:
+        stream(gates, at + 3 * L, kept)
+    else:
+        store(gates, at + 3 * L, kept)
 
 
 @njit_inner
@@ -46,7 +54,9 @@ def finish_cell(activation, recurrent_activation, rows, block, z, z_at, work, sl
                 L, mask, peephole, zones):  # fmt: skip
     """Finish rows of one unit block: gates from z, then c and h.
 
-    `slots` are those of h and c before and after the step. Masked rows keep their state.
+    `slots` are those of h and c before and after the step. Masked rows keep their state. All rows
+    get their c before the first one gets its h: the activation of c waits for three others, and
+    meanwhile the processor, which looks two or three rows ahead, has nothing else to do.
     """
     t, tx, first, last = rows
     h, c, gates = work
@@ -55,12 +65,10 @@ def finish_cell(activation, recurrent_activation, rows, block, z, z_at, work, sl
     c_before, c_after = block * L + slots[2] * N * S, block * L + slots[3] * N * S
     for n in range(first, last):
         if mask is not None and not mask[tx, n]:
-            h_new = load(h, before + n * S)
             store(c, c_after + n * S, load(c, c_before + n * S))
         else:
             at = z_at + (n - first) * GATES * L
-            z_i, z_f = load(z, at), load(z, at + L)
-            z_g, z_o = load(z, at + 2 * L), load(z, at + 3 * L)
+            z_i, z_f, z_g = load(z, at), load(z, at + L), load(z, at + 2 * L)
             c_old = load(c, c_before + n * S)
             if peephole is not None:
                 z_i = fma(load(peephole, block * PEEPHOLES * L), c_old, z_i)
@@ -69,30 +77,46 @@ def finish_cell(activation, recurrent_activation, rows, block, z, z_at, work, sl
             f = activate(recurrent_activation, z_f)
             g = activate(activation, z_g)
             if peephole is None:
+                z_o = load(z, at + 3 * L)
                 o = activate(recurrent_activation, z_o)
+                store(z, at + 3 * L, o)
             c_new = only_units(activation, fma(f, c_old, i * g), H - block * L)
-            squashed = activate(activation, c_new)
             if zones is not None:
+                store(z, at + 2 * L, c_new)
                 if gates is None:
                     c_new = mean_of_draws(c, zones.c_rate, c_old, c_new)
                 else:
                     bits = draw(c, row_key(zones.key, placed(zones, t, n, N)), block * L)
+                    store(z, at + L, bits)
                     c_new = zone_c(bits, zones.c_rate, c_old, c_new)
+            store(c, c_after + n * S, c_new)
+            if gates is not None:
+                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
+                keep_gates(activation, recurrent_activation, gates, at, (z_i, z_f, z_g), (i, f, g),
+                           past_caches, L)  # fmt: skip
+                if peephole is None:
+                    keep_output_gate(recurrent_activation, gates, at, z_o, o, past_caches, L)
+    for n in range(first, last):
+        if mask is not None and not mask[tx, n]:
+            h_new = load(h, before + n * S)
+        else:
+            at = z_at + (n - first) * GATES * L
+            c_new, o = load(c, c_after + n * S), load(z, at + 3 * L)
             if peephole is not None:
-                z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, z_o)
+                z_o = fma(load(peephole, (block * PEEPHOLES + 2) * L), c_new, o)
                 o = activate(recurrent_activation, z_o)
-            h_new = only_units(activation, o * squashed, H - block * L)
+                if gates is not None:
+                    to = ((t * gates.shape[1] + block) * N + n) * GATES * L
+                    keep_output_gate(recurrent_activation, gates, to, z_o, o, past_caches, L)
+            if zones is not None:
+                c_new = load(z, at + 2 * L)
+            h_new = only_units(activation, o * activate(activation, c_new), H - block * L)
             if zones is not None:
                 h_old = load(h, before + n * S)
                 if gates is None:
                     h_new = mean_of_draws(h, zones.h_rate, h_old, h_new)
                 else:
-                    h_new = zone_h(bits, zones.h_rate, h_old, h_new)
-            store(c, c_after + n * S, c_new)
-            if gates is not None:
-                at = ((t * gates.shape[1] + block) * N + n) * GATES * L
-                keep_gates(activation, recurrent_activation, gates, at, (z_i, z_f, z_g, z_o),
-                           (i, f, g, o), past_caches, L)  # fmt: skip
+                    h_new = zone_h(load(z, at + L), zones.h_rate, h_old, h_new)
         store(h, after + n * S, h_new)
 
 

@@ -114,8 +114,11 @@ class Emitter:
             value = self.fma(value, x, self.constant(coefficient))
         return value
 
-    def _reduce(self, x):
-        """Split exp(x) = 2^n exp(r), |r| <= ln(2) / 2: return n shifted to the exponent, and r.
+    def _reduce(self, x, scale=1.0):
+        """Split exp(scale x) = 2^n exp(scale r), |scale r| <= ln(2) / 2.
+
+        Return n shifted to the exponent, and r. With a `scale` of -1 or a power of 2 rounding is as
+        for exp of scale x itself, whose product is spared.
 
         Cody & Waite 1980: ln 2 in two parts, n rounded by adding 1.5 * 2^mantissa, whose low bits
         then are the integer n; a shift moves them to where the exponent is.
@@ -123,21 +126,23 @@ class Emitter:
         builder = self.builder
         mantissa = 23 if self.single else 52
         low, high = (-87.0, 88.0) if self.single else (-708.0, 709.0)
+        low, high = sorted((low / scale, high / scale))
         # A bound as the first operand: the comparison with NaN is false and NaN goes through.
         x = self.maximum(self.constant(low), x)
         x = self.minimum(self.constant(high), x)
         magic = self.constant(1.5 * 2.0**mantissa)
-        shifted = self.fma(x, self.constant(1.0 / math.log(2.0)), magic)
+        shifted = self.fma(x, self.constant(scale / math.log(2.0)), magic)
         n = builder.fsub(shifted, magic)
         ln2_high, ln2_low = LN2_PARTS[self.bytes]
-        r = self.fma(n, self.constant(-ln2_high), x)
-        r = self.fma(n, self.constant(-ln2_low), r)
+        r = self.fma(n, self.constant(-ln2_high / scale), x)
+        r = self.fma(n, self.constant(-ln2_low / scale), r)
         bits = builder.bitcast(shifted, self.int_type)
         return builder.shl(bits, self.int_constant(mantissa)), r
 
-    def exp(self, x):
-        exponent, r = self._reduce(x)
-        series = self.polynomial(r, [*EXPM1_SERIES[self.bytes], 1.0, 1.0])
+    def exp(self, x, scale=1.0):
+        """exp(scale x); see `_reduce`."""
+        exponent, r = self._reduce(x, scale)
+        series = self.polynomial(r, scaled([*EXPM1_SERIES[self.bytes], 1.0, 1.0], scale))
         # The series lies between 0.7 and 1.5: its exponent field has room for n.
         bits = self.builder.add(self.builder.bitcast(series, self.int_type), exponent)
         return self.builder.bitcast(bits, self.type)
@@ -145,19 +150,25 @@ class Emitter:
     def sigmoid(self, x):
         """1 / (1 + exp(-x))"""
         one = self.constant(1.0)
-        return self.builder.fdiv(one, self.builder.fadd(one, self.exp(self.builder.fneg(x))))
+        return self.builder.fdiv(one, self.builder.fadd(one, self.exp(x, -1.0)))
 
     def tanh(self, x):
-        """expm1(2 x) / (expm1(2 x) + 2): no cancellation near zero."""
+        """E / (e + 1) for e = expm1(2 x) / 2: no cancellation near zero."""
         builder = self.builder
-        exponent, r = self._reduce(builder.fadd(x, x))
-        one = self.constant(1.0)
+        exponent, r = self._reduce(x, 2.0)
+        one, half = self.constant(1.0), self.constant(0.5)
         bits = builder.add(builder.bitcast(one, self.int_type), exponent)
         power = builder.bitcast(bits, self.type)
-        series = self.polynomial(r, EXPM1_SERIES[self.bytes])
-        p = self.fma(builder.fmul(r, r), series, r)
-        expm1 = self.fma(power, p, builder.fsub(power, one))
-        return builder.fdiv(expm1, builder.fadd(expm1, self.constant(2.0)))
+        series = self.polynomial(r, [2.0 * c for c in scaled(EXPM1_SERIES[self.bytes], 2.0)])
+        p = self.fma(builder.fmul(r, r), series, r)  # expm1(2 r) / 2
+        e = self.fma(power, p, self.fma(power, half, builder.fneg(half)))
+        return builder.fdiv(e, builder.fadd(e, one))
+
+
+def scaled(coefficients, scale):
+    """Return the coefficients, highest power first, of the polynomial in scale x as one in x."""
+    powers = range(len(coefficients) - 1, -1, -1)
+    return [c * scale**power for c, power in zip(coefficients, powers)]
 
 
 # ln 2 = high + low, high with trailing zero bits so that n * high is exact.

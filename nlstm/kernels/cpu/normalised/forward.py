@@ -10,7 +10,7 @@ from numba import prange
 from numba.extending import register_jitable
 
 from nlstm.kernels.cpu.activations.emitters import activate, first_lanes, only_units
-from nlstm.kernels.cpu.lstm.cell import Rows, keep_gates
+from nlstm.kernels.cpu.lstm.cell import Rows, keep_gates, keep_output_gate
 from nlstm.kernels.cpu.lstm.forward import any_row
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
@@ -165,8 +165,9 @@ def gates_and_c(activation, recurrent_activation, t, n, z, zx, zh, numbers, b, g
         store(z, x_at + 3 * L, o)
         if gates is not None:
             to = ((t * B + block) * N + n) * width
-            keep_gates(activation, recurrent_activation, gates, to, (z_i, z_f, z_g, z_o),
-                       (i, f, g, o), past_caches, L)  # fmt: skip
+            keep_gates(activation, recurrent_activation, gates, to, (z_i, z_f, z_g), (i, f, g),
+                       past_caches, L)  # fmt: skip
+            keep_output_gate(recurrent_activation, gates, to, z_o, o, past_caches, L)
     return total
 
 
