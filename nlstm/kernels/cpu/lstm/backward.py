@@ -20,6 +20,7 @@ from numba import prange
 from nlstm.kernels.cpu.gru.cell import backward_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, backward_cell, prefetch_step
 from nlstm.kernels.cpu.lstm.ends import add_partial, transpose_slice
+from nlstm.kernels.cpu.lstm.narrow import narrow_gradients, narrow_vectors, spread_gradients
 from nlstm.kernels.cpu.lstm.pairs import place_operands, round_gradients, round_inputs
 from nlstm.kernels.cpu.lstm.products import (
     Part,
@@ -60,13 +61,14 @@ TRANSPOSE, SLICE, ADD, RECURRENCE, GRADIENT = range(5)
 class Split(NamedTuple):
     """How the work is cut; `partial` where each slice of rows has gradients of its own.
 
-    So many rows are `together`: two where pairs are made of them.
+    So many rows are `together`: two where pairs are made of them. `narrow` : see `lstm/narrow.py`.
     """
 
     partial: Any
     row_slices: Any
     unit_slices: Any
     together: Any
+    narrow: Any
 
 
 @njit_inner
@@ -117,7 +119,7 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                      panels, sizes, reverse, masks, peephole, zoneout):  # fmt: skip
     """Take one slice back through a chunk (rows), or through one phase of it (units)."""
     h, c, gates = work
-    dz, x, operands = places
+    dz, x, operands, tight = places
     H = sizes.H
     T, B, N, L = gates.shape[0], gates.shape[1], gates.shape[2], gates.shape[4]
     t0, t1, step = chunk
@@ -153,6 +155,8 @@ def recurrence_slice(s, split, chunk, activation, recurrent_activation, work, gr
                 else:
                     backward_cell(activation, recurrent_activation, Rows(t, tx, n, end), b0, b1,
                                   work, gradients, here, masks.mask, peephole, zones)  # fmt: skip
+                if split.narrow and b0 < b1 == B:
+                    narrow_gradients(here, B - 1, tight, t - t0, n, end, L, H % L)
                 if operands is not None:
                     round_gradients(here, operands, t - t0, n, end, b0, b1, h, t, L)
                     round_inputs(x, tx, operands.x, t - t0, n, end, v0, v1, sizes.F, L)
@@ -188,7 +192,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
     _, _, _, dW, dU, db, dx, dp = of_gradients
     T, N, F, H, B, L = x.shape[0], x.shape[1], W.shape[1], U.shape[1], U.shape[0], U.shape[3]
     sizes = Sizes(T, N, F, H, B, L)
-    partial, row_slices, unit_slices, together = split
+    partial, row_slices, unit_slices, together, narrow = split
     V = 0 if dx is None else (F + L - 1) // L
     slices, width = row_slices * unit_slices, GATES * L
     n0, n1 = share_rows(N, s, slices, together)
@@ -206,7 +210,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
         size += dp.size
     chunk = sums + (slices * size if partial else 0)
     product = chunk + (slices if partial else 1) * steps * rows * B * width
-    pairs = product + N * ((F + L - 1) // L) * L
+    pairs = tight_at = product + N * ((F + L - 1) // L) * L
     mode = flush_denormals()
     stage, t0, t1, step = phase_at(phase, T, steps, partial, unit_slices)
     if stage == TRANSPOSE:
@@ -217,7 +221,9 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
         if partial:
             chunk += s * steps * rows * B * width
             pairs += s * operands_size(steps, rows, B, (F + L - 1) // L, L)
+            tight_at += s * steps * rows * width - n0 * width
             t0, t1 = max(0, T - steps), T
+        tight = Blocks(scratch, tight_at, rows * width, np.int64(0))
         while True:
             dz = place_dz(work.gates, scratch, chunk, steps, rows, n0 if partial else 0, t0)
             if words is None:
@@ -226,9 +232,10 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                 operands = place_operands(words, pairs, steps, rows, n0 if partial else 0, sizes)
                 seen = operands.dz
             if stage != GRADIENT:
+                places = dz, x, operands, tight
                 recurrence_slice(s, split, (t0, t1, step), activation, recurrent_activation, work,
-                                 gradients, (dz, x, operands), U_panels, sizes, reverse, masks,
-                                 peephole, zoneout)  # fmt: skip
+                                 gradients, places, U_panels, sizes, reverse, masks, peephole,
+                                 zoneout)  # fmt: skip
             if stage != RECURRENCE:
                 own = Part(n0, n1, t0, t1)
                 inputs_share(own, dx, masks, seen, W_panels, product, sizes, reverse)
@@ -250,7 +257,7 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                 to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
                 hm = Panels(masks.hm, s * masked_part(N, work.h.shape[2], L))
                 gradient_share(first, last, part, x, work, masks, hm, scratch, dz, operands, sizes,
-                               to, reverse, begun)  # fmt: skip
+                               to, reverse, begun, tight, narrow)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0
@@ -272,7 +279,10 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
     else:
         slices = row_slices * unit_slices
     together = 1 if words is None else 2
-    split = Split(partial, row_slices, unit_slices, together)
+    narrow = False
+    if words is None and segment is None and masks[3] is None and x.ndim == 3:
+        narrow = narrow_vectors(H, L) > 0
+    split = Split(partial, row_slices, unit_slices, together, narrow)
     rows = most_rows(N, slices if partial else 1, together)
     steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)
     scratch[0] = 1.0
@@ -291,6 +301,8 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
                 backward_slice(np.int64(s), phase, split, activation, recurrent_activation, x,
                                weights, work, gradients, (scratch, words), reverse, masks, zoneout,
                                segment)  # fmt: skip
+    if narrow:
+        spread_gradients(gradients[3], gradients[4], gradients[5], L)
 
 
 @launcher

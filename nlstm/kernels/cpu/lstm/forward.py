@@ -15,6 +15,7 @@ from numba import prange
 
 from nlstm.kernels.cpu.gru.cell import finish_gru
 from nlstm.kernels.cpu.lstm.cell import Rows, finish_cell, mask_states
+from nlstm.kernels.cpu.lstm.narrow import narrow_tile, narrow_vectors, narrow_weights
 from nlstm.kernels.cpu.lstm.pairs import round_states
 from nlstm.kernels.cpu.lstm.schedule import (
     CACHED_BYTES,
@@ -147,7 +148,7 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
 
     `states` : None or, where x, W and U are pairs, (h in pairs, features, units).
     """
-    projected_steps, row_slices, unit_slices = split
+    projected_steps, row_slices, unit_slices, narrow = split
     W, U, b, peephole = weights
     h, c, gates = work
     mask, _, _, h_mask, hm = masks
@@ -206,7 +207,17 @@ def forward_slice(s, phase, split, activation, recurrent_activation, x, weights,
                         else:
                             start, inputs = (b.reshape(-1), block * width, 0, L), F
                         W_at, U_at = block * F * width, block * K * width
-                        if h_mask is None:
+                        if (
+                            h_mask is None
+                            and states is None
+                            and x.ndim == 3
+                            and (narrow and block == B - 1)
+                        ):
+                            of_x = (x, (tx * N + n) * Sx, Sx, F)
+                            of_h = (seen_h, (slot * N + n) * row, row, K)
+                            narrow_tile(end - n, scratch, z, np.int64(MOST_SLICES * ROWS * width),
+                                        of_x, of_h, L)  # fmt: skip
+                        elif h_mask is None:
                             x_at, h_at = (tx * N + n) * Sx, (slot * N + n) * row
                             W_ahead = (later * width + index * ahead_k) * F
                             U_ahead = (later * width + index * ahead_k) * K
@@ -274,7 +285,13 @@ def run_forward(
         _, F, H = states
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
     steps = projected_steps(T, N) if is_projected(F, H) else 0
-    slices, split = row_slices * unit_slices, (steps, row_slices, unit_slices)
+    L, narrow = U.shape[3], False
+    if states is None:
+        if masks[3] is None and x.ndim == 3 and steps == 0 and N >= ROWS:
+            if narrow_vectors(H, L) > 0:
+                narrow = True
+                narrow_weights(W, U, weights[2], scratch, MOST_SLICES * ROWS * GATES * L, L)
+    slices, split = row_slices * unit_slices, (steps, row_slices, unit_slices, narrow)
     for phase in range(phase_count(T, steps, unit_slices > 1)):
         if slices == 1:
             forward_slice(np.int64(0), phase, split, activation, recurrent_activation, x, weights,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.kernels.cpu.lstm.cell import mask_states
+from nlstm.kernels.cpu.lstm.narrow import narrow_vectors
 from nlstm.kernels.cpu.lstm.pairs import block_from, rows_from
 from nlstm.kernels.cpu.machine.jit import njit_inner
 from nlstm.kernels.cpu.machine.simd import fma, load, splat, store
@@ -214,14 +215,15 @@ def peephole_gradient(dp, c, dz, steps, rows, L, accumulate):
 
 @njit_inner
 def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, sizes, sums, reverse,
-                   begun):  # fmt: skip
+                   begun, tight, narrow):  # fmt: skip
     """Add what the rows of a chunk give to the weight gradients, which are `begun` or not yet.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
-    those of h, and the 1 of the bias (at ones[0]), with which go the peephole weights.
+    those of h, and the 1 of the bias (at ones[0]), with which go the peephole weights. If `narrow`,
+    the last block's dz is taken from `tight`, a Blocks, and its sums lie as `narrow` has them.
     """
     n0, n1, t0, t1 = part
-    T, N, F, H, _, L = sizes
+    T, N, F, H, B, L = sizes
     h, c, _ = work
     Sx, S, width, inputs, steps = x.shape[2], h.shape[2], GATES * L, F + H + 1, t1 - t0
     rows, four = n1 - n0, np.int64(VECTORS)
@@ -237,7 +239,10 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, si
                        sums.U, accumulate)  # fmt: skip
     for block in range(first // inputs, (last + inputs - 1) // inputs):
         k0, k1 = max(0, first - block * inputs), min(inputs, last - block * inputs)
-        here = Blocks(dz.array, at + block * dz.block, dz.step, dz.block)
+        here = of_cell = Blocks(dz.array, at + block * dz.block, dz.step, dz.block)
+        if narrow and block == B - 1:
+            here = Blocks(tight.array, tight.at + n0 * width, tight.step, tight.block)
+            four = narrow_vectors(H, L)
         if k0 < F:
             dW = Panels(sums.W.array, sums.W.at + block * F * width)
             if operands is not None:
@@ -275,7 +280,7 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, si
             if sums.p is not None:
                 dp = Panels(sums.p.array, sums.p.at + block * PEEPHOLES * L)
                 from_c = Sequence(c.reshape(-1), (t0 * N + n0) * S + block * L, S, N * S)
-                peephole_gradient(dp, from_c, here, steps, rows, L, accumulate)
+                peephole_gradient(dp, from_c, of_cell, steps, rows, L, accumulate)
 
 
 @njit_inner

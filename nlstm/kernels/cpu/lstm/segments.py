@@ -110,15 +110,15 @@ def forward_rows(s, slices, segment, activation, recurrent_activation, x, weight
     copy_rows(kept[0], number, own[0], 0, n0, n1)
     copy_rows(kept[1], number, own[1], 0, n0, n1)
     seen = in_order(x, first, end, reverse)[0]
-    here = in_order(mask, first, end, reverse)[0]
+    here, split = in_order(mask, first, end, reverse)[0], (0, slices, 1, False)
     if x_mask is None:
-        forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, seen, weights, work,
-                      scratch, reverse, (here, x_mask, xm, h_mask, hm),
+        forward_slice(s, 0, split, activation, recurrent_activation, seen, weights, work, scratch,
+                      reverse, (here, x_mask, xm, h_mask, hm),
                       zoneout_from(zoneout, first), None)  # fmt: skip
     else:
         mask_rows(seen, x_mask, xm, n0, n1)
-        forward_slice(s, 0, (0, slices, 1), activation, recurrent_activation, xm[: end - first],
-                      weights, work, scratch, reverse, (here, x_mask, xm, h_mask, hm),
+        forward_slice(s, 0, split, activation, recurrent_activation, xm[: end - first], weights,
+                      work, scratch, reverse, (here, x_mask, xm, h_mask, hm),
                       zoneout_from(zoneout, first), None)  # fmt: skip
 
 
@@ -206,7 +206,7 @@ def run_way_back(activation, recurrent_activation, x, weights, kept, own, gradie
                  masks, zoneout, slices):  # fmt: skip
     T, N, F, H = x.shape[0], x.shape[1], weights[0].shape[1], weights[1].shape[1]
     row_slices, unit_slices = schedule(T, N, F, H, thread_count())
-    split = Split(True, slices, 1, 1)
+    split = Split(True, slices, 1, 1, False)
     rooms[1][0] = 1.0
     for phase in range(ADD + 1):
         if row_slices * unit_slices == 1:

@@ -160,6 +160,39 @@ def load_first(typingctx, array, offset, count):
 
 
 @intrinsic
+def spread_parts(typingctx, array, offset, count):
+    """Give each of four parts of `count` numbers, which lie side by side, a vector of its own.
+
+    In place; at most half a vector is a part, and zeros come behind it. By shuffles in registers,
+    as memory that has just been written in other pieces is slow to read.
+    """
+
+    def codegen(context, builder, signature, args):
+        emit = Emitter(builder, array.dtype)
+        first = element_pointer(context, builder, signature.args[0], *args[:2])
+        width, zero = emit.width, emit.constant(0.0)
+        word, lane = ir.IntType(64), ir.VectorType(ir.IntType(32), width)
+        a, b = (emit.load(builder.gep(first, [word(k * width)])) for k in range(2))
+        after = builder.append_basic_block("spread")
+        switch = builder.switch(args[2], after)
+        for size in range(1, width // 2 + 1):
+            block = builder.append_basic_block(f"parts_of_{size}")
+            switch.add_case(word(size), block)
+            with builder.goto_block(block):
+                for part in range(4):
+                    lanes = [min(part * size + k, 2 * width - 1) for k in range(width)]
+                    value = builder.shuffle_vector(a, b, ir.Constant(lane, lanes))
+                    kept = [k if k < size else width for k in range(width)]
+                    value = builder.shuffle_vector(value, zero, ir.Constant(lane, kept))
+                    emit.store(value, builder.gep(first, [word(part * width)]))
+                builder.branch(after)
+        builder.position_at_end(after)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), codegen
+
+
+@intrinsic
 def store_first(typingctx, array, offset, vector, count):
     """`store` of the first `count` numbers; memory behind them is left alone."""
 
