@@ -185,5 +185,6 @@ def run_kernels(
         "dc0": dc[:, :H],
         "lanes past H": np.concatenate(
             [a[..., H : layout.blocks(H, dtype) * layout.lanes(dtype)] for a in (*h, dh, dc)]
+            + [a[-1].reshape(-1, a.shape[-1])[:, (H - 1) % a.shape[-1] + 1 :] for a in (dW, dU, db)]
         ),
     }

@@ -8,6 +8,7 @@ from nlstm.kernels.cpu.machine.rows import (
     inverse_roots,
     load_first,
     quotients,
+    spread_parts,
     store_first,
     sum_rows,
 )
@@ -73,3 +74,21 @@ def test_a_part_of_a_vector(dtype):
         stored = min(count + 1, L)
         wanted = [-1, *x[1 : count + 1], *[0] * (stored - count), *[-1] * (L + 2 - stored)]
         np.testing.assert_array_equal(out, wanted)
+
+
+@njit
+def spread(x, count):
+    spread_parts(x, 3, count)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parts_are_spread_to_vectors(dtype):
+    L = lanes(dtype)
+    for count in range(1, L // 2 + 1):
+        x = np.arange(1, 5 * L + 1).astype(dtype)
+        wanted = x.copy()
+        wanted[3 : 3 + 4 * L] = 0
+        for part in range(4):
+            wanted[3 + part * L :][:count] = x[3 + part * count :][:count]
+        spread(x, count)
+        np.testing.assert_array_equal(x, wanted)
