@@ -231,8 +231,8 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
             else:
                 operands = place_operands(words, pairs, steps, rows, n0 if partial else 0, sizes)
                 seen = operands.dz
+            places = dz, x, operands, tight
             if stage != GRADIENT:
-                places = dz, x, operands, tight
                 recurrence_slice(s, split, (t0, t1, step), activation, recurrent_activation, work,
                                  gradients, places, U_panels, sizes, reverse, masks, peephole,
                                  zoneout)  # fmt: skip
@@ -256,8 +256,8 @@ def backward_slice(s, phase, split, activation, recurrent_activation, x, weights
                     to_p = Panels(scratch if partial else dp.reshape(-1), p_at)
                 to = Sums(Panels(to_W, W_at), Panels(to_U, U_at), Panels(to_b, b_at), to_p)
                 hm = Panels(masks.hm, s * masked_part(N, work.h.shape[2], L))
-                gradient_share(first, last, part, x, work, masks, hm, scratch, dz, operands, sizes,
-                               to, reverse, begun, tight, narrow)  # fmt: skip
+                gradient_share(first, last, part, places, work, masks, hm, scratch, sizes, to,
+                               reverse, begun, narrow)  # fmt: skip
             if not partial or t0 == 0:
                 break
             t0, t1 = max(0, t0 - steps), t0

@@ -214,8 +214,8 @@ def peephole_gradient(dp, c, dz, steps, rows, L, accumulate):
 
 
 @njit_inner
-def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, sizes, sums, reverse,
-                   begun, tight, narrow):  # fmt: skip
+def gradient_share(first, last, part, places, work, masks, hm, ones, sizes, sums, reverse, begun,
+                   narrow):  # fmt: skip
     """Add what the rows of a chunk give to the weight gradients, which are `begun` or not yet.
 
     For elements first..last of the (block, input) pairs. The inputs of a block are those of x,
@@ -223,6 +223,7 @@ def gradient_share(first, last, part, x, work, masks, hm, ones, dz, operands, si
     the last block's dz is taken from `tight`, a Blocks, and its sums lie as `narrow` has them.
     """
     n0, n1, t0, t1 = part
+    dz, x, operands, tight = places
     T, N, F, H, B, L = sizes
     h, c, _ = work
     Sx, S, width, inputs, steps = x.shape[2], h.shape[2], GATES * L, F + H + 1, t1 - t0
