@@ -6,9 +6,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_flag, checked_integer
+from nlstm.arguments.checks import checked_choice, checked_flag, checked_integer
 from nlstm.arguments.html import as_html
 from nlstm.arguments.numbers import as_numbers
+from nlstm.windows.gaps import GAPS, whole_starts
 from nlstm.windows.series import (
     LONGEST,
     as_panel,
@@ -18,7 +19,7 @@ from nlstm.windows.series import (
     checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
-from nlstm.windows.starts import EvenStarts, smallest, starts_of, times
+from nlstm.windows.starts import EvenStarts, any_within, smallest, starts_of, times
 
 __all__ = ["Windows"]
 
@@ -63,6 +64,10 @@ class Windows:
     drop_nan : bool, default False
         Skip windows that would hold NaN; otherwise NaN in the series is an error. A file is read
         through for it; without it each batch is looked at as it comes.
+    gaps : {"warn", "drop", "ignore"}
+        What becomes of windows across a gap in the dates of a frame, whose steps on both sides are
+        taken for neighbours: warn, leave those windows out, or take them in silence. A gap is where
+        the most common step is not kept, but for weekends, holidays, nights and months.
 
     Attributes
     ----------
@@ -113,6 +118,7 @@ class Windows:
         static: ArrayLike | None = None,
         scaling: str | None = None,
         drop_nan: bool = False,
+        gaps: str = "warn",
     ) -> None:
         self.sequence_length = checked_integer("sequence_length", sequence_length, 1)
         self.horizon = checked_integer("horizon", horizon, 0)
@@ -132,12 +138,12 @@ class Windows:
         if self.future.size and not self.horizon:
             raise ValueError("future needs a horizon of at least 1; got 0.")
         self._static = None if static is None else as_static(static, len(panel.lengths))
-        self._cut_all(checked_flag("drop_nan", drop_nan))
+        self._cut_all(checked_flag("drop_nan", drop_nan), checked_choice("gaps", gaps, GAPS))
         for side in (self.x, self.y):
             if side is not None:
                 side.check_size(panel.dtype)
 
-    def _cut_all(self, drop_nan: bool) -> None:
+    def _cut_all(self, drop_nan: bool, gaps: str) -> None:
         """Find where windows start."""
         panel, span, longest = self._panel, self._span(), int(self._panel.lengths.max())
         stride = min(self.stride, longest)  # a longer one leaves as many windows: one
@@ -157,7 +163,7 @@ class Windows:
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        self._take(times(starts, panel.columns))
+        self._take(times(whole_starts(panel, starts, span, gaps), panel.columns))
 
     def _counts(self) -> np.ndarray:
         """Return how many windows each series has room for."""
@@ -179,7 +185,7 @@ class Windows:
         for columns, (ahead, steps) in zip(used, reaches, strict=True):
             if columns.size:
                 rows = broken_rows(panel, columns, nan_is_error=False)
-                broken |= _any_within(rows, ahead, steps, self.sampling_rate)
+                broken |= any_within(rows, ahead, steps, self.sampling_rate)
         return broken
 
     def _offsets(self, ahead: int, steps: int, columns: np.ndarray) -> np.ndarray:
@@ -331,19 +337,3 @@ class Windows:
             values = values * scale[:, None] + shift[:, None]
             result[part] = values.reshape(forecasts[part].shape)
         return result
-
-
-def _any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarray:
-    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set.
-
-    False for rows from which these reach past the end.
-    """
-    size = -(-rows.size // rate)
-    lanes = np.zeros((size, rate), bool)
-    lanes.reshape(-1)[: rows.size] = rows
-    counts = np.zeros((size + 1, rate), np.int32)
-    np.cumsum(lanes, axis=0, dtype=np.int32, out=counts[1:])
-    found = np.zeros((size, rate), bool)
-    whole = max(0, size + 1 - ahead - steps)
-    found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
-    return found.reshape(-1)[: rows.size]
