@@ -15,7 +15,7 @@ from nlstm.windows.uneven import Uneven
 __all__ = ["GAPS", "check_order", "warn_of_ends", "warn_of_gaps", "whole_starts"]
 
 GAPS = ("warn", "drop", "ignore")
-FILL = "asfreq of pandas and upsample of polars put rows there, to be filled"
+FILL = "asfreq of pandas or upsample of polars puts rows there, to be filled"
 
 
 def check_order(name: str, dates: Dates | None) -> None:
@@ -97,8 +97,8 @@ def _told(given: Sequence[Given], found: list[tuple[int, Dates, Uneven]]) -> str
 def _said(name: str, dates: Dates, uneven: Uneven, which: str = "") -> str:
     row, count = int(uneven.rows[0]), uneven.rows.size
     before, after = dates.take(row - 1), dates.take(row)
-    many = f"are {count:,} gaps or repeats, the first" if count > 1 else "is a gap or a repeat,"
+    many = f"{count:,} gaps or repeats: the first is" if count > 1 else "one gap or repeat,"
     return (
-        f"{name} is not evenly apart: in its {which}dates, which go by {uneven.step}, there {many} "
-        f"from {before} to {after} (row {row})."
+        f"The {which}dates of {name} go by {uneven.step}, but for {many} from {before} to {after} "
+        f"(row {row})."
     )

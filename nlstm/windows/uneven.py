@@ -68,25 +68,25 @@ def _uneven(times: np.ndarray) -> Uneven:
 def _usual(steps: np.ndarray) -> int:
     """Return the most common step of some that are as good as all."""
     some = steps[:: max(1, steps.size // MANY)]
-    values, counts = np.unique(
-        some[some > 0] if (some > 0).any() else steps[steps > 0], return_counts=True
-    )
+    some = some if (some > 0).any() else steps
+    values, counts = np.unique(some[some > 0], return_counts=True)
     most = int(counts.argmax())
     return int(values[most]) if counts[most] * RARE >= counts.sum() else int(np.median(values))
 
 
 def _said(step: int, exact: bool) -> str:
-    if not exact and step >= 28 * DAY:
-        step, units = round(step / MONTH), ((1, "month"),)
-    elif not exact:
+    if not exact and step < 28 * DAY:
         return f"about {step / 1e6:.3g} seconds"
-    else:
-        units = UNITS
-    for size, unit in units:
+    if not exact:
+        return _counted(round(step / MONTH), "month")
+    for size, unit in UNITS:
         if step % size == 0:
-            count = step // size
-            return f"{count} {unit}{'s' * (count > 1)}"
+            return _counted(step // size, unit)
     return f"{step / 1e6:g} seconds"
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'s' * (number > 1)}"
 
 
 def _leap_days(before: np.ndarray, after: np.ndarray, step: int) -> np.ndarray:
