@@ -290,13 +290,13 @@ class Windows:
         reach = (self.horizon - 1) * self.sampling_rate
         if isinstance(self._starts, EvenStarts):
             return self.part(slice(self._even_at(step, reach)))
-        return self.part(self.origins + reach < self._steps_at(step))
+        return self.part(self.origins + reach < self.steps_at(step))
 
     def since(self, step: Any) -> Self:
         """Return the windows whose targets all lie at `step`, or a date, or later."""
         if isinstance(self._starts, EvenStarts):
             return self.part(slice(self._even_at(step, 0), None))
-        return self.part(self.origins >= self._steps_at(step))
+        return self.part(self.origins >= self.steps_at(step))
 
     def _even_at(self, step: Any, reach: int) -> int:
         """Return the first window, of those evenly apart, with a step `reach` past its origin."""
@@ -304,9 +304,17 @@ class Windows:
         first = number - reach - self.sequence_length * self.sampling_rate
         return self._starts.at_least(first * self._panel.columns)
 
-    def _steps_at(self, step: Any) -> np.ndarray:
-        """Return, for each window, the step of its series that `step` says."""
-        return checked_steps("step", step, self._panel.given)[self.series_index]
+    def steps_at(self, step: Any, called: str = "step") -> np.ndarray:
+        """Return the step of its series that a step or a date is, for each window.
+
+        Parameters
+        ----------
+        step : int or date
+            A date is the first step at it or later.
+        called : str, optional
+            What errors call it.
+        """
+        return checked_steps(called, step, self._panel.given)[self.series_index]
 
     def inverse_scaling(self, forecasts: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         """Undo `scaling` on forecasts of windows `rows`, given in their order.

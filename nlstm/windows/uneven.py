@@ -71,7 +71,9 @@ def _usual(steps: np.ndarray) -> int:
     some = some if (some > 0).any() else steps
     values, counts = np.unique(some[some > 0], return_counts=True)
     most = int(counts.argmax())
-    return int(values[most]) if counts[most] * RARE >= counts.sum() else int(np.median(values))
+    return (
+        int(values[most]) if counts[most] * RARE >= counts.sum() else int(np.median(some[some > 0]))
+    )
 
 
 def _said(step: int, exact: bool) -> str:
