@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.arguments.shown import short
 from nlstm.windows.frames import Given
 
 __all__ = ["check_columns", "check_order_of_columns", "common_names", "names_of"]
@@ -14,12 +13,14 @@ __all__ = ["check_columns", "check_order_of_columns", "common_names", "names_of"
 def names_of(given: Given) -> list[Any] | None:
     """Return the names of a frame's columns as JSON has them; None where it has none.
 
-    Numbers from 0 on, as pandas gives columns without names, are none, nor is that of a Series.
+    That of a Series is none of a column.
     """
-    if given.flat or not given.names:
-        return None
-    names = [_plain(one) for one in given.names]
-    return None if names == list(range(len(names))) else names
+    return None if given.flat or not given.names else [_plain(one) for one in given.names]
+
+
+def _are_places(names: list[Any]) -> bool:
+    """Whether names are numbers from 0 on, as pandas calls columns that have none."""
+    return names == list(range(len(names)))
 
 
 def _plain(name: Any) -> Any:
@@ -77,7 +78,9 @@ def check_columns(called: str, given: Given, names: list[Any], chosen: np.ndarra
     if found is None:
         return
     wanted = names if chosen is None else [names[place] for place in chosen]
-    if found == wanted:
+    if found == wanted or (chosen is not None and _are_places(found)):
+        return
+    if (_are_places(found) or _are_places(names)) and set(found) != set(wanted):
         return
     known = set(found) & set(wanted if chosen is None else names)
     if chosen is not None and len(found) == len(wanted):
@@ -85,17 +88,19 @@ def check_columns(called: str, given: Given, names: list[Any], chosen: np.ndarra
         if not any(one in known and one != other for one, other in pairs):
             return
     missing = [one for one in wanted if one not in found]
-    extra = [one for one in found if one not in wanted]
-    if not missing and not extra:
-        how = "in another order"
-    else:
-        parts = {"without": missing, "with": extra}
-        how = " and ".join(f"{word} {_listed(one)}" for word, one in parts.items() if one)
-    hint = "scaler.names" if chosen is None else short(wanted)
+    unknown = [one for one in found if one not in wanted]
+    those = "scaler.names" if chosen is None else str(wanted)
+    if not missing and not unknown:
+        raise ValueError(
+            f"{called} has the columns {_listed(found)} in another order than the scaler was "
+            f"fitted on. They count by place: frame[{those}] puts them in order."
+        )
+    parts = {"missing": missing, "unknown": unknown}
+    told = "; ".join(f"{word} {_listed(one)}" for word, one in parts.items() if one)
+    ways = "" if missing else f" frame[{those}] leaves them out."
     raise ValueError(
-        f"{called} has the columns that the scaler was fitted on {how}. Columns count by place: "
-        f"{called if called.isidentifier() else 'frame'}[{hint}] "
-        f"{'takes' if not missing else 'would take'} them as they were."
+        f"{called} has other columns than the scaler was fitted on: {told}.{ways} An array, as of "
+        "to_numpy(), goes by place."
     )
 
 

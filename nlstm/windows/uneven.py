@@ -69,11 +69,10 @@ def _usual(steps: np.ndarray) -> int:
     """Return the most common step of some that are as good as all."""
     some = steps[:: max(1, steps.size // MANY)]
     some = some if (some > 0).any() else steps
-    values, counts = np.unique(some[some > 0], return_counts=True)
+    some = some[some > 0]
+    values, counts = np.unique(some, return_counts=True)
     most = int(counts.argmax())
-    return (
-        int(values[most]) if counts[most] * RARE >= counts.sum() else int(np.median(some[some > 0]))
-    )
+    return int(values[most]) if counts[most] * RARE >= some.size else int(np.median(some))
 
 
 def _said(step: int, exact: bool) -> str:
@@ -103,14 +102,15 @@ def _working_days(times: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Whether after `rows` come only days of the week that never occur, and holidays."""
     days = times.astype("datetime64[D]")
     occurs = np.bincount((days.astype(np.int64) + 3) % 7, minlength=7) > 0  # Monday first
+    short = days[-1] - days[0] < np.timedelta64(21, "D")
     if not occurs[5:].any():
         occurs[:5] = True
-    elif days[-1] - days[0] < np.timedelta64(21, "D"):  # too short to tell
+    elif short:  # too short to tell
         occurs[:] = True
     if occurs.all():
         return np.zeros(rows.size, bool)
     apart = np.busday_count(days[rows], days[rows + 1], weekmask=occurs)
-    return (apart >= 1) & (apart <= HOLIDAYS + 1)
+    return (apart >= 1) & (apart <= (1 if short else HOLIDAYS + 1))
 
 
 def _nights(times: np.ndarray, rows: np.ndarray) -> np.ndarray:
