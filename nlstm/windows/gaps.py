@@ -80,7 +80,10 @@ def warn_of_ends(given: Sequence[Given], steps: int) -> None:
         late = uneven._replace(rows=uneven.rows[uneven.rows > last])
         if late.rows.size:
             told = _said(_name(given, number), one.dates, late, f"last {steps} ")
-            warn_user(f'{told} The forecast is made from them: {FILL}. gaps="ignore" says nothing.')
+            warn_user(
+                f'{told} The forecast is made from them: {FILL}. gaps="ignore" says nothing.',
+                UserWarning,
+            )
 
 
 def _name(given: Sequence[Given], number: int) -> str:
