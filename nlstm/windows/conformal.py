@@ -229,6 +229,8 @@ class RollingConformal:
         known = truth_of(x, truth)
         count, sample = len(known), known.shape[1:]
         if isinstance(x, Backtest | Windows):
+            if origins is not None:
+                raise ValueError(f"origins are for arrays: x, {x!r}, has its own.")
             origins, sampling_rate = _times_of(x, sampling_rate)
             if not is_number(start):
                 start = int(np.searchsorted(origins, x.steps_at(start, "start")[0]))
