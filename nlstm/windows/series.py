@@ -10,7 +10,7 @@ from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
 from nlstm.data.on_file import stays_file
 from nlstm.windows.file_panel import FilePanel
-from nlstm.windows.frames import Given
+from nlstm.windows.frames import Given, given_as
 from nlstm.windows.gaps import check_order
 from nlstm.windows.panel import CHUNK, Panel
 from nlstm.windows.several import Several, opened
@@ -144,6 +144,8 @@ def checked_columns(
 def _place(name: str, column: str, names: Sequence[Any]) -> int:
     if column not in names:
         raise ValueError(f"{name} names column {column!r}; there are {list(names)}.")
+    if list(names).count(column) > 1:
+        raise ValueError(f"{name} names {column!r}, as several columns are called: {list(names)}.")
     return list(names).index(column)
 
 
@@ -161,8 +163,16 @@ def checked_steps(name: str, step: Any, given: Sequence[Given]) -> np.ndarray:
     return np.full(len(given), number)
 
 
-def as_static(static: ArrayLike, count: int) -> np.ndarray:
+def as_static(static: ArrayLike, several: Several) -> np.ndarray:
     """Return static features, one row for each series."""
+    count, keys = len(several.arrays), several.keys
+    if keys is not None and given_as("static", static).library == "pandas":
+        labels: Any = static
+        if list(labels.index) != keys and set(labels.index) == set(keys):
+            raise ValueError(
+                f"static has rows {list(labels.index)}, but series has {keys}. They count by "
+                "place: static.loc[list(series)] puts them in order."
+            )
     array = as_numbers("static", static)
     if array.ndim == 1 and count == 1:
         array = array[None]

@@ -13,6 +13,7 @@ from nlstm.windows.gaps import GAPS, whole_starts
 from nlstm.windows.series import (
     LONGEST,
     as_panel,
+    as_several,
     as_static,
     broken_rows,
     checked_columns,
@@ -127,7 +128,8 @@ class Windows:
         if not isinstance(scaling, str | None) or scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling
-        self._panel = panel = as_panel(series)
+        several = as_several(series)
+        self._panel = panel = as_panel(several)
         every = np.arange(panel.columns)
         names = panel.given[0].names
         self.inputs = checked_columns("inputs", inputs, panel.columns, every, names)
@@ -137,7 +139,7 @@ class Windows:
             raise ValueError("inputs names no column, and future neither: the model sees nothing.")
         if self.future.size and not self.horizon:
             raise ValueError("future needs a horizon of at least 1; got 0.")
-        self._static = None if static is None else as_static(static, len(panel.lengths))
+        self._static = None if static is None else as_static(static, several)
         self._cut_all(checked_flag("drop_nan", drop_nan), checked_choice("gaps", gaps, GAPS))
         for side in (self.x, self.y):
             if side is not None:

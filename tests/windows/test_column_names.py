@@ -153,6 +153,25 @@ def test_frames_that_share_a_column_have_it_at_one_place():
     assert len(Windows([one, one.rename(columns={"flow": "flow_2"})], 3)) == 74
 
 
+def test_one_name_of_two_columns():
+    frame = pandas.DataFrame(np.ones((9, 3)), columns=["rain", "flow", "flow"])
+    assert len(Windows(frame, 3, inputs=["rain"], targets=[2])) == 6
+    with pytest.raises(ValueError, match="targets names 'flow', as several columns are called"):
+        Windows(frame, 3, targets=["flow"])
+
+
+def test_static_rows_stand_in_the_order_of_series():
+    static = pandas.DataFrame({"area": [1.0, 2.0]}, index=["b", "a"])
+    series = {"a": VALUES, "b": VALUES}
+    with pytest.raises(ValueError, match=r"static has rows \['b', 'a'\], but series has \['a', 'b"):
+        Windows(series, 3, static=static)
+    found = Windows(series, 3, static=static.loc[list(series)])
+    np.testing.assert_array_equal(found.x[:][:, 0, 2], 2.0 - found.series_index)
+    for other in (static.to_numpy(), static.reset_index(drop=True)):
+        assert Windows(series, 3, static=other).x[0][0, 2] == 1.0
+    assert Windows(list(series.values()), 3, static=static).x[0][0, 2] == 1.0
+
+
 def test_backtests_ask_for_them():
     frame = pandas.DataFrame(VALUES, columns=NAMES)
     scaler = StandardScaler().fit(frame)
