@@ -195,6 +195,8 @@ class PandasDates:
         index = self.index
         if hasattr(index, "to_timestamp"):
             index = index.to_timestamp()
+        elif index.freq is not None:  # pandas knows that there is none
+            return Uneven(np.zeros(0, np.int64), "")
         world = index.to_numpy() if index.tz is None else index.tz_convert(None).to_numpy()
         wall = world if index.tz is None else index.tz_localize(None).to_numpy()
         return uneven_in(wall, world)

@@ -52,6 +52,7 @@ def test_backtests_warn_once(refit_every):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             LSTMForecaster(**QUICK, gaps=gaps).backtest(frame, **options)
+            LSTMForecaster(**QUICK, gaps=gaps).backtest(frame, start=18)  # before the gap
 
 
 def test_a_cloned_scaler_knows_its_columns():

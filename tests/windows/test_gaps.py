@@ -7,6 +7,7 @@ import pytest
 
 from nlstm.windows import (
     ExpandingSplit,
+    StandardScaler,
     Windows,
     backtest,
     nested_backtest,
@@ -63,8 +64,8 @@ def without_leap_days(freq, years):
     return dates[(dates.month != 2) | (dates.day != 29)]
 
 
-def drifting():
-    noise = RNG.normal(0, 2e6, 400).astype("timedelta64[us]")
+def drifting(seconds):
+    noise = RNG.normal(0, seconds * 1e6, 400).astype("timedelta64[us]")
     return pandas.DatetimeIndex(every("10min").to_numpy() + noise)
 
 
@@ -80,7 +81,8 @@ EVEN |= {
     ),
     "Sunday to Thursday": lambda: every("D")[~np.isin(every("D").day_of_week, [4, 5])],
     "hours of working days": lambda: LONG[LONG.day_of_week < 5],
-    "clocks that drift": drifting,
+    "clocks that drift": lambda: drifting(2),
+    "clocks that drift far": lambda: drifting(40),
     "sessions": sessions,
     "days of climate models": lambda: without_leap_days("D", 6),
     "hours of climate models": lambda: without_leap_days("6h", 3),
@@ -201,6 +203,7 @@ def test_backtests(recursive):
 def test_nested_backtests_warn_once():
     split = ExpandingSplit(1, test_size=20)
     options = {"sequence_length": 3, "horizon": 2, "outer": split, "inner": ExpandingSplit(2)}
+    options |= {"scaler": StandardScaler()}
     with pytest.warns(UserWarning, match="go by 1 hour") as told:
         whole = nested_backtest(lambda windows: Last(), FRAMES["pandas"](), **options)
     assert len(told) == 1
