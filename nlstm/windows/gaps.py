@@ -16,6 +16,7 @@ __all__ = ["GAPS", "check_order", "warn_of_ends", "warn_of_gaps", "whole_starts"
 
 GAPS = ("warn", "drop", "ignore")
 FILL = "asfreq of pandas or upsample of polars puts rows there, to be filled"
+MIXED = "mixed series of the same dates are a list, or a group-by"
 
 
 def check_order(name: str, dates: Dates | None) -> None:
@@ -51,9 +52,11 @@ def whole_starts(panel: Panel | FilePanel, starts: Any, span: int, gaps: str) ->
         return every[~across] if across.any() else starts
     if across.any():
         count = int(across.sum())
+        _, dates, uneven = found[0]
+        fill = f"{FILL}, or left out by drop_nan=True"
         warn_user(
             f"{_told(panel.given, found)} {count:,} of {every.size:,} windows go across as if no "
-            f'time lay there. gaps="drop" leaves them out; {FILL}, or left out by drop_nan=True; '
+            f'time lay there. gaps="drop" leaves them out; {_cure(dates, uneven, fill)}; '
             'gaps="ignore" takes them as they are.',
             UserWarning,
         )
@@ -65,7 +68,8 @@ def warn_of_gaps(name: str, dates: Dates | None, span: int) -> None:
     uneven = None if dates is None or span < 2 else dates.uneven()
     if dates is not None and uneven is not None and uneven.rows.size:
         warn_user(
-            f"{_said(name, dates, uneven)} Windows go across as if no time lay there: {FILL}; "
+            f"{_said(name, dates, uneven)} Windows go across as if no time lay there: "
+            f"{_cure(dates, uneven)}; "
             'nlstm.windows.Windows(..., gaps="drop") leaves such windows out.',
             UserWarning,
         )
@@ -93,8 +97,14 @@ def _name(given: Sequence[Given], number: int) -> str:
 def _told(given: Sequence[Given], found: list[tuple[int, Dates, Uneven]]) -> str:
     number, dates, uneven = found[0]
     more = sum(one[2].rows.size for one in found[1:])
-    others = f" {more:,} more are in {len(found) - 1} other series." if more else ""
+    others = f" {more:,} more in {len(found) - 1} other series." if more else ""
     return _said(_name(given, number), dates, uneven) + others
+
+
+def _cure(dates: Dates, uneven: Uneven, fill: str = FILL) -> str:
+    """Return what to do, by the first of the rows."""
+    row = int(uneven.rows[0])
+    return MIXED if dates.take(row - 1) == dates.take(row) else fill
 
 
 def _said(name: str, dates: Dates, uneven: Uneven, which: str = "") -> str:

@@ -165,7 +165,7 @@ def test_several_series_and_files(tmp_path, monkeypatch):
     monkeypatch.setattr("nlstm.data.on_file.SMALL", 1)
     np.save(tmp_path / "a.npy", VALUES[:30])
     given = [tmp_path / "a.npy", FRAMES["pandas"](), FRAMES["pandas"]()]
-    with pytest.warns(UserWarning, match=r"of series\[1\] go .* 2 more are in 1 other series"):
+    with pytest.warns(UserWarning, match=r"of series\[1\] go .* 2 more in 1 other series"):
         Windows(given, 4)
     kept = Windows(given, 4, gaps="drop")
     assert np.bincount(kept.series_index).tolist() == [26, 45, 45]
@@ -179,6 +179,9 @@ def test_it_says_where_nothing_is_left():
     frame = pandas.DataFrame({"v": np.arange(4.0)}, dates)
     with pytest.raises(ValueError, match='one gap or repeat, from .*gaps="drop" leaves no window'):
         Windows(frame, 2, gaps="drop")
+    mixed = pandas.concat([FRAMES["pandas"]()] * 2).sort_index()
+    with pytest.warns(UserWarning, match="mixed series of the same dates are a list, or a group-"):
+        Windows(mixed, 2)
     with pytest.raises(ValueError, match="Unknown gaps 'skip'"):
         Windows(frame, 2, gaps="skip")
 
