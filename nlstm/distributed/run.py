@@ -52,6 +52,8 @@ class SharedRun(Run):
         See `Run`.
     """
 
+    cuts = False  # its steps share a batch
+
     def __init__(
         self,
         team: Team,

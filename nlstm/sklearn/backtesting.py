@@ -18,7 +18,6 @@ def backtested(
     forecaster: Any, series: Any, start: Any, stride: int, fit: bool, refit_every: int | None
 ) -> Backtest:
     """Return what `LSTMForecaster.backtest` does, which says what the arguments are."""
-    series = list(series) if hasattr(series, "__next__") else series
     several = as_several(series)
     begin = checked_steps("start", start, several.given)
     used = forecaster
@@ -27,7 +26,10 @@ def backtested(
             raise ValueError(
                 f"refit_every needs the same start in all series; it is step {begin.tolist()}."
             )
-        used = clone(forecaster).learn(cut(several, begin))
+        used = clone(forecaster)
+        if used.gaps == "warn":  # the backtest does, once
+            used.set_params(gaps="ignore")
+        used.learn(cut(several, begin))
     elif refit_every is not None:
         raise ValueError("refit_every trains a copy, which fit=False has not.")
     else:
@@ -42,7 +44,7 @@ def backtested(
     columns = used.columns_
     return backtest(
         _Model(used),
-        series,
+        several,
         start,
         used.horizon,
         stride,
@@ -56,6 +58,7 @@ def backtested(
         refit=None if refit_every is None else refit,
         refit_every=1 if refit_every is None else refit_every,
         drop_nan=used.drop_nan,
+        gaps=forecaster.gaps,
     )
 
 

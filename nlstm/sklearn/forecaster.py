@@ -13,7 +13,7 @@ from nlstm.sklearn.backtesting import backtested
 from nlstm.sklearn.columns import Columns, check_spans
 from nlstm.sklearn.estimator import check_settings
 from nlstm.sklearn.held_back import parted
-from nlstm.sklearn.past_the_end import forecasts, formed, rows_ahead
+from nlstm.sklearn.past_the_end import ends_of, forecasts, formed, rows_ahead
 from nlstm.sklearn.training import check_made, make, train
 from nlstm.windows import (
     Backtest,
@@ -24,6 +24,7 @@ from nlstm.windows import (
     StandardScaler,
     Windows,
 )
+from nlstm.windows.gaps import warn_of_ends
 from nlstm.windows.series import as_several
 from nlstm.windows.several import Several
 
@@ -61,6 +62,8 @@ class LSTMForecaster(BaseEstimator):
         Scale each window by its own steps besides: see `nlstm.windows.Windows`.
     drop_nan : bool, default False
         Leave out windows that hold NaN while training, instead of raising.
+    gaps : {"warn", "drop", "ignore"}
+        As of `Windows`, while training; a forecast from steps across a gap is told, too.
     freq : str or offset, optional
         What lies between two dates, as pandas or polars has it, where the dates of the series do
         not say it.
@@ -111,6 +114,7 @@ class LSTMForecaster(BaseEstimator):
         scaling: Any = "standard",
         window_scaling: str | None = None,
         drop_nan: bool = False,
+        gaps: str = "warn",
         freq: Any = None,
         units: int = 32,
         num_layers: int = 1,
@@ -139,6 +143,7 @@ class LSTMForecaster(BaseEstimator):
         self.scaling = scaling
         self.window_scaling = window_scaling
         self.drop_nan = drop_nan
+        self.gaps = gaps
         self.freq = freq
         self.units = units
         self.num_layers = num_layers
@@ -201,7 +206,9 @@ class LSTMForecaster(BaseEstimator):
         if series is not None:
             several = as_several(series)
             self.check_columns(several)
-            ends, lengths = self._ends_of(several), list(map(len, several.arrays))
+            ends, lengths = ends_of(several, self.lags), list(map(len, several.arrays))
+        if self.gaps != "ignore":
+            warn_of_ends(several.given, self.lags)
         blocks = -(-steps // self.horizon)
         self._check_blocks(steps, blocks)
         total = blocks * self.horizon
@@ -258,7 +265,8 @@ class LSTMForecaster(BaseEstimator):
             self.columns_ = Columns.of(self, several)
             self.n_features_in_ = several.arrays[0].shape[1]
             self.scaler_ = scaler if scaler is not None else self._new_scaler(several)
-        windows = self.windows(self._scaled(several.arrays), drop_nan=self.drop_nan)
+        scaled = several._replace(arrays=self._scaled(several.arrays))
+        windows = self.windows(scaled, drop_nan=self.drop_nan, gaps=self.gaps)
         if not goes_on:
             outputs = self.horizon * self.columns_.targets.size * len(self.levels or (0,))
             loss = QuantileLoss(self.levels) if self.levels else self.loss
@@ -268,7 +276,7 @@ class LSTMForecaster(BaseEstimator):
         if self.early_stopping:
             windows, held = parted(windows, self.validation_fraction)
         train(self, windows, validation_data=held)
-        self._ends, self._lengths = self._ends_of(several), list(map(len, several.arrays))
+        self._ends, self._lengths = ends_of(several, self.lags), list(map(len, several.arrays))
         names = [one._replace(numbers=None) for one in several.given]
         self._seen = several._replace(given=names, arrays=[])
         return self
@@ -311,28 +319,22 @@ class LSTMForecaster(BaseEstimator):
 
     # Forecasting
 
-    def windows(self, arrays: list[np.ndarray], drop_nan: bool = False) -> Windows:
+    def windows(self, scaled: Any, **options: Any) -> Windows:
         """Return what the model sees and forecasts of scaled series."""
         columns = self.columns_
         return Windows(
-            arrays,
+            scaled,
             self.lags,
             self.horizon,
             inputs=columns.inputs.tolist(),
             targets=columns.targets.tolist(),
             future=columns.future.tolist(),
             scaling=self.window_scaling,
-            drop_nan=drop_nan,
+            **options,
         )
 
     def _scaled(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         return arrays if self.scaler_ is None else self.scaler_.transform(arrays)
-
-    def _ends_of(self, several: Several) -> list[np.ndarray]:
-        for name, one in zip(several.names, several.arrays, strict=True):
-            if len(one) < self.lags:
-                raise ValueError(f"{name} must have lags={self.lags} steps; got {len(one)}.")
-        return [one[-self.lags :].copy() for one in several.arrays]
 
     def _check_blocks(self, steps: int, blocks: int) -> None:
         if blocks == 1:

@@ -51,5 +51,9 @@ def cut(several: Several, steps: np.ndarray) -> Several:
     """Return the series before a step of each."""
     for name, step in zip(several.names, steps.tolist(), strict=True):
         checked_integer(f"start, in {name},", step, 1)
-    pairs = zip(several.arrays, steps.tolist(), strict=True)
-    return several._replace(arrays=[one[:step] for one, step in pairs])
+    arrays, given = [], []
+    for one, came, step in zip(several.arrays, several.given, steps.tolist(), strict=True):
+        arrays.append(one[:step])
+        dates = None if came.dates is None else came.dates.first(step)
+        given.append(came._replace(dates=dates))
+    return several._replace(arrays=arrays, given=given)

@@ -9,7 +9,15 @@ from nlstm.windows.frames import framed
 from nlstm.windows.series import as_several
 from nlstm.windows.several import Several
 
-__all__ = ["forecasts", "formed", "rows_ahead"]
+__all__ = ["ends_of", "forecasts", "formed", "rows_ahead"]
+
+
+def ends_of(several: Several, lags: int) -> list[np.ndarray]:
+    """Return copies of the last `lags` rows of each series."""
+    for name, one in zip(several.names, several.arrays, strict=True):
+        if len(one) < lags:
+            raise ValueError(f"{name} must have lags={lags} steps; got {len(one)}.")
+    return [one[-lags:].copy() for one in several.arrays]
 
 
 def rows_ahead(

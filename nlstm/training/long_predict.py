@@ -1,4 +1,4 @@
-"""Predictions of long sequences: made in pieces, so that memory is that of a piece."""
+"""Long sequences are predicted and evaluated in pieces, so that memory is that of a piece."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,11 +7,14 @@ import numpy as np
 
 from nlstm.data.sources import Data, Source
 from nlstm.data.step import Step
+from nlstm.metrics import KernelMetric
 from nlstm.network.binder import Bench, Binder
 from nlstm.network.cutting import cut_of
-from nlstm.training.pieces import Pieces, Ready
+from nlstm.training.goal import Goal
+from nlstm.training.piece_goal import varies
+from nlstm.training.pieces import Aimed, Pieces, Ready
 
-__all__ = ["LongSteps", "in_pieces"]
+__all__ = ["LongSteps", "in_pieces", "scored_in_pieces"]
 
 # Numbers of the widest value of a batch, 64 MiB of float32, from which on it is made in pieces; a
 # model of ten such values would take as many times that. A piece has as many as a batch of
@@ -87,17 +90,55 @@ def in_pieces(
     found : list of ndarray, optional
         Where all outputs go, (M, T, F).
     """
-    widest, x = binder.network.widest, data.x
+    pieces = _pieces(binder, bench, data, rows, lambda: (None, None), gate)
+    return None if pieces is None else LongSteps(pieces, rows, found)
+
+
+def scored_in_pieces(
+    binder: Binder, bench: Bench, data: Data, rows: int, goal: Goal, gate: Callable[..., Any] | None
+) -> Pieces | None:
+    """Return the steps of an evaluation in pieces; None where it is short, or cannot be cut.
+
+    Nor where losses or metrics of pieces would not make up those of whole sequences: a user's own,
+    and what divides by the steps that count in each batch.
+    """
+    if not (_is_long(binder, data, rows) and _adds_up(goal)):
+        return None
+    pieces = _pieces(binder, bench, data, rows, lambda: (goal, None), gate)
+    if pieces is None:
+        return None
+    step = pieces.bound(rows)
+    for aim, output, weight in zip(goal.aims, step.outputs, step.weights, strict=False):
+        if aim.loss is not None and output.sequence and varies(aim.loss, output.mask, weight):
+            return None
+    return pieces
+
+
+def _adds_up(goal: Goal) -> bool:
+    """Whether losses and metrics of the pieces of a sequence make up those of the whole."""
+    losses: list[Any] = [aim.loss for aim in goal.aims if aim.loss is not None]
+    kernels = all(isinstance(one, KernelMetric) for one in goal.metrics)
+    return kernels and not any(one.in_numpy for one in (*losses, *goal.metrics))
+
+
+def _is_long(binder: Binder, data: Data, rows: int) -> bool:
+    x = data.x
     steps = _steps(x[0]) if len(x) == 1 else max(map(_steps, x))
-    if rows * steps * widest < LONG:
+    return rows * steps * binder.network.widest >= LONG
+
+
+def _pieces(
+    binder: Binder, bench: Bench, data: Data, rows: int, aimed: Aimed, gate: Any
+) -> Pieces | None:
+    if not _is_long(binder, data, rows):
         return None
     try:
         cut = cut_of(binder.network, trains=False)
-        size = max(LEAST_STEPS, PIECE // (rows * widest))
-        pieces = Pieces(binder, bench, data, cut, size, lambda: (None, None), gate)
+        size = max(LEAST_STEPS, PIECE // (rows * binder.network.widest))
+        pieces = Pieces(binder, bench, data, cut, size, aimed, gate)
     except ValueError:  # a layer, or inputs of unlike steps, do not allow it
         return None
-    return LongSteps(pieces, rows, found) if pieces.steps >= MANY * size else None
+    return pieces if pieces.steps >= MANY * size else None
 
 
 def _steps(source: Source) -> int:

@@ -17,6 +17,7 @@ from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.feeds import Ready, Steps, array_feed
 from nlstm.training.goal import Goal
 from nlstm.training.hooks import CallbackList
+from nlstm.training.long_predict import scored_in_pieces
 from nlstm.training.pieces import Pieces
 from nlstm.training.progress import Progress
 from nlstm.training.reader import Reader
@@ -51,6 +52,7 @@ class Run:
     """
 
     feed: Feed
+    cuts = True  # long sequences that are evaluated
 
     def __init__(
         self,
@@ -93,7 +95,16 @@ class Run:
         steps: int | None,
     ) -> Feed:
         """Return the batches of arrays, by `order` anew at each pass."""
-        return array_feed(self.steps_of(data, updates), rows, order, steps)
+        return array_feed(self._cut_steps(data, rows, updates), rows, order, steps)
+
+    def _cut_steps(self, data: Data, rows: int, updates: bool) -> Any:
+        """Return the steps on rows of `data`: an evaluation of long sequences goes in pieces."""
+        if not updates and self._bptt is None and self.cuts:
+            gate = self.binder.weights.shared
+            long = scored_in_pieces(self.binder, self._bench, data, rows, self.goal, gate)
+            if long is not None:
+                return long
+        return self.steps_of(data, updates)
 
     def reading(self, updates: bool, class_weight: Any = None) -> Callable[[Any], Ready]:
         """Return what makes a step of a batch as it comes: checked and converted."""
@@ -108,7 +119,7 @@ class Run:
 
     def _whole(self, data: Data, updates: bool) -> Ready:
         """Return the step for all rows of `data` as one batch."""
-        return self.steps_of(data, updates)(np.arange(data.rows))
+        return self._cut_steps(data, data.rows, updates)(np.arange(data.rows))
 
     def steps_of(self, data: Data, updates: bool) -> Any:
         """Return the steps on rows of `data`: `Steps`, or `Pieces`."""

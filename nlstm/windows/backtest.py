@@ -10,7 +10,6 @@ from nlstm.arguments.checks import checked_flag, checked_integer
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.predicted import (
     as_backtest,
-    by_number,
     checked_levels,
     outputs,
     scaled,
@@ -47,6 +46,7 @@ def backtest(
     refit_every: int = 1,
     batch_size: int | None = None,
     drop_nan: bool = False,
+    gaps: str = "warn",
 ) -> Backtest:
     """Forecast from every origin ``start, start + stride, ...`` whose targets are known.
 
@@ -69,6 +69,8 @@ def backtest(
         Steps that the model sees; by default those it was built for.
     sampling_rate, inputs, targets, future, static, scaling
         As for `Windows`, and as the model was trained with.
+    gaps : {"warn", "drop", "ignore"}
+        As for `Windows`: of forecasts whose steps go across a gap in the dates.
     scaler : Scaler, optional
         The one that the model's series was scaled by; it scales `series`, and forecasts back.
     quantiles : sequence of float, optional
@@ -106,19 +108,19 @@ def backtest(
     [[1.0]]
     """
     _check_parts(model, scaler, refit)
+    if refit is None and refit_every != 1:
+        raise ValueError(f"refit_every is for refit, which is None; got {refit_every!r}.")
     length = sequence_length if sequence_length is not None else _steps_of(model)
     levels = None if quantiles is None else checked_levels(quantiles)
     recursive = checked_flag("recursive", recursive)
     several = as_several(series)
-    raw = several.arrays
-    tables = raw if scaler is None else scaled(scaler, raw)
+    tables = several if scaler is None else scaled(scaler, several)
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
-    options |= {"drop_nan": drop_nan}
+    options |= {"drop_nan": drop_nan, "gaps": gaps}
     stride = min(checked_integer("stride", stride, 1), LONGEST)
     every = checked_integer("refit_every", refit_every, 1)
     checked_integer("horizon", horizon, 1)
-    options |= by_number(several, options)
     windows = Windows(tables, length, horizon, **options)
     if recursive:
         _check_recursive(windows, levels)
@@ -132,7 +134,7 @@ def backtest(
     rows = rows[np.lexsort((windows.series_index[rows], windows.origins[rows]))]
     chosen = windows.part(rows)
     if recursive:
-        options |= {"scaling": None}
+        options |= {"scaling": None, "gaps": "drop" if gaps == "drop" else "ignore"}
         whole = Windows(tables, length + horizon - 1, 1, **options)
         chosen, whole = _in_both(chosen, whole)
 
@@ -190,7 +192,7 @@ def _in_both(chosen: Windows, whole: Windows) -> tuple[Windows, Windows]:
     place[whole.starts] = np.arange(len(whole))
     found = place[chosen.starts]
     if not (found >= 0).any():
-        raise ValueError("Every forecast's steps hold NaN, so drop_nan leaves none.")
+        raise ValueError("Every forecast's steps hold NaN or a gap: none is left.")
     return chosen.part(found >= 0), whole.part(found[found >= 0])
 
 

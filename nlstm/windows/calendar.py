@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.windows.uneven import DAY, Uneven, microseconds, uneven_in
+
 __all__ = ["PolarsDates", "clock_step"]
 
-DAY = 86_400_000_000  # microseconds
 EVERY = re.compile(r"(\d+)(us|ms|s|m|h|d|bd|w|mo|q|y)")
 
 
@@ -53,14 +54,10 @@ def _step_between(times: np.ndarray) -> tuple[int, str]:
 def clock_step(wall: Any, times: Any) -> tuple[int, str]:
     """Return the step of dates in a zone: as the clock on the wall has it, or all the world."""
     try:
-        return _step_between(_microseconds(wall))
+        return _step_between(microseconds(wall))
     except ValueError:  # hours are even in all the world alone
         pass
-    return _step_between(_microseconds(times))
-
-
-def _microseconds(dates: Any) -> np.ndarray:
-    return np.asarray(dates, "datetime64[us]")
+    return _step_between(microseconds(times))
 
 
 class PolarsDates:
@@ -81,6 +78,10 @@ class PolarsDates:
     def take(self, steps: Any) -> Any:
         """Return the dates of some steps."""
         return self.series[steps]
+
+    def first(self, count: int) -> "PolarsDates":
+        """Return the dates of the first steps."""
+        return PolarsDates(self.series[:count])
 
     def step_of(self, name: str, date: Any) -> int:
         """Return the first step at `date` or later."""
@@ -111,13 +112,23 @@ class PolarsDates:
         row = int(wrong.arg_max())
         return row, series[row], series[row - 1] if row else None
 
+    def uneven(self) -> Uneven:
+        """Return the steps that are not evenly apart."""
+        wall, world = self._clocks()
+        return uneven_in(wall, world)
+
+    def _clocks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the dates as the clock on the wall has them, and all the world."""
+        world = self.series.to_numpy()
+        if getattr(self.series.dtype, "time_zone", None) is None:
+            return world, world
+        return self.series.dt.replace_time_zone(None).to_numpy(), world
+
     def after(self, count: int, freq: Any = None) -> Any:
         """Return so many dates past the end."""
         polars, series = sys.modules["polars"], self.series
         if freq is None:
-            zone = getattr(series.dtype, "time_zone", None)
-            wall = series if zone is None else series.dt.replace_time_zone(None)
-            size, unit = clock_step(wall.to_numpy(), series.to_numpy())
+            size, unit = clock_step(*self._clocks())
         else:
             found = EVERY.fullmatch(freq) if isinstance(freq, str) else None
             if found is None:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from nlstm.arguments.checks import checked_choice, checked_integer, checked_number
+from nlstm.arguments.checks import checked_choice, checked_integer, checked_number, is_number
 from nlstm.arguments.shown import by_attributes
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.intervals import Intervals
@@ -200,7 +200,7 @@ class RollingConformal:
         truth: Any = None,
         scale: Any = None,
         *,
-        start: int,
+        start: Any,
         origins: Any = None,
         sampling_rate: int = 1,
     ) -> Intervals:
@@ -210,9 +210,10 @@ class RollingConformal:
         ----------
         x, truth, scale
             As of `SplitConformal.calibrate`, in the order of time, of one series.
-        start : int
+        start : int or date
             The first forecast that gets an interval, counted from the first of `x`, not a step of
-            the series; those before it are learnt from alone.
+            the series; those before it are learnt from alone. Of a Backtest or Windows of a frame
+            with dates: the date from which on forecasts begin.
         origins : array_like of int, shape (n,), optional
             The step at which each forecast begins; by default one after the other. A Backtest and
             Windows have them, and their sampling rate.
@@ -227,9 +228,13 @@ class RollingConformal:
         """
         known = truth_of(x, truth)
         count, sample = len(known), known.shape[1:]
-        start = checked_integer("start", start, 0, count - 1)
         if isinstance(x, Backtest | Windows):
+            if origins is not None:
+                raise ValueError(f"origins are for arrays: x, {x!r}, has its own.")
             origins, sampling_rate = _times_of(x, sampling_rate)
+            if not is_number(start):
+                start = int(np.searchsorted(origins, x.steps_at(start, "start")[0]))
+        start = checked_integer("start", start, 0, count - 1)
         times = np.arange(count) if origins is None else _checked_origins(origins, count)
         rate = checked_integer("sampling_rate", sampling_rate, 1)
         forecasts = told(self.score, self.model, x, scale, sample)

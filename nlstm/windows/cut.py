@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.numbers import as_array
 from nlstm.windows.frames import given_as
+from nlstm.windows.gaps import check_order, warn_of_gaps
 
 __all__ = ["windows"]
 
@@ -51,13 +52,14 @@ def windows(
     TypeError
         A number of steps is no integer.
     ValueError
-        A number of steps is below 1, a rank is wrong, `series` is shorter than one window, or
-        `target` is not as long as `series`.
+        A number of steps is below 1, a rank is wrong, `series` is shorter than one window or has
+        dates that go back, or `target` is not as long as `series`.
 
     Notes
     -----
     x and y are read-only views: windows that overlap share memory, so that cutting costs no time
-    and no space. Take ``x.copy()`` before writing into it.
+    and no space. Take ``x.copy()`` before writing into it. Where the dates of a frame have gaps
+    there is a warning; `Windows` can leave out what goes across.
 
     Examples
     --------
@@ -68,7 +70,8 @@ def windows(
     input_steps = checked_integer("input_steps", input_steps, 1)
     horizon = checked_integer("horizon", horizon, 1)
     stride = checked_integer("stride", stride, 1)
-    columns = _as_columns("series", series)
+    span = input_steps + horizon
+    columns = _as_columns("series", series, span)
     targets = columns if target is None else _as_columns("target", target)
     if len(targets) != len(columns):
         raise ValueError(
@@ -85,8 +88,11 @@ def windows(
     return x.transpose(0, 2, 1), y.transpose(0, 2, 1)
 
 
-def _as_columns(name: str, series: ArrayLike) -> np.ndarray:
-    columns = as_array(name, given_as(name, series).numbers)
+def _as_columns(name: str, series: ArrayLike, span: int = 0) -> np.ndarray:
+    given = given_as(name, series)
+    check_order(name, given.dates)
+    warn_of_gaps(name, given.dates, span)
+    columns = as_array(name, given.numbers)
     if columns.ndim == 1:
         return columns[:, None]
     if columns.ndim != 2:

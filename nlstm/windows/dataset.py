@@ -14,6 +14,7 @@ from nlstm.arguments.numbers import as_array
 from nlstm.data.batch import Batch
 from nlstm.data.on_file import Pages, at_place, place_of, stays_file
 from nlstm.windows.frames import given_as
+from nlstm.windows.gaps import check_order, warn_of_gaps
 from nlstm.windows.paths import is_path, opened_path
 
 __all__ = ["TimeseriesDataset", "timeseries_dataset_from_array"]
@@ -36,7 +37,8 @@ def timeseries_dataset_from_array(
     Parameters
     ----------
     data : array_like, shape (steps, ...)
-        Or the path of a .npy file. A file is read batch by batch, in its own dtype.
+        Or the path of a .npy file. A file is read batch by batch, in its own dtype. Of gaps in the
+        dates of a frame there is a warning.
     targets : array_like, shape (steps, ...), or None
         ``targets[i]`` belongs to the window that starts at ``data[i]``.
     sequence_length : int
@@ -77,7 +79,9 @@ def timeseries_dataset_from_array(
     >>> [(x.tolist(), y.tolist()) for x, y in dataset]
     [([[0, 1, 2], [1, 2, 3]], [3, 4])]
     """
-    series = as_array("data", given_as("data", data).numbers)
+    given = given_as("data", data)
+    check_order("data", given.dates)
+    series = as_array("data", given.numbers)
     if series.ndim == 0:
         raise ValueError("data must have a time axis; got a single number.")
     goals = None
@@ -96,6 +100,7 @@ def timeseries_dataset_from_array(
     length = checked_integer("sequence_length", sequence_length, 1)
     stride = checked_integer("sequence_stride", sequence_stride, 1, steps - 1)
     rate = checked_integer("sampling_rate", sampling_rate, 1, steps - 1)
+    warn_of_gaps("data", given.dates, length)
     if batch_size is not None:
         batch_size = checked_integer("batch_size", batch_size, 1)
     shuffle = checked_flag("shuffle", shuffle)

@@ -28,8 +28,8 @@ def fit_final(
     history: Any = None,
     *,
     cv: Any = None,
-    epochs: int = 100,
-    patience: int = 10,
+    epochs: int | None = None,
+    patience: int | None = None,
     monitor: str = "val_loss",
     mode: str = "auto",
     average: str = "median",
@@ -51,10 +51,10 @@ def fit_final(
     cv : splitter, optional
         Instead of `history`: such as `nlstm.windows.ExpandingSplit`. A new model is trained on each
         split, with early stopping.
-    epochs : int, default 100
-        With `cv`: epochs at most.
-    patience : int, default 10
-        With `cv`: epochs without improvement that are let pass.
+    epochs : int, optional
+        With `cv` alone: epochs at most, 100 by default.
+    patience : int, optional
+        With `cv` alone: epochs without improvement that are let pass, 10 by default.
     monitor : str, default "val_loss"
         The log that says which epoch was best.
     mode : {"auto", "min", "max"}
@@ -76,7 +76,8 @@ def fit_final(
     Raises
     ------
     TypeError, ValueError
-        Neither `history` nor `cv` is given, or both, or the log is not there.
+        Neither `history` nor `cv` is given, or both; `epochs` or `patience` beside `history`; or
+        the log is not there.
 
     Notes
     -----
@@ -102,6 +103,8 @@ def fit_final(
     if (history is None) == (cv is None):
         came = "neither" if history is None else "both"
         raise ValueError(f"fit_final takes history, or cv to find the best epoch by; got {came}.")
+    if cv is None:
+        _check_searched({"epochs": epochs, "patience": patience})
     for name in HELD_BACK:
         if name in options:
             raise ValueError(f"fit_final trains on all data from the start, so without {name}.")
@@ -110,8 +113,8 @@ def fit_final(
     if cv is None:
         found = [history] if isinstance(history, History) else history
     else:
-        most = checked_integer("epochs", epochs, 1)
-        wait = checked_integer("patience", patience, 0)
+        most = 100 if epochs is None else checked_integer("epochs", epochs, 1)
+        wait = 10 if patience is None else checked_integer("patience", patience, 0)
         found = _searched(model, x, y, cv, most, (monitor, mode, wait), options)
     if not isinstance(found, Sequence) or not all(isinstance(one, History) for one in found):
         raise WrongKind(f"history must be a History, or several; got {history!r}.")
@@ -141,6 +144,16 @@ def anew(model: Any) -> Model:
             inner.seeds = same.seeds
     made.training.seeds = model.training.seeds
     return made
+
+
+def _check_searched(given: dict[str, Any]) -> None:
+    """Raise for arguments of a search where there is none."""
+    for name, value in given.items():
+        if value is not None:
+            raise ValueError(
+                f"{name} is for cv; with history the model is trained for the epochs that it says "
+                f"were best. Got {name}={value!r} beside it."
+            )
 
 
 def _made_by(function: Any) -> Any:

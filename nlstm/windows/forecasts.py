@@ -1,12 +1,14 @@
 """What a backtest found: forecasts beside what came."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.checks import checked_integer
 from nlstm.windows.frames import framed
+from nlstm.windows.series import checked_steps
 from nlstm.windows.several import Several
 
 __all__ = ["Backtest"]
@@ -40,6 +42,39 @@ class Backtest:
         count, horizon, targets = self.actuals.shape
         levels = "" if self.quantiles is None else f", quantiles {self.quantiles}"
         return f"<Backtest: {count:,} forecasts of {horizon} steps, {targets} targets{levels}>"
+
+    def __len__(self) -> int:
+        """Return the number of forecasts."""
+        return len(self.origins)
+
+    def part(self, rows: Any) -> "Backtest":
+        """Return some forecasts: a slice, row numbers, or a boolean for each."""
+        names = ("origins", "series_index", "forecasts", "actuals")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
+    def before(self, step: Any) -> "Backtest":
+        """Return the forecasts whose truths are known before `step`, or a date, of their series."""
+        rate = 1 if self.places is None else self.places[2]
+        reach = (self.actuals.shape[1] - 1) * rate
+        return self.part(self.origins + reach < self.steps_at(step))
+
+    def since(self, step: Any) -> "Backtest":
+        """Return the forecasts that begin at `step`, or a date, of their series or later."""
+        return self.part(self.origins >= self.steps_at(step))
+
+    def steps_at(self, step: Any, called: str = "step") -> np.ndarray:
+        """Return the step of its series that a step or a date is, for each forecast.
+
+        Parameters
+        ----------
+        step : int or date
+            A date is the first step at it or later.
+        called : str, optional
+            What errors call it.
+        """
+        if self.places is None:
+            return np.full(len(self.origins), checked_integer(called, step))
+        return checked_steps(called, step, self.places[0].given)[self.series_index]
 
     @property
     def point(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from nlstm.windows.calendar import PolarsDates, clock_step
 from nlstm.windows.parquet import FileColumns
 from nlstm.windows.paths import is_path, opened_path
+from nlstm.windows.uneven import Uneven, uneven_in
 
 __all__ = ["Dates", "Given", "framed", "given_as"]
 
@@ -25,6 +26,9 @@ class Dates(Protocol):
     def take(self, steps: Any) -> Any:
         """Return the dates of some steps, as their library has them."""
 
+    def first(self, count: int) -> "Dates":
+        """Return the dates of the first steps."""
+
     def step_of(self, name: str, date: Any) -> int:
         """Return the first step at `date` or later."""
 
@@ -33,6 +37,9 @@ class Dates(Protocol):
 
     def backwards(self) -> tuple[int, Any, Any] | None:
         """Return the first step whose date is before that of the step before, and both dates."""
+
+    def uneven(self) -> Uneven:
+        """Return the steps that are not evenly apart."""
 
     def frame(self, dates: Any, columns: dict[str, Any]) -> Any:
         """Return a frame of `columns` at `dates`."""
@@ -155,6 +162,10 @@ class PandasDates:
         """Return the dates of some steps."""
         return self.index[steps]
 
+    def first(self, count: int) -> "PandasDates":
+        """Return the dates of the first steps."""
+        return PandasDates(self.index[:count], self.column)
+
     def step_of(self, name: str, date: Any) -> int:
         """Return the first step at `date` or later."""
         index, pandas = self.index, sys.modules["pandas"]
@@ -178,6 +189,17 @@ class PandasDates:
             return None
         row = int(np.argmin(np.asarray(index[1:] >= index[:-1]))) + 1
         return row, index[row], index[row - 1]
+
+    def uneven(self) -> Uneven:
+        """Return the steps that are not evenly apart."""
+        index = self.index
+        if hasattr(index, "to_timestamp"):
+            index = index.to_timestamp()
+        elif index.freq is not None:  # pandas knows that there is none
+            return Uneven(np.zeros(0, np.int64), "")
+        world = index.to_numpy() if index.tz is None else index.tz_convert(None).to_numpy()
+        wall = world if index.tz is None else index.tz_localize(None).to_numpy()
+        return uneven_in(wall, world)
 
     def after(self, count: int, freq: Any = None) -> Any:
         """Return so many dates past the end."""

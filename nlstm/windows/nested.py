@@ -21,7 +21,6 @@ from nlstm.arguments.shown import short
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.predicted import (
     as_backtest,
-    by_number,
     checked_levels,
     outputs,
     scaled,
@@ -145,6 +144,7 @@ def nested_backtest(
     static: ArrayLike | None = None,
     scaling: str | None = None,
     drop_nan: bool = False,
+    gaps: str = "warn",
 ) -> NestedBacktest:
     """Choose among candidates by inner splits of each training part, and test the chosen one.
 
@@ -174,7 +174,7 @@ def nested_backtest(
     seed : int or None, default 0
         `nlstm.set_random_seed` gets it before each training, so that a candidate's model depends
         on its data alone. None leaves seeds alone.
-    drop_nan : bool, default False
+    drop_nan, gaps
         As for `Windows`.
 
     Returns
@@ -216,21 +216,21 @@ def nested_backtest(
     options: dict[str, Any] = {"sampling_rate": sampling_rate, "inputs": inputs}
     options |= {"targets": targets, "future": future, "static": static, "scaling": scaling}
     options |= {"drop_nan": drop_nan, "stride": stride}
-    options |= by_number(several, options)
     levels = None if quantiles is None else checked_levels(quantiles)
     if scaler is not None and not isinstance(scaler, Scaler):
         raise TypeError(f"scaler must be a Scaler of nlstm.windows; got {scaler!r}.")
     named, measure = _measure(metric, levels)
     every = _candidates(candidates, grid)
     outer, inner = (_checked_split(*one) for one in (("outer", outer), ("inner", inner)))
-    raw = Windows(several.arrays, sequence_length, horizon, **options)
+    raw = Windows(several, sequence_length, horizon, gaps=gaps, **options)
+    options["gaps"] = "drop" if gaps == "drop" else "ignore"  # it has warned
 
     def prepared(rows: np.ndarray) -> tuple[Windows, Scaler | None]:
         """Return all windows, scaled by what `rows` of them know."""
         if scaler is None:
             return raw, None
         own = copy.copy(scaler).fit(_seen(raw.part(rows), several.arrays, scaler.per_series))
-        tables = scaled(own, several.arrays)
+        tables = scaled(own, several)
         return Windows(tables, sequence_length, horizon, **options), own
 
     def tested(candidate: _Candidate, ready: Any, training: Any, test: Any) -> Backtest:

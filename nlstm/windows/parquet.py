@@ -61,7 +61,7 @@ def from_parquet(
     Parameters
     ----------
     path : path
-        Oldest step first.
+        Oldest step first. Its dates are left out, so that nobody looks for gaps in them.
     columns : sequence of str, optional
         By default all that hold numbers and no dates.
     to : path

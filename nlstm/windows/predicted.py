@@ -8,22 +8,10 @@ import numpy as np
 from nlstm.arguments.checks import checked_number
 from nlstm.windows.forecasts import Backtest
 from nlstm.windows.scalers import Scaler
-from nlstm.windows.series import checked_columns
 from nlstm.windows.several import Several
 from nlstm.windows.source import Windows
 
-__all__ = ["as_backtest", "by_number", "checked_levels", "outputs", "scaled", "shaped"]
-
-
-def by_number(several: Several, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns that were chosen by name as numbers."""
-    width, names = several.arrays[0].shape[1], several.given[0].names
-    chosen = {name: options[name] for name in ("inputs", "targets", "future")}
-    return {
-        name: checked_columns(name, columns, width, np.arange(width), names)
-        for name, columns in chosen.items()
-        if columns is not None
-    }
+__all__ = ["as_backtest", "checked_levels", "outputs", "scaled", "shaped"]
 
 
 def checked_levels(quantiles: Any) -> tuple[float, ...]:
@@ -33,10 +21,10 @@ def checked_levels(quantiles: Any) -> tuple[float, ...]:
     return tuple(checked_number("quantiles", one, above=0, below=1) for one in quantiles)
 
 
-def scaled(scaler: Scaler, raw: list[np.ndarray]) -> list[np.ndarray]:
+def scaled(scaler: Scaler, several: Several) -> Several:
     """Return series as a scaler maps them."""
-    found = scaler.transform(raw if scaler.per_series or len(raw) > 1 else raw[0])
-    return found if isinstance(found, list) else [found]
+    found = scaler.transform(several._replace(keys=None, listed=True))
+    return several._replace(arrays=found)
 
 
 def outputs(model: Any, x: Any, batch_size: int | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 
 from nlstm.arguments.checks import WrongKind, checked_choice, checked_integer
 from nlstm.arguments.shown import by_attributes
-from nlstm.windows.reach import Reach, reach_of
+from nlstm.windows.reach import Reach, counted_from, reach_of
 
 __all__ = ["Parts", "PurgedSplit", "at_least", "checked_splitter"]
 
@@ -17,6 +17,8 @@ Parts = Iterator[tuple[np.ndarray, np.ndarray]]
 
 class PurgedSplit:
     """Training and test parts, whose common arguments `ExpandingSplit` tells."""
+
+    test_start: Any = None  # of the splits that go onwards
 
     def __init__(
         self,
@@ -62,6 +64,8 @@ class PurgedSplit:
             There are too few rows, or X has no rows.
         """
         reach = reach_of(X, self.steps, self.horizon, self.stride)
+        if self.test_start is not None:
+            reach = counted_from(reach, X, self.test_start)
         for number, (training, test) in enumerate(self._parts(reach)):
             if not training.size:
                 raise ValueError(

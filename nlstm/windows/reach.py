@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nlstm.windows.frames import given_as
+from nlstm.windows.series import checked_steps
 from nlstm.windows.source import Windows
 
-__all__ = ["Reach", "reach_of"]
+__all__ = ["Reach", "counted_from", "reach_of"]
 
 
 class Reach(NamedTuple):
@@ -23,6 +25,8 @@ class Reach(NamedTuple):
         The first step of that series that it takes, and the last, targets included.
     target : ndarray(int64)
         The first step that it is to forecast.
+    times : ndarray(int64), optional
+        How far that lies behind the step at which tests begin: the order of time is theirs then.
     """
 
     rows: np.ndarray
@@ -30,6 +34,21 @@ class Reach(NamedTuple):
     first: np.ndarray
     target: np.ndarray
     last: np.ndarray
+    times: np.ndarray | None = None
+
+
+def counted_from(reach: Reach, x: Any, start: Any) -> Reach:
+    """Return how far windows reach, in the order of time by the clock that `start` tells.
+
+    start : int or date
+        A step of `Windows`; of arrays a row, and of frames a row or one of their dates.
+    """
+    if isinstance(x, Windows):
+        times = reach.target - x.steps_at(start, "test_start")[reach.rows]
+    else:
+        times = reach.rows - checked_steps("test_start", start, [given_as("X", x)])[0]
+    order = np.argsort(times, kind="stable")
+    return Reach(*(one[order] for one in (*reach[:5], times)))
 
 
 def reach_of(x: Any, steps: int | None, horizon: int | None, stride: int | None) -> Reach:

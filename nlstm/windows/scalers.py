@@ -21,6 +21,7 @@ from nlstm.arguments.checks import (
 from nlstm.arguments.outs import checked_out
 from nlstm.arguments.shown import by_attributes
 from nlstm.data.on_file import Pages, stays_file
+from nlstm.windows.column_names import check_columns, common_names
 from nlstm.windows.learning import Extent, extent_of, moments_of, quantiles_of
 from nlstm.windows.paths import check_new_file, is_path
 from nlstm.windows.series import as_floats, checked_columns, store
@@ -43,8 +44,12 @@ class Scaler:
     ----------
     shift, scale : ndarray(float64), shape (number of series or 1, columns)
         None before `fit`.
+    names : list or None
+        Those of the columns, where `fit` got frames: frames must have the same columns then, in the
+        same order. Arrays go by place, as do frames that disagree in their names, and a Series.
     """
 
+    names: list[Any] | None = None  # also of scalers that were pickled before there were any
     _options: ClassVar[tuple[str, ...]] = ("per_series",)
 
     def __init__(self, per_series: bool = False) -> None:
@@ -87,6 +92,7 @@ class Scaler:
         ]
         self.shift, scale = np.moveaxis(np.array(learnt, np.float64), 2, 0)
         self.scale = np.where(scale > 0.0, scale, 1.0)
+        self.names = common_names(given.given)
         return self
 
     def _learn_column(self, tables: list[np.ndarray], column: int) -> tuple[float, float]:
@@ -150,7 +156,7 @@ class Scaler:
         ------
         ValueError
             The dtype cannot hold a scaled number: the scale is too small for it. Or `out` is the
-            file that is read.
+            file that is read. Or a frame has other columns than that of `fit`, or in another order.
         """
         return self._map(series, which, None, self._forward, out)
 
@@ -161,7 +167,7 @@ class Scaler:
     def inverse_transform(
         self,
         series: Any,
-        columns: Sequence[int] | None = None,
+        columns: Sequence[int | str] | None = None,
         which: int | None = None,
         *,
         out: Any = None,
@@ -172,15 +178,17 @@ class Scaler:
         ----------
         series : array_like or list of arrays
             The last axis holds `columns`.
-        columns : sequence of int, optional
-            The columns that were forecast; by default all.
+        columns : sequence of int or str, optional
+            The columns that were forecast; by default all. After `fit` on a frame they go by name,
+            too. A frame of forecasts may name them as it likes.
         which, out : optional
             As for `transform`.
 
         Raises
         ------
         ValueError
-            The dtype cannot hold a number in the series' own units.
+            The dtype cannot hold a number in the series' own units. Or a frame has other columns,
+            or in another order.
         """
         return self._map(series, which, columns, self._backward, out)
 
@@ -195,10 +203,12 @@ class Scaler:
     ) -> Any:
         if self.shift is None or self.scale is None:
             raise ValueError(f"{type(self).__name__} knows no scale yet: call fit first.")
-        chosen = checked_columns(
-            "columns", columns, self.shift.shape[1], np.arange(self.shift.shape[1])
-        )
+        every = np.arange(self.shift.shape[1])
+        chosen = checked_columns("columns", columns, every.size, every, self.names)
         given = opened(series)
+        if self.names is not None:
+            for name, one in zip(given.names, given.given, strict=True):
+                check_columns(name, one, self.names, None if columns is None else chosen)
         several, arrays = given.listed, given.arrays
         rows = range(len(arrays)) if several else [which]
         if several and self.per_series and len(arrays) != len(self.shift):
@@ -230,13 +240,14 @@ class Scaler:
         for name in ("shift", "scale"):
             learnt = getattr(self, name)
             state[name] = None if learnt is None else learnt.tolist()
+        state["names"] = None if self.names is None else list(self.names)
         return state
 
     def set_state(self, state: dict[str, Any]) -> Self:
-        """Take over what `get_state` gave."""
-        expected = {"scaler", "shift", "scale", *self._options}
+        """Take over what `get_state` gave; states of before have no names."""
+        expected = {"scaler", "shift", "scale", "names", *self._options}
         check_mapping("state", state)
-        if set(state) != expected or state["scaler"] != type(self).__name__:
+        if set(state) | {"names"} != expected or state["scaler"] != type(self).__name__:
             raise ValueError(
                 f"{type(self).__name__} expects a state with {sorted(expected)} of its own kind; "
                 f"got {sorted(state)} of {state.get('scaler')!r}."
@@ -247,6 +258,9 @@ class Scaler:
         for name in ("shift", "scale"):
             value = state[name]
             setattr(self, name, None if value is None else np.array(value, np.float64))
+        names = state.get("names")
+        plain = (tuple(one) if isinstance(one, list) else one for one in names or ())
+        self.names = None if names is None else list(plain)
         return self
 
 

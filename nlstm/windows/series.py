@@ -10,7 +10,8 @@ from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
 from nlstm.data.on_file import stays_file
 from nlstm.windows.file_panel import FilePanel
-from nlstm.windows.frames import Dates, Given
+from nlstm.windows.frames import Given, given_as
+from nlstm.windows.gaps import check_order
 from nlstm.windows.panel import CHUNK, Panel
 from nlstm.windows.several import Several, opened
 
@@ -36,11 +37,16 @@ def as_floats(array: np.ndarray) -> np.ndarray:
 
 
 def as_several(series: Any, called: str = "series") -> Several:
-    """Return one series or several whose arrays are (steps, columns) each: see `opened`."""
+    """Return one series or several whose arrays are (steps, columns) each: see `opened`.
+
+    What this function has returned comes back as it is.
+    """
+    if isinstance(series, Several):
+        return series
     given = opened(series, called)
     found = given.arrays
     for number, (name, one) in enumerate(zip(given.names, found, strict=True)):
-        _check_time(name, given.given[number].dates)
+        check_order(name, given.given[number].dates)
         if one.ndim not in (1, 2):
             raise ValueError(
                 f"{name} must have shape (steps,) or (steps, columns); got {one.shape}."
@@ -53,19 +59,6 @@ def as_several(series: Any, called: str = "series") -> Several:
                 f"{name} has {one.shape[1]} columns, but {given.names[0]} has {found[0].shape[1]}."
             )
     return given
-
-
-def _check_time(name: str, dates: Dates | None) -> None:
-    """Raise a ValueError for a frame whose dates go back."""
-    back = None if dates is None else dates.backwards()
-    if back is None:
-        return
-    row, found, before = back
-    raise ValueError(
-        f"{name} must have its oldest step first; row {row} has {found}, after {before}. "
-        "sort_index(), or sort() of polars, puts one series in order; several are a list, or a "
-        "group-by."
-    )
 
 
 def as_panel(series: Any) -> Panel | FilePanel:
@@ -151,6 +144,8 @@ def checked_columns(
 def _place(name: str, column: str, names: Sequence[Any]) -> int:
     if column not in names:
         raise ValueError(f"{name} names column {column!r}; there are {list(names)}.")
+    if list(names).count(column) > 1:
+        raise ValueError(f"{name} names {column!r}, as several columns are called: {list(names)}.")
     return list(names).index(column)
 
 
@@ -168,8 +163,16 @@ def checked_steps(name: str, step: Any, given: Sequence[Given]) -> np.ndarray:
     return np.full(len(given), number)
 
 
-def as_static(static: ArrayLike, count: int) -> np.ndarray:
+def as_static(static: ArrayLike, several: Several) -> np.ndarray:
     """Return static features, one row for each series."""
+    count, keys = len(several.arrays), several.keys
+    if keys is not None and given_as("static", static).library == "pandas":
+        labels: Any = static
+        if list(labels.index) != keys and set(labels.index) == set(keys):
+            raise ValueError(
+                f"static has rows {list(labels.index)}, but series has {keys}. They count by "
+                "place: static.loc[list(series)] puts them in order."
+            )
     array = as_numbers("static", static)
     if array.ndim == 1 and count == 1:
         array = array[None]

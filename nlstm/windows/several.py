@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers, is_arraylike
+from nlstm.windows.column_names import check_order_of_columns
 from nlstm.windows.frames import Given, given_as
 from nlstm.windows.paths import is_path
 
@@ -42,8 +43,10 @@ def opened(series: Any, called: str = "series") -> Several:
     lists too. A list,
     tuple or generator of arrays is several, a dict always is; of pairs (key, series), as a group-by
     gives them, the series are taken. A frame's one column of dates is none of numbers. Errors name
-    the argument `called`.
+    the argument `called`. `Several` is what this function has returned, and comes back as it is.
     """
+    if isinstance(series, Several):
+        return series
     keys, listed = None, isinstance(series, Mapping)
     if listed:
         keys, series = list(series), list(series.values())
@@ -59,21 +62,10 @@ def opened(series: Any, called: str = "series") -> Several:
         raise ValueError(f"{called} must hold at least one series; got none.")
     several = series if listed else [series]
     given = [given_as(name, one) for name, one in zip(names, several, strict=True)]
-    _check_order(names, given)
     arrays = [as_numbers(name, one.numbers) for name, one in zip(names, given, strict=True)]
     given = [one._replace(flat=array.ndim == 1) for one, array in zip(given, arrays, strict=True)]
+    check_order_of_columns(names, given)
     return Several(arrays, names, keys, listed, given)
-
-
-def _check_order(names: list[str], given: list[Given]) -> None:
-    """Raise a ValueError for frames that have the same columns in another order."""
-    columns = [one.names or [] for one in given]
-    for name, found in zip(names, columns, strict=True):
-        if found != columns[0] and set(found) == set(columns[0]):
-            raise ValueError(
-                f"{name} has columns {found}, but {names[0]} has {columns[0]}. They count by "
-                f"place: frame[{columns[0]}] puts them in order."
-            )
 
 
 def _gives_series(series: Any) -> bool:

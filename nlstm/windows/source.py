@@ -6,19 +6,21 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from nlstm.arguments.checks import checked_flag, checked_integer
+from nlstm.arguments.checks import checked_choice, checked_flag, checked_integer
 from nlstm.arguments.html import as_html
 from nlstm.arguments.numbers import as_numbers
+from nlstm.windows.gaps import GAPS, whole_starts
 from nlstm.windows.series import (
     LONGEST,
     as_panel,
+    as_several,
     as_static,
     broken_rows,
     checked_columns,
     checked_steps,
 )
 from nlstm.windows.side import Scaling, Side
-from nlstm.windows.starts import EvenStarts, smallest, starts_of, times
+from nlstm.windows.starts import EvenStarts, any_within, smallest, starts_of, times
 
 __all__ = ["Windows"]
 
@@ -63,6 +65,10 @@ class Windows:
     drop_nan : bool, default False
         Skip windows that would hold NaN; otherwise NaN in the series is an error. A file is read
         through for it; without it each batch is looked at as it comes.
+    gaps : {"warn", "drop", "ignore"}
+        What becomes of windows across a gap in the dates of a frame, whose steps on both sides are
+        taken for neighbours: warn, leave those windows out, or take them in silence. A gap is where
+        the most common step is not kept, but for weekends, holidays, nights and months.
 
     Attributes
     ----------
@@ -113,6 +119,7 @@ class Windows:
         static: ArrayLike | None = None,
         scaling: str | None = None,
         drop_nan: bool = False,
+        gaps: str = "warn",
     ) -> None:
         self.sequence_length = checked_integer("sequence_length", sequence_length, 1)
         self.horizon = checked_integer("horizon", horizon, 0)
@@ -121,7 +128,8 @@ class Windows:
         if not isinstance(scaling, str | None) or scaling not in SCALINGS:
             raise ValueError(f"scaling must be one of {SCALINGS}; got {scaling!r}.")
         self.scaling = scaling
-        self._panel = panel = as_panel(series)
+        several = as_several(series)
+        self._panel = panel = as_panel(several)
         every = np.arange(panel.columns)
         names = panel.given[0].names
         self.inputs = checked_columns("inputs", inputs, panel.columns, every, names)
@@ -131,13 +139,13 @@ class Windows:
             raise ValueError("inputs names no column, and future neither: the model sees nothing.")
         if self.future.size and not self.horizon:
             raise ValueError("future needs a horizon of at least 1; got 0.")
-        self._static = None if static is None else as_static(static, len(panel.lengths))
-        self._cut_all(checked_flag("drop_nan", drop_nan))
+        self._static = None if static is None else as_static(static, several)
+        self._cut_all(checked_flag("drop_nan", drop_nan), checked_choice("gaps", gaps, GAPS))
         for side in (self.x, self.y):
             if side is not None:
                 side.check_size(panel.dtype)
 
-    def _cut_all(self, drop_nan: bool) -> None:
+    def _cut_all(self, drop_nan: bool, gaps: str) -> None:
         """Find where windows start."""
         panel, span, longest = self._panel, self._span(), int(self._panel.lengths.max())
         stride = min(self.stride, longest)  # a longer one leaves as many windows: one
@@ -157,7 +165,7 @@ class Windows:
             starts = starts[~broken[starts]]
             if not starts.size:
                 raise ValueError("Every window holds NaN, so drop_nan leaves none.")
-        self._take(times(starts, panel.columns))
+        self._take(times(whole_starts(panel, starts, span, gaps), panel.columns))
 
     def _counts(self) -> np.ndarray:
         """Return how many windows each series has room for."""
@@ -179,7 +187,7 @@ class Windows:
         for columns, (ahead, steps) in zip(used, reaches, strict=True):
             if columns.size:
                 rows = broken_rows(panel, columns, nan_is_error=False)
-                broken |= _any_within(rows, ahead, steps, self.sampling_rate)
+                broken |= any_within(rows, ahead, steps, self.sampling_rate)
         return broken
 
     def _offsets(self, ahead: int, steps: int, columns: np.ndarray) -> np.ndarray:
@@ -284,13 +292,13 @@ class Windows:
         reach = (self.horizon - 1) * self.sampling_rate
         if isinstance(self._starts, EvenStarts):
             return self.part(slice(self._even_at(step, reach)))
-        return self.part(self.origins + reach < self._steps_at(step))
+        return self.part(self.origins + reach < self.steps_at(step))
 
     def since(self, step: Any) -> Self:
         """Return the windows whose targets all lie at `step`, or a date, or later."""
         if isinstance(self._starts, EvenStarts):
             return self.part(slice(self._even_at(step, 0), None))
-        return self.part(self.origins >= self._steps_at(step))
+        return self.part(self.origins >= self.steps_at(step))
 
     def _even_at(self, step: Any, reach: int) -> int:
         """Return the first window, of those evenly apart, with a step `reach` past its origin."""
@@ -298,9 +306,17 @@ class Windows:
         first = number - reach - self.sequence_length * self.sampling_rate
         return self._starts.at_least(first * self._panel.columns)
 
-    def _steps_at(self, step: Any) -> np.ndarray:
-        """Return, for each window, the step of its series that `step` says."""
-        return checked_steps("step", step, self._panel.given)[self.series_index]
+    def steps_at(self, step: Any, called: str = "step") -> np.ndarray:
+        """Return the step of its series that a step or a date is, for each window.
+
+        Parameters
+        ----------
+        step : int or date
+            A date is the first step at it or later.
+        called : str, optional
+            What errors call it.
+        """
+        return checked_steps(called, step, self._panel.given)[self.series_index]
 
     def inverse_scaling(self, forecasts: np.ndarray, rows: Any = slice(None)) -> np.ndarray:
         """Undo `scaling` on forecasts of windows `rows`, given in their order.
@@ -331,19 +347,3 @@ class Windows:
             values = values * scale[:, None] + shift[:, None]
             result[part] = values.reshape(forecasts[part].shape)
         return result
-
-
-def _any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarray:
-    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set.
-
-    False for rows from which these reach past the end.
-    """
-    size = -(-rows.size // rate)
-    lanes = np.zeros((size, rate), bool)
-    lanes.reshape(-1)[: rows.size] = rows
-    counts = np.zeros((size + 1, rate), np.int32)
-    np.cumsum(lanes, axis=0, dtype=np.int32, out=counts[1:])
-    found = np.zeros((size, rate), bool)
-    whole = max(0, size + 1 - ahead - steps)
-    found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
-    return found.reshape(-1)[: rows.size]

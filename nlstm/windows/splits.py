@@ -31,6 +31,10 @@ class ExpandingSplit(PurgedSplit):
     test_size : int, optional
         Rows of each test part; by default ``rows // (n_splits + 1)``, or what `min_train_size`
         leaves for each. The last ends with the data.
+    test_start : int or date, optional
+        Where the first test begins: the first step that it forecasts, as of `Windows.since`; of
+        arrays a row, of frames a row or a date. The tests share what is left then, or take
+        `test_size` rows each.
     gap : int, default 0
         Rows of each series that are left out between training and test, besides those that overlap.
     max_train_size, min_train_size : int, optional
@@ -51,7 +55,7 @@ class ExpandingSplit(PurgedSplit):
 
     Several series of `Windows` are each split at the same share of their length, as
     ``fit(validation_split=)`` does. Where they share a clock and are of unlike length, that is not
-    the same date: split by ``windows.before(date)`` then.
+    the same date: give `test_start`, by which all series begin at one time and go on together.
 
     References
     ----------
@@ -65,6 +69,9 @@ class ExpandingSplit(PurgedSplit):
     ...     print(training, test)
     [0 1] [4 5 6]
     [0 1 2 3 4] [7 8 9]
+    >>> for training, test in ExpandingSplit(1, test_start=9).split(windows):
+    ...     print(training, test)
+    [0 1 2 3 4] [7 8 9]
     """
 
     def __init__(
@@ -72,6 +79,7 @@ class ExpandingSplit(PurgedSplit):
         n_splits: int = 5,
         *,
         test_size: int | None = None,
+        test_start: Any = None,
         gap: int = 0,
         max_train_size: int | None = None,
         min_train_size: int | None = None,
@@ -82,6 +90,7 @@ class ExpandingSplit(PurgedSplit):
     ) -> None:
         super().__init__(n_splits, gap, purge, steps, horizon, stride)
         self.test_size = at_least("test_size", test_size, 1)
+        self.test_start = test_start
         self.max_train_size = at_least("max_train_size", max_train_size, 1)
         self.min_train_size = at_least("min_train_size", min_train_size, 1)
         if (self.min_train_size or 1) > (self.max_train_size or math.inf):
@@ -106,7 +115,7 @@ class SlidingSplit(PurgedSplit):
         Rows of every training part; by default as many as there are before the first test.
     test_size : int, optional
         As of `ExpandingSplit`; by default what `train_size` leaves for each.
-    gap, purge, steps, horizon, stride
+    test_start, gap, purge, steps, horizon, stride
         As of `ExpandingSplit`.
 
     Notes
@@ -132,6 +141,7 @@ class SlidingSplit(PurgedSplit):
         *,
         train_size: int | None = None,
         test_size: int | None = None,
+        test_start: Any = None,
         gap: int = 0,
         purge: str = "windows",
         steps: int | None = None,
@@ -141,6 +151,7 @@ class SlidingSplit(PurgedSplit):
         super().__init__(n_splits, gap, purge, steps, horizon, stride)
         self.train_size = at_least("train_size", train_size, 1)
         self.test_size = at_least("test_size", test_size, 1)
+        self.test_start = test_start
 
     def _parts(self, reach: Reach) -> Parts:
         size = self.train_size
@@ -280,6 +291,12 @@ def _onwards(
     """
     count, splits = reach.rows.size, split.n_splits
     every = np.arange(count)
+    if reach.times is not None:
+        tests = _from_start(split, reach.times, test_size)
+        missing = (least or 0) - split._before(reach, every[: tests[0][0]], tests[0]).size
+        _check_least(name, least, missing, tests[0][0])
+        yield from ((split._before(reach, every[: test[0]], test), test) for test in tests)
+        return
     size = test_size or ((count - least) // splits if least else count // (splits + 1))
     missing = 1
     while True:
@@ -293,11 +310,38 @@ def _onwards(
         if missing <= 0 or test_size is not None:
             break
         size -= -(-missing // splits)
+    _check_least(name, least, missing, first)
+    for begin in range(first, count, size):
+        test = every[begin : begin + size]
+        yield split._before(reach, every[:begin], test), test
+
+
+def _check_least(name: str, least: int | None, missing: int, first: int) -> None:
     if missing > 0 and least is not None:
         raise ValueError(
             f"{name} must be at most {least - missing}, the rows left before the first test, which "
             f"begins at row {first}; got {least}. Fewer splits or a smaller test_size leave more."
         )
-    for begin in range(first, count, size):
-        test = every[begin : begin + size]
-        yield split._before(reach, every[:begin], test), test
+
+
+def _from_start(split: PurgedSplit, times: np.ndarray, test_size: int | None) -> list[np.ndarray]:
+    """Return the test parts from time 0 on; rows of several series of one time stay together."""
+    every, splits = np.arange(times.size), split.n_splits
+    first = int(np.searchsorted(times, 0))
+    moments = np.unique(times[first:])
+    tests = []
+    if test_size is None and moments.size >= splits:
+        ends = [block[-1] for block in np.array_split(moments, splits)]
+        tests = np.split(every, np.searchsorted(times, ends, side="right"))[:-1]
+        tests[0] = tests[0][first:]
+    elif test_size is not None:
+        while len(tests) < splits and first + test_size <= times.size:
+            end = int(np.searchsorted(times, times[first + test_size - 1], side="right"))
+            tests.append(every[first:end])
+            first = end
+    if len(tests) < splits:
+        raise ValueError(
+            f"{splits} test parts{f' of {test_size} rows' if test_size else ''} are more than "
+            f"there is from test_start={split.test_start!r} on: {int((times >= 0).sum())} rows."
+        )
+    return tests

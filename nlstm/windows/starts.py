@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["EvenStarts", "smallest", "starts_of", "times"]
+__all__ = ["EvenStarts", "any_within", "smallest", "starts_of", "times"]
 
 
 class EvenStarts:
@@ -80,3 +80,19 @@ def starts_of(firsts: np.ndarray, counts: np.ndarray, stride: int, dtype: Any, e
         share = np.concatenate([(np.arange(n) + 0.5) / max(n, 1) for n in counts])
         starts = starts[np.argsort(share, kind="stable")]
     return starts
+
+
+def any_within(rows: np.ndarray, ahead: int, steps: int, rate: int) -> np.ndarray:
+    """Return, by row r, whether any of rows r + (ahead + 0 .. steps - 1) * rate is set.
+
+    False for rows from which these reach past the end.
+    """
+    size = -(-rows.size // rate)
+    lanes = np.zeros((size, rate), bool)
+    lanes.reshape(-1)[: rows.size] = rows
+    counts = np.zeros((size + 1, rate), np.int32)
+    np.cumsum(lanes, axis=0, dtype=np.int32, out=counts[1:])
+    found = np.zeros((size, rate), bool)
+    whole = max(0, size + 1 - ahead - steps)
+    found[:whole] = counts[ahead + steps :][:whole] > counts[ahead:][:whole]
+    return found.reshape(-1)[: rows.size]

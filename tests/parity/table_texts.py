@@ -171,7 +171,8 @@ DIFFERS = {
     "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
     "callbacks.TensorBoard": "scalars alone: no graph, histograms, images and profiles",
     "callbacks.BackupAndRestore": "writes nlstm's own format",
-    "utils.timeseries_dataset_from_array": "windows without a target are left out; Keras fails",
+    "utils.timeseries_dataset_from_array": "windows without a target are left out, Keras fails; "
+    "dates of frames that go back are an error, gaps in them a warning",
 }
 
 EVERYWHERE = (

@@ -1,4 +1,4 @@
-"""Long sequences are predicted in pieces, with the bits of the whole and the memory of a piece."""
+"""Long sequences are predicted and evaluated in pieces, as the whole, in the memory of a piece."""
 
 import os
 import subprocess
@@ -22,6 +22,8 @@ from nlstm.layers import (
     SimpleRNN,
     TimeDistributed,
 )
+from nlstm.losses import Loss, MeanSquaredError
+from nlstm.metrics import KGE, NSE
 from nlstm.models import Sequential
 from nlstm.training import long_predict
 from nlstm.training.pieces import Pieces
@@ -160,7 +162,90 @@ def test_what_is_short_goes_whole(monkeypatch):
     assert ran == [M]
 
 
-@pytest.mark.parametrize("what", ["predict", "fit"])
+Y = RNG.random((M, T, 2))
+SCORES = {
+    "mse": (None, Y, ["mae", "r2_score", "cosine_similarity", NSE(), KGE()]),
+    "binary_crossentropy": ("sigmoid", (Y > 0.5) * 1.0, ["accuracy", "auc", "f1_score"]),
+    "sparse_categorical_crossentropy": ("softmax", (Y[..., 0] > 0.5) * 1, ["accuracy"]),
+}
+
+
+def evaluated(monkeypatch, model, x, y, **options):
+    """Return loss and metrics of the whole, those of pieces, and the rows that were cut."""
+    options |= {"verbose": 0, "return_dict": True}
+    whole = model.evaluate(x, y, **options)
+    ran = cut_from(monkeypatch, 1)
+    return whole, model.evaluate(x, y, **options), ran
+
+
+@pytest.mark.parametrize("weights", [None, (M,), (M, T)])
+@pytest.mark.parametrize("loss", SCORES)
+def test_pieces_are_scored_as_the_whole(monkeypatch, loss, weights):
+    activation, y, metrics = SCORES[loss]
+    recurrent = LSTM(5, return_sequences=True, kernel_regularizer="l2")
+    model = stacked(recurrent, Dense(2, activation), dtype="float64")
+    model.compile("adam", loss, metrics=metrics, weighted_metrics=metrics[:1])
+    weights = None if weights is None else RNG.random(weights)
+    options = {"batch_size": 4, "sample_weight": weights}
+    whole, found, ran = evaluated(monkeypatch, model, X, y, **options)
+    assert ran == [4, 4, 1] and list(found) == list(whole)
+    for name, value in whole.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12)
+
+
+def test_last_outputs_windows_and_batches_are_scored(monkeypatch):
+    model = stacked(LSTM(4, return_sequences=True), GRU(3), Dense(F))
+    model.compile("adam", "mae", metrics=["mse"])
+    windows, batches = Windows(RNG.normal(size=(60, F)), T), [(X, X[:, 0]), (X[:4], X[:4, 1])]
+    wholes = [model.evaluate(one, verbose=0) for one in (windows, iter(batches))]
+    assert not cut_from(monkeypatch, 10**9)
+    ran = cut_from(monkeypatch, 1)
+    founds = [model.evaluate(one, verbose=0) for one in (windows, iter(batches))]
+    assert ran == [23, M, 4]
+    np.testing.assert_allclose(founds, wholes, rtol=1e-6)
+
+
+def test_validation_in_pieces(monkeypatch):
+    found = []
+    for numbers in (10**9, 1):
+        cut_from(monkeypatch, numbers)
+        model = stacked(LSTM(4, return_sequences=True), Dense(2))
+        model.compile("adam", "mse")
+        fit = model.fit(X, Y, validation_data=(X, Y), epochs=3, batch_size=5, verbose=0)
+        found.append([fit.history["loss"], fit.history["val_loss"]])
+    assert found[0][0] == found[1][0]
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+class OwnLoss(Loss):
+    def call(self, y, p):
+        errors = np.square(y - p)
+        return errors * errors.mean(axis=1, keepdims=True)  # of all steps
+
+    def gradient(self, y, p):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    "layers, loss",
+    [
+        (lambda: [Masking(), LSTM(4, return_sequences=True)], "mse"),
+        (lambda: [LSTM(4, return_sequences=True)], MeanSquaredError("mean_with_sample_weight")),
+        (lambda: [Bidirectional(LSTM(3, return_sequences=True))], "mse"),
+        (lambda: [LSTM(4, return_sequences=True)], OwnLoss()),
+    ],
+)
+def test_what_does_not_add_up_is_scored_whole(monkeypatch, layers, loss):
+    model = stacked(*layers(), Dense(2))
+    model.compile("adam", loss)
+    options = {"batch_size": 4, "sample_weight": None}
+    if isinstance(loss, MeanSquaredError):
+        options["sample_weight"] = RNG.random((M, T))
+    whole, found, ran = evaluated(monkeypatch, model, X, Y, **options)
+    assert not ran and found == whole
+
+
+@pytest.mark.parametrize("what", ["predict", "evaluate", "fit"])
 def test_memory_is_that_of_a_piece(what):
     """The states of the whole sequence would take 80 MB, and training on a part of it 100."""
     text = f"""
@@ -173,12 +258,16 @@ model.build((None, None, 8))
 model.compile("adam", "mse")
 x = np.zeros((1, 80_000, 8), np.float32)
 y = x[..., :1].copy()
+weight = np.ones((1, 80_000), np.float32)
 short = x[:, :500], y[:, :500]
 model.fit(*short, bptt_steps=200, verbose=0)
 model.predict(short[0], verbose=0)
+model.evaluate(*short, verbose=0)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 if {what == "fit"}:
     model.fit(x[:, :15_000], y[:, :15_000], bptt_steps=200, verbose=0)
+elif {what == "evaluate"}:
+    model.evaluate(x, y, sample_weight=weight, verbose=0)
 else:
     model.predict(x, verbose=0)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

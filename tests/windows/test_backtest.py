@@ -156,6 +156,7 @@ def test_quantiles_and_their_coverage():
         ({"sequence_length": None}, "sequence_length must be given"),
         ({"start": 30}, "origins that 3 steps come before lie in 3 to 19"),
         ({"stride": 0}, "stride must be at least 1; got 0"),
+        ({"refit_every": 2}, "refit_every is for refit, which is None; got 2"),
         (
             {"horizon": 2},
             r"outputs have shape \(.*, 1, 2\); expected \(batch, 2, 2\) or \(batch, 4\) ",
