@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import nlstm
-from nlstm import Sequential, layers
+from nlstm import Sequential, layers, optimizers
 from nlstm.distributed import MPI
+from nlstm.distributed.hooks import _rate_of as rate_of
 from nlstm.distributed.share import Share
 from nlstm.training import machines
 
@@ -64,6 +65,15 @@ def test_a_plain_fit_with_a_checkpoint_goes_on_bit_for_bit(tmp_path, every):
         assert np.array_equal(one, other)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["backup.nlstm", "backup.previous.nlstm"]
+
+
+@pytest.mark.filterwarnings("ignore:decay of SGD:DeprecationWarning")
+def test_what_rank_0_tells_of_the_learning_rate():
+    """Nothing where each rank computes it; of Keras 2's `decay` what callbacks set."""
+    assert rate_of(optimizers.SGD(0.5)) == 0.5
+    assert rate_of(optimizers.SGD(0.5, decay=0.1)) == 0.5
+    assert rate_of(optimizers.SGD(optimizers.schedules.CosineDecay(0.5, 9))) is None
+    assert rate_of(None) is None
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 64, 1003])

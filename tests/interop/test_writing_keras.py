@@ -60,6 +60,18 @@ def test_what_training_has_made_comes_back(optimizer, ending, tmp_path):
     assert again.optimizer.get_config().keys() == model.optimizer.get_config().keys()
 
 
+@pytest.mark.filterwarnings("ignore:decay of SGD:DeprecationWarning")
+def test_decay_of_keras_2_is_written_as_a_schedule(tmp_path):
+    model = trained(nlstm.optimizers.SGD(0.1, decay=0.5))
+    model.optimizer.learning_rate = 0.2
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    for one in (model, again):
+        one.fit(x(), y(), batch_size=8, verbose=0)
+        assert one.optimizer.settings.host[0] == pytest.approx(0.2 / (1 + 0.5 * 4))
+    assert type(again.optimizer._schedule) is nlstm.optimizers.schedules.InverseTimeDecay
+
+
 @pytest.mark.parametrize(
     "layers, wanted",
     [
