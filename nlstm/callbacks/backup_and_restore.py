@@ -216,11 +216,10 @@ class BackupAndRestore(LastCallback):
     def _tell_of_end(self, epoch: int, stopped: bool) -> None:
         """Say that nothing is left to train, and what to change."""
         how = "was stopped by a callback" if stopped else "had finished"
-        more = "" if stopped else f"epochs above {epoch} train on; "
+        ways = "" if stopped else "more epochs go on from there, "
         say(
-            f"Training {how} at epoch {epoch}, as {self.backup_dir} has it: nothing is left to do. "
-            f"{more[:1].upper()}{more[1:]}{'another' if more else 'Another'} folder, or none there, "
-            "begins anew.",
+            f"Training {how} at epoch {epoch}, as {self.backup_dir} has it, so that nothing is "
+            f"left to do: {ways}another folder begins anew.",
             flush=True,
         )
 

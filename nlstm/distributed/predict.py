@@ -30,6 +30,7 @@ def predict_shared(
     steps: int | None,
     callbacks: Any,
     lengths: Any,
+    out: Any = None,
 ) -> Any:
     """Return what `predict` does, all rows on every rank. Arguments as of `predict`.
 

@@ -78,7 +78,8 @@ def predict(
         The same seed gives the same draws; by default `nlstm.set_random_seed` and the order of
         calls decide.
     distribute : "mpi" or nlstm.distributed.MPI, optional
-        Share the rows among the processes of one mpiexec, each of which gets all outputs.
+        Share the rows among the processes of one mpiexec, each of which gets all outputs, in the
+        `out` that it gives. Not for draws.
     **former
         For old code: `workers` and the like have no effect.
 
@@ -108,11 +109,13 @@ def predict(
     if former:
         check_without_effect("predict", former, *WITHOUT_EFFECT)
     if distribute is not None and (engine := engine_of(distribute)) is not ALONE:
-        if (samples, quantiles, seed) != (None, None, None):
-            raise ValueError("samples are drawn on one process: predict them without distribute.")
-        if out is not None:
-            raise ValueError("out takes what one process predicts: distribute returns all of it.")
-        return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths)
+        for name, value in (("samples", samples), ("quantiles", quantiles), ("seed", seed)):
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} is for draws, which one process makes: leave distribute out, "
+                    "or give each rank a part of x to predict by itself."
+                )
+        return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths, out)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
     sampling = None

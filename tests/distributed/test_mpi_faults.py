@@ -49,6 +49,17 @@ def test_a_killed_rank_ends_all_and_the_same_line_goes_on(tmp_path, whole, place
     assert not [one for one in os.listdir(folder) if one.endswith(".partial")]
 
 
+def test_the_same_line_after_the_last_epoch_says_so_once(tmp_path):
+    more = "--epochs", "1", "--verbose", "2"
+    first = launched(2, KEPT, tmp_path / "run", *more).output
+    ended = launched(2, KEPT, tmp_path / "run", *more)
+    assert ended.code == 0 and "Epoch 1/1" in first and "Training" not in first
+    assert ended.output.splitlines() == [
+        f"Training had finished at epoch 1, as {tmp_path / 'run'} has it, so that nothing is left "
+        "to do: more epochs go on from there, another folder begins anew."
+    ]
+
+
 def test_a_temporary_file_cut_short_is_swept(tmp_path, whole):
     folder = tmp_path / "run"
     finished(folder, 2, tmp_path / "half.npz", "--epochs", "2")

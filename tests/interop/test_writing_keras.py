@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nlstm
-from nlstm.layers import LSTM, Dense, Dropout, Embedding, Input, Masking
+from nlstm.layers import LSTM, Dense, Dropout, Embedding, Input, Masking, TimeDistributed
 from nlstm.models import Model, Sequential, load_model
 
 h5py = pytest.importorskip("h5py")
@@ -111,6 +111,16 @@ def test_losses_of_nlstm_alone_are_left_out_if_asked(given, wanted, tmp_path):
         model.save(tmp_path / "m.keras")
     model.save(tmp_path / "m.keras", include_optimizer=False)
     assert load_model(tmp_path / "m.keras").optimizer is None
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5", ".weights.h5"])
+def test_a_model_that_a_layer_applies_is_refused(tmp_path, ending):
+    inner = Sequential([Input((3,)), Dense(2)])
+    model = Sequential([Input((5, 3)), TimeDistributed(inner, name="each")])
+    save = model.save_weights if "weights" in ending else model.save
+    with pytest.raises(ValueError, match="each applies a model.*nothing was written"):
+        save(tmp_path / f"m{ending}")
+    assert os.listdir(tmp_path) == []
 
 
 def test_levels_that_hand_on_states_are_refused(tmp_path):
