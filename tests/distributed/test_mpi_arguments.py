@@ -1,5 +1,7 @@
 """What `distribute` and `checkpoint` take, on one process."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,15 @@ def test_unknown_engines_are_refused(given):
             call(x, y, distribute=given)
     with pytest.raises(ValueError, match="distribute must be"):
         model_of().predict(x, distribute=given)
+
+
+@pytest.mark.parametrize("given", [{"samples": 9}, {"quantiles": [0.5]}, {"seed": 3}])
+def test_draws_are_not_shared_and_the_argument_is_named(monkeypatch, given):
+    monkeypatch.setitem(machines._engines, "distribute", lambda: lambda given: object())
+    name, value = next(iter(given.items()))
+    said = f"^{re.escape(f'{name}={value!r}')} is for draws, which one process makes: leave distrib"
+    with pytest.raises(ValueError, match=said):
+        model_of().predict(data()[0], distribute="mpi", **given)
 
 
 @pytest.mark.parametrize("given", [{"timeout": 0}, {"timeout": -1}, {"shard": "row"}])
