@@ -50,10 +50,10 @@ def _differences(path: str, before: Any, now: Any) -> Iterator[tuple[str, str, s
             inner = path if name == "config" else f"{path}.{name}".lstrip(".")
             yield from _differences(inner, before[name], now[name])
     elif isinstance(before, list | tuple) and isinstance(now, list | tuple):
-        for place, pair in enumerate(zip(before, now, strict=False)):
-            yield from _differences(f"{path}[{place}]", *pair)
         if len(before) != len(now):
             yield f"the length of {path}", str(len(before)), str(len(now))
+        for place, pair in enumerate(zip(before, now, strict=False)):
+            yield from _differences(f"{path}[{place}]", *pair)
     elif before != now and (before == before or now == now):  # NaN is NaN
         yield path, _shown(before), _shown(now)
 

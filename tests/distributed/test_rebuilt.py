@@ -53,20 +53,28 @@ def of(units=3, rate=0.001, loss="mse", cell=LSTM, drop=0.2, more=(), metrics=No
         ({"metrics": ["mae"]}, "None as compile.metrics, and now it would be ['mae']"),
     ],
 )
-@pytest.mark.parametrize("count", [2, 3])
-@pytest.mark.parametrize("form", [dict, list, iter])
-def test_another_build_is_refused_with_what_differs(fit, tmp_path, changed, said, count, form):
-    if form is iter and count == 3 and "units" not in changed:
-        return
-    fit(of(), jobs.series(2).items() if form is iter else jobs.series(2))
-    kept = (tmp_path / "fits" / "manifest.jsonl").read_bytes()
-    pairs = list(jobs.series(count).items())
+def test_another_build_is_refused_with_what_differs(fit, changed, said):
+    fit(of(), jobs.series(1))
     with pytest.raises(ValueError) as raised:
-        fit(of(**changed), dict(pairs) if form is dict else form(pairs))
+        fit(of(**changed), jobs.series(2))
     assert said in str(raised.value)
     assert str(raised.value).startswith("out has fits of another model: ")
     assert str(raised.value).endswith("Choose another folder, or remove it.")
+
+
+@pytest.mark.parametrize("count", [2, 3], ids=["nothing is left", "one is left"])
+@pytest.mark.parametrize("form", [dict, list, iter])
+def test_it_is_refused_before_anything_is_fitted(fit, tmp_path, form, count):
+    def given(count):
+        pairs = list(jobs.series(count).items())
+        return pairs if form is list else form(dict(pairs) if form is dict else pairs)
+
+    fit(of(), given(2))
+    kept = (tmp_path / "fits" / "manifest.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="'s000' was made with 3 as .*units, and now it .* be 4"):
+        fit(of(units=4), given(count))
     assert (tmp_path / "fits" / "manifest.jsonl").read_bytes() == kept
+    assert len(fit(of(), given(count))) == count
 
 
 def test_the_same_model_of_another_function_goes_on(fit):
