@@ -45,8 +45,7 @@ class Rebuilt:
         if self.done or entry is None or entry.failure is not None:
             return
         before = self._shelf.built(key)
-        if before is None:  # of a folder that does not have it
-            self._tries = 0
+        if before is None:
             return
         now = self._built(key, data())
         self._tries = 0 if now is not None else self._tries - 1

@@ -186,6 +186,7 @@ class Folder(Shelf):
         super().__init__()
         self.path = path
         self._places: dict[Any, tuple[str, str]] = {}
+        self._untold: set[str] = set()  # files of an nlstm that did not keep what was built
         self._manifest = os.path.join(path, MANIFEST)
         self._open: Any = None
         self._read()
@@ -270,8 +271,11 @@ class Folder(Shelf):
     def built(self, key: Any) -> str | None:
         """Return what a fit's model was before it; None where that was not kept."""
         file, name = self._places[key]
-        content = self._member(file, BUILT, optional=True)
-        return None if content is None else json.loads(content).get(name)
+        content = None if file in self._untold else self._member(file, BUILT, optional=True)
+        if content is None:
+            self._untold.add(file)
+            return None
+        return str(json.loads(content)[name])
 
     def _member(self, file: str, name: str, optional: bool = False) -> Any:
         path = os.path.join(self.path, file)

@@ -126,6 +126,8 @@ def test_a_folder_that_does_not_know_goes_on(fit, tmp_path):
                 chunk.writestr(name, content)
     fits = fit(of(units=4), jobs.series(3))
     assert [fits[key].layers[0].units for key in fits] == [3, 3, 4]
+    with pytest.raises(ValueError, match="'s002' was made with 4 as .*units, and now it .* be 3"):
+        fit(of(), jobs.series(4))
 
 
 def test_series_whose_data_have_gone_are_passed_over(fit, tmp_path):
