@@ -19,6 +19,7 @@ from nlstm import regularizers as regularizers
 from nlstm import saving as saving
 from nlstm import utils as utils
 from nlstm import windows as windows
+from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
 from nlstm.compilation import warmup as warmup
@@ -150,12 +151,18 @@ def set_num_threads(threads: int) -> None:
 
     Raises
     ------
-    ValueError
-        `threads` is out of range.
+    TypeError, ValueError
+        `threads` is no whole number, or out of range.
     """
     from nlstm import kernels
 
-    kernels.load(kernels.HOST).set_num_threads(threads)
+    found, most = checked_integer("threads", threads), kernels.most_threads()
+    if not 1 <= found <= most:
+        more = f" NUMBA_NUM_THREADS={found}, set before Python starts, allows as many."
+        raise ValueError(
+            f"threads must lie in 1 to {most}; got {found}.{more if found > most else ''}"
+        )
+    kernels.load(kernels.HOST).set_num_threads(found)
 
 
 def get_num_threads() -> int:

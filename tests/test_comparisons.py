@@ -135,6 +135,12 @@ def test_command_line_says_what_is_compared(monkeypatch, line, kind, threads, pe
     assert (options.kind, options.threads, options.peers) == (kind, threads, peers)
 
 
+@pytest.mark.parametrize("line", ["", "--precision bfloat16", "--startup"])
+def test_where_there_is_one_processor_one_thread_is_measured(monkeypatch, line):
+    assert options_of(monkeypatch, line, processors=1).threads == [1]
+    assert options_of(monkeypatch, f"{line} --threads 2", processors=1).threads == [2]
+
+
 @pytest.mark.parametrize(
     "line, reason",
     [

@@ -85,11 +85,14 @@ def floors_table(threads: int, peak: float, measured_ms: dict[str, float]) -> st
 
 
 def main():
+    from numba import config
+
+    usual = min(2, config.NUMBA_NUM_THREADS)
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--json", type=Path, help="what compare.py --json wrote on this machine")
-    parser.add_argument("--threads", type=int, default=2, help="where there is no --json")
+    parser.add_argument("--threads", type=int, default=usual, help="where there is no --json")
     parser.add_argument("--write", action="store_true", help="fill the table in " + DOCUMENT.name)
     options = parser.parse_args()
     if options.json:

@@ -161,8 +161,9 @@ def bandwidth(threads: int, footprint: int, seconds: float = 0.05, trials: int =
 
 
 def main():
+    usual = "1,2" if config.NUMBA_NUM_THREADS > 1 else "1"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", default="1,2", help="numbers of threads, by comma")
+    parser.add_argument("--threads", default=usual, help="numbers of threads, by comma")
     parser.add_argument("--json", action="store_true", help="print isa and {threads: GFLOP/s}")
     parser.add_argument("--bandwidth", action="store_true", help="GB/s by footprint instead")
     options = parser.parse_args()

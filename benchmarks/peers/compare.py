@@ -221,14 +221,17 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--precision", choices=precisions, default="float32", help=about)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0, help="about, per measurement")
-    about = "a number, or several by comma, of nlstm if --peers names no others (default: 2)"
-    parser.add_argument("--threads", type=counts, default=[2], help=about)
+    about = "a number, or several by comma, of nlstm if --peers names no others"
+    about += " (default: 2, or the one processor at hand)"
+    parser.add_argument("--threads", type=counts, help=about)
     parser.add_argument("--peer-python", default=sys.executable, help="interpreter of the peers")
     parser.add_argument("--startup", action="store_true", help="measure start-up instead")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write every measurement here")
     parser.add_argument("--stream", action="store_true", help="measure single steps instead")
     parser.add_argument("--steps", type=int, default=stream.STEPS, help="of --stream")
     options = parser.parse_args()
+    there = len(processors())
+    options.threads = options.threads or [min(2, there)]
     bfloat16, several = options.precision == "bfloat16", len(options.threads) > 1
     options.kind = "threads" if several else "bfloat16" if bfloat16 else "training"
     if options.startup or options.stream:
@@ -244,7 +247,7 @@ def read_options() -> argparse.Namespace:
     if bfloat16 and (without := set(options.peers) - BFLOAT16_OF.keys()):
         expected = ", ".join(name for name in BFLOAT16_OF if name in known)
         parser.error(f"--peers {', '.join(without)} in bfloat16: choose from {expected}")
-    options.skipped, there = None, len(processors())
+    options.skipped = None
     if several and (many := [n for n in options.threads if n > there]):
         options.threads = [n for n in options.threads if n <= there]
         options.skipped = f"{', '.join(map(str, many))} threads skipped; processors here: {there}."

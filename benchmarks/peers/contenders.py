@@ -24,7 +24,7 @@ import sys
 import time
 
 from benchmarks.grid import GRID, Shape
-from benchmarks.peers.processes import TITLES, stay_on_cores, versions_of
+from benchmarks.peers.processes import TITLES, processors, stay_on_cores, versions_of
 
 
 class Nlstm:
@@ -236,7 +236,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=TITLES)
     parser.add_argument("shape", choices=GRID)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, len(processors())))
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     options = parser.parse_args()
     stay_on_cores(options.threads)

@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks import markdown
 from benchmarks.grid import GRID
 from benchmarks.machine.options import BATCHES, LIMITS, RATE, nlstm_steps
-from benchmarks.peers.processes import TITLES, stay_on_cores
+from benchmarks.peers.processes import TITLES, processors, stay_on_cores
 
 ROOT = Path(__file__).resolve().parents[2]
 NLSTM_ALONE = ("zoneout", "peephole", "layer_norm", "validation data", "fit and predict")
@@ -186,7 +186,7 @@ def main():
     parser.add_argument("--options", type=split, default=list(LIMITS))
     parser.add_argument("--peers", type=split, default=["torch", "keras-jax"])
     parser.add_argument("--peer-python", default=None)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, len(processors())))
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="of one model in one round")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md too")

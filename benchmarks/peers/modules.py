@@ -17,7 +17,7 @@ import time
 
 from benchmarks.grid import GRID, Shape
 from benchmarks.markdown import number, table
-from benchmarks.peers.processes import report, stay_on_cores, versions_of
+from benchmarks.peers.processes import processors, report, stay_on_cores, versions_of
 
 BOUNDS = {"weather": 3.0, "hydro": 2.0, "long": 2.0, "speech": 1.2, "wide": 1.2}  # of the LSTM
 PAUSE = 0.05  # seconds
@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--kind", choices=["LSTM", "GRU"], default="LSTM")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="about, per turn")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=min(2, len(processors())))
     options = parser.parse_args()
     unknown = sorted(set(options.shapes.split(",")) - set(GRID))
     if unknown:

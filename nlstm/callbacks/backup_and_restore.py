@@ -21,6 +21,7 @@ from nlstm.files.arrays_file import (
 )
 from nlstm.files.whole_file import left_behind, remove_if_free
 from nlstm.training.hooks import Callback, LastCallback
+from nlstm.training.output import say
 from nlstm.training.state import restore_state, state_of
 
 __all__ = ["BackupAndRestore"]
@@ -42,7 +43,7 @@ class BackupAndRestore(LastCallback):
         Keep the backup before the last one too, and fall back on it where the last is damaged.
     delete_checkpoint : bool, default True
         Delete the backup when fit is over. Without it the same fit, started again, finds that
-        nothing is left to do.
+        nothing is left to do, and says so in a line (unless ``verbose=0``).
 
     Notes
     -----
@@ -203,11 +204,24 @@ class BackupAndRestore(LastCallback):
                 f"epoch; this fit has {steps}."
             )
         self._put_back(state, arrays)
-        if state["stop_training"] and not batch:
+        stopped = state["stop_training"] and not batch
+        if (stopped or epoch >= self.params["epochs"]) and self.params.get("verbose"):
+            self._tell_of_end(epoch, stopped)
+        if stopped:
             epoch = self.params["epochs"]
         self._due.set_state(state["due"])
         self._pending = found
         self._run.resume = (epoch, batch)
+
+    def _tell_of_end(self, epoch: int, stopped: bool) -> None:
+        """Say that nothing is left to train, and what to change."""
+        how = "was stopped by a callback" if stopped else "had finished"
+        ways = "" if stopped else "more epochs go on from there, "
+        say(
+            f"Training {how} at epoch {epoch}, as {self.backup_dir} has it, so that nothing is "
+            f"left to do: {ways}another folder begins anew.",
+            flush=True,
+        )
 
     def _go_on(self, state: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
         """Bring the data to where they were; in mid-epoch undo what callbacks did at its begin."""

@@ -26,13 +26,18 @@ class LearningRateScheduler(Callback):
 
     Notes
     -----
-    The logs get "learning_rate", so that the history has it.
+    The logs get "learning_rate", so that the history has it. Where a `LearningRateSchedule` of the
+    optimizer gives the learning rate, fit raises a TypeError before the first step.
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         if not callable(schedule):
             raise TypeError(f"schedule must be a function of the epoch; got {schedule!r}.")
         self.schedule, self.verbose = schedule, verbose
+
+    def on_train_begin(self, logs: Logs = None) -> None:
+        """Raise where a schedule of the optimizer gives the learning rate."""
+        _check_settable(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Set the learning rate."""
@@ -49,6 +54,12 @@ class LearningRateScheduler(Callback):
         """Add the learning rate to the logs."""
         if logs is not None:
             logs["learning_rate"] = float(self.model.optimizer.learning_rate)
+
+
+def _check_settable(callback: Callback) -> None:
+    """Raise before the first step, and not only where the learning rate would be set."""
+    what = f"{type(callback).__name__} sets the learning rate, which"
+    callback.model.optimizer.check_settable(what)
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
@@ -85,7 +96,9 @@ class ReduceLROnPlateau(Monitor, metaclass=TakesFormerNames):
 
     Notes
     -----
-    The logs get "learning_rate", so that the history has it.
+    The logs get "learning_rate", so that the history has it. Where a `LearningRateSchedule` of the
+    optimizer gives the learning rate, fit raises a TypeError before the first step. With Keras 2's
+    `decay` the number that is divided is reduced, as there.
     """
 
     def __init__(
@@ -106,7 +119,8 @@ class ReduceLROnPlateau(Monitor, metaclass=TakesFormerNames):
         self.cooldown_counter = self.wait = 0
 
     def on_train_begin(self, logs: Logs = None) -> None:
-        """Forget an earlier fit."""
+        """Forget an earlier fit; raise where a schedule gives the learning rate."""
+        _check_settable(self)
         self.best = None
         self.cooldown_counter = self.wait = 0
 

@@ -150,7 +150,7 @@ class StochasticWeightAveraging(LastCallback):
             )
         if self.learning_rate is None:
             return
-        if optimizer._schedule is not None:
+        if optimizer.given_rate is None:
             raise ValueError(
                 "StochasticWeightAveraging cannot set the learning rate, which follows "
                 f"{type(optimizer._schedule).__name__}; give the optimizer a number instead."

@@ -179,6 +179,15 @@ class _Books:
                 + (f"\n\nIn the worker:\n{outcome.failure.traceback}" if outcome.failure else "")
             )
 
+    def keep_what_came(self) -> None:
+        """Keep the models of chunks that are done, and were not heard of yet."""
+        for future, chunk in self.pending.items():
+            if future.done() and not future.cancelled() and future.exception() is None:
+                pairs = zip(chunk, future.result()[0], strict=True)
+                good = [pair for pair in pairs if pair[1].failure is None]
+                if good:
+                    self.keeper.keep(good, [])
+
     def note(self, outcomes: list[Outcome], waited: bool) -> None:
         """Note what workers warned of."""
         self.told += [f"In a worker: {text}" for one in outcomes for text in one.warned]
@@ -193,9 +202,11 @@ def carry_out(
     books = _Books(supply, keeper, root, noun)
     try:
         _until_done(books, crew, job)
-    except BaseException:
+    except BaseException as error:
         for future in books.pending:
             future.cancel()
+        if isinstance(error, KeyboardInterrupt):
+            books.keep_what_came()
         raise
     if books.given_up:
         keeper.keep([], books.given_up)
@@ -210,7 +221,7 @@ def _until_done(books: _Books, crew: Crew, job: bytes) -> None:
             break
         done, _ = wait(books.pending, return_when=FIRST_COMPLETED)
         for future in [one for one in books.pending if one in done]:  # as they were handed out
-            chunk = books.pending.pop(future)
+            chunk = books.pending[future]  # until it is kept, for an interrupt
             try:
                 outcomes, waited = future.result()
             except Unreadable:
@@ -222,6 +233,7 @@ def _until_done(books: _Books, crew: Crew, job: bytes) -> None:
                 crew.ended(future, None)
                 books.hear(chunk, outcomes)
                 books.note(outcomes, waited)
+            del books.pending[future]
 
 
 def _hand_out(books: _Books, crew: Crew, job: bytes) -> None:

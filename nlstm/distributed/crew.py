@@ -7,6 +7,7 @@ process is replaced. Other executors mend themselves, or say that they are broke
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
@@ -184,7 +185,7 @@ class Process:
         if self._pool is None:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(1, mp_context=context)
-            with _environment(ONE_THREAD):  # spawned by the first call
+            with _environment(ONE_THREAD), _without_interrupts():  # spawned by the first call
                 self._begun = self._pool.submit(_begin)
         return self._pool
 
@@ -199,7 +200,10 @@ class Process:
 
 
 def _begin() -> None:
-    """Have this process end with its parent, even if that is killed."""
+    """Have this process end with its parent, even if that is killed, and by it alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT,))
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
@@ -208,6 +212,22 @@ def _begin() -> None:
 def _end_with(parent: Any) -> None:
     parent.join()
     os._exit(1)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Have processes that start meanwhile not hear Ctrl-C, which a terminal sends to all of them.
+
+    They would end in the middle of their imports, each with a traceback. Here it waits.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -157,9 +157,7 @@ class SharedHooks(CallbackList):
 
 def _rate_of(optimizer: Any) -> float | None:
     """Return the learning rate; None where it is computed."""
-    if optimizer is None or callable(getattr(optimizer, "_schedule", None)):
-        return None
-    return float(optimizer.learning_rate)
+    return None if optimizer is None else optimizer.given_rate
 
 
 def _fresh(binder: Any) -> list[str]:

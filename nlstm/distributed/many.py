@@ -4,6 +4,7 @@ import inspect
 import numbers
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nlstm.arguments.checks import WrongKind, checked_flag, checked_seed
@@ -20,6 +21,7 @@ from nlstm.distributed.calls import (
 from nlstm.distributed.chunks import Item, Supply, carry_out
 from nlstm.distributed.crew import crew_of
 from nlstm.distributed.pickled import pickled
+from nlstm.distributed.rebuilt import Rebuilt
 from nlstm.distributed.results import Fits
 from nlstm.distributed.shelf import Entry, Shelf
 from nlstm.distributed.told import Told
@@ -62,7 +64,8 @@ def fit_many(
         many as threads would be used; a number is so many processes.
     out : path, optional
         A folder to write to. The same call again does what is missing there: series that have a
-        model are passed over, and those that have failed, unless `retry_failed`. By default models
+        model are passed over, and those that have failed, unless `retry_failed`. One of them is
+        built again, to see that `build` still makes the models that are there. By default models
         are kept in memory.
     load : callable, optional
         Called by the worker with the data of a series, returns what fit takes: for series that are
@@ -90,9 +93,13 @@ def fit_many(
     TypeError
         Something cannot be sent to workers; the error names it, and nothing was started.
     ValueError
-        An argument is wrong, two series have one key, or `out` is of a call with other arguments.
+        An argument is wrong, two series have one key, or `out` is of a call with other arguments,
+        or of other models: the error says what differs.
     RuntimeError
         The first ten series failed and nothing else came, or workers cannot start.
+    KeyboardInterrupt
+        Ctrl-C ends the processes of this machine that were started here, in the middle of what they
+        do. What came from them is kept, and the same call does the rest.
 
     Warns
     -----
@@ -104,9 +111,9 @@ def fit_many(
     Each worker uses one thread. Series go out in chunks that take about twenty seconds, sized by
     what came before; a chunk is written whole, and then noted, so that a process that is killed
     costs the chunks under way. A series that fails, or whose worker dies, is tried once more; then
-    its error is kept and the rest goes on. What a fit learns from, and what `build` and `load` do,
-    is not compared between calls: a series whose data have changed needs another key, another model
-    another folder.
+    its error is kept and the rest goes on. Between calls are compared, of one series that was
+    there, the first that can be built: the model, what it was compiled with, and the shape of a row
+    of its data. Numbers are not, and callbacks: a series whose data have changed needs another key.
 
     Examples
     --------
@@ -138,7 +145,10 @@ def fit_many(
     keys: dict[Any, None] = {}
     with crew_of(executor) as crew, shelf.writing(header):
         found = {k for k, one in shelf.entries.items() if not (retry_failed and one.failure)}
-        supply = _Series(pairs, found, keys)
+        again = Rebuilt(shelf, crew, job, root)
+        if size is not None:
+            _compare(series, again)
+        supply = _Series(pairs, found, keys, again)
         left = _left(series, size, found)
         told = Told(verbose, "fit_many", left, 0 if size is None or left is None else size - left)
         keeper = Shelved(shelf, told)
@@ -163,13 +173,17 @@ class OneSeries:
     load: Callable[[Any], Any] | None
     fit: Mapping[str, Any]
 
-    def __call__(self, key: Any, data: Any) -> Fitted:
-        """Return the fitted model of a series."""
+    def made(self, key: Any, data: Any) -> tuple[Any, dict[str, Any]]:
+        """Return the model of a series, and the arguments of its fit."""
         if self.load is not None:
             data = self.load(data)
         count = places("build", self.build, 2)
         model = self.build(*(key, data)[2 - count :])
-        return fit_with(model, {**self.fit, **_arguments(data)}, key)
+        return model, {**self.fit, **_arguments(data)}
+
+    def __call__(self, key: Any, data: Any) -> Fitted:
+        """Return the fitted model of a series."""
+        return fit_with(*self.made(key, data), key)
 
 
 def _arguments(data: Any) -> dict[str, Any]:
@@ -187,8 +201,14 @@ def _arguments(data: Any) -> dict[str, Any]:
 class _Series:
     """Gives the series that are not done, and notes the keys of all."""
 
-    def __init__(self, pairs: Iterable[tuple[Any, Any]], found: Any, keys: dict[Any, None]) -> None:
-        self._pairs, self._found, self._keys = pairs, found, keys
+    def __init__(
+        self,
+        pairs: Iterable[tuple[Any, Any]],
+        found: Any,
+        keys: dict[Any, None],
+        again: Rebuilt,
+    ) -> None:
+        self._pairs, self._found, self._keys, self._again = pairs, found, keys, again
 
     def items(self) -> Iterator[Item]:
         for given, data in self._pairs:
@@ -196,9 +216,23 @@ class _Series:
             if key in self._keys:
                 raise ValueError(f"series has two of the key {key!r}.")
             self._keys[key] = None
-            if key not in self._found:
-                made = data() if isinstance(data, _Later) else data
-                yield Item(key, pickled(f"series[{key!r}]", made))
+            if key in self._found:
+                self._again.compare(key, partial(_sent, key, data))
+            else:
+                yield Item(key, _sent(key, data))
+
+
+def _sent(key: Any, data: Any) -> bytes:
+    return pickled(f"series[{key!r}]", data() if isinstance(data, _Later) else data)
+
+
+def _compare(series: Any, again: Rebuilt) -> None:
+    """Look before anything is fitted whether a folder's models are those that would be built."""
+    for given, data in _pairs(series)[0]:
+        if again.done:
+            break
+        key = checked_key(given)
+        again.compare(key, partial(_sent, key, data))
 
 
 class _Later:

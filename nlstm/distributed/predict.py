@@ -12,10 +12,11 @@ from nlstm.distributed.run import check_device, shared_states
 from nlstm.distributed.team import Team
 from nlstm.training.arguments import check_batches, check_rest, checked_batches, checked_rows
 from nlstm.training.hooks import CallbackList
-from nlstm.training.predict import outputs_of
+from nlstm.training.predict import outputs_of, shapes_of
 from nlstm.training.predict_rows import first_batches, rows_at_a_time
 from nlstm.training.progress import checked_verbose
 from nlstm.training.reader import Reader
+from nlstm.training.results import Results, results_in
 from nlstm.training.trainable import Trainable
 
 __all__ = ["predict_shared"]
@@ -30,10 +31,12 @@ def predict_shared(
     steps: int | None,
     callbacks: Any,
     lengths: Any,
+    out: Any = None,
 ) -> Any:
     """Return what `predict` does, all rows on every rank. Arguments as of `predict`.
 
-    Where each rank brings its own rows, each gets those.
+    Where each rank brings its own rows, each gets those. Into `out` they go batch by batch, and no
+    rank has more of them in memory.
     """
     checked_verbose(verbose)
     steps = checked_batches("steps", steps)
@@ -46,6 +49,9 @@ def predict_shared(
             raise ValueError("The data to predict for gave no batch.")
         network, every = first[0], first[1]
         parts: Iterator[Data] = (data for _, data in batches)
+        into = None if out is None else results_in(out, network, None, None)
+        if into is not None:
+            into.expect([(every.rows, *one) for one in shapes_of(network, every)])
     else:
         network = model.design.network_for(x)
         every = Reader(network).inputs(x, lengths)
@@ -59,15 +65,18 @@ def predict_shared(
         rows = min(rows, every.rows)
         check_rest(network, every.rows, rows)
         whole, parts = every, iter(())
-        if network.stateful or hooks.callbacks or team.by_rank:
+        shapes = shapes_of(network, every)
+        into = None if out is None else results_in(out, network, every.rows, shapes)
+        if network.stateful or hooks.callbacks or team.by_rank or into is not None:
             starts = range(0, whole.rows, rows)
             parts = (whole.part(slice(start, start + rows)) for start in starts[1:])
             every = whole.part(slice(rows))
     binder = model.binder_of(network)
     check_device(team, binder)
-    team.agree(None, None if team.by_rank else (every.rows, every.key, binder.weights.shapes))
-    found = _all_parts(team, model, binder, every, parts, hooks)
-    return network.as_outputs(found)
+    given = every.rows, every.key, binder.weights.shapes, into is None
+    team.agree(None, into is None if team.by_rank else given)
+    found = _all_parts(team, model, binder, every, parts, hooks, into)
+    return network.as_outputs(found) if into is None else out
 
 
 def _read(model: Trainable, x: Any, steps: int | None) -> Iterator[tuple[Any, Data]]:
@@ -88,8 +97,9 @@ def _all_parts(
     first: Data,
     rest: Iterator[Data],
     hooks: CallbackList,
+    into: Results | None,
 ) -> list[np.ndarray]:
-    """Return the outputs of all batches."""
+    """Return the outputs of all batches, or none where they go `into` others."""
     found: list[list[np.ndarray]] = []
     team.share.mode, team.share.step = "predict", 0
     hooks.begin_mode("predict")
@@ -98,14 +108,23 @@ def _all_parts(
     after = hooks.batch_hook("on_predict_batch_end")
     with binder.turn(), binder.bench(model.training) as bench, shared_states(team, binder):
         data: Data | None = first
+        number, stopped = 0, False
         while data is not None:
             if before is not None:
-                before(len(found), {})
-            found.append(_part(team, binder, bench, data))
+                before(number, {})
+            outputs = _part(team, binder, bench, data)
+            if into is None:
+                found.append(outputs)
+            else:
+                into.expect([one.shape for one in outputs])
+                into.append(outputs)
             if after is not None:
-                after(len(found) - 1, {})
-            data = None if hooks.stopped("predict") else next(rest, None)
+                after(number, {})
+            number, stopped = number + 1, hooks.stopped("predict")
+            data = None if stopped else next(rest, None)
     hooks.call("on_predict_end", {})
+    if into is not None and not stopped:
+        into.check_full()
     return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 

@@ -1,8 +1,9 @@
 """Where fits are kept: in memory, or in a folder that a killed call leaves whole.
 
-A folder has files of chunks, each a zip of nlstm's own files and of their histories, and
-`manifest.jsonl`: a line of what the call was, then one for each chunk. A chunk's file comes first,
-whole or not at all; its line makes it count. One process writes, the client's.
+A folder has files of chunks, each a zip of nlstm's own files, of their histories and of what the
+models were before their fits, and `manifest.jsonl`: a line of what the call was, then one for each
+chunk. A chunk's file comes first, whole or not at all; its line makes it count. One process writes,
+the client's.
 """
 
 import contextlib
@@ -27,7 +28,7 @@ except ImportError:  # Windows: two writers of one folder are not kept apart
 
 __all__ = ["Entry", "Folder", "Memory", "Shelf", "read_key"]
 
-MANIFEST, HISTORIES, VERSION = "manifest.jsonl", "histories.json", 1
+MANIFEST, HISTORIES, BUILT, VERSION = "manifest.jsonl", "histories.json", "built.json", 1
 LONGEST = 180  # characters of a name in a chunk
 
 
@@ -134,6 +135,10 @@ class Shelf:
         """Return the logs of each epoch of a fit."""
         raise NotImplementedError
 
+    def built(self, key: Any) -> str | None:
+        """Return what a fit's model was before it; None where that was not kept."""
+        raise NotImplementedError
+
     def keep(self, entries: list[Entry], outcomes: list[Outcome]) -> None:
         """Take in what came of a chunk."""
         raise NotImplementedError
@@ -153,6 +158,10 @@ class Memory(Shelf):
     def history(self, key: Any) -> dict[str, list[Any]]:
         """Return the logs of each epoch of a fit."""
         return dict(self._outcomes[key].history or {})
+
+    def built(self, key: Any) -> str | None:
+        """Return what a fit's model was before it."""
+        return self._outcomes[key].built
 
     def keep(self, entries: list[Entry], outcomes: list[Outcome]) -> None:
         """Take in what came of a chunk."""
@@ -177,6 +186,7 @@ class Folder(Shelf):
         super().__init__()
         self.path = path
         self._places: dict[Any, tuple[str, str]] = {}
+        self._untold: set[str] = set()  # files of an nlstm that did not keep what was built
         self._manifest = os.path.join(path, MANIFEST)
         self._open: Any = None
         self._read()
@@ -258,10 +268,21 @@ class Folder(Shelf):
         file, name = self._places[key]
         return dict(json.loads(self._member(file, HISTORIES))[name])
 
-    def _member(self, file: str, name: str) -> bytes:
+    def built(self, key: Any) -> str | None:
+        """Return what a fit's model was before it; None where that was not kept."""
+        file, name = self._places[key]
+        content = None if file in self._untold else self._member(file, BUILT, optional=True)
+        if content is None:
+            self._untold.add(file)
+            return None
+        return str(json.loads(content)[name])
+
+    def _member(self, file: str, name: str, optional: bool = False) -> Any:
         path = os.path.join(self.path, file)
         try:
             with naming(path), zipfile.ZipFile(path) as chunk:
+                if optional and name not in chunk.namelist():
+                    return None
                 return chunk.read(name)
         except (zipfile.BadZipFile, KeyError) as error:
             raise ValueError(f"{path} is damaged: {error}.") from error
@@ -278,8 +299,11 @@ class Folder(Shelf):
         if file is not None:
             write_whole(os.path.join(self.path, file), _zipped(good))
         fits = [one.as_json() | {"name": name} for name, one in zip(names, entries, strict=True)]
-        self._say({"file": file, "fits": fits})
-        self._chunk(json.loads(json.dumps({"file": file, "fits": fits})))
+        line = {"file": file, "fits": fits}
+        self._chunk(
+            json.loads(json.dumps(line))
+        )  # an interrupt may fall here: no file serves twice
+        self._say(line)
 
 
 def _names(entries: list[Entry]) -> list[str]:
@@ -299,4 +323,6 @@ def _zipped(good: list[tuple[str, Outcome]]) -> bytes:
             chunk.writestr(name, outcome.model or b"")
         histories = {name: outcome.history for name, outcome in good}
         chunk.writestr(HISTORIES, json.dumps(histories), zipfile.ZIP_DEFLATED)
+        built = {name: outcome.built for name, outcome in good}
+        chunk.writestr(BUILT, json.dumps(built), zipfile.ZIP_DEFLATED)
     return content.getvalue()

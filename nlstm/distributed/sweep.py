@@ -2,11 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from nlstm.arguments.checks import checked_choice, checked_flag, checked_name, checked_seed
-from nlstm.arguments.config import dumps, serialize
+from nlstm.arguments.config import deserialize, dumps, loads, serialize
 from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.monitor import MODES, Monitor
 from nlstm.distributed.calls import (
@@ -22,6 +23,7 @@ from nlstm.distributed.chunks import Item, Supply, carry_out
 from nlstm.distributed.crew import crew_of
 from nlstm.distributed.many import Shelved
 from nlstm.distributed.pickled import pickled
+from nlstm.distributed.rebuilt import Rebuilt
 from nlstm.distributed.results import Trials, trial_of
 from nlstm.distributed.shelf import Entry
 from nlstm.distributed.spaces import Proposer, proposer_of
@@ -95,7 +97,9 @@ def sweep(
     -----
     A score is that of the epoch whose weights the model has: the last, or the best where an
     EarlyStopping restores it. All trials begin with the seeds of their numbers. Data go to each
-    process of this machine with each trial; to Dask's workers once.
+    process of this machine with each trial; to Dask's workers once. With a folder one of its trials
+    is built again: where the model, what it was compiled with or the shape of a row of the data is
+    another than it was, that is a ValueError.
     """
     check_fit(sweep, fit)
     retry_failed = checked_flag("retry_failed", retry_failed)
@@ -114,6 +118,7 @@ def sweep(
     header = {"call": "sweep", "seed": list(root), "fit": plain_part(fit), "monitor": monitor}
     with crew_of(executor) as crew, shelf.writing(header):
         asked = _Asked(proposer, shelf.entries, retry_failed, monitor)
+        _compare(asked, Rebuilt(shelf, crew, job, root))
         left = asked.left()
         told = Told(verbose, "sweep", left, len(shelf.entries))
         keeper = Shelved(shelf, told, asked.hear)
@@ -143,21 +148,25 @@ class OneTrial:
     monitor: str
     mode: str
 
-    def __call__(self, key: int, parameters: Mapping[str, Any]) -> Fitted:
-        """Return the model of a trial."""
+    def made(self, key: int, parameters: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """Return the model of a trial, and the arguments of its fit."""
         data = dict(self.data)
         if self.load is not None:
             loaded = self.load(data["x"])
             given = loaded if isinstance(loaded, tuple) else (loaded, data["y"])
             data = dict(zip(("x", "y", "sample_weight"), given, strict=False))
         own, others = _split(self.build, parameters)
-        found = fit_with(self.build(**own), {**self.fit, **others, **data}, key)
+        return self.build(**own), {**self.fit, **others, **data}
+
+    def __call__(self, key: int, parameters: Mapping[str, Any]) -> Fitted:
+        """Return the fitted model of a trial."""
+        found = fit_with(*self.made(key, parameters), key)
         if self.monitor not in found.history.history:
             known = ", ".join(found.history.history)
             raise ValueError(f"monitor is {self.monitor!r}, which is not among the logs: {known}.")
         watch = Monitor(self.monitor, self.mode)
         watch.set_model(found.model)
-        return Fitted(found.model, found.history, found.epoch, watch._more_is_better())
+        return replace(found, grows=watch._more_is_better())
 
 
 def _split(
@@ -198,6 +207,18 @@ def _check_monitor(monitor: str, validated: bool) -> None:
         )
 
 
+def _compare(asked: "_Asked", again: Rebuilt) -> None:
+    """Look before anything is fitted whether a folder's models are those that would be built."""
+    for number, parameters in asked.done():
+        if again.done:
+            break
+        again.compare(number, partial(_sent, number, parameters))
+
+
+def _sent(number: int, parameters: Mapping[str, Any]) -> bytes:
+    return pickled(f"The parameters of trial {number}", dict(parameters))
+
+
 class _Asked:
     """Gives trials as a proposer proposes them, without those that are done."""
 
@@ -211,6 +232,11 @@ class _Asked:
     def left(self) -> int | None:
         size = self._proposer.size
         return None if size is None else size - sum(n < size for n in self._done)
+
+    def done(self) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """Give the numbers of trials that are there, and their parameters."""
+        for number in sorted(self._done):
+            yield number, deserialize(loads(self._entries[number].more["parameters"]))
 
     def items(self) -> Iterator[Item | None]:
         for number in sorted(self._done):
@@ -227,7 +253,7 @@ class _Asked:
                 continue
             text = dumps(_encoded(parameters))
             self.parameters[number] = text
-            yield Item(number, pickled(f"The parameters of trial {number}", dict(parameters)))
+            yield Item(number, _sent(number, parameters))
             number += 1
 
     def _check_same(self, number: int) -> None:

@@ -13,24 +13,34 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from nlstm import kernels
 from nlstm.arguments.seeds import seeded
+from nlstm.distributed.built import description
 from nlstm.files.model_file import packed_model
 from nlstm.training.history import History
 from nlstm.training.hooks import Callback
 
-__all__ = ["Failure", "Fitted", "Outcome", "Unreadable", "fit_chunk", "fit_with", "kept_epoch"]
+__all__ = [
+    "Failure",
+    "Fitted",
+    "Outcome",
+    "Unreadable",
+    "build_one",
+    "fit_chunk",
+    "fit_with",
+    "kept_epoch",
+]
 
 RUN_TIME_WARNINGS = 20  # kinds that a worker tells of a chunk
 
 _alone = threading.Lock()  # seeds and threads are the process's
-_jobs: dict[bytes, "Callable[[Any, Any], Fitted]"] = {}  # the last one, by its digest
+_jobs: dict[bytes, "Job"] = {}  # the last one, by its digest
 
 
 class Unreadable(RuntimeError):
@@ -49,12 +59,25 @@ class Fitted:
         Which entry of the history's lists belongs to the model's weights.
     grows : bool
         Whether more is better of what is watched.
+    built : str
+        What the model was before its fit.
     """
 
     model: Any
     history: History
     epoch: int = -1
     grows: bool = False
+    built: str = ""
+
+
+class Job(Protocol):
+    """What a worker is to do for each key."""
+
+    def made(self, key: Any, data: Any) -> tuple[Any, Mapping[str, Any]]:
+        """Return a new model, and the arguments of its fit."""
+
+    def __call__(self, key: Any, data: Any) -> Fitted:
+        """Return the fitted model."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +113,7 @@ class Outcome:
     grows: bool = False
     failure: Failure | None = None
     warned: tuple[str, ...] = ()
+    built: str = ""
 
 
 def fit_chunk(job: bytes, items: list[tuple[Any, int, bytes]]) -> tuple[list[Outcome], bool]:
@@ -97,18 +121,37 @@ def fit_chunk(job: bytes, items: list[tuple[Any, int, bytes]]) -> tuple[list[Out
 
     It waits for another chunk in the same process.
     """
+    with _alone_here() as waited:
+        run = _opened(job)
+        return [_outcome(run, *item) for item in items], waited
+
+
+def build_one(job: bytes, key: Any, seed: int, data: bytes) -> str | None:
+    """Return what a model is before its fit; None where it cannot be built, as without its data."""
+    with _alone_here(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = _opened(job)
+        try:
+            with seeded(seed):
+                return description(*run.made(key, pickle.loads(data)))
+        except Exception:  # whatever a user's data or functions raise is told where they are fitted
+            return None
+
+
+@contextlib.contextmanager
+def _alone_here() -> Iterator[bool]:
+    """Have the process for one chunk, on one thread; give whether another had to be waited for."""
     waited = not _alone.acquire(blocking=False)
     if waited:
         _alone.acquire()
     try:
         with _one_thread():
-            run = _opened(job)
-            return [_outcome(run, *item) for item in items], waited
+            yield waited
     finally:
         _alone.release()
 
 
-def _opened(job: bytes) -> Callable[[Any, Any], Fitted]:
+def _opened(job: bytes) -> Job:
     digest = hashlib.blake2b(job, digest_size=16).digest()
     if digest not in _jobs:
         version, made = pickle.loads(job)
@@ -133,7 +176,7 @@ def _version() -> str:
     return version("nlstm")
 
 
-def _outcome(job: Callable[[Any, Any], Fitted], key: Any, seed: int, data: bytes) -> Outcome:
+def _outcome(job: Job, key: Any, seed: int, data: bytes) -> Outcome:
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("default")
@@ -151,7 +194,8 @@ def _outcome(job: Callable[[Any, Any], Fitted], key: Any, seed: int, data: bytes
             warned = tuple(sorted(texts)[:RUN_TIME_WARNINGS])
     seconds = time.perf_counter() - start
     history = {name: list(map(_plain, values)) for name, values in found.history.history.items()}
-    return Outcome(seconds, content, history, found.epoch, found.grows, warned=warned)
+    of_fit = content, history, found.epoch, found.grows
+    return Outcome(seconds, *of_fit, warned=warned, built=found.built)
 
 
 def _plain(value: Any) -> Any:
@@ -186,16 +230,16 @@ def _one_thread() -> Iterator[None]:
 
 def fit_with(model: Any, arguments: Mapping[str, Any], key: Any) -> Fitted:
     """Fit a model by arguments of fit, whose callbacks are copied, or made for the key."""
-    if not callable(getattr(model, "fit", None)):
+    if not (callable(getattr(model, "fit", None)) and hasattr(model, "design")):
         raise TypeError(f"build must return a compiled model; got {type(model).__name__}.")
-    given = dict(arguments)
+    given, built = dict(arguments), description(model, arguments)
     made = given.get("callbacks")
     if callable(made) and not isinstance(made, Callback):
         given["callbacks"] = made(key)
     elif made is not None:
         given["callbacks"] = copy.deepcopy(made)
     history = model.fit(**{"verbose": 0, **given})
-    return Fitted(model, history, kept_epoch(given.get("callbacks"), history))
+    return Fitted(model, history, kept_epoch(given.get("callbacks"), history), built=built)
 
 
 def kept_epoch(callbacks: Any, history: History) -> int:

@@ -111,6 +111,13 @@ from nlstm.kernels.devices import default_device as default_device
 from nlstm.kernels.operations import load as load
 
 
+def most_threads() -> int:
+    """Return the number of threads that Numba started with, and more than which it has not."""
+    from numba import config
+
+    return int(config.NUMBA_NUM_THREADS)
+
+
 def describe() -> dict[str, str | int]:
     """Return what kernels are compiled for.
 

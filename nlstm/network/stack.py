@@ -8,6 +8,7 @@ import numpy as np
 from nlstm.arguments.names import FreeNames
 from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
+from nlstm.network.depth import check_depth
 from nlstm.network.design import (
     Nested,
     Renamings,
@@ -155,6 +156,7 @@ class Stack:
         ValueError
             See `Sequential.add`; nothing was changed.
         """
+        check_depth(self._name, [member])
         coming = self._checked(member)
         previous, name = member.name, self._free_name(member)
         begin = self._input_with(member)
@@ -278,8 +280,7 @@ class Stack:
 
     def network(self, action: str) -> Network:
         """Return the network; raise a ValueError that names `action` where it is not known."""
-        graph = self.graph
-        if graph is None:
+        if (graph := self.graph) is None:
             raise InputNotKnown(
                 f"{action} needs weights and this model has none yet: give it an Input, or fit it."
             )
@@ -287,8 +288,7 @@ class Stack:
 
     def network_for(self, x: Any) -> Network:
         """Return the network: as known, or as data `x` show it, without keeping it."""
-        graph = self.graph
-        if graph is not None:
+        if (graph := self.graph) is not None:
             return self._made(graph)
         self._check_layers()
         sample, whole = samples_of(x, self.layers, self.input_names[0])
@@ -309,8 +309,7 @@ class Stack:
 
     def graph_inside(self, sample: Shape, keep: bool) -> Graph:
         """Return the graph for an input of shape `sample`."""
-        graph = self.graph
-        if graph is not None:
+        if (graph := self.graph) is not None:
             return graph
         graph = self._chain_for(sample, keep=False)
         if keep and self.layers:
@@ -337,6 +336,7 @@ class Stack:
             or (found.device, found.matmul_precision) != where
             or found.labels != labels
         ):
+            check_depth(self._name, self.members)  # models inside may have grown
             names = self.input_names, self.output_names
             found = Network(graph, graph.outputs[0], *names, labels, dtype, None, *where)
         if graph is self.graph:

@@ -9,6 +9,7 @@ from nlstm.arguments.names import FreeNames
 from nlstm.arguments.structures import is_nested, leaves, packed
 from nlstm.kernels.devices import checked_device, default_device
 from nlstm.layers import InputLayer, Layer
+from nlstm.network.depth import check_depth
 from nlstm.network.design import Renamings, rename, taken
 from nlstm.network.network import Network, checked_dtype
 from nlstm.plan.graph import Graph
@@ -54,6 +55,7 @@ class Wiring:
         self.layers = [one for one in self.graph.layers if not isinstance(one, InputLayer)]
         if not self.layers:
             raise ValueError("The model has no layers.")
+        check_depth("The model", self.layers)
         _name_layers(self.graph.layers)
         for layer in self.graph.layers:
             self.dtype = taken(layer, self.dtype)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.checks import checked_flag, checked_name, checked_number
-from nlstm.arguments.config import Configured, own_module
+from nlstm.arguments.config import Configured, encode, own_module
 from nlstm.arguments.former import former_name
 from nlstm.kernels.operations import Array, Call, Cell, Operations
 from nlstm.optimizers.clipping import check_limits, chunk_table, clipping
 from nlstm.optimizers.copying import is_of, state_of
-from nlstm.optimizers.former import decayed
+from nlstm.optimizers.former import Decay, decayed
 from nlstm.optimizers.rate import Rate
 from nlstm.optimizers.schedules import LearningRateSchedule
 from nlstm.optimizers.settings import check_surroundings
@@ -132,10 +132,13 @@ class Optimizer(Configured):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments; a learning rate that was set since is the new one."""
         config = super().get_config()
-        if self._schedule is None and "learning_rate" in config:
-            rate = float(self.settings.host[0])
-            if config["learning_rate"] != rate:
-                config["learning_rate"] = rate
+        if "learning_rate" not in config:
+            return config
+        if self._schedule is not None:
+            where = f"learning_rate of {type(self).__name__}"
+            config["learning_rate"] = encode(self._schedule, where)
+        elif config["learning_rate"] != (rate := float(self.settings.host[0])):
+            config["learning_rate"] = rate
         return config
 
     # The learning rate
@@ -143,24 +146,42 @@ class Optimizer(Configured):
     @property
     def learning_rate(self) -> Rate:
         """The learning rate; it may be set at any time, unless a schedule gives it."""
-        rate = float(self.settings.host[0]) if self._schedule is None else self._scheduled()
-        return Rate.of(self, rate)
+        given = self.given_rate
+        return Rate.of(self, self._scheduled() if given is None else given)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
-        if isinstance(self._schedule, LearningRateSchedule) and not callable(value):
-            raise TypeError(
-                f"The learning rate follows {type(self._schedule).__name__} and cannot be set; "
-                "give the optimizer a number instead."
-            )
+        if not callable(value):
+            self.check_settable("The learning rate")
         self._set_rate(value)
 
     lr = former_name("optimizers", "lr", "learning_rate")
 
+    @property
+    def given_rate(self) -> float | None:
+        """The learning rate as it was given or set, before `decay`; None where it is computed."""
+        if isinstance(self._schedule, Decay):
+            return self._schedule.learning_rate
+        return None if self._schedule is not None else float(self.settings.host[0])
+
+    def check_settable(self, what: str) -> None:
+        """Raise a TypeError, which begins with `what`, where the learning rate cannot be set."""
+        schedule = self._schedule
+        if isinstance(schedule, LearningRateSchedule) and not isinstance(schedule, Decay):
+            raise TypeError(
+                f"{what} follows {type(schedule).__name__} and cannot be set; give the optimizer a "
+                "number instead."
+            )
+
     def _set_rate(self, value: Any) -> None:
-        self._schedule = value if callable(value) else None
-        if not callable(value):
-            self._write_rate(checked_number("learning_rate", value, 0.0))
+        if callable(value):
+            self._schedule = value
+        elif isinstance(self._schedule, Decay):
+            self._schedule = Decay(value, self._schedule.decay)
+        else:
+            number = checked_number("learning_rate", value, 0.0)
+            self._schedule = None
+            self._write_rate(number)
 
     def _write_rate(self, rate: float) -> None:
         self.settings.host[0] = rate
@@ -362,7 +383,7 @@ class Optimizer(Configured):
         """
         found = dict(self._waiting or {}) | {
             "iterations": np.array(self._batches(), np.int64),
-            "learning_rate": np.array(self.settings.host[0]),
+            "learning_rate": np.array(self._kept_rate()),
         }
         for name, cell in self._scalars().items():
             cell.pull()
@@ -385,22 +406,27 @@ class Optimizer(Configured):
         if self._buffer is None:
             self._waiting = variables
             self._steps.host[0] = int(variables.get("iterations", 0))
-            if self._schedule is None and "learning_rate" in variables:
-                self._write_rate(float(variables["learning_rate"]))
+            if self.given_rate is not None and "learning_rate" in variables:
+                self._set_rate(float(variables["learning_rate"]))
             for name, cell in self._scalars().items():
                 cell.host[...] = variables.get(name, cell.host)
             return
         check_fit(self.variables(), variables)
         self._steps.host[0] = int(variables["iterations"])
         self._steps.push()
-        if self._schedule is None:
-            self._write_rate(float(variables["learning_rate"]))
+        if self.given_rate is not None:
+            self._set_rate(float(variables["learning_rate"]))
         for name, cell in self._scalars().items():
             cell.host[...] = variables[name]
             cell.push()
         count = len(self._buffer.parameters)
         for slot, flat in self._flat_state().items():
             self._buffer.join([variables[f"{slot}/{number}"] for number in range(count)], flat)
+
+    def _kept_rate(self) -> float:
+        """Return the rate that was given; of a schedule that of the last step."""
+        given = self.given_rate
+        return float(self.settings.host[0]) if given is None else given
 
     def _scalars(self) -> dict[str, Cell]:
         """Return state that is not one number for each weight."""

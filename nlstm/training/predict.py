@@ -30,7 +30,7 @@ from nlstm.training.results import Results, results_in
 from nlstm.training.sampled import Sampler, Sampling, checked_sampling
 from nlstm.training.trainable import Trainable
 
-__all__ = ["outputs_of", "predict", "predict_on_batch"]
+__all__ = ["outputs_of", "predict", "predict_on_batch", "shapes_of"]
 
 
 def predict(
@@ -78,7 +78,8 @@ def predict(
         The same seed gives the same draws; by default `nlstm.set_random_seed` and the order of
         calls decide.
     distribute : "mpi" or nlstm.distributed.MPI, optional
-        Share the rows among the processes of one mpiexec, each of which gets all outputs.
+        Share the rows among the processes of one mpiexec, each of which gets all outputs, in the
+        `out` that it gives. Not for draws.
     **former
         For old code: `workers` and the like have no effect.
 
@@ -108,11 +109,13 @@ def predict(
     if former:
         check_without_effect("predict", former, *WITHOUT_EFFECT)
     if distribute is not None and (engine := engine_of(distribute)) is not ALONE:
-        if (samples, quantiles, seed) != (None, None, None):
-            raise ValueError("samples are drawn on one process: predict them without distribute.")
-        if out is not None:
-            raise ValueError("out takes what one process predicts: distribute returns all of it.")
-        return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths)
+        for name, value in (("samples", samples), ("quantiles", quantiles), ("seed", seed)):
+            if value is not None:
+                raise ValueError(
+                    f"{name}={value!r} is for draws, which one process makes: leave distribute "
+                    "out, or give each rank a part of x to predict by itself."
+                )
+        return engine.predict(self, x, batch_size, verbose, steps, callbacks, lengths, out)
     verbose = checked_verbose(verbose)
     steps = checked_batches("steps", steps)
     sampling = None
@@ -136,7 +139,7 @@ def predict(
         data = first_batches(data, rows, steps)
     places, rows = None if batch_size is None else rows, min(rows, data.rows)
     check_rest(network, data.rows, rows)
-    into = None if out is None else results_in(out, network, data.rows, _shapes(network, data))
+    into = None if out is None else results_in(out, network, data.rows, shapes_of(network, data))
     hooks = None if callbacks is None else CallbackList(callbacks, self, {"verbose": verbose})
     progress = Progress(verbose, dict, lines=False) if verbose == 1 else None
     binder = self.binder_of(network)
@@ -254,7 +257,7 @@ def _predict(
     return results
 
 
-def _shapes(network: Network, data: Data) -> list[Any]:
+def shapes_of(network: Network, data: Data) -> list[Any]:
     """Return the shape of a sample of each output."""
     return network.graph.output_shapes(
         [
@@ -295,7 +298,7 @@ def _predict_batches(
             elif into is None:
                 parts.append(binder.weights.shared(_predict, binder, bench, data, data.rows))
             else:
-                into.expect([(data.rows, *one) for one in _shapes(network, data)])
+                into.expect([(data.rows, *one) for one in shapes_of(network, data)])
                 rows = (data.rows, None, None, into)
                 binder.weights.shared(_predict, binder, bench, data, *rows)
                 into.first += data.rows

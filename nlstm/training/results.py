@@ -57,6 +57,13 @@ class Results:
         host = ops.to_host(memory)
         return host if output.sequence else host[:, 0]
 
+    def append(self, outputs: Sequence[np.ndarray]) -> None:
+        """Write all outputs of the rows that come next."""
+        for out, values in zip(self.arrays, outputs, strict=True):
+            out[self.first : self.first + len(values)] = values
+            self._pages.touch(values.nbytes)
+        self.first += len(outputs[0])
+
     def expect(self, shapes: Sequence[tuple[int, ...]]) -> None:
         """Raise where outputs of a batch, of shapes (rows, ...), do not fit."""
         if self.first + shapes[0][0] > self.rows:

@@ -116,7 +116,7 @@ def _restore_optimizer(
     if saved["bound"]:
         binder.optimized(training)  # makes the moments where there are none yet
         optimizer.set_variables(variables)
-    elif getattr(optimizer, "_schedule", None) is None:
+    elif optimizer.given_rate is not None:
         optimizer.learning_rate = float(variables["learning_rate"])
 
 

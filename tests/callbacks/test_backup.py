@@ -188,6 +188,30 @@ def test_a_finished_fit_has_nothing_left_to_do_but_more_epochs(tmp_path):
     same(again, whole)
 
 
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_a_finished_fit_says_that_nothing_is_left_to_do(tmp_path, capsys, verbose):
+    def said(folder, epochs, *callbacks):
+        given = {"checkpoint": tmp_path / folder, "verbose": verbose, "callbacks": callbacks}
+        made().fit(X, Y, batch_size=8, epochs=epochs, **given)
+        return capsys.readouterr().out
+
+    said("whole", 2)
+    line = (
+        f"Training had finished at epoch 2, as {tmp_path / 'whole'} has it, so that nothing is "
+        "left to do: more epochs go on from there, another folder begins anew.\n"
+    )
+    for epochs in (1, 2):
+        assert said("whole", epochs) == (line if verbose else "")
+    assert "nothing is left" not in said("whole", 3)
+    stops = [EarlyStopping("loss", min_delta=10, patience=1) for _ in range(2)]
+    said("stopped", 4, stops[0])
+    line = (
+        f"Training was stopped by a callback at epoch 2, as {tmp_path / 'stopped'} has it, so that "
+        "nothing is left to do: another folder begins anew.\n"
+    )
+    assert said("stopped", 9, stops[1]) == (line if verbose else "")
+
+
 @pytest.mark.parametrize("save_freq", ["epoch", 1])
 def test_a_fit_that_was_to_stop_stops(tmp_path, save_freq):
     def stopping():

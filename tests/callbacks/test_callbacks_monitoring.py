@@ -16,6 +16,8 @@ from nlstm.callbacks import (
 from nlstm.layers import Dense
 from nlstm.models import Sequential
 from nlstm.optimizers import SGD
+from nlstm.optimizers.former import Decay
+from nlstm.optimizers.schedules import ExponentialDecay
 
 # The numbers of this file came from Keras, its callbacks called by hand with these values.
 HISTORY = [1.3, 0.42, 0.44, 0.48, 0.58, 0.28, 0.08, 0.01, 0.35, 0.56, 0.2, 0.18, 0.12, 0.51, 0.15]
@@ -162,6 +164,54 @@ def test_learning_rate_scheduler(model, capsys):
     by_epoch = LearningRateScheduler(lambda epoch: np.float32(0.5) ** epoch)
     found = model.fit(X, Y, epochs=3, initial_epoch=1, verbose=0, callbacks=[by_epoch])
     assert found.history["learning_rate"] == [0.5, 0.25]
+
+
+def sets_it():
+    return [
+        ReduceLROnPlateau("loss", factor=0.5, patience=0, min_delta=9, min_lr=0.02),
+        LearningRateScheduler(lambda epoch, rate: max(rate / 2, 0.02) if epoch else rate),
+    ]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.filterwarnings("ignore:decay of SGD:DeprecationWarning")
+def test_of_an_optimizer_with_decay_the_rate_is_set_that_is_divided(number, tmp_path):
+    """Keras 2: each step is taken with learning_rate / (1 + decay * iterations)."""
+    model = Sequential([Dense(1, input_shape=(3,))])
+    model.compile(SGD(0.1, decay=0.25), "mse")
+    used = []
+    look = LambdaCallback(
+        on_train_batch_end=lambda *_: used.append(model.optimizer.settings.host[0])
+    )
+    given = {"batch_size": 10, "verbose": 0}
+    found = model.fit(X, Y, epochs=3, callbacks=[look, sets_it()[number]], **given).history
+    rates = [[0.1, 0.1, 0.05], [0.1, 0.05, 0.025]][number]
+    assert found["learning_rate"] == pytest.approx(rates)
+    assert used == pytest.approx([rates[n // 2] / (1 + 0.25 * n) for n in range(6)])
+    # What was set goes along: into nlstm's files, and into Keras's as a schedule.
+    last = float(model.optimizer.learning_rate)
+    model.save(tmp_path / "m.nlstm")
+    loaded = nlstm.models.load_model(tmp_path / "m.nlstm")
+    assert loaded.optimizer.learning_rate == last
+    loaded.fit(X, Y, **given)
+    assert loaded.optimizer.settings.host[0] == pytest.approx(last / (1 + 0.25 * 7))
+    loaded.optimizer.learning_rate = 0.5
+    assert loaded.optimizer.learning_rate == 0.5 and type(loaded.optimizer._schedule) is Decay
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_rate_that_a_schedule_gives_is_refused_before_the_first_step(model, number):
+    model.compile(SGD(ExponentialDecay(0.1, 3, 0.5)), "mse")
+    before, callback = model.get_weights(), sets_it()[number]
+    with pytest.raises(
+        TypeError,
+        match=rf"^{type(callback).__name__} sets the learning rate, which follows Exponential"
+        "Decay and cannot be set; give the optimizer a number instead",
+    ):
+        model.fit(X, Y, verbose=0, callbacks=[callback])
+    assert all(map(np.array_equal, model.get_weights(), before))
+    model.compile(SGD(lambda: 0.1), "mse")  # one without steps gives way
+    assert model.fit(X, Y, verbose=0, callbacks=[callback]).history["learning_rate"] == [0.1]
 
 
 def test_errors_of_a_schedule_are_those_of_its_author(model):

@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--die")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--every", type=int)
+    parser.add_argument("--verbose", type=int, default=0)
     parser.add_argument("--timeout", type=float, default=60.0)
     given = parser.parse_args()
     plant(given.die)
@@ -81,8 +82,8 @@ def main():
     stop = EarlyStopping("val_loss", patience=50, restore_best_weights=True)
     history = model.fit(
         x, y, batch_size=40, epochs=given.epochs, validation_data=(x[:40], y[:40]),
-        callbacks=[stop], verbose=0, distribute=MPI(given.timeout), checkpoint=given.folder,
-        checkpoint_every=given.every,
+        callbacks=[stop], verbose=given.verbose, distribute=MPI(given.timeout),
+        checkpoint=given.folder, checkpoint_every=given.every,
     )  # fmt: skip
     found = {f"weight/{n}": weight for n, weight in enumerate(model.get_weights())}
     found |= {f"log/{name}": np.array(one) for name, one in history.history.items()}

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 
 import pytest
 
@@ -82,9 +83,36 @@ def test_a_client_that_is_killed_costs_what_was_under_way(here, tmp_path):
     log.unlink()
     fits, output = fitted(out, "here", log=str(log))
     assert f"{len(before)} were there" in output
-    again = log.read_text().split()
+    compared, *again = log.read_text().split()  # one is built, to see that it is the same model
+    assert compared == "s000" in before
     assert sorted(again) == sorted(set(jobs.series()) - set(before))
     assert len(keys_in(out)) == jobs.COUNT
+    found, expected = jobs.weights_of(fits), jobs.weights_of(here)
+    assert {key: found[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("fits", [0, 50], ids=["as workers start", "later"])
+def test_ctrl_c_is_one_keyboard_interrupt_and_what_was_done_is_found(here, tmp_path, fits):
+    """A terminal sends it to all processes of its group."""
+    out, log = tmp_path / "fits", tmp_path / "log"
+    manifest, options = out / "manifest.jsonl", json.dumps({"seconds": 0.02, "log": str(log)})
+    with started(*SCRIPT, "here", str(out), options) as client:
+        wait_until(lambda: manifest.exists() and manifest.read_text())
+        wait_until(lambda: len(keys_in(out)) >= fits)
+        time.sleep(0 if fits else 0.5)  # in the middle of the workers' imports
+        os.killpg(client.pid, signal.SIGINT)
+        said, _ = client.communicate(timeout=20)
+        wait_until(lambda: not has_members(client.pid), 5)
+    assert client.returncode == -signal.SIGINT
+    assert said.count("Traceback") == 1 and said.rstrip().endswith("\nKeyboardInterrupt"), said
+    before = keys_in(out)
+    assert f"fit_many - {len(before)} in" in said and " - stopped\n" in said
+    if not fits:
+        return
+    log.unlink()
+    fits, output = fitted(out, "here", log=str(log))
+    assert f"{len(before)} were there" in output
+    assert sorted(log.read_text().split()[1:]) == sorted(set(jobs.series()) - set(before))
     found, expected = jobs.weights_of(fits), jobs.weights_of(here)
     assert {key: found[key] for key in expected} == expected
 

@@ -1,11 +1,14 @@
 """What `distribute` and `checkpoint` take, on one process."""
 
+import re
+
 import numpy as np
 import pytest
 
 import nlstm
-from nlstm import Sequential, layers
+from nlstm import Sequential, layers, optimizers
 from nlstm.distributed import MPI
+from nlstm.distributed.hooks import _rate_of as rate_of
 from nlstm.distributed.share import Share
 from nlstm.training import machines
 
@@ -30,6 +33,15 @@ def test_unknown_engines_are_refused(given):
             call(x, y, distribute=given)
     with pytest.raises(ValueError, match="distribute must be"):
         model_of().predict(x, distribute=given)
+
+
+@pytest.mark.parametrize("given", [{"samples": 9}, {"quantiles": [0.5]}, {"seed": 3}])
+def test_draws_are_not_shared_and_the_argument_is_named(monkeypatch, given):
+    monkeypatch.setitem(machines._engines, "distribute", lambda: lambda given: object())
+    name, value = next(iter(given.items()))
+    said = f"^{re.escape(f'{name}={value!r}')} is for draws, which one process makes: leave distrib"
+    with pytest.raises(ValueError, match=said):
+        model_of().predict(data()[0], distribute="mpi", **given)
 
 
 @pytest.mark.parametrize("given", [{"timeout": 0}, {"timeout": -1}, {"shard": "row"}])
@@ -64,6 +76,15 @@ def test_a_plain_fit_with_a_checkpoint_goes_on_bit_for_bit(tmp_path, every):
         assert np.array_equal(one, other)
     names = sorted(path.name for path in (tmp_path / "run").iterdir())
     assert names == ["backup.nlstm", "backup.previous.nlstm"]
+
+
+@pytest.mark.filterwarnings("ignore:decay of SGD:DeprecationWarning")
+def test_what_rank_0_tells_of_the_learning_rate():
+    """Nothing where each rank computes it; of Keras 2's `decay` what callbacks set."""
+    assert rate_of(optimizers.SGD(0.5)) == 0.5
+    assert rate_of(optimizers.SGD(0.5, decay=0.1)) == 0.5
+    assert rate_of(optimizers.SGD(optimizers.schedules.CosineDecay(0.5, 9))) is None
+    assert rate_of(None) is None
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 64, 1003])

@@ -49,6 +49,17 @@ def test_a_killed_rank_ends_all_and_the_same_line_goes_on(tmp_path, whole, place
     assert not [one for one in os.listdir(folder) if one.endswith(".partial")]
 
 
+def test_the_same_line_after_the_last_epoch_says_so_once(tmp_path):
+    more = "--epochs", "1", "--verbose", "2"
+    first = launched(2, KEPT, tmp_path / "run", *more).output
+    ended = launched(2, KEPT, tmp_path / "run", *more)
+    assert ended.code == 0 and "Epoch 1/1" in first and "Training" not in first
+    assert ended.output.splitlines() == [
+        f"Training had finished at epoch 1, as {tmp_path / 'run'} has it, so that nothing is left "
+        "to do: more epochs go on from there, another folder begins anew."
+    ]
+
+
 def test_a_temporary_file_cut_short_is_swept(tmp_path, whole):
     folder = tmp_path / "run"
     finished(folder, 2, tmp_path / "half.npz", "--epochs", "2")
@@ -261,6 +272,8 @@ except RuntimeError as error:
     print(error)
 outputs = model.predict(own, **given)
 assert np.allclose(outputs, model.predict(own, verbose=0), atol=1e-6)
+filled = np.zeros(outputs.shape)
+assert model.predict(own, **given, out=filled) is filled and np.array_equal(filled, outputs)
 print("right")
 """
 
@@ -270,6 +283,35 @@ def test_each_rank_may_bring_rows_of_its_own(tmp_path):
     assert ended.code == 0, ended.errors
     assert ended.output.count("right") == 2
     assert ended.output.count("sequences of as many steps on all ranks; got [5, 4].") == 2
+
+
+OUT = (
+    HEAD
+    + """
+wanted = model.predict(x, verbose=0)
+given = {"distribute": "mpi", "verbose": 0}
+for rows, data in ((256, x), (7, x[:7]), (256, (x[i : i + 100] for i in range(0, 256, 100)))):
+    out = np.full((rows, 1), -1.0)
+    found = model.predict(data, **given, out=out)
+    assert found is out and np.allclose(out, wanted[:rows], atol=1e-6)
+for out in (np.zeros((256 - rank, 1)), np.zeros((256, 1)) if rank else None):
+    try:
+        model.predict(x, **given, out=out)
+    except (ValueError, RuntimeError) as error:
+        print(rank, type(error).__name__, error, flush=True)
+"""
+)
+
+
+def test_predictions_of_all_ranks_go_into_each_ones_out(tmp_path):
+    ended = launched(2, script(tmp_path, OUT))
+    assert ended.code == 0, ended.errors
+    said = sorted(ended.output.splitlines())
+    assert said[0].startswith("0 RuntimeError Rank 1 cannot begin: ValueError: out must have shape")
+    assert said[1].startswith("0 RuntimeError Rank 1 was given other data or arguments")
+    assert said[2].startswith("1 RuntimeError Rank 1 was given other data or arguments")
+    assert said[3].startswith("1 ValueError out must have shape (256, 1); got (255, 1)")
+    assert len(said) == 4
 
 
 # Without MPI, and without distribute

@@ -57,7 +57,8 @@ STATE = """
 | Part | In | Out |
 |---|---|---|
 | layers, their arguments, shared layers, states handed on, masks | those below, in the words of every version | those below |
-| models inside models | yes; in a functional model their layers become its own | those in a `Sequential` stay; else as layers of the model around |
+| models inside models, 50 deep at most, as nlstm builds them | yes; in a functional model their layers become its own | those in a `Sequential` stay; else as layers of the model around |
+| `TimeDistributed` of a model | no | no |
 | `InputLayer` or not, `batch_input_shape`, `batch_shape`, batches of one size | yes | yes |
 | names of layers, `trainable` | yes | yes |
 | `unroll`, `implementation`, `input_length`, `use_cudnn`, `consume_less`, `build_config`, `registered_name`, `module`, and others that do not change numbers | without effect | |

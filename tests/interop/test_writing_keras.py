@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nlstm
-from nlstm.layers import LSTM, Dense, Dropout, Embedding, Input, Masking
+from nlstm.layers import LSTM, Dense, Dropout, Embedding, Input, Masking, TimeDistributed
 from nlstm.models import Model, Sequential, load_model
 
 h5py = pytest.importorskip("h5py")
@@ -60,6 +60,18 @@ def test_what_training_has_made_comes_back(optimizer, ending, tmp_path):
     assert again.optimizer.get_config().keys() == model.optimizer.get_config().keys()
 
 
+@pytest.mark.filterwarnings("ignore:decay of SGD:DeprecationWarning")
+def test_decay_of_keras_2_is_written_as_a_schedule(tmp_path):
+    model = trained(nlstm.optimizers.SGD(0.1, decay=0.5))
+    model.optimizer.learning_rate = 0.2
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras")
+    for one in (model, again):
+        one.fit(x(), y(), batch_size=8, verbose=0)
+        assert one.optimizer.settings.host[0] == pytest.approx(0.2 / (1 + 0.5 * 4))
+    assert type(again.optimizer._schedule) is nlstm.optimizers.schedules.InverseTimeDecay
+
+
 @pytest.mark.parametrize(
     "layers, wanted",
     [
@@ -99,6 +111,16 @@ def test_losses_of_nlstm_alone_are_left_out_if_asked(given, wanted, tmp_path):
         model.save(tmp_path / "m.keras")
     model.save(tmp_path / "m.keras", include_optimizer=False)
     assert load_model(tmp_path / "m.keras").optimizer is None
+
+
+@pytest.mark.parametrize("ending", [".keras", ".h5", ".weights.h5"])
+def test_a_model_that_a_layer_applies_is_refused(tmp_path, ending):
+    inner = Sequential([Input((3,)), Dense(2)])
+    model = Sequential([Input((5, 3)), TimeDistributed(inner, name="each")])
+    save = model.save_weights if "weights" in ending else model.save
+    with pytest.raises(ValueError, match="each applies a model.*nothing was written"):
+        save(tmp_path / f"m{ending}")
+    assert os.listdir(tmp_path) == []
 
 
 def test_levels_that_hand_on_states_are_refused(tmp_path):

@@ -1,11 +1,15 @@
 """Models inside a Sequential: as the same layers one after the other, with a name of their own."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
 from nlstm import Input, Model
 from nlstm.layers import LSTM, Concatenate, Dense, Dropout
 from nlstm.models import Sequential, clone_model, load_model, model_from_json
+from nlstm.network.depth import DEEPEST
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(8, 5, 3)), RNG.normal(size=(8, 1))
@@ -99,6 +103,54 @@ def test_files_keep_the_nesting_and_training(tmp_path, known):
     again = model_from_json(nested.to_json())
     again.load_weights(tmp_path / "w.safetensors")
     np.testing.assert_array_equal(again.predict(X), nested.predict(X))
+
+
+def stacked(depth, known=True):
+    model = Sequential([Input((5, 3)), LSTM(2)] if known else [LSTM(2)])
+    for _ in range(depth - 1):
+        model = Sequential([model])
+    return model
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("ending", [".nlstm", ".keras", ".h5"])
+def test_models_fifty_deep_go_into_files_and_copies(tmp_path, ending, known):
+    if ending != ".nlstm":
+        pytest.importorskip("h5py")
+    model = stacked(DEEPEST, known)
+    expected = model.predict(X, verbose=0)
+    model.save(tmp_path / f"m{ending}")
+    for same in (load_model(tmp_path / f"m{ending}"), copy.deepcopy(model)):
+        np.testing.assert_allclose(same.predict(X, verbose=0), expected, rtol=1e-6)
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(X, verbose=0), expected)
+    assert clone_model(model).count_params() == model.count_params()
+
+
+def test_models_that_are_nested_deeper_are_refused():
+    said = "nested more than 50 deep, more than files and copies hold: give it the layers"
+    for known in (True, False):
+        deepest = stacked(DEEPEST, known)
+        with pytest.raises(ValueError, match=f"^outer would have models {said}"):
+            Sequential([deepest], name="outer")
+        outer = Sequential(name="outer")
+        with pytest.raises(ValueError, match=said):
+            outer.add(deepest)
+        assert outer.layers == []
+
+
+def test_a_model_that_has_grown_too_deep_inside_is_refused():
+    inner = Sequential()
+    model = Sequential([inner])
+    for _ in range(DEEPEST - 2):
+        inner.add(further := Sequential())
+        inner = further
+    inner.add(LSTM(2))
+    model.predict(X, verbose=0)
+    inner.pop()
+    inner.add(Sequential([LSTM(2)]))
+    with pytest.raises(ValueError, match="nested more than 50 deep"):
+        model.predict(X, verbose=0)
 
 
 def test_copies_have_layers_of_their_own():

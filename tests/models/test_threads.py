@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import nlstm
-from nlstm import constraints, metrics
+from nlstm import constraints, kernels, metrics
 from nlstm.layers import LSTM, Dense
 from nlstm.metrics import Metric
 from nlstm.models import Sequential
@@ -48,6 +48,25 @@ def together(*functions):
         assert not one.is_alive()
     if errors:
         raise errors[0]
+
+
+@pytest.mark.parametrize("threads", [-1, 0, 99_999, True, 2.0, "2", None])
+def test_numbers_of_threads_are_checked(threads):
+    before = nlstm.get_num_threads()
+    with pytest.raises((TypeError, ValueError)) as raised:
+        nlstm.set_num_threads(threads)
+    most, said = kernels.most_threads(), str(raised.value)
+    if type(threads) is int:
+        assert (
+            raised.type is ValueError and f"threads must lie in 1 to {most}; got {threads}." in said
+        )
+        assert ("NUMBA_NUM_THREADS=99999, set before Python starts" in said) == (threads > most)
+    else:
+        assert isinstance(raised.value, TypeError)
+        assert said == f"threads must be an integer; got {threads!r}."
+    assert nlstm.get_num_threads() == before
+    nlstm.set_num_threads(np.int64(1))
+    nlstm.set_num_threads(before)
 
 
 def test_four_threads_predict():

@@ -28,6 +28,8 @@ def test_an_optimizer_follows_it():
         optimizer.learning_rate = 0.2
     optimizer.learning_rate = schedules.ExponentialDecay(0.3, 1, 0.5)
     assert optimizer.learning_rate == 0.3
+    again = optimizers.Adam.from_config(optimizer.get_config())  # of the one that was set
+    assert again.get_config() == optimizer.get_config() and again.learning_rate == 0.3
 
 
 def test_a_callable_without_steps():

@@ -167,7 +167,10 @@ DIFFERS = {
     "warning; `period` of Keras 2 is taken, with a warning",
     "callbacks.EarlyStopping": "an unknown `mode` is an error, not a warning",
     "callbacks.ReduceLROnPlateau": "an unknown `mode` is an error, not a warning; `epsilon` of "
-    "Keras 2 is taken, with a warning",
+    "Keras 2 is taken, with a warning; where a schedule gives the learning rate, the error comes "
+    "as fit begins, and of `decay` of Keras 2 the number that is divided is set, as there",
+    "callbacks.LearningRateScheduler": "where a schedule gives the learning rate, the error comes "
+    "as fit begins; of `decay` of Keras 2 the number that is divided is set, as there",
     "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
     "callbacks.TensorBoard": "scalars alone: no graph, histograms, images and profiles",
     "callbacks.BackupAndRestore": "writes nlstm's own format",

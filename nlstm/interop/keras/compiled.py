@@ -11,6 +11,7 @@ from nlstm.arguments.registry import Registry
 from nlstm.interop.keras.context import Context
 from nlstm.interop.keras.table import plain_name
 from nlstm.optimizers import Optimizer, schedules
+from nlstm.optimizers.former import Decay
 
 __all__ = ["compile_arguments", "restore_slots", "slot_orders"]
 
@@ -92,7 +93,7 @@ def _optimizer(value: Any, context: Context) -> Any:
     if isinstance(rate, dict):
         config["learning_rate"] = context.thing(SCHEDULES, rate, f"learning_rate of {kind}")
     elif config.get("decay"):
-        config["learning_rate"] = schedules.InverseTimeDecay(rate, 1, config["decay"])
+        config["learning_rate"] = Decay(rate, config["decay"])
     arguments = context.accepted(cls, config, f"{kind} (compile)", WITHOUT_EFFECT)
     name = arguments.pop("name", None)
     return context.made(cls, arguments | ({"name": name} if name else {}), f"{kind} (compile)")

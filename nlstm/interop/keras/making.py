@@ -14,6 +14,7 @@ from nlstm.interop.keras.graphs import connected, is_masked, is_operation, takes
 from nlstm.interop.keras.stacks import Stack, of_cells
 from nlstm.interop.keras.table import LAYERS, MODELS, Row, plain_name, row_of
 from nlstm.models import Model, Sequential
+from nlstm.network.depth import DEEPEST
 
 __all__ = ["Member", "model_from"]
 
@@ -29,7 +30,6 @@ COMMON = (
 )  # fmt: skip
 SHAPES = ("batch_input_shape", "batch_shape")
 CODE = ("Lambda", "TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod")
-DEEPEST = 50
 
 
 @dataclass
@@ -93,7 +93,7 @@ class _Maker:
 
     def planned(self, entry: Mapping[str, Any], depth: int) -> _Plan:
         """Return a model's layers, made; what cannot be is remembered as a problem."""
-        if depth > DEEPEST:
+        if depth >= DEEPEST:
             raise ValueError(f"its models are nested more than {DEEPEST} deep.")
         kind, config = plain_name(entry.get("class_name")), entry.get("config")
         if isinstance(config, list):  # Sequential before Keras 2.2.3

@@ -10,7 +10,7 @@ from typing import Any
 from nlstm import layers
 from nlstm.interop.keras.graphs import MERGING, is_masked
 from nlstm.interop.keras.order import ordered
-from nlstm.interop.keras.table import row_of, snake
+from nlstm.interop.keras.table import parts_of, row_of, snake
 from nlstm.interop.keras.weights import places
 from nlstm.interop.keras.words_out import layer_config, policy
 from nlstm.layers.arithmetic import Arithmetic, Linear
@@ -91,6 +91,12 @@ def outline_of(model: Any, what: str) -> Outline:
 def _levels(layer: layers.Layer, dtype: str, what: str) -> list[Outline]:
     """Return a layer; an LSTM of several levels is so many layers, the last with its name."""
     count = getattr(layer, "num_layers", 1)
+    for _, part in parts_of(layer, row_of(layer)):
+        if not isinstance(part, layers.Layer):
+            raise ValueError(
+                f"{layer.name} applies a model, which nlstm writes to none of Keras's files: "
+                "nothing was written. Files of nlstm's own, such as 'model.nlstm', hold it."
+            )
     if count == 1:
         config = layer_config(layer, dtype, {}, what)
         weights = [] if not layer.parameters else list(places("", layer, row_of(layer)))

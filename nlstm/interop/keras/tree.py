@@ -10,10 +10,12 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from nlstm.network.depth import DEEPEST
+
 __all__ = ["Entry", "Group", "as_array", "h5py", "opened", "parsed"]
 
 EXPANSION, FREE = 100, 1 << 20  # what compression may save; bytes that are never too many
-DEPTH = 50
+DEPTH = 2 * DEEPEST + 10  # of groups: two a model, and those of a layer and its parts
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 

@@ -7,6 +7,7 @@ from nlstm import layers, losses, metrics
 from nlstm.arguments.config import serialize
 from nlstm.interop.keras.table import ROWS, Row
 from nlstm.optimizers import schedules
+from nlstm.optimizers.former import Decay
 
 __all__ = ["compile_config", "full_names", "layer_config", "policy", "spelled"]
 
@@ -57,6 +58,10 @@ def spelled(value: Any, where: str, dtype: str) -> Any:
     config = value["config"]
     if room == "layers":
         return _layer(getattr(layers, name, None), name, config, where, dtype)
+    if room == "optimizers" and name == Decay.__name__:
+        name = "InverseTimeDecay"
+        rate = {"initial_learning_rate": config["learning_rate"], "decay_rate": config["decay"]}
+        config = rate | {"decay_steps": 1, "staircase": False, "name": name}
     if room == "optimizers" and hasattr(schedules, name):
         room = "optimizers.schedules"
     return {
