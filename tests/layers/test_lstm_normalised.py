@@ -72,7 +72,7 @@ def test_outputs_and_gradients(reverse):
 
 # On two threads: N, T, F, H, and whether each slice of rows has sums of its own (stages SLICE, ADD)
 # or all share them, so that they meet after each chunk (RECURRENCE, GRADIENT). FINISH ends either.
-SCHEDULES = {"own sums": ((101, 12, 3, 20), True), "shared sums": ((101, 7, 3, 330), False)}
+SCHEDULES = {"own sums": ((101, 20, 3, 20), True), "shared sums": ((101, 7, 3, 330), False)}
 
 
 def schedule_of(shape, dtype, threads):
