@@ -350,3 +350,60 @@ def test_small_functions_are_not_taken_for_nothing(tmp_path):
     model = read(graph(text, **{name: np.array(one) for name, one in arrays.items()}), tmp_path)
     x = weights(4, 3)
     np.testing.assert_allclose(predicted(model, [x])[0], 1 / (1 + np.exp(-x)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "node, layers",
+    [
+        ("{b} = Tanh({a})", 1100),
+        ("{b} = Abs({a}) {b}r = Relu({a})", None),
+        ("{b} = Add({a}, small)", 18),
+        ("{b} = Add({a}, x)", 2),
+        ("{b} = Concat<axis=2>({a}, x)", 1),
+    ],
+)
+def test_chains_longer_than_python_recurses(node, layers, tmp_path):
+    names = ["x", *(f"t{number}" for number in range(1099)), "y"]
+    nodes = [node.format(a=a, b=b) for a, b in zip(names, names[1:], strict=False)]
+    if "Concat" in node:
+        nodes[-1] = "y = Slice(t1098, begin, end, last)"
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ {' '.join(nodes)} }}"
+    arrays = {"small": np.array(1e-3, np.float32)}
+    arrays |= {"begin": np.array([0]), "end": np.array([2]), "last": np.array([2])}
+    proto = graph(text, **arrays)
+    if layers is None:
+        with pytest.raises(ValueError, match="Abs: no activation of nlstm's"):
+            read(proto, tmp_path)
+        return
+    assert len(read(proto, tmp_path).layers) == layers
+
+
+@pytest.mark.parametrize(
+    "nodes, layers",
+    [
+        ("a = Relu(x) y = Min(a, hundred)", "ReLU"),
+        ("a = Mul(x, small) y = Clip(a, minus, one)", "Linear Activation"),
+        ("y = ThresholdedRelu<alpha=0.01>(x)", "ReLU"),
+        ("a = LeakyRelu<alpha=0.3>(x) y = LeakyRelu<alpha=0.3>(a)", "LeakyReLU"),
+        ("y = Clip(x, small, one)", "Linear ReLU Linear"),
+        ("y = Max(x, small)", "Linear ReLU Linear"),
+        ("a = Min(x, one) y = Min(a, small)", "ReLU"),
+        ("y = Max(x, minus)", "Linear ReLU Linear"),
+        ("y = Clip(x, minus, hundred)", "ReLU Linear ReLU Linear"),
+        ("a = Neg(x) b = Max(a, small) y = Neg(b)", "Linear ReLU Linear"),
+        ("a = Neg(x) b = Clip(a, small, one) y = Neg(b)", "Linear ReLU Linear"),
+    ],
+)
+def test_functions_that_bend_between_points_or_far_off(nodes, layers, tmp_path):
+    numbers = {"minus": -1, "one": 1, "small": 0.015625, "hundred": 100}
+    arrays = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    proto = graph(f"(float[n,2] x) => (float[n,2] y) {{ {nodes} }}", **arrays)
+    from onnx.reference import ReferenceEvaluator
+
+    x = np.concatenate([np.linspace(-300, 300, 101), np.linspace(-0.02, 0.02, 101)])
+    x = x.reshape(-1, 2).astype("float32")
+    (wanted,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    model = read(proto, tmp_path)
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, rtol=1e-5, atol=1e-8)
+    found = [type(one).__name__ for one in model.layers]
+    assert found == layers.split()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.interop.onnx.shapes_in import sizes_given, view_of
-from nlstm.interop.onnx.steps import Atom, Const, Marks, Open, Ref, Unsupported, View
+from nlstm.interop.onnx.steps import Atom, Const, Marks, Open, Ref, Step, Unsupported, View
 from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
 
 __all__ = ["HANDLERS", "features", "joined"]
@@ -56,15 +56,8 @@ def _embedded(t: Tracer, node: NodeOf, table: Const, index: View) -> View:
     rows, width = table.array.shape
     arguments = {"input_dim": rows, "output_dim": width, "mask_zero": False}
     weights = {"embeddings": table.array}
-    made = t.add(
-        "Embedding",
-        arguments,
-        [ref],
-        [(ref.shape[0], width)],
-        weights,
-        (node.inputs[0],),
-        node.name,
-    )
+    shapes, key = [(ref.shape[0], width)], (node.inputs[0],)
+    made = t.add("Embedding", arguments, [ref], shapes, weights, key, node.name)
     view = t.view(made)
     return view if last is None else view.moved([*view.axes[:2], (), view.axes[2]])
 
@@ -182,17 +175,23 @@ def _of_steps(t: Tracer, view: View, axis: int, key: Any) -> View:
 
 def features(t: Tracer, ref: Ref, start: int, stop: int) -> Ref:
     """Return some features: of a concatenation those of the value that they come from."""
-    width = ref.shape[-1]
-    if (start, stop) == (0, width):
-        return ref
-    if ref.step.kind == "Concatenate" and ref.step.arguments["axis"] == -1:
-        end = 0
-        for one in ref.step.inputs:
-            before, end = end, end + one.shape[-1]
-            if before <= start and stop <= end:
-                return features(t, one, start - before, stop - before)
-    key = (WHOLE,) * len(ref.shape) + (slice(start, stop),)
-    return t.add("GetItem", {"key": key}, [ref], [(*ref.shape[:-1], stop - start)])
+    while (start, stop) != (0, ref.shape[-1]):
+        part = _part_of(ref.step, start, stop)
+        if part is None:
+            key = (WHOLE,) * len(ref.shape) + (slice(start, stop),)
+            return t.add("GetItem", {"key": key}, [ref], [(*ref.shape[:-1], stop - start)])
+        ref, start, stop = part
+    return ref
+
+
+def _part_of(step: Step, start: int, stop: int) -> tuple[Ref, int, int] | None:
+    """Return the value of a concatenation that features come from, and where they lie in it."""
+    end = 0
+    for one in step.inputs if step.kind == "Concatenate" and step.arguments["axis"] == -1 else ():
+        before, end = end, end + one.shape[-1]
+        if before <= start and stop <= end:
+            return one, start - before, stop - before
+    return None
 
 
 def _only_step(key: slice, steps: int) -> int | None:
