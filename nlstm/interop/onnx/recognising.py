@@ -1,7 +1,7 @@
 """Functions of a number known by what they compute, however a file spells them."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,9 @@ POINTS = np.concatenate(
 LOWEST, LOW, ZERO, ONE = range(LINE, LINE + 4)
 LEAST, MOST = LINE + 6 + len(DECADES) - 1, len(POINTS) - 1
 PROBES = (30, 43, 48, 61)  # where no two activations are alike
-OFTEN = 1e-3  # of a number, to either side of it
+BESIDE = 1e-3  # of a number, to either side of it
+Layer = tuple[str, dict[str, Any]]
+Function = Callable[[np.ndarray], np.ndarray]
 
 
 @cache
@@ -51,7 +53,7 @@ def likely(values: np.ndarray) -> np.ndarray:
 def _linear(values: np.ndarray) -> np.ndarray:
     factor = values[:, [ONE]] - values[:, [ZERO]]
     wanted = factor * POINTS + values[:, [ZERO]]
-    return _near(values, wanted, 1.0).all(-1)
+    return np.asarray(_near(values, wanted, 1.0).all(-1))
 
 
 def _rectifying(values: np.ndarray) -> np.ndarray:
@@ -62,16 +64,15 @@ def _rectifying(values: np.ndarray) -> np.ndarray:
     below = _near(values, slope * POINTS + values[:, [ZERO]], 1.0)
     rectified = (above | below).all(-1) & (slope[:, 0] > -CLOSE) & (limit[:, 0] > -CLOSE)
     flat = np.abs(values[:, LOW] - values[:, LOWEST]) <= CLOSE * (1 + np.abs(values[:, LOW]))
-    return rectified | (above[:, POINTS > 0].all(-1) & flat)
+    return np.asarray(rectified | (above[:, POINTS > 0].all(-1) & flat))
 
 
 def _clipping(values: np.ndarray) -> np.ndarray:
-    return _near(values, np.clip(POINTS, values[:, [LEAST]], values[:, [MOST]]), 1.0).all(-1)
+    wanted = np.clip(POINTS, values[:, [LEAST]], values[:, [MOST]])
+    return np.asarray(_near(values, wanted, 1.0).all(-1))
 
 
-def layer_of(
-    values: np.ndarray, function: Callable[[np.ndarray], np.ndarray], numbers: Sequence[float]
-) -> tuple[str, dict[str, Any]] | None:
+def layer_of(values: np.ndarray, function: Function, numbers: Sequence[float]) -> Layer | None:
     """Return the layer that computes a function, and its arguments; None where there is none.
 
     "Clip", with its bounds, stands for what takes several layers.
@@ -87,23 +88,73 @@ def layer_of(
         Those that it is made with.
     """
     with np.errstate(all="ignore"):
-        near = _beside(numbers)
-        x, found = np.append(POINTS, near), np.append(values, function(near))
-        offset = _exact(float(values[ZERO]), numbers)
-        factor = _exact(float(values[ONE]) - float(values[ZERO]), numbers)
-        if _close(x, found, factor * x + offset):
-            return "Linear", {"factor": factor, "offset": offset}
-        names, curves = _curves()
-        for at in np.flatnonzero(_near(values, curves, _scale(values)).all(-1)):
-            if _close(x, found, activations.FUNCTIONS[names[at]](x)):
-                return "Activation", {"activation": names[at]}
-        return _with_numbers(x, found, numbers) or _clipped(x, found, numbers)
+        scale = _scale(values)
+        for found, same in _candidates(values, scale, numbers):
+            if _near(values, same(POINTS), scale).all():
+                beside = _beside(numbers)
+                asked = function(beside)
+                alike = _near(asked, same(beside), scale)
+                if (alike | (~np.isfinite(asked) & (np.abs(beside) >= DECADES[0]))).all():
+                    return found
+    return None
+
+
+def _candidates(
+    values: np.ndarray, scale: float, numbers: Sequence[float]
+) -> Iterator[tuple[Layer, Function]]:
+    """Give layers, and what each computes."""
+    offset = _exact(float(values[ZERO]), numbers)
+    factor = _exact(float(values[ONE]) - float(values[ZERO]), numbers)
+    yield ("Linear", {"factor": factor, "offset": offset}), lambda x: factor * x + offset
+    names, curves = _curves()
+    for at in np.flatnonzero(_near(values, curves, scale).all(-1)):
+        yield ("Activation", {"activation": names[at]}), activations.FUNCTIONS[names[at]]
+    if _rectifying(values[None])[0]:
+        yield from _with_numbers(values, numbers)
+    low, high = (_exact(float(values[at]), (*numbers, POINTS[at])) for at in (LEAST, MOST))
+    low = -np.inf if low == POINTS[LEAST] else low
+    high = np.inf if high == POINTS[MOST] else high
+    if low < high:
+        yield ("Clip", {"low": low, "high": high}), lambda x: np.clip(x, low, high)
+
+
+def _with_numbers(values: np.ndarray, numbers: Sequence[float]) -> Iterator[tuple[Layer, Function]]:
+    """Give rectifiers with numbers of their own."""
+    for alpha in numbers:
+        if alpha >= 0 and abs(values[LOWEST] + alpha) <= CLOSE * (1 + alpha):
+            yield ("ELU", {"alpha": float(alpha)}), partial(_elu, alpha)
+    steep = (values[LOW] - values[LOWEST]) / (POINTS[LOW] - POINTS[LOWEST])
+    most = min(float(values[MOST]), POINTS[MOST])
+    for slope in (one for one in (0.0, *numbers) if abs(one - steep) <= 1e-5 * (1 + abs(steep))):
+        for limit in (np.inf, *numbers):
+            if abs(min(limit, POINTS[MOST]) - most) > 1e-5 * (1 + abs(most)):
+                continue
+            for threshold in (0.0, *numbers):
+                if min(slope, threshold, limit) >= 0:
+                    given = slope, threshold, limit
+                    yield _rectifier(*given), partial(_rectified, *given)
+
+
+def _elu(alpha: float, x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def _rectified(slope: float, threshold: float, limit: float, x: np.ndarray) -> np.ndarray:
+    return np.where(x > threshold, np.minimum(x, limit), slope * (x - threshold) if slope else 0.0)
+
+
+def _rectifier(slope: float, threshold: float, limit: float) -> Layer:
+    if not threshold and np.isinf(limit):
+        return "LeakyReLU", {"negative_slope": float(slope)}
+    most = None if np.isinf(limit) else float(limit)
+    given = {"negative_slope": float(slope), "threshold": float(threshold)}
+    return "ReLU", {"max_value": most, **given}
 
 
 def _beside(numbers: Sequence[float]) -> np.ndarray:
     """Return numbers, and those a little less and more, of both signs."""
     finite = np.array([one for one in numbers if np.isfinite(one) and one], float)
-    sides = np.concatenate([finite * (1 - OFTEN), finite, finite * (1 + OFTEN)])
+    sides = np.concatenate([finite * (1 - BESIDE), finite, finite * (1 + BESIDE)])
     return np.concatenate([sides, -sides])
 
 
@@ -114,55 +165,13 @@ def _scale(found: np.ndarray) -> float:
 
 def _near(found: np.ndarray, wanted: np.ndarray, scale: float) -> np.ndarray:
     """Return where values are alike; at the points far off they may have overflown."""
-    alike = (np.abs(found - wanted) <= CLOSE * (scale + np.abs(wanted))) | (found == wanted)
+    alike = np.asarray(np.abs(found - wanted) <= CLOSE * (scale + np.abs(wanted)))
+    alike |= found == wanted
     if alike.shape[-1] == len(POINTS):
         alike[..., -FAR:] |= ~np.isfinite(np.broadcast_to(found, alike.shape)[..., -FAR:])
     return alike
 
 
-def _close(x: np.ndarray, found: np.ndarray, wanted: np.ndarray) -> bool:
-    alike = (np.abs(found - wanted) <= CLOSE * (_scale(found) + np.abs(wanted))) | (found == wanted)
-    return bool((alike | (~np.isfinite(found) & (np.abs(x) >= DECADES[0]))).all())
-
-
 def _exact(value: float, numbers: Sequence[float]) -> float:
     """Return a number that the function is made with, where a value is one but for rounding."""
     return next((one for one in (*numbers, 0.0, 1.0) if abs(value - one) <= 1e-12), value)
-
-
-def _with_numbers(
-    x: np.ndarray, found: np.ndarray, numbers: Sequence[float]
-) -> tuple[str, dict[str, Any]] | None:
-    """Return a rectifier with numbers of its own."""
-    if not _rectifying(found[None, : len(POINTS)])[0]:
-        return None
-    alpha = _exact(-float(found[LOWEST]), numbers)
-    if alpha >= 0 and _close(x, found, np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))):
-        return "ELU", {"alpha": alpha}
-    slope = _exact(float(found[LOW] - found[LOWEST]) / float(x[LOW] - x[LOWEST]), numbers)
-    limit = _exact(float(found[MOST]), (*numbers, x[MOST]))
-    limit = np.inf if limit == x[MOST] else limit
-    for threshold in dict.fromkeys((0.0, *numbers)):
-        below = slope * (x - threshold) if slope else 0.0
-        if min(slope, threshold, limit) >= 0 and _close(
-            x, found, np.where(x > threshold, np.minimum(x, limit), below)
-        ):
-            return _rectifier(slope, float(threshold), limit)
-    return None
-
-
-def _clipped(
-    x: np.ndarray, found: np.ndarray, numbers: Sequence[float]
-) -> tuple[str, dict[str, Any]] | None:
-    low, high = (_exact(float(found[at]), (*numbers, x[at])) for at in (LEAST, MOST))
-    low, high = -np.inf if low == x[LEAST] else low, np.inf if high == x[MOST] else high
-    if low < high and _close(x, found, np.clip(x, low, high)):
-        return "Clip", {"low": low, "high": high}
-    return None
-
-
-def _rectifier(slope: float, threshold: float, limit: float) -> tuple[str, dict[str, Any]]:
-    if not threshold and np.isinf(limit):
-        return "LeakyReLU", {"negative_slope": slope}
-    most = None if np.isinf(limit) else limit
-    return "ReLU", {"max_value": most, "negative_slope": slope, "threshold": threshold}

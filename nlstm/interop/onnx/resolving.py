@@ -1,7 +1,7 @@
 """Functions of numbers made layers: the longest that is known at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
