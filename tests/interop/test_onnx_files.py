@@ -407,3 +407,81 @@ def test_functions_that_bend_between_points_or_far_off(nodes, layers, tmp_path):
     np.testing.assert_allclose(predicted(model, [x])[0], wanted, rtol=1e-5, atol=1e-8)
     found = [type(one).__name__ for one in model.layers]
     assert found == layers.split()
+
+
+BRANCHES = """then_branch = yes () => (float[n,5,2] p) { p = Tanh(x) },
+              else_branch = no () => (float[n,5,2] p) { q = Sin(x) p = Identity(q) }"""
+INNER = """then_branch = yes () => (float[n,5,2] p) { p = If(other) <
+               then_branch = a () => (float[n,5,2] r) { r = Relu(x) },
+               else_branch = b () => (float[n,5,2] r) { r = Tanh(x) }> },
+           else_branch = no () => (float[n,5,2] p) { p = Identity(x) }"""
+
+
+@pytest.mark.parametrize(
+    "condition, branches",
+    [
+        ("c = Identity(yes)", BRANCHES),
+        ("s = Shape(x) l = Gather(s, two) c = Equal(l, two)", BRANCHES),
+        ("s = Shape<start=1, end=2>(x) l = Squeeze(s) c = Greater(l, two)", BRANCHES),
+        ("s = Shape(x) l = Gather(s, zero) e = Equal(l, one) c = Not(e)", BRANCHES),
+        ("c = Identity(yes)", INNER.replace("other", "no")),
+    ],
+)
+def test_branches_that_are_always_taken(condition, branches, tmp_path):
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ {condition} y = If(c) <{branches}> }}"
+    arrays = {name: np.array(at) for at, name in enumerate(("zero", "one", "two"))}
+    model = read(graph(text, yes=np.array(True), no=np.array(False), **arrays), tmp_path)
+    assert [getattr(one, "activation", None) for one in model.layers] == ["tanh"]
+
+
+@pytest.mark.parametrize(
+    "condition, wanted",
+    [
+        ("c = Identity(flag)", "If 'mine': its condition follows from the inputs"),
+        (
+            "s = Shape(x) l = Gather(s, one) c = Greater(l, two)",
+            "If 'mine': its condition follows from the size of the batch, or from the number of",
+        ),
+        ("c = Identity(both)", r"If 'mine': its condition has shape \(2,\); expected one value"),
+        ("c = Identity(no)", "Sin: nlstm has nothing like it"),
+    ],
+)
+def test_branches_of_which_either_may_be_taken(condition, wanted, tmp_path):
+    text = f"""(float[n,t,2] x, float[n,1] flag) => (float[n,t,2] y) {{
+        {condition} y = If(c) <{BRANCHES}>
+    }}"""
+    arrays = {name: np.array(at) for at, name in enumerate(("zero", "one", "two"))}
+    proto = graph(text, no=np.array(False), both=np.array([True, True]), **arrays)
+    proto.graph.node[-1].name = "mine"
+    with pytest.raises(ValueError, match=wanted):
+        read(proto, tmp_path)
+
+
+def test_loops_are_named_with_what_to_do_instead(tmp_path):
+    text = """(float[n,5,2] x) => (float[n,5,2] y) {
+        y = Loop(five, yes, x) <body = b (int64 i, bool c, float[n,5,2] h)
+            => (bool d, float[n,5,2] k) { d = Identity(c) k = Tanh(h) }>
+    }"""
+    proto = graph(text, five=np.array(5), yes=np.array(True))
+    proto.graph.node[-1].name = "rnn/while_loop"
+    with pytest.raises(
+        ValueError, match=r"Loop 'rnn/while_loop': (.*) steps (.*)\nRecurrences are"
+    ):
+        read(proto, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node, wanted",
+    [
+        ("y = Squeeze(d, two)", "steps"),
+        ("l = Gather<axis=1>(d, last) m = Squeeze(l, one) y = Identity(m)", "rows"),
+    ],
+)
+def test_outputs_of_one_number_are_a_column(node, wanted, tmp_path):
+    """What PyTorch's `squeeze(-1)` leaves of a regression."""
+    text = f"(float[n,t,2] x) => (float y) {{ d = MatMul(x, w) {node} }}"
+    arrays = {"w": weights(2, 1), "one": np.array([1]), "two": np.array([2])}
+    model = read(graph(text, last=np.array(-1), **arrays), tmp_path)
+    x = weights(3, 5, 2)
+    wanted = x @ arrays["w"] if wanted == "steps" else (x @ arrays["w"])[:, -1]
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, atol=1e-6)

@@ -16,6 +16,7 @@ MERGING = {
     "Min": "Minimum",
 }  # fmt: skip
 LONGEST = 64  # operations in one function
+TRIED = 8  # functions that look like layers, before the shortest is
 
 
 class Reach(NamedTuple):
@@ -123,7 +124,8 @@ class _Resolver:
         """Return the layer that the longest known function to a step is."""
         lengths, values = reach.lengths[1:], reach.values[1:]
         places = np.flatnonzero(likely(values)) if len(values) else ()
-        for at in sorted(places, key=lambda at: -lengths[at]):
+        longest = sorted(places, key=lambda at: -lengths[at])
+        for at in dict.fromkeys([*longest[:TRIED], *longest[-1:]]):
             base = reach.bases[1 + at]
             between = self._between(step, base)
             numbers = [one for part in between for one in part.arguments["numbers"]]

@@ -36,13 +36,20 @@ def _constant(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
 
 
 def _shape(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
-    sizes = list(view_of(inputs[0]).shape)
-    start, end = node.get("start", 0), node.get("end")
-    return Const(np.array(sizes[start:end], np.int64), True)
+    view = view_of(inputs[0])
+    part = slice(node.get("start", 0), node.get("end"))
+    places = np.array([_is_open(t, axis) for axis in view.axes], bool)[part]
+    return Const(np.array(view.shape, np.int64)[part], bool(places.any()), places)
+
+
+def _is_open(t: Tracer, axis: Sequence[Atom]) -> bool:
+    return any(atom is t.batch or isinstance(atom.size, Open) for atom in axis)
 
 
 def _size(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
-    return Const(np.array(np.prod(view_of(inputs[0]).shape), np.int64), True)
+    view = view_of(inputs[0])
+    drawn = any(_is_open(t, axis) for axis in view.axes)
+    return Const(np.array(np.prod(view.shape), np.int64), drawn)
 
 
 def sizes_given(value: Any) -> list[int]:

@@ -162,10 +162,13 @@ class Const:
     drawn : bool
         Whether its numbers follow from the size of the batch, or of open steps, which stand for
         all; its shape may in any case.
+    places : ndarray of bool, optional
+        Which of its numbers do; None for all of them, or none.
     """
 
     array: np.ndarray
     drawn: bool = False
+    places: np.ndarray | None = None
 
     @property
     def is_zero(self) -> bool:

@@ -14,12 +14,13 @@ from nlstm.interop.onnx.folding import LARGEST, folded
 from nlstm.interop.onnx.package import DOMAIN, onnx
 from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Step, Unsupported, View, sizes_of
 
-__all__ = ["NodeOf", "TimeMajor", "Tracer"]
+__all__ = ["LOOPS", "NodeOf", "TimeMajor", "Tracer"]
 
 PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093)
 # What a node that is against the rules may end in.
 UNEXPECTED = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError)
 COPIES = 4  # of all that a file holds, which nodes of known numbers may make together
+LOOPS = ("Loop", "Scan")
 # What whole numbers may go through.
 OF_WHOLE = (
     "Cast", "Gather", "Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze",
@@ -115,7 +116,24 @@ class Tracer:
 
     def run(self) -> list[Ref]:
         """Go through the nodes; return the outputs, batch first."""
-        for proto in self.graph.node:
+        self._walk(self.graph)
+        return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
+
+    def inside(self, graph: Any) -> list[Any]:
+        """Go through a graph that a node has in it; return its outputs."""
+        outside = dict(self.values)
+        for one in graph.initializer:
+            self.values[one.name] = Const(onnx().numpy_helper.to_array(one))
+        self._walk(graph)
+        found = [self.values.get(one.name, Broken) for one in graph.output]
+        for one in graph.output:
+            if one.name not in self.values:
+                self.lacks(f"output {one.name!r} of {graph.name!r}, which no node makes")
+        self.values = outside  # its names are its own
+        return found
+
+    def _walk(self, graph: Any) -> None:
+        for proto in graph.node:
             node = NodeOf(proto)
             try:
                 found = self._read(node)
@@ -127,7 +145,6 @@ class Tracer:
                     self.lacks(f"{_shown(node)}: its output {name!r} is there already")
                 if name:
                     self.values[name] = found[number] if number < len(found) else Broken
-        return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
 
     def lacks(self, what: str) -> None:
         """Remember what nlstm does not have."""
@@ -140,6 +157,8 @@ class Tracer:
             raise Unsupported(f"nothing before it makes its input {missing[0]!r}")
         inputs = [self.values[name] for name in node.inputs]
         known = inputs and all(isinstance(one, Const | None) for one in inputs) and node.plain
+        if node.known_domain and node.op in LOOPS:
+            raise Unsupported("nlstm has nothing like it: its steps are written out, not a node")
         if not node.known_domain or (node.op not in self.handlers and not known):
             raise Unsupported("nlstm has nothing like it")
         if node.op not in OF_WHOLE and any(getattr(one, "whole", False) for one in inputs):
@@ -214,6 +233,8 @@ class Tracer:
         place = [number for number, axis in enumerate(value.axes) if self.batch in axis]
         first = place[0] if place else 0
         order = [value.axes[first], *(one for at, one in enumerate(value.axes) if at != first)]
+        if len(order) == 1 or (len(order) == 2 and isinstance(value.moved(order).shape[1], Open)):
+            order.append(())  # one number for each row, or each step
         try:
             return self.sample(value.moved(order))
         except Unsupported as error:
