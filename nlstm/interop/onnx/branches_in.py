@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from nlstm.interop.onnx.nodes_in import NodeOf
 from nlstm.interop.onnx.steps import Const, Unsupported
-from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Handler, Tracer
 
 __all__ = ["HANDLERS"]
 

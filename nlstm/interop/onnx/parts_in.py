@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.interop.onnx.shapes_in import sizes_given, view_of
+from nlstm.interop.onnx.nodes_in import NodeOf
+from nlstm.interop.onnx.shapes_in import axis_of, sizes_given, view_of
 from nlstm.interop.onnx.steps import Atom, Const, Marks, Open, Ref, Step, Unsupported, View
-from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Handler, Tracer
 
 __all__ = ["HANDLERS", "features", "joined"]
 
@@ -25,7 +26,7 @@ def _slice(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     axes = list(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        view = taken(t, view, axis % len(view.axes), slice(start, end, step), drawn)
+        view = taken(t, view, axis_of(axis, len(view.axes)), slice(start, end, step), drawn)
     return view
 
 
@@ -37,7 +38,7 @@ def _gather(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
             raise Unsupported("a table of other than two axes, or other than rows of it")
         return _embedded(t, node, data, view_of(index))
     view = view_of(data)
-    axis %= len(view.axes)
+    axis = axis_of(axis, len(view.axes))
     places = sizes_given(index)
     if index.array.ndim == 0:
         return taken(t, view, axis, places[0], index.drawn)
@@ -64,7 +65,7 @@ def _embedded(t: Tracer, node: NodeOf, table: Const, index: View) -> View:
 
 def _split(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[View]:
     view = view_of(inputs[0])
-    axis = node.get("axis", 0) % len(view.axes)
+    axis = axis_of(node.get("axis", 0), len(view.axes))
     sizes = node.get("split")
     if sizes is None and len(inputs) > 1 and inputs[1] is not None:
         sizes = sizes_given(inputs[1])
@@ -235,7 +236,7 @@ def _concat(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
     if all(isinstance(one, Marks) for one in inputs):
         return Marks(("steps", *(one.mask for one in inputs)))
     views = [view_of(one) for one in inputs]
-    axis = node.get("axis") % len(views[0].axes)
+    axis = axis_of(node.get("axis"), len(views[0].axes))
     if len(views) == 1:
         return views[0]
     return joined(t, views, axis, node.name)
@@ -309,7 +310,7 @@ def _pad(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
         raise Unsupported("it pads with something other than zeros")
     axes = list(range(len(view.axes)))
     if len(inputs) > 3 and inputs[3] is not None:
-        axes = [one % len(view.axes) for one in sizes_given(inputs[3])]
+        axes = [axis_of(one, len(view.axes)) for one in sizes_given(inputs[3])]
     half = len(pads) // 2
     for at, before, after in zip(axes, pads[:half], pads[half:], strict=True):
         if before or after:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.interop.onnx.nodes_in import NodeOf
 from nlstm.interop.onnx.steps import Const, Ref, Unsupported, View
-from nlstm.interop.onnx.tracing import NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Tracer
 
 __all__ = ["HANDLERS", "Function"]
 

@@ -68,7 +68,8 @@ def _read(proto: Any) -> tuple[list[Step], list[Ref]]:
         raise ValueError(
             "it holds what nlstm does not have:\n  "
             + "\n  ".join(tracer.problems)
-            + (f"\n{INSTEAD}" if loops else "")
+            + "\ndocs/interop.md has a list of what is read."
+            + (f" {INSTEAD}" if loops else "")
         )
     if not outputs:
         raise ValueError("it has no output.")
