@@ -49,13 +49,14 @@ def located(
     """Give layers with the places of their weights; by name, those whose names a file has."""
     found = [(path, one) for path, one in paths_of(members, arrays) if _is_at(arrays, path, one)]
     wanted = [one for one in leaves_of(members) if one.made.parameters]
-    if by_name or len(found) < len(wanted) or arrays.depth != _depth_of(members):
+    nested = arrays.depth != _depth_of(members)
+    if by_name or len(found) < len(wanted) or nested:
         named = arrays.by_name()
         missing = [one.name for one in wanted if one.name not in named]
         if missing and not by_name:
             rows = _aligned(members, arrays)
             if rows is None:
-                raise _unmatched(missing, arrays)
+                raise _unmatched(missing, arrays, nested)
             yield from rows
             return
         found = [(named[one.name], one) for one in wanted if one.name in named]
@@ -114,15 +115,20 @@ def _aligned(
     return found + [(one, own[id(one)]) for one in recurrent]
 
 
-def _unmatched(missing: Sequence[str], arrays: Arrays) -> ValueError:
+def _unmatched(missing: Sequence[str], arrays: Arrays, nested: bool) -> ValueError:
     """Return the error of layers that neither places nor names find."""
     found = list(dict.fromkeys(path.rpartition(f"/{VARIABLES}/")[0] for path in arrays.paths))
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    instead = "load_weights(path, by_name=True) loads the layers whose names it has."
+    if nested and found:
+        instead = (
+            "A model inside another is no layer of its own in nlstm; load_model, where the file is "
+            "of a whole model, keeps them apart."
+        )
     return ValueError(
         f"its layers lie otherwise than the model's, and {', '.join(missing)} "
         f"{'is' if len(missing) == 1 else 'are'} not found by name. It has "
-        f"{', '.join(found[:SHOWN])}{more}. A model inside another is no layer of its own in "
-        "nlstm; load_model, where the file is of a whole model, keeps them apart."
+        f"{', '.join(found[:SHOWN]) or 'no arrays'}{more}. {instead}"
     )
 
 

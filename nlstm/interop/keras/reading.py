@@ -165,6 +165,8 @@ def reading(path: str) -> Iterator[Contents]:
         if isinstance(error, OSError) and error.errno is not None:  # h5py's for damage have none
             raise
         text = str(error) or type(error).__name__
+        if isinstance(error, zipfile.BadZipFile):
+            text = f"it is not a whole zip file: {error}"
         raise ValueError(f"{path} cannot be loaded: {text}") from error
 
 
@@ -241,8 +243,9 @@ class Legacy:
         entries = [one for group in self.layers.values() for one in group.named(NAMES)]
         wanted = [len(legacy_parameters(one)) for one in members]
         if sum(wanted) != len(entries):
+            named = f", {', '.join(self.layers)}" if self.layers else ""
             raise ValueError(
-                f"it has weights of {len(self.layers)} layers, {', '.join(self.layers)}; the model "
+                f"it has weights of {len(self.layers)} layers{named}; the model "
                 f"has {len(members)} with weights, {', '.join(one.name for one in members)}."
             )
         for member, count in zip(members, wanted, strict=True):
