@@ -166,7 +166,7 @@ def reading(path: str) -> Iterator[Contents]:
             raise
         text = str(error) or type(error).__name__
         if isinstance(error, zipfile.BadZipFile):
-            text = f"it is not a whole zip file: {error}"
+            text += ": it is cut off, or damaged."
         raise ValueError(f"{path} cannot be loaded: {text}") from error
 
 
