@@ -121,8 +121,8 @@ def _check_begin(path: str) -> None:
     if ending is not None and not own:
         shown = SHOWN[ENDINGS[ending][0]]
         raise ValueError(
-            f"{path} cannot be loaded: its name ends in {ending!r}, and it does not begin as a "
-            f"file of {shown}'s; it is damaged, or something else."
+            f"{path} is not a whole safetensors file, as nlstm's own are, nor one of {shown}'s, as "
+            f"{ending!r} says: it is damaged, or something else."
         )
 
 

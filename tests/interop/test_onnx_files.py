@@ -434,6 +434,19 @@ def test_branches_that_are_always_taken(condition, branches, tmp_path):
     assert [getattr(one, "activation", None) for one in model.layers] == ["tanh"]
 
 
+def test_names_in_branches_are_their_own(tmp_path):
+    """Two arrays of one name are not one layer's."""
+    branch = """If(yes) <then_branch = a () => (float[n,5,2] p) {{
+        w = Constant<value_floats = [{}]>() p = Mul({}, w)
+    }}, else_branch = b () => (float[n,5,2] p) {{ p = Identity(x) }}>"""
+    first, last = branch.format("1.0, 2.0", "x"), branch.format("3.0, 4.0", "t")
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ f = {first} t = Tanh(f) y = {last} }}"
+    model = read(graph(text, yes=np.array(True)), tmp_path)
+    x = weights(3, 5, 2)
+    wanted = np.tanh(x * [1, 2]) * [3, 4]
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     "condition, wanted",
     [

@@ -358,7 +358,9 @@ def test_parts_of_archives_that_are_odd(archive, model, tmp_path):
         load_model(path)
     path.write_bytes(path.read_bytes()[:200])
     for call in (load_model, model.load_weights):
-        with pytest.raises(ValueError, match="m.keras cannot be loaded: .* it is cut off, or damaged"):
+        with pytest.raises(
+            ValueError, match="m.keras cannot be loaded: .* it is cut off, or damaged"
+        ):
             call(path)
 
 

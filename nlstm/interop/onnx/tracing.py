@@ -60,6 +60,7 @@ class Tracer:
         self.problems: list[str] = []
         self.inputs: list[Step] = []
         self._shaped: dict[tuple[Any, ...], Ref] = {}
+        self._scopes: list[dict[str, Any]] = []
         taken = {int(n) for one in graph.initializer for n in one.dims}
         self._free = [prime for prime in PRIMES if prime not in taken]
         self._sizes: dict[str, int] = {}
@@ -91,6 +92,7 @@ class Tracer:
         for one in graph.output:
             if one.name not in self.values:
                 self.lacks(f"output {one.name!r} of {graph.name!r}, which no node makes")
+        self._scopes.append(self.values)  # arrays are known by where they are, so they stay there
         self.values = outside  # its names are its own
         return found
 
@@ -255,7 +257,8 @@ class Tracer:
         name: str = "",
     ) -> Ref:
         """Append a step; return its first output."""
-        step = Step(kind, arguments, list(inputs), list(shapes), weights or {}, key, name)
+        arrays = tuple((one, id(self.values.get(one))) for one in key)
+        step = Step(kind, arguments, list(inputs), list(shapes), weights or {}, arrays, name)
         self.steps.append(step)
         return Ref(step)
 
