@@ -113,7 +113,7 @@ DAMAGES = [
     (one_activation, "LSTM: it has 1 activations; expected 3"),
     (order, r"Transpose: it puts axes in the order \[1, 1, 2\] \[x \(batch, 5, 2\) -> t\]"),
     (axis, "Squeeze: its axis 9 is none of the 3 that there are"),
-    (no_operator, r"Concat: it is not as ONNX has it \(TypeError"),
+    (no_operator, r"Concat: it cannot be followed \(TypeError"),
     (features, r"its W has shape \(1, 12, 2\); expected \(1, 12, 7\)"),
     (open_features, "input 'x' leaves its number of features open"),
     (text_input, "input 'x' of STRING; numbers are known"),

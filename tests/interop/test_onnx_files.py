@@ -153,6 +153,7 @@ def test_recurrences_that_nlstm_has_not(attributes, wanted, tmp_path):
         ("y = Loop(one)", "nlstm has nothing like it"),
         ("y = Other.Thing(x)", "Other.Thing"),
         ("y = Identity(one)", "does not follow from the inputs"),
+        ("y, z = Split<axis=0>(x)", "a part of the batch"),
     ],
 )
 def test_what_no_layer_does(nodes, wanted, tmp_path):
@@ -411,6 +412,8 @@ def test_functions_that_bend_between_points_or_far_off(nodes, layers, tmp_path):
 
 BRANCHES = """then_branch = yes () => (float[n,5,2] p) { p = Tanh(x) },
               else_branch = no () => (float[n,5,2] p) { q = Sin(x) p = Identity(q) }"""
+SQUEEZED = """then_branch = yes () => (float[n,5,2] p) { p = Tanh(x) },
+              else_branch = no () => (float[n,5,2] p) { p = Squeeze(x) }"""
 INNER = """then_branch = yes () => (float[n,5,2] p) { p = If(other) <
                then_branch = a () => (float[n,5,2] r) { r = Relu(x) },
                else_branch = b () => (float[n,5,2] r) { r = Tanh(x) }> },
@@ -423,7 +426,7 @@ INNER = """then_branch = yes () => (float[n,5,2] p) { p = If(other) <
         ("c = Identity(yes)", BRANCHES),
         ("s = Shape(x) l = Gather(s, two) c = Equal(l, two)", BRANCHES),
         ("s = Shape<start=1, end=2>(x) l = Squeeze(s) c = Greater(l, two)", BRANCHES),
-        ("s = Shape(x) l = Gather(s, zero) e = Equal(l, one) c = Not(e)", BRANCHES),
+        ("s = Shape(x) l = Gather(s, zero) e = Equal(l, one) c = Not(e)", SQUEEZED),
         ("c = Identity(yes)", INNER.replace("other", "no")),
     ],
 )
@@ -456,6 +459,7 @@ def test_names_in_branches_are_their_own(tmp_path):
             "If 'mine': its condition follows from the size of the batch, or from the number of",
         ),
         ("c = Identity(both)", r"If 'mine': its condition has shape \(2,\); expected one value"),
+        ("s = Shape(x) l = Gather(s, zero) c = Equal(l, one)", "If 'mine': its condition follows"),
         ("c = Identity(no)", "Sin: nlstm has nothing like it"),
     ],
 )
@@ -498,3 +502,23 @@ def test_outputs_of_one_number_are_a_column(node, wanted, tmp_path):
     x = weights(3, 5, 2)
     wanted = x @ arrays["w"] if wanted == "steps" else (x @ arrays["w"])[:, -1]
     np.testing.assert_allclose(predicted(model, [x])[0], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "nodes, wanted",
+    [
+        ("y, z = Split<axis=1>(x)", "Split: it splits an open number of steps"),
+        ("y = Reshape(x, turned)", "Reshape: features of an open number"),
+        ("a = Unsqueeze(x, last) b = Add(a, two) y = Squeeze(b, zero)", "repeats an axis of one"),
+    ],
+)
+def test_what_only_looks_like_a_layer(nodes, wanted, tmp_path):
+    proto = graph(
+        f"(float[n,t,2] x) => (float[n,s,2] y) {{ {nodes} }}",
+        turned=np.array([0, 2, -1]),
+        last=np.array([-1]),
+        two=weights(2),
+        zero=np.array([0]),
+    )
+    with pytest.raises(ValueError, match=wanted):
+        read(proto, tmp_path)

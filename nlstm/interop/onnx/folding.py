@@ -34,14 +34,19 @@ def folded(node: Any, inputs: Sequence[Any], version: int, room: float) -> list[
     found = _computed(node, arrays, version)
     seen = inputs[: 0 if node.op == "ConstantOfShape" else 1] if node.op in SHAPED else inputs
     drawn = any(one is not None and one.drawn for one in seen)
+    seldom = drawn and (
+        any(one is not None and one.seldom for one in inputs)
+        if node.op in ("Cast", "Identity", "Not")
+        else node.op == "Equal" and any(np.all(one.array == 1) for one in inputs)
+    )
+    if seldom:
+        return [Const(one, drawn, seldom=True) for one in found]
     if drawn and node.op in MOVING:
         places = _computed(node, _places(node, inputs), version)
         return [
             Const(array, bool(own.any()), own.astype(bool))
             for array, own in zip(found, places, strict=True)
         ]
-    if drawn and node.op == "Equal" and any(np.all(one.array == 1) for one in inputs):
-        drawn = False  # a size that stands for all is not 1
     return [Const(one, drawn) for one in found]
 
 

@@ -69,6 +69,8 @@ def _split(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[View]:
     sizes = node.get("split")
     if sizes is None and len(inputs) > 1 and inputs[1] is not None:
         sizes = sizes_given(inputs[1])
+    if isinstance(view.shape[axis], Open) and len(node.outputs) > 1:
+        raise Unsupported("it splits an open number of steps")
     if sizes is None:
         count = len(node.outputs)
         each = -(-view.shape[axis] // count)

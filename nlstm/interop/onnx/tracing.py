@@ -4,6 +4,7 @@ Every open axis gets a prime number that is nobody's size. So shapes are plain n
 computed from them too, and a reshape shows what it does.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -113,7 +114,7 @@ class Tracer:
             except Unsupported as error:
                 self.lacks(f"{node}: {error}{self._given(node)}")
             except UNEXPECTED as error:
-                text = f"it is not as ONNX has it ({type(error).__name__}: {error})"
+                text = f"it cannot be followed ({type(error).__name__}: {error})"
                 self.lacks(f"{node}: {text}{self._given(node)}")
             for number, name in enumerate(node.outputs):
                 if name and name in self.values:
@@ -323,6 +324,9 @@ class Tracer:
         if [int(n) for n in shape] == [int(n) for n in ref.shape]:
             return ref
         inside = any(isinstance(n, Open) for n in ref.shape)
+        fixed = math.prod(int(n) for n in ref.shape if not isinstance(n, Open))
+        if inside and fixed % int(shape[-1]):
+            raise Unsupported("features of an open number")
         if inside and not isinstance(shape[0], Open):
             shape = (Open(shape[0]), shape[1])
         target = tuple(-1 if isinstance(n, Open) else int(n) for n in shape)
