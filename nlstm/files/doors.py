@@ -40,6 +40,7 @@ NOT_WRITTEN = {
 }
 FIRST_BYTES = {b"PK\x03\x04": "keras", b"\x89HDF": "keras"}
 SHOWN = {"keras": "Keras", "onnx": "ONNX"}
+OWN = b"\0\0\0\0{"  # behind four bytes of a length: the header of a safetensors file
 # A file of ONNX begins with a version, and then any of the fields that may follow it.
 VERSIONS, FIELDS = range(1, 33), frozenset(b"\x12\x1a\x22\x28\x32\x3a\x42\x72\xa2\xca")
 
@@ -97,7 +98,7 @@ def library_of(path: str) -> str | None:
         )
     with open(path, "rb") as file:
         begin = file.read(9)
-    own = begin[4:] == b"\0\0\0\0{"  # a length, and the header of a safetensors file
+    own = begin[4:] == OWN
     if not own and begin[:1] == b"\x08" and begin[1:2] and begin[1] in VERSIONS:
         return "onnx" if begin[2:3] and begin[2] in FIELDS else None
     return FIRST_BYTES.get(begin[:4])
@@ -106,7 +107,23 @@ def library_of(path: str) -> str | None:
 def door_by_content(path: str) -> Door | None:
     """Return what reads a file, by its first bytes; None where that is nlstm itself."""
     library = library_of(path)
-    return None if library is None else _doors[library]()
+    if library is None:
+        _check_begin(path)
+        return None
+    return _doors[library]()
+
+
+def _check_begin(path: str) -> None:
+    """Raise where a name is another library's, and the content neither that nor nlstm's."""
+    ending = _ending(path)
+    with open(path, "rb") as file:
+        own = file.read(9)[4:] == OWN
+    if ending is not None and not own:
+        shown = SHOWN[ENDINGS[ending][0]]
+        raise ValueError(
+            f"{path} is not a whole safetensors file, as nlstm's own are, nor one of {shown}'s, as "
+            f"{ending!r} says: it is damaged, or something else."
+        )
 
 
 def door_by_name(path: str) -> Door | None:

@@ -17,7 +17,11 @@ def opened(path: str, columns: Sequence[str] | None) -> "Columns":
         import pyarrow.parquet
     except ImportError:
         raise ImportError("from_parquet takes pyarrow: pip install 'nlstm[parquet]'") from None
-    return Columns(pyarrow, pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER), columns)
+    try:
+        file = pyarrow.parquet.ParquetFile(path, buffer_size=BUFFER)
+    except pyarrow.ArrowInvalid as error:
+        raise ValueError(f"{path} is not a whole parquet file: {error}") from error
+    return Columns(pyarrow, file, columns)
 
 
 class Columns:

@@ -5,6 +5,7 @@
 arrays, tensors, or lie in a safetensors file.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,10 @@ PLAIN = {
     Dense: (("weight", "kernel", True), ("bias", "bias", False)),
     Embedding: (("weight", "embeddings", False),),
 }
+KINDS = {  # of safetensors files, as NumPy has them
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2",
+    "I8": "i1", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
 Names = Iterator[tuple[str, Any, bool]]
 
 
@@ -40,8 +45,8 @@ def load_torch_state(
     ----------
     layer : LSTM, SimpleRNN, Bidirectional of these, Dense or Embedding
         Built: its model knows its input.
-    state : mapping of str to array_like, or path
-        A state dict, or a safetensors file that holds one.
+    state : mapping of str to array_like, module, or path
+        A state dict, a module that has one, or a safetensors file that holds one.
     prefix : str, optional
         What the module's names begin with, such as ``"encoder.lstm"``.
     level : int, default 0
@@ -52,6 +57,8 @@ def load_torch_state(
     ------
     KeyError
         A name is missing; it says which there are.
+    OSError
+        There is no such file.
     TypeError, ValueError
         The layer has no counterpart, no weights yet, weights that PyTorch has not, or a shape is
         another; nothing was changed.
@@ -136,17 +143,52 @@ def _recurrent(layer: Any, level: int, suffix: str) -> Names:
         raise ValueError(f"{layer.name} has {', '.join(strange)}, which PyTorch has not.")
 
 
-def _read(state: Mapping[str, Any] | str | Path) -> Mapping[str, Any]:
+def _read(state: Any) -> Mapping[str, Any]:
     if isinstance(state, Mapping):
         return state
-    from safetensors.numpy import load_file
+    if hasattr(state, "state_dict"):
+        found: Mapping[str, Any] = state.state_dict()
+        return found
+    if not isinstance(state, str | os.PathLike):
+        raise TypeError(
+            "state must be a state dict, a module, or the path of a safetensors file; got "
+            f"{type(state).__name__}."
+        )
+    with open(state, "rb") as file:
+        content = file.read()
+    if content.startswith((b"PK", b"\x80")):
+        raise ValueError(
+            f"{state} is a file of torch.save's, which is code to run and is not read: hand over "
+            "the dict that torch.load(path, weights_only=True) makes of it."
+        )
+    from safetensors import SafetensorError, deserialize
 
-    return load_file(state)
+    try:
+        return {name: _stored(one) for name, one in deserialize(content)}
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{state} is not a safetensors file of numbers: {error}.") from error
+
+
+def _stored(entry: Mapping[str, Any]) -> np.ndarray:
+    """Return an array of a file; bfloat16, which NumPy does not have, as float32."""
+    data, shape = entry["data"], entry["shape"]
+    if entry["dtype"] == "BF16":
+        bits = np.frombuffer(data, "<u2").astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(shape)
+    return np.frombuffer(data, KINDS[entry["dtype"]]).reshape(shape)
 
 
 def _array(state: Mapping[str, Any], name: str) -> np.ndarray:
     if name not in state:
         raise KeyError(f"{name!r} is not among the state's names: {', '.join(sorted(state))}.")
     value = state[name]
-    value = value.detach().cpu().numpy() if hasattr(value, "detach") else value
-    return as_array(name, value)
+    if hasattr(value, "detach"):
+        try:
+            value = value.detach().cpu()
+            value = (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()
+        except (TypeError, RuntimeError) as error:  # no data, sparse, quantized
+            raise TypeError(f"{name} is no plain tensor of numbers: {error}") from error
+    found = as_array(name, value)
+    if found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} holds {found.dtype}; expected real numbers.")
+    return found

@@ -38,7 +38,10 @@ served = nlstm.models.load_model("m.onnx")                 # any file, by its co
 | activations | known by what they compute, whatever nodes spell them; those of recurrences by their word | all, but in recurrences only those below |
 | one number for each feature (what is left of a folded normalisation) | `BatchNormalization(trainable=False)` | |
 | LSTMs written step by step (Keras on PyTorch, `nn.RNN` by PyTorch's new exporter) | as the layers that a step is made of, for so many steps | |
-| `If`, `Loop`, `Scan` (tf2onnx writes SimpleRNN, GRU with `reset_after=False` and masked layers so, Keras 3 on TensorFlow any GRU) | no | |
+| `If` | the branch that is taken, where its condition is known or follows from sizes that the file fixes; an open size is taken for more than 1 where the other branch only takes an axis away | |
+| `Loop`, `Scan` (tf2onnx writes SimpleRNN, GRU with `reset_after=False` and masked layers so, Keras 3 on TensorFlow any GRU) | no: an error that names them; a model of Keras is read from its own file | |
+| bounds (`Clip`, `Max`, `Min` with a number) | `ReLU` with numbers, which small values go through unrounded | |
+| outputs of one number a row, or a step, such as `squeeze(-1)` leaves | a column, (batch, 1) or (batch, steps, 1) | |
 | what `compile` was told | | no |
 
 A file with anything else is one error that lists all such nodes. What has no form in ONNX is an error that names it, before anything is written.

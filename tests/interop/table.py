@@ -67,7 +67,7 @@ STATE = """
 | `hard_sigmoid` | with the slope of the version that wrote it: in Keras 1 and 2 `0.2 x + 0.5`, nlstm's `hard_sigmoid_keras2` | Keras 3's alone |
 | `CuDNNLSTM` (two biases, cuDNN's layout), `LSTMV1`, `LSTMV2`, the twelve arrays of an LSTM of Keras 1 | as `LSTM` | |
 | `RNN` with `LSTMCell`, `GRUCell` or `SimpleRNNCell` | as `LSTM`, `GRU` or `SimpleRNN`, in `Bidirectional` too | as that layer |
-| `RNN` with `StackedRNNCells` of these | of equal LSTM cells as `LSTM(num_layers=n)`; else, or where states are handed on or it goes backwards, as a layer for each cell, `NAME_level_0`, ... and `NAME`, with the states in Keras's order. Not in `Bidirectional`, and not backwards behind a mask; layers in a row take no `.weights.h5` of the `RNN` | as these layers |
+| `RNN` with `StackedRNNCells` of these | of equal LSTM cells as `LSTM(num_layers=n)`; else, or where states are handed on or it goes backwards, as a layer for each cell, `NAME_level_0`, ... and `NAME`, with the states in Keras's order. Not in `Bidirectional`, and not backwards behind a mask; a `.weights.h5` of either goes into both, by kinds, counts and shapes, and names where these leave a choice | as these layers |
 | `CuDNNGRU`, the nine arrays of a GRU of Keras 1 | as `GRU`; where a file does not say `reset_after`, it is `False` | |
 | `compile`: optimizer with its settings, schedule, moments and steps; loss, metrics, weights of losses | yes; of Keras 1 and 2.0 without the moments, with a warning; where Keras 3 left the optimizer out, it is what its variables are called | yes, but Keras 3.15 itself cannot train on from HDF5 |
 | random numbers of dropout, states of stateful layers | no | no |

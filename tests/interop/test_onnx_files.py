@@ -153,6 +153,7 @@ def test_recurrences_that_nlstm_has_not(attributes, wanted, tmp_path):
         ("y = Loop(one)", "nlstm has nothing like it"),
         ("y = Other.Thing(x)", "Other.Thing"),
         ("y = Identity(one)", "does not follow from the inputs"),
+        ("y, z = Split<axis=0>(x)", "a part of the batch"),
     ],
 )
 def test_what_no_layer_does(nodes, wanted, tmp_path):
@@ -350,3 +351,174 @@ def test_small_functions_are_not_taken_for_nothing(tmp_path):
     model = read(graph(text, **{name: np.array(one) for name, one in arrays.items()}), tmp_path)
     x = weights(4, 3)
     np.testing.assert_allclose(predicted(model, [x])[0], 1 / (1 + np.exp(-x)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "node, layers",
+    [
+        ("{b} = Tanh({a})", 1100),
+        ("{b} = Abs({a}) {b}r = Relu({a})", None),
+        ("{b} = Add({a}, small)", 18),
+        ("{b} = Add({a}, x)", 2),
+        ("{b} = Concat<axis=2>({a}, x)", 1),
+    ],
+)
+def test_chains_longer_than_python_recurses(node, layers, tmp_path):
+    names = ["x", *(f"t{number}" for number in range(1099)), "y"]
+    nodes = [node.format(a=a, b=b) for a, b in zip(names, names[1:], strict=False)]
+    if "Concat" in node:
+        nodes[-1] = "y = Slice(t1098, begin, end, last)"
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ {' '.join(nodes)} }}"
+    arrays = {"small": np.array(1e-3, np.float32)}
+    arrays |= {"begin": np.array([0]), "end": np.array([2]), "last": np.array([2])}
+    proto = graph(text, **arrays)
+    if layers is None:
+        with pytest.raises(ValueError, match="Abs: no activation of nlstm's"):
+            read(proto, tmp_path)
+        return
+    assert len(read(proto, tmp_path).layers) == layers
+
+
+@pytest.mark.parametrize(
+    "nodes, layers",
+    [
+        ("a = Relu(x) y = Min(a, hundred)", "ReLU"),
+        ("a = Mul(x, small) y = Clip(a, minus, one)", "Linear Activation"),
+        ("y = ThresholdedRelu<alpha=0.01>(x)", "ReLU"),
+        ("a = LeakyRelu<alpha=0.3>(x) y = Min(a, hundred)", "ReLU"),
+        ("y = Clip(x, small, one)", "Linear ReLU Linear"),
+        ("y = Max(x, small)", "Linear ReLU Linear"),
+        ("a = Min(x, one) y = Min(a, small)", "ReLU"),
+        ("y = Max(x, minus)", "Linear ReLU Linear"),
+        ("y = Clip(x, minus, hundred)", "ReLU Linear ReLU Linear"),
+        ("a = Neg(x) b = Max(a, small) y = Neg(b)", "Linear ReLU Linear"),
+        ("a = Neg(x) b = Clip(a, small, one) y = Neg(b)", "Linear ReLU Linear"),
+    ],
+)
+def test_functions_that_bend_between_points_or_far_off(nodes, layers, tmp_path):
+    numbers = {"minus": -1, "one": 1, "small": 0.015625, "hundred": 100}
+    arrays = {name: np.array(value, np.float32) for name, value in numbers.items()}
+    proto = graph(f"(float[n,2] x) => (float[n,2] y) {{ {nodes} }}", **arrays)
+    from onnx.reference import ReferenceEvaluator
+
+    x = np.concatenate([np.linspace(-300, 300, 101), np.linspace(-0.02, 0.02, 101)])
+    x = x.reshape(-1, 2).astype("float32")
+    (wanted,) = ReferenceEvaluator(proto).run(None, {"x": x})
+    model = read(proto, tmp_path)
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, rtol=1e-5, atol=1e-8)
+    found = [type(one).__name__ for one in model.layers]
+    assert found == layers.split()
+
+
+BRANCHES = """then_branch = yes () => (float[n,5,2] p) { p = Tanh(x) },
+              else_branch = no () => (float[n,5,2] p) { q = Sin(x) p = Identity(q) }"""
+SQUEEZED = """then_branch = yes () => (float[n,5,2] p) { p = Tanh(x) },
+              else_branch = no () => (float[n,5,2] p) { p = Squeeze(x) }"""
+INNER = """then_branch = yes () => (float[n,5,2] p) { p = If(other) <
+               then_branch = a () => (float[n,5,2] r) { r = Relu(x) },
+               else_branch = b () => (float[n,5,2] r) { r = Tanh(x) }> },
+           else_branch = no () => (float[n,5,2] p) { p = Identity(x) }"""
+
+
+@pytest.mark.parametrize(
+    "condition, branches",
+    [
+        ("c = Identity(yes)", BRANCHES),
+        ("s = Shape(x) l = Gather(s, two) c = Equal(l, two)", BRANCHES),
+        ("s = Shape<start=1, end=2>(x) l = Squeeze(s) c = Greater(l, two)", BRANCHES),
+        ("s = Shape(x) l = Gather(s, zero) e = Equal(l, one) c = Not(e)", SQUEEZED),
+        ("c = Identity(yes)", INNER.replace("other", "no")),
+    ],
+)
+def test_branches_that_are_always_taken(condition, branches, tmp_path):
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ {condition} y = If(c) <{branches}> }}"
+    arrays = {name: np.array(at) for at, name in enumerate(("zero", "one", "two"))}
+    model = read(graph(text, yes=np.array(True), no=np.array(False), **arrays), tmp_path)
+    assert [getattr(one, "activation", None) for one in model.layers] == ["tanh"]
+
+
+def test_names_in_branches_are_their_own(tmp_path):
+    """Two arrays of one name are not one layer's."""
+    branch = """If(yes) <then_branch = a () => (float[n,5,2] p) {{
+        w = Constant<value_floats = [{}]>() p = Mul({}, w)
+    }}, else_branch = b () => (float[n,5,2] p) {{ p = Identity(x) }}>"""
+    first, last = branch.format("1.0, 2.0", "x"), branch.format("3.0, 4.0", "t")
+    text = f"(float[n,5,2] x) => (float[n,5,2] y) {{ f = {first} t = Tanh(f) y = {last} }}"
+    model = read(graph(text, yes=np.array(True)), tmp_path)
+    x = weights(3, 5, 2)
+    wanted = np.tanh(x * [1, 2]) * [3, 4]
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "condition, wanted",
+    [
+        ("c = Identity(flag)", "If 'mine': its condition follows from the inputs"),
+        (
+            "s = Shape(x) l = Gather(s, one) c = Greater(l, two)",
+            "If 'mine': its condition follows from the size of the batch, or from the number of",
+        ),
+        ("c = Identity(both)", r"If 'mine': its condition has shape \(2,\); expected one value"),
+        ("s = Shape(x) l = Gather(s, zero) c = Equal(l, one)", "If 'mine': its condition follows"),
+        ("c = Identity(no)", "Sin: nlstm has nothing like it"),
+    ],
+)
+def test_branches_of_which_either_may_be_taken(condition, wanted, tmp_path):
+    text = f"""(float[n,t,2] x, float[n,1] flag) => (float[n,t,2] y) {{
+        {condition} y = If(c) <{BRANCHES}>
+    }}"""
+    arrays = {name: np.array(at) for at, name in enumerate(("zero", "one", "two"))}
+    proto = graph(text, no=np.array(False), both=np.array([True, True]), **arrays)
+    proto.graph.node[-1].name = "mine"
+    with pytest.raises(ValueError, match=wanted):
+        read(proto, tmp_path)
+
+
+def test_loops_are_named_with_what_to_do_instead(tmp_path):
+    text = """(float[n,5,2] x) => (float[n,5,2] y) {
+        y = Loop(five, yes, x) <body = b (int64 i, bool c, float[n,5,2] h)
+            => (bool d, float[n,5,2] k) { d = Identity(c) k = Tanh(h) }>
+    }"""
+    proto = graph(text, five=np.array(5), yes=np.array(True))
+    proto.graph.node[-1].name = "rnn/while_loop"
+    with pytest.raises(
+        ValueError, match=r"Loop 'rnn/while_loop': (.*) steps (.*)\n.*Recurrences are"
+    ):
+        read(proto, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "node, wanted",
+    [
+        ("y = Squeeze(d, two)", "steps"),
+        ("l = Gather<axis=1>(d, last) m = Squeeze(l, one) y = Identity(m)", "rows"),
+    ],
+)
+def test_outputs_of_one_number_are_a_column(node, wanted, tmp_path):
+    """What PyTorch's `squeeze(-1)` leaves of a regression."""
+    text = f"(float[n,t,2] x) => (float y) {{ d = MatMul(x, w) {node} }}"
+    arrays = {"w": weights(2, 1), "one": np.array([1]), "two": np.array([2])}
+    model = read(graph(text, last=np.array(-1), **arrays), tmp_path)
+    x = weights(3, 5, 2)
+    wanted = x @ arrays["w"] if wanted == "steps" else (x @ arrays["w"])[:, -1]
+    np.testing.assert_allclose(predicted(model, [x])[0], wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "nodes, wanted",
+    [
+        ("y, z = Split<axis=1>(x)", "Split: it splits an open number of steps"),
+        ("y = Reshape(x, turned)", "Reshape: features of an open number"),
+        ("a = Unsqueeze(x, last) b = Add(a, two) y = Squeeze(b, zero)", "repeats an axis of one"),
+    ],
+)
+def test_what_only_looks_like_a_layer(nodes, wanted, tmp_path):
+    proto = graph(
+        f"(float[n,t,2] x) => (float[n,s,2] y) {{ {nodes} }}",
+        turned=np.array([0, 2, -1]),
+        last=np.array([-1]),
+        two=weights(2),
+        zero=np.array([0]),
+    )
+    with pytest.raises(ValueError, match=wanted):
+        read(proto, tmp_path)

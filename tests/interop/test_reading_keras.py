@@ -333,6 +333,69 @@ def test_wrong_arguments_are_named(archive, key, value, wanted):
         load_model(path)
 
 
+@pytest.mark.parametrize("written", [{"class_name": "function"}, {"config": 3}])
+def test_an_activation_without_a_name_is_not_taken_for_none(archive, written):
+    path = archive(lambda config: layers_of(config)[1]["config"].update(activation=written))
+    with pytest.raises(ValueError, match="activation of LSTM 'one': "):
+        load_model(path)
+
+
+def test_a_model_that_is_a_class_of_its_own(archive):
+    path = archive(lambda config: {"class_name": "Mine", "config": {"width": 3}})
+    with pytest.raises(ValueError, match="config of its Mine names no layers, .* load_weights"):
+        load_model(path)
+
+
+def test_parts_of_archives_that_are_odd(archive, model, tmp_path):
+    path = archive(lambda config: None)
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    parts["metadata.json"] = b'{"keras_version": 3}'
+    with zipfile.ZipFile(path, "w") as changed:
+        for name, content in parts.items():
+            changed.writestr(name, content)
+    with pytest.raises(ValueError, match="its keras_version is 3; expected such as"):
+        load_model(path)
+    path.write_bytes(path.read_bytes()[:200])
+    for call in (load_model, model.load_weights):
+        with pytest.raises(
+            ValueError, match="m.keras cannot be loaded: .* it is cut off, or damaged"
+        ):
+            call(path)
+
+
+@pytest.mark.parametrize(
+    "place, wanted",
+    [
+        ("layers/dense", r"two is not found by name. It has layers/lstm/cell. load_weights\("),
+        ("layers", "one, two are not found by name. It has no arrays"),
+        ("layers/lstm/cell/vars/0", "one has 3 weights; the file has 0 at layers/lstm/cell"),
+    ],
+)
+def test_weights_that_are_not_there(model, place, wanted, tmp_path):
+    path = tmp_path / "w.weights.h5"
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        del file[place]
+    with pytest.raises(ValueError, match=wanted):
+        model.load_weights(path)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f4", ">f8"])
+def test_floats_of_any_kind_and_order(model, dtype, tmp_path):
+    path, wanted = tmp_path / "w.weights.h5", model.get_weights()
+    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        for place in ("dense/vars/0", "dense/vars/1", "lstm/cell/vars/1"):
+            array = file[f"layers/{place}"][()].astype(dtype)
+            del file[f"layers/{place}"]
+            file[f"layers/{place}"] = array
+    model.load_weights(path)
+    tolerance = 1e-3 if dtype == "<f2" else 0
+    for one, other in zip(model.get_weights(), wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=tolerance)
+
+
 def test_weights_alone_are_no_model(model, tmp_path):
     for name in ("w.weights.h5", "w.h5"):
         model.save_weights(tmp_path / name)

@@ -1,5 +1,7 @@
 """Weights under PyTorch's names; the tests of parity have PyTorch itself beside them."""
 
+import json
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -74,3 +76,84 @@ def test_what_does_not_fit():
         torch_state(built(LSTM(2, peephole=True))[0])
     with pytest.raises(TypeError, match="is a Masking"):
         torch_state(built(Masking(), LSTM(2))[0])
+
+
+# States that are none
+
+
+def test_bfloat16_in_a_file_is_read_as_float32(tmp_path):
+    (layer,) = built(Dense(2))
+    kernel = np.arange(6, dtype="float32").reshape(2, 3)
+    header, data = {}, b""
+    for name, one in {"weight": kernel, "bias": np.ones(2, "float32")}.items():
+        bits = (one.view("uint32") >> 16).astype("<u2").tobytes()
+        place = [len(data), len(data) + len(bits)]
+        header[name] = {"dtype": "BF16", "shape": one.shape, "data_offsets": place}
+        data += bits
+    text = json.dumps(header).encode()
+    (tmp_path / "s.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + data)
+    load_torch_state(layer, tmp_path / "s.safetensors")
+    np.testing.assert_array_equal(layer.get_weights()[0], kernel.T)
+
+
+@pytest.mark.parametrize(
+    "content, wanted",
+    [
+        (b"PK\x03\x04", "s.pt is a file of torch.save's, which is code to run .* torch.load"),
+        (b"\x80\x02}", "s.pt is a file of torch.save's"),
+        (b"", "s.pt is not a safetensors file of numbers"),
+        (b"\x08" + bytes(7) + b"{}      ", "not among the state's names"),
+    ],
+)
+def test_files_that_hold_no_state(content, wanted, tmp_path):
+    (layer,) = built(Dense(2))
+    (tmp_path / "s.pt").write_bytes(content)
+    with pytest.raises((ValueError, KeyError), match=wanted):
+        load_torch_state(layer, tmp_path / "s.pt")
+
+
+class Tensor:
+    """What a tensor without data does."""
+
+    dtype = "float32"
+
+    def detach(self):
+        return self
+
+    def cpu(self):
+        raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+
+
+@pytest.mark.parametrize(
+    "bias, wanted",
+    [
+        (np.ones(2, complex), "bias holds complex128; expected real numbers"),
+        (Tensor(), "bias is no plain tensor of numbers: Cannot copy"),
+        ("ones", "bias"),
+    ],
+)
+def test_nothing_is_set_where_an_array_is_none(bias, wanted):
+    (layer,) = built(Dense(2))
+    before = layer.get_weights()
+    with pytest.raises(TypeError, match=wanted):
+        load_torch_state(layer, {"weight": np.ones((2, 3)), "bias": bias})
+    for one, other in zip(layer.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("state", [3, None, [1]])
+def test_other_things_than_states(state):
+    (layer,) = built(Dense(2))
+    with pytest.raises(TypeError, match="state must be a state dict, a module, or the path"):
+        load_torch_state(layer, state)
+
+
+def test_modules_are_asked_for_their_state():
+    (layer,) = built(Dense(2))
+
+    class Module:
+        def state_dict(self):
+            return {"weight": np.full((2, 3), 2.0), "bias": np.zeros(2)}
+
+    load_torch_state(layer, Module())
+    assert (layer.get_weights()[0] == 2).all()

@@ -160,11 +160,18 @@ def test_stateful_and_dropout(tmp_path):
     assert not np.allclose(*(ours.predict(x, verbose=0) for _ in range(2)), atol=1e-3)
 
 
-def test_weights_alone_go_in(tmp_path):
-    def made():
-        return keras.Sequential([K.Input((6, 3)), lstms(**WHOLE), K.RNN(K.GRUCell(3)), K.Dense(2)])
+STACKS = {
+    "of a kind": lambda: [lstms(**WHOLE), K.RNN(K.GRUCell(3))],
+    "unlike": lambda: [K.LSTM(4, **WHOLE), unlike(**WHOLE), K.Dense(3), unlike()],
+    "inside": lambda: [
+        keras.Sequential([K.Input((6, 3)), unlike(**WHOLE), K.Dense(3)]), lstms(go_backwards=True),
+    ],
+}  # fmt: skip
 
-    theirs = made()
+
+@pytest.mark.parametrize("name", STACKS)
+def test_weights_alone_go_in(name, tmp_path):
+    theirs = keras.Sequential([K.Input((6, 3)), *STACKS[name](), K.Dense(2)])
     theirs.save(tmp_path / "m.keras")
     ours = load_model(tmp_path / "m.keras")
     begun(theirs, data())
@@ -173,33 +180,16 @@ def test_weights_alone_go_in(tmp_path):
     check_same(ours, theirs, data())
 
 
-class OwnCell(K.LSTMCell):
-    """A cell of a user's."""
+def test_weights_of_cells_go_into_layers_in_a_row(tmp_path):
+    from nlstm import Sequential, layers
 
-
-WRONG = {
-    "RNN\\(OwnCell\\) 'one'": lambda: K.RNN(OwnCell(4), name="one"),
-    "RNN\\(StackedRNNCells of OwnCell\\) 'one'": lambda: stack(
-        K.LSTMCell(4), OwnCell(4), name="one"
-    ),
-    "RNN\\(StackedRNNCells of StackedRNNCells\\) 'one'": lambda: stack(
-        K.StackedRNNCells([K.LSTMCell(4), K.LSTMCell(4)]), K.LSTMCell(4), name="one"
-    ),
-    "LSTMCell of RNN 'one': .*softmax": lambda: stack(
-        K.GRUCell(4), K.LSTMCell(4, activation="softmax"), name="one"
-    ),
-    "layer of Bidirectional 'bi': RNN\\(StackedRNNCells\\)": lambda: K.Bidirectional(
-        lstms(), name="bi"
-    ),
-    "'one' goes backwards behind a mask": lambda: keras.Sequential(
-        [K.Masking(), lstms(go_backwards=True, name="one")]
-    ),
-}
-
-
-@pytest.mark.parametrize("wanted", WRONG)
-def test_what_no_layer_is_has_a_name(wanted, tmp_path):
-    theirs = keras.Sequential([K.Input((6, 3)), WRONG[wanted]()])
-    theirs.save(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match=wanted):
-        load_model(tmp_path / "m.keras")
+    theirs = keras.Sequential([K.Input((6, 3)), K.Dense(3), unlike(**WHOLE), lstms(), K.Dense(2)])
+    begun(theirs, data())
+    theirs.save_weights(tmp_path / "m.weights.h5")
+    rows = [
+        layers.GRU(5, reset_after=False, **WHOLE), layers.SimpleRNN(2, **WHOLE),
+        layers.LSTM(4, **WHOLE), layers.LSTM(4, num_layers=2),
+    ]  # fmt: skip
+    ours = Sequential([layers.Input((6, 3)), layers.Dense(3), *rows, layers.Dense(2)])
+    ours.load_weights(tmp_path / "m.weights.h5")
+    check_same(ours, theirs, data())

@@ -373,6 +373,11 @@ class TestParquet:
         several = Windows([series, series], 24, targets=["rain"], drop_nan=True)
         assert len(several) == 2 * len(Windows(frame, 24, targets=["rain"], drop_nan=True))
 
+    def test_a_damaged_file_is_named(self, tmp_path):
+        (tmp_path / "a.parquet").write_bytes(b"PAR1xxxxPAR1")
+        with pytest.raises(ValueError, match="a.parquet is not a whole parquet file"):
+            from_parquet(tmp_path / "a.parquet", to=tmp_path / "a.npy")
+
     def test_a_file_is_written_once(self, tmp_path):
         self.written(tmp_path)
         path, to = tmp_path / "a.parquet", tmp_path / "a.npy"

@@ -19,6 +19,8 @@ OFF = (None, False, 0)  # values of unknown arguments that change nothing
 
 def version_of(text: str | None) -> tuple[int, int]:
     """Return the first two numbers of a version; Keras 1 did not write any at first."""
+    if not isinstance(text, str | None):
+        raise ValueError(f"its keras_version is {text!r}; expected such as '3.15.0'.")
     found = [int(part) for part in (text or "1.0").split("-")[0].split(".")[:2] if part.isdecimal()]
     major, minor = (found + [0, 0])[:2]
     return major, minor

@@ -99,7 +99,10 @@ class _Maker:
         if isinstance(config, list):  # Sequential before Keras 2.2.3
             config = {"layers": config}
         if not isinstance(config, dict) or not isinstance(config.get("layers"), list):
-            raise ValueError(f"the config of its {kind} names no layers.")
+            raise ValueError(
+                f"the config of its {kind} names no layers, as those of models that are classes of "
+                "their own do: make such a model here, then call its load_weights(path)."
+            )
         name = str(config.get("name") or entry.get("name") or kind.lower())
         found: list[tuple[Mapping[str, Any], Any]] = []
         for one in config["layers"]:
@@ -268,7 +271,11 @@ class _Maker:
             self.context.lacks(f"{where}: {value!r}"[:200])
             return None
         if isinstance(value, dict):
-            value = value.get("config")
+            name = value.get("config")
+            if not isinstance(name, str):
+                self.context.lacks(f"{where}: {value!r}"[:200])
+                return None
+            value = name
         own = self.context.users(value)
         if own is not None:
             return own

@@ -10,22 +10,19 @@ from typing import Any, Protocol
 import numpy as np
 
 from nlstm.files.arrays_file import check_fits
+from nlstm.interop.keras.aligning import located
 from nlstm.interop.keras.compiled import compile_arguments, restore_slots
 from nlstm.interop.keras.context import Context, version_of
 from nlstm.interop.keras.making import Member, model_from
 from nlstm.interop.keras.npz import Npz
-from nlstm.interop.keras.stacks import Stack
-from nlstm.interop.keras.table import row_of
 from nlstm.interop.keras.tree import EXPANSION, FREE, Entry, Group, as_array, opened, parsed
 from nlstm.interop.keras.weights import (
     Arrays,
     Pair,
     in_order,
-    leaves_of,
     legacy_parameters,
     matched,
     members_of,
-    paths_of,
     stored,
     unflipped,
 )
@@ -168,6 +165,8 @@ def reading(path: str) -> Iterator[Contents]:
         if isinstance(error, OSError) and error.errno is not None:  # h5py's for damage have none
             raise
         text = str(error) or type(error).__name__
+        if isinstance(error, zipfile.BadZipFile):
+            text += ": it is cut off, or damaged."
         raise ValueError(f"{path} cannot be loaded: {text}") from error
 
 
@@ -244,8 +243,9 @@ class Legacy:
         entries = [one for group in self.layers.values() for one in group.named(NAMES)]
         wanted = [len(legacy_parameters(one)) for one in members]
         if sum(wanted) != len(entries):
+            named = f", {', '.join(self.layers)}" if self.layers else ""
             raise ValueError(
-                f"it has weights of {len(self.layers)} layers, {', '.join(self.layers)}; the model "
+                f"it has weights of {len(self.layers)} layers{named}; the model "
                 f"has {len(members)} with weights, {', '.join(one.name for one in members)}."
             )
         for member, count in zip(members, wanted, strict=True):
@@ -289,20 +289,8 @@ class Tree:
         self, members: Sequence[Member], by_name: bool
     ) -> Iterator[tuple[Member, Iterable[Pair]]]:
         """Give the same, layer for layer: by the counted classes, or else by the layers' names."""
-        found = [(path, one) for path, one in paths_of(members, self._arrays) if path is not None]
-        wanted = [one for one in leaves_of(members) if one.made.parameters]
-        if by_name or len(found) < len(wanted) or self._arrays.depth != _depth_of(members):
-            named = self._arrays.by_name()
-            missing = [one.name for one in wanted if one.name not in named]
-            if missing and not by_name:
-                raise ValueError(
-                    f"its layers lie otherwise than the model's, and {', '.join(missing)} is not "
-                    "found by name. A model inside another is no layer of its own in nlstm; "
-                    "load_model, where the file is of a whole model, keeps them apart."
-                )
-            found = [(named[one.name], one) for one in wanted if one.name in named]
-        for path, one in found:
-            yield one, stored(self._arrays, path, one.made, one.row or row_of(one.made))
+        for one, own in located(members, self._arrays, by_name):
+            yield one, stored(self._arrays, one.name, own)
 
     def slots(self) -> list[np.ndarray]:
         """Return the optimizer's arrays in their order."""
@@ -315,12 +303,6 @@ class Tree:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of all arrays by their paths."""
         return self._arrays.shapes()
-
-
-def _depth_of(members: Sequence[Member]) -> int:
-    models = [one for one in members if one.row is None and not isinstance(one.made, Stack)]
-    inside = [_depth_of(one.members) for one in models]
-    return 1 + max(inside, default=0)
 
 
 def check_count(config: Any, arrays: int) -> None:

@@ -13,8 +13,8 @@ from nlstm.interop.keras.tree import Entry, Group, as_array
 from nlstm.plan.parameters import Parameter
 
 __all__ = [
-    "Arrays", "Pair", "in_order", "leaves_of", "legacy_parameters", "matched", "members_of",
-    "paths_of", "taken", "unflipped",
+    "CELLS", "VARIABLES", "Arrays", "Pair", "in_order", "leaves_of", "legacy_parameters",
+    "matched", "members_of", "paths_of", "places", "stored", "taken", "unflipped",
 ]  # fmt: skip
 
 Pair = tuple[str, Parameter, np.ndarray | Entry]  # where it is, the weight, the array
@@ -214,9 +214,12 @@ def leaves_of(members: Sequence[Member]) -> Iterator[Member]:
 
 
 def paths_of(
-    members: Sequence[Member], arrays: Arrays, place: str = ""
+    members: Sequence[Member], arrays: Arrays, place: str = "", inside: bool = True
 ) -> Iterator[tuple[str | None, Member]]:
-    """Give every layer with weights and its place, or None: classes are counted in each model."""
+    """Give every layer with weights and its place, or None: classes are counted in each model.
+
+    Models are given by their layers, or, where these are not asked for, `inside`, themselves.
+    """
     container = arrays.container(place)
     used: dict[str, int] = {}
     for member in members:
@@ -226,7 +229,7 @@ def paths_of(
         number = used[kind] = used.get(kind, -1) + 1
         found = [] if container is None else arrays.of_class(container, kind)
         path = found[number] if number < len(found) else None
-        if member.row is not None:
+        if member.row is not None or not inside:
             yield path, member
         elif path is None:
             yield from ((None, one) for one in leaves_of(member.members))
@@ -234,20 +237,21 @@ def paths_of(
             yield from paths_of(member.members, arrays, path)
 
 
-def stored(arrays: Arrays, path: str, layer: layers.Layer, row: Row) -> Iterator[Pair]:
-    """Give the weights of a layer with their arrays.
+def stored(
+    arrays: Arrays, name: str, places: Iterable[tuple[str, Sequence[Parameter]]]
+) -> Iterator[Pair]:
+    """Give the weights of a layer with their arrays, which lie at such places.
 
     Raises
     ------
     ValueError
         The file has none of them, or another number.
     """
-    for place, parameters in places(path, layer, row):
+    for place, parameters in places:
         entries = arrays.at(place)
         if len(entries) != len(parameters):
             raise ValueError(
-                f"{layer.name} has {len(parameters)} weights; the file has {len(entries)} "
-                f"at {place}."
+                f"{name} has {len(parameters)} weights; the file has {len(entries)} at {place}."
             )
         for number, (parameter, entry) in enumerate(zip(parameters, entries, strict=True)):
             yield f"{place}/{VARIABLES}/{number}", parameter, entry

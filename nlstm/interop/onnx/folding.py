@@ -11,6 +11,7 @@ from nlstm.interop.onnx.steps import Const, Unsupported
 __all__ = ["LARGEST", "folded"]
 
 SHAPED = ("ConstantOfShape", "Expand", "Reshape", "Slice", "Tile")  # by sizes, which are no numbers
+MOVING = ("Cast", "Concat", "Gather", "Identity", "Reshape", "Slice", "Squeeze", "Unsqueeze")
 LARGEST = 1 << 26  # numbers that a node may make of fewer
 # What makes much of little by sizes in ways of its own, and no recurrent network has.
 UNSEEN = (
@@ -30,13 +31,45 @@ def folded(node: Any, inputs: Sequence[Any], version: int, room: float) -> list[
         raise Unsupported("it makes an array too large to be meant")
     if any(one is not None and one.array.dtype.kind not in "biuf" for one in inputs):
         raise Unsupported("it computes with something other than numbers")
+    found = _computed(node, arrays, version)
+    seen = inputs[: 0 if node.op == "ConstantOfShape" else 1] if node.op in SHAPED else inputs
+    drawn = any(one is not None and one.drawn for one in seen)
+    seldom = drawn and (
+        any(one is not None and one.seldom for one in inputs)
+        if node.op in ("Cast", "Identity", "Not")
+        else node.op == "Equal" and any(np.all(one.array == 1) for one in inputs)
+    )
+    if seldom:
+        return [Const(one, drawn, seldom=True) for one in found]
+    if drawn and node.op in MOVING:
+        places = _computed(node, _places(node, inputs), version)
+        return [
+            Const(array, bool(own.any()), own.astype(bool))
+            for array, own in zip(found, places, strict=True)
+        ]
+    return [Const(one, drawn) for one in found]
+
+
+def _places(node: Any, inputs: Sequence[Any]) -> list[Any]:
+    """Return what a node that moves numbers gets, with ones for those that follow from sizes."""
+    moved = len(inputs) if node.op == "Concat" else 1
+    found = []
+    for number, one in enumerate(inputs):
+        if one is None or number >= moved:
+            found.append(None if one is None else one.array)
+            continue
+        own = np.full(one.array.shape, one.drawn) if one.places is None else one.places
+        found.append(own.astype(one.array.dtype))
+    return found
+
+
+def _computed(node: Any, arrays: Sequence[Any], version: int) -> list[np.ndarray]:
     helper = onnx().helper
-    given = [name for name, one in zip(node.inputs, inputs, strict=True) if one is not None]
+    feeds = {name: one for name, one in zip(node.inputs, arrays, strict=True) if one is not None}
     function = helper.make_function(
-        "folding", "folded", list(dict.fromkeys(given)), node.outputs, [node.proto],
+        "folding", "folded", list(feeds), node.outputs, [node.proto],
         [helper.make_opsetid("", version)],
     )  # fmt: skip
-    feeds = {name: one for name, one in zip(node.inputs, arrays, strict=True) if one is not None}
     from onnx.reference import ReferenceEvaluator
 
     try:
@@ -44,9 +77,7 @@ def folded(node: Any, inputs: Sequence[Any], version: int, room: float) -> list[
             found = ReferenceEvaluator(function).run(None, feeds, attributes={})
     except Exception as error:
         raise Unsupported(f"it cannot be computed ({error})"[:200]) from error
-    seen = inputs[: 0 if node.op == "ConstantOfShape" else 1] if node.op in SHAPED else inputs
-    drawn = any(one is not None and one.drawn for one in seen)
-    return [Const(np.asarray(one), drawn) for one in found]
+    return [np.asarray(one) for one in found]
 
 
 def _expected(node: Any, arrays: Sequence[Any]) -> float:

@@ -4,15 +4,18 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.interop.onnx.shapes_in import sizes_given
+from nlstm.interop.onnx.nodes_in import NodeOf
+from nlstm.interop.onnx.shapes_in import axis_of, sizes_given
 from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Unsupported, View
-from nlstm.interop.onnx.tracing import NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Tracer
 
 __all__ = ["HANDLERS", "known"]
 
 
 def known(value: Any, what: str) -> np.ndarray:
     """Return an array that does not depend on what goes in."""
+    if value is None:
+        raise Unsupported(f"it has no {what}")
     if not isinstance(value, Const):
         raise Unsupported(f"its {what} follows from the inputs")
     if value.drawn and not value.is_zero:
@@ -249,7 +252,7 @@ def _reduced(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     axes = node.get("axes")
     if axes is None and len(inputs) > 1 and inputs[1] is not None:
         axes = sizes_given(inputs[1])
-    axes = [one % len(view.axes) for one in axes or []]
+    axes = [axis_of(one, len(view.axes)) for one in axes or []]
     keep = bool(node.get("keepdims", 1))
     if len(axes) != 1 or len(view.axes) != 3 or not view.axes[axes[0]]:
         raise Unsupported("over other than the steps")
@@ -284,7 +287,7 @@ def _reduced(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 def _softmax(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = inputs[0]
-    axis = node.get("axis", -1 if t.version >= 13 else 1) % len(view.axes)
+    axis = axis_of(node.get("axis", -1 if t.version >= 13 else 1), len(view.axes))
     if t.version < 13 and axis != len(view.axes) - 1:
         raise Unsupported("over several axes")
     order = [*(one for one in range(len(view.axes)) if one != axis), axis]

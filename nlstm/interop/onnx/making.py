@@ -102,24 +102,20 @@ class _Maker:
         if len(inputs) != 1 or len(self.outputs) != 1 or not self.calls:
             return None
         before = self.symbols[Ref(inputs[0])]
-        found: list[Any] = [before]
+        found: list[Any] = []
         for layer, given, made in self.calls:
-            if given != [before] or len(made) != 1 or layer in found or isinstance(layer, Unmasked):
+            if given != [before] or len(made) != 1 or isinstance(layer, Unmasked):
                 return None
             found.append(layer)
             before = made[0]
-        if before is not self.symbols[self.outputs[0]]:
+        shared = len(set(map(id, found))) < len(found)
+        if shared or before is not self.symbols[self.outputs[0]]:
             return None
-        fresh = [type(one).from_config(one.get_config()) for one in found[1:]]
-        self.weights = [
-            (new, weights)
-            for new, old in zip(fresh, found[1:], strict=True)
-            for layer, weights in self.weights
-            if layer is old
-        ]
+        fresh = {id(one): type(one).from_config(one.get_config()) for one in found}
+        self.weights = [(fresh[id(layer)], weights) for layer, weights in self.weights]
         begin = inputs[0]
         symbol = layers.Input(_sample(begin), dtype=_whole(begin), name=_plain(begin.name))
-        return [symbol, *fresh]
+        return [symbol, *fresh.values()]
 
     def _take(self, step: Step) -> None:
         if step.kind == "Input":

@@ -13,7 +13,10 @@ __all__ = ["Form", "Given", "Nodes", "lacking"]
 
 def lacking(what: str) -> ValueError:
     """Return the error for what ONNX does not have."""
-    return ValueError(f"{what}, which ONNX does not have: nothing was written.")
+    return ValueError(
+        f"{what}, which ONNX does not have: nothing was written. Files of nlstm's own, such as "
+        "'model.nlstm', hold it."
+    )
 
 
 class Nodes:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.interop.onnx.shapes_in import sizes_given, view_of
-from nlstm.interop.onnx.steps import Atom, Const, Marks, Open, Ref, Unsupported, View
-from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
+from nlstm.interop.onnx.nodes_in import NodeOf
+from nlstm.interop.onnx.shapes_in import axis_of, sizes_given, view_of
+from nlstm.interop.onnx.steps import Atom, Const, Marks, Open, Ref, Step, Unsupported, View
+from nlstm.interop.onnx.tracing import Handler, Tracer
 
 __all__ = ["HANDLERS", "features", "joined"]
 
@@ -25,7 +26,7 @@ def _slice(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     axes = list(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        view = taken(t, view, axis % len(view.axes), slice(start, end, step), drawn)
+        view = taken(t, view, axis_of(axis, len(view.axes)), slice(start, end, step), drawn)
     return view
 
 
@@ -37,7 +38,7 @@ def _gather(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
             raise Unsupported("a table of other than two axes, or other than rows of it")
         return _embedded(t, node, data, view_of(index))
     view = view_of(data)
-    axis %= len(view.axes)
+    axis = axis_of(axis, len(view.axes))
     places = sizes_given(index)
     if index.array.ndim == 0:
         return taken(t, view, axis, places[0], index.drawn)
@@ -56,25 +57,20 @@ def _embedded(t: Tracer, node: NodeOf, table: Const, index: View) -> View:
     rows, width = table.array.shape
     arguments = {"input_dim": rows, "output_dim": width, "mask_zero": False}
     weights = {"embeddings": table.array}
-    made = t.add(
-        "Embedding",
-        arguments,
-        [ref],
-        [(ref.shape[0], width)],
-        weights,
-        (node.inputs[0],),
-        node.name,
-    )
+    shapes, key = [(ref.shape[0], width)], (node.inputs[0],)
+    made = t.add("Embedding", arguments, [ref], shapes, weights, key, node.name)
     view = t.view(made)
     return view if last is None else view.moved([*view.axes[:2], (), view.axes[2]])
 
 
 def _split(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[View]:
     view = view_of(inputs[0])
-    axis = node.get("axis", 0) % len(view.axes)
+    axis = axis_of(node.get("axis", 0), len(view.axes))
     sizes = node.get("split")
     if sizes is None and len(inputs) > 1 and inputs[1] is not None:
         sizes = sizes_given(inputs[1])
+    if isinstance(view.shape[axis], Open) and len(node.outputs) > 1:
+        raise Unsupported("it splits an open number of steps")
     if sizes is None:
         count = len(node.outputs)
         each = -(-view.shape[axis] // count)
@@ -182,17 +178,23 @@ def _of_steps(t: Tracer, view: View, axis: int, key: Any) -> View:
 
 def features(t: Tracer, ref: Ref, start: int, stop: int) -> Ref:
     """Return some features: of a concatenation those of the value that they come from."""
-    width = ref.shape[-1]
-    if (start, stop) == (0, width):
-        return ref
-    if ref.step.kind == "Concatenate" and ref.step.arguments["axis"] == -1:
-        end = 0
-        for one in ref.step.inputs:
-            before, end = end, end + one.shape[-1]
-            if before <= start and stop <= end:
-                return features(t, one, start - before, stop - before)
-    key = (WHOLE,) * len(ref.shape) + (slice(start, stop),)
-    return t.add("GetItem", {"key": key}, [ref], [(*ref.shape[:-1], stop - start)])
+    while (start, stop) != (0, ref.shape[-1]):
+        part = _part_of(ref.step, start, stop)
+        if part is None:
+            key = (WHOLE,) * len(ref.shape) + (slice(start, stop),)
+            return t.add("GetItem", {"key": key}, [ref], [(*ref.shape[:-1], stop - start)])
+        ref, start, stop = part
+    return ref
+
+
+def _part_of(step: Step, start: int, stop: int) -> tuple[Ref, int, int] | None:
+    """Return the value of a concatenation that features come from, and where they lie in it."""
+    end = 0
+    for one in step.inputs if step.kind == "Concatenate" and step.arguments["axis"] == -1 else ():
+        before, end = end, end + one.shape[-1]
+        if before <= start and stop <= end:
+            return one, start - before, stop - before
+    return None
 
 
 def _only_step(key: slice, steps: int) -> int | None:
@@ -236,7 +238,7 @@ def _concat(t: Tracer, node: NodeOf, inputs: list[Any]) -> Any:
     if all(isinstance(one, Marks) for one in inputs):
         return Marks(("steps", *(one.mask for one in inputs)))
     views = [view_of(one) for one in inputs]
-    axis = node.get("axis") % len(views[0].axes)
+    axis = axis_of(node.get("axis"), len(views[0].axes))
     if len(views) == 1:
         return views[0]
     return joined(t, views, axis, node.name)
@@ -310,7 +312,7 @@ def _pad(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
         raise Unsupported("it pads with something other than zeros")
     axes = list(range(len(view.axes)))
     if len(inputs) > 3 and inputs[3] is not None:
-        axes = [one % len(view.axes) for one in sizes_given(inputs[3])]
+        axes = [axis_of(one, len(view.axes)) for one in sizes_given(inputs[3])]
     half = len(pads) // 2
     for at, before, after in zip(axes, pads[:half], pads[half:], strict=True):
         if before or after:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.interop.onnx.nodes_in import NodeOf
 from nlstm.interop.onnx.steps import Const, Ref, Unsupported, View
-from nlstm.interop.onnx.tracing import NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Tracer
 
 __all__ = ["HANDLERS", "Function"]
 
@@ -162,6 +163,8 @@ def _by_feature(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     const = Const(_same_rows(const.array))
     view = view.moved([()] * (const.array.ndim - len(view.axes)) + list(view.axes))
     shape = (1,) * (len(view.axes) - const.array.ndim) + const.array.shape
+    if np.broadcast_shapes(view.shape, shape) != tuple(view.shape):
+        raise Unsupported("it repeats an axis of one for an array of numbers that are known")
     at = [number for number, size in enumerate(shape) if size != 1]
     part = [atom for atom in view.parts[-1] if atom.size != 1]
     real = [atom for axis in at for atom in view.axes[axis]]

@@ -3,18 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nlstm.interop.onnx import layers_in, parts_in, pointwise_in, recurrent_in, shapes_in
+from nlstm.interop.onnx import (
+    branches_in,
+    layers_in,
+    parts_in,
+    pointwise_in,
+    recurrent_in,
+    shapes_in,
+)
 from nlstm.interop.onnx.fusing import fused
 from nlstm.interop.onnx.making import model_from
 from nlstm.interop.onnx.masks_in import with_masks
 from nlstm.interop.onnx.package import onnx
 from nlstm.interop.onnx.resolving import resolved
 from nlstm.interop.onnx.steps import Ref, Step
-from nlstm.interop.onnx.tracing import Handler, TimeMajor, Tracer
+from nlstm.interop.onnx.tracing import LOOPS, Handler, TimeMajor, Tracer
 
 __all__ = ["HANDLERS", "load_model"]
 
+INSTEAD = (
+    "Recurrences are read where they are LSTM, GRU or RNN nodes. A model of Keras is read from its "
+    "own .keras or .h5 file, and load_torch_state takes the weights of PyTorch's modules."
+)
 HANDLERS: dict[str, Handler] = {
+    **branches_in.HANDLERS,
     **shapes_in.HANDLERS,
     **parts_in.HANDLERS,
     **pointwise_in.HANDLERS,
@@ -52,7 +64,13 @@ def _read(proto: Any) -> tuple[list[Step], list[Ref]]:
     if not tracer.problems:
         steps, outputs = resolved(tracer.steps, outputs, tracer.problems)
     if tracer.problems:
-        raise ValueError("it holds what nlstm does not have:\n  " + "\n  ".join(tracer.problems))
+        loops = any(one.startswith(LOOPS) for one in tracer.problems)
+        raise ValueError(
+            "it holds what nlstm does not have:\n  "
+            + "\n  ".join(tracer.problems)
+            + "\ndocs/interop.md has a list of what is read."
+            + (f" {INSTEAD}" if loops else "")
+        )
     if not outputs:
         raise ValueError("it has no output.")
     steps = [*tracer.inputs, *(step for step in steps if step.kind != "Input")]

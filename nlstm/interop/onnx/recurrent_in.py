@@ -7,13 +7,15 @@ import numpy as np
 from nlstm.interop.onnx.activations_out import WORDS
 from nlstm.interop.onnx.layers_in import known
 from nlstm.interop.onnx.masks import Mask
+from nlstm.interop.onnx.nodes_in import NodeOf
 from nlstm.interop.onnx.parts_in import features, joined
 from nlstm.interop.onnx.recurrent_out import GATES, PEEPHOLES
 from nlstm.interop.onnx.steps import Const, Marks, Ref, Unsupported, View
-from nlstm.interop.onnx.tracing import Lengths, NodeOf, TimeMajor, Tracer
+from nlstm.interop.onnx.tracing import Lengths, TimeMajor, Tracer
 
 __all__ = ["HANDLERS", "STATES"]
 
+DIRECTIONS = ("forward", "reverse", "bidirectional")
 KINDS = {"LSTM": ("LSTM", 4), "GRU": ("GRU", 3), "RNN": ("SimpleRNN", 1)}
 STATES = {"LSTM": 2, "GRU": 1, "SimpleRNN": 1}
 DEFAULTS = {
@@ -33,16 +35,16 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
         raise Unsupported("it gets what is no sequence")
     if node.get("clip") or node.get("input_forget", 0):
         raise Unsupported("clip or input_forget")
-    layout = node.get("layout", 0)
+    layout = node.one_of("layout", 0, (0, 1))
     axes = X.axes if layout else (X.axes[1], X.axes[0], X.axes[2])
     if axes[1] == (t.batch,):
         raise TimeMajor(_sources(t, X))
     x = t.sample(X.moved(axes))
     mask = _mask_of(t, X, lengths)
-    direction = node.get("direction", "forward").lower()
+    direction = node.one_of("direction", "forward", DIRECTIONS)
     count = 2 if direction == "bidirectional" else 1
     units = int(node.get("hidden_size") or np.shape(known(R, "R"))[-1])
-    _check_sizes(count, gates * units, units, W, R, B, peephole)
+    _check_sizes((count, gates * units, units, x.shape[-1]), W, R, B, peephole)
     arguments = _arguments(node, kind, gates, count, units)
     arguments["use_bias"] = B is not None
     arguments["go_backwards"] = direction == "reverse"
@@ -50,9 +52,7 @@ def _recurrent(t: Tracer, node: NodeOf, inputs: list[Any]) -> list[Any]:
         arguments["zero_output_for_mask"] = True
     if peephole is not None:
         arguments["peephole"] = True
-    weights = [
-        _weights(number, kind, gates, arguments, W, R, B, peephole) for number in range(count)
-    ]
+    weights = [_weights(at, kind, gates, arguments, W, R, B, peephole) for at in range(count)]
     states = _initial(t, initial, count, units, layout)
     key = tuple(node.inputs[1:4]) + tuple(node.inputs[7:8])
     steps = x.shape[0]
@@ -126,12 +126,11 @@ def _sources(t: Tracer, view: View) -> set[str]:
 
 
 def _arguments(node: NodeOf, kind: str, gates: int, count: int, units: int) -> dict[str, Any]:
-    per = {4: 3, 3: 2, 1: 1}[gates]
-    names = (
-        node.get("activations")
-        or ["Sigmoid", "Tanh", "Tanh"][-per if per == 1 else 0 : per] * count
-    )
-    names = names if len(names) == per * count else ["Tanh"] * count
+    usual = {4: ["Sigmoid", "Tanh", "Tanh"], 3: ["Sigmoid", "Tanh"], 1: ["Tanh"]}[gates]
+    per = len(usual)
+    names = node.get("activations") or usual * count
+    if len(names) != per * count:
+        raise Unsupported(f"it has {len(names)} activations; expected {per * count}")
     numbers = [list(node.get(f"activation_{name}") or []) for name in ("alpha", "beta")]
     words = [_word(name, numbers) for name in names]
     if words[:per] != words[per:] and count == 2:
@@ -189,16 +188,16 @@ def _weights(
     return found
 
 
-def _check_sizes(count: int, rows: int, units: int, W: Any, R: Any, B: Any, P: Any) -> None:
+def _check_sizes(sizes: tuple[int, ...], W: Any, R: Any, B: Any, P: Any) -> None:
     """Raise where arrays are of other sizes than a node says, before memory is taken for it."""
-    wanted = {"W": (W, (rows, None)), "R": (R, (rows, units)), "B": (B, (2 * rows,))}
+    count, rows, units, features = sizes
+    wanted = {"W": (W, (rows, features)), "R": (R, (rows, units)), "B": (B, (2 * rows,))}
     for name, (given, shape) in (wanted | {"P": (P, (3 * units,))}).items():
         if given is None and name in ("B", "P"):
             continue
         found = np.shape(known(given, name))
-        shape = (count, *(size if size else found[-1] for size in shape if found))
-        if found != shape:
-            raise Unsupported(f"its {name} has shape {found}; expected {shape}")
+        if found != (count, *shape):
+            raise Unsupported(f"its {name} has shape {found}; expected {(count, *shape)}")
 
 
 def _initial(t: Tracer, given: list[Any], count: int, units: int, layout: int) -> list[Ref]:

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.interop.onnx.nodes_in import NodeOf
 from nlstm.interop.onnx.steps import Atom, Const, Open, Unsupported, View
-from nlstm.interop.onnx.tracing import Handler, NodeOf, Tracer
+from nlstm.interop.onnx.tracing import Handler, Tracer
 
-__all__ = ["HANDLERS", "sizes_given", "view_of"]
+__all__ = ["HANDLERS", "axis_of", "sizes_given", "view_of"]
 
 FLOATS, INTEGERS = (1, 10, 11, 16), (6, 7)  # as ONNX numbers types
 
@@ -36,13 +37,20 @@ def _constant(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
 
 
 def _shape(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
-    sizes = list(view_of(inputs[0]).shape)
-    start, end = node.get("start", 0), node.get("end")
-    return Const(np.array(sizes[start:end], np.int64), True)
+    view = view_of(inputs[0])
+    part = slice(node.get("start", 0), node.get("end"))
+    places = np.array([_is_open(t, axis) for axis in view.axes], bool)[part]
+    return Const(np.array(view.shape, np.int64)[part], bool(places.any()), places)
+
+
+def _is_open(t: Tracer, axis: Sequence[Atom]) -> bool:
+    return any(atom is t.batch or isinstance(atom.size, Open) for atom in axis)
 
 
 def _size(t: Tracer, node: NodeOf, inputs: list[Any]) -> Const:
-    return Const(np.array(np.prod(view_of(inputs[0]).shape), np.int64), True)
+    view = view_of(inputs[0])
+    drawn = any(_is_open(t, axis) for axis in view.axes)
+    return Const(np.array(np.prod(view.shape), np.int64), drawn)
 
 
 def sizes_given(value: Any) -> list[int]:
@@ -52,11 +60,18 @@ def sizes_given(value: Any) -> list[int]:
     return [int(one) for one in np.ravel(value.array)]
 
 
+def axis_of(axis: int, rank: int) -> int:
+    """Return the number of an axis that may be counted from the end."""
+    if not -rank <= axis < rank:
+        raise Unsupported(f"its axis {axis} is none of the {rank} that there are")
+    return axis % rank
+
+
 def _axes(node: NodeOf, inputs: list[Any], rank: int) -> list[int] | None:
     given = node.get("axes")
     if given is None and len(inputs) > 1 and inputs[1] is not None:
         given = sizes_given(inputs[1])
-    return None if given is None else [one % rank for one in given]
+    return None if given is None else [axis_of(one, rank) for one in given]
 
 
 def view_of(value: Any) -> View:
@@ -69,6 +84,8 @@ def view_of(value: Any) -> View:
 def _transpose(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = view_of(inputs[0])
     order = node.get("perm") or list(range(len(view.axes)))[::-1]
+    if sorted(order) != list(range(len(view.axes))):
+        raise Unsupported(f"it puts axes in the order {order}")
     return view.moved([view.axes[one] for one in order])
 
 
@@ -89,7 +106,7 @@ def _unsqueeze(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = view_of(inputs[0])
     given = node.get("axes") or sizes_given(inputs[1])
     axes = list(view.axes)
-    for one in sorted(axis % (len(view.axes) + len(given)) for axis in given):
+    for one in sorted(axis_of(axis, len(view.axes) + len(given)) for axis in given):
         axes.insert(one, ())
     return view.moved(axes)
 
@@ -101,7 +118,9 @@ def _reshape(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
 
 def _flatten(t: Tracer, node: NodeOf, inputs: list[Any]) -> View:
     view = view_of(inputs[0])
-    axis = node.get("axis", 1) % len(view.axes)
+    rank = len(view.axes)
+    axis = node.get("axis", 1)
+    axis = axis if axis == rank else axis_of(axis, rank)
     first = int(np.prod(view.shape[:axis]))
     return reshaped(t, view, [first, -1], False)
 
@@ -114,21 +133,13 @@ def reshaped(t: Tracer, view: View, target: Sequence[int], zeros: bool) -> View:
         known = -int(np.prod(sizes))
         sizes[sizes.index(-1)] = total // known if known else 0
     if int(np.prod(sizes)) != total:
-        raise Unsupported(f"it gives {_named(t, view.shape)} the shape {_named(t, target)}")
+        raise Unsupported(f"it gives {t.named(view.shape)} the shape {t.named(target)}")
     found = _regrouped(t, view, sizes)
     if found is not None:
         return found
     if not sizes or sizes[0] != t.batch.size or not 2 <= len(sizes) <= 3:
-        raise Unsupported(f"it gives {_named(t, view.shape)} the shape {_named(t, target)}")
+        raise Unsupported(f"it gives {t.named(view.shape)} the shape {t.named(target)}")
     return t.view(t.reshaped(t.sample(view), tuple(sizes[1:])))
-
-
-def _named(t: Tracer, sizes: Sequence[int]) -> str:
-    """Return a shape as people write it."""
-    shown = (
-        "batch" if n == t.batch.size else "any" if isinstance(n, Open) else str(n) for n in sizes
-    )
-    return f"({', '.join(shown)})"
 
 
 def _regrouped(t: Tracer, view: View, sizes: Sequence[int]) -> View | None:

@@ -162,10 +162,16 @@ class Const:
     drawn : bool
         Whether its numbers follow from the size of the batch, or of open steps, which stand for
         all; its shape may in any case.
+    places : ndarray of bool, optional
+        Which of its numbers do; None for all of them, or none.
+    seldom : bool
+        Whether it is another one only where a size that stands for all is 1.
     """
 
     array: np.ndarray
     drawn: bool = False
+    places: np.ndarray | None = None
+    seldom: bool = False
 
     @property
     def is_zero(self) -> bool:

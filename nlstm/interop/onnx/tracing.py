@@ -4,22 +4,25 @@ Every open axis gets a prime number that is nobody's size. So shapes are plain n
 computed from them too, and a reshape shows what it does.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from nlstm.interop.onnx.folding import LARGEST, folded
-from nlstm.interop.onnx.package import DOMAIN, onnx
+from nlstm.interop.onnx.nodes_in import NodeOf, array_of, type_name
 from nlstm.interop.onnx.steps import Atom, Const, Open, Ref, Step, Unsupported, View, sizes_of
 
-__all__ = ["NodeOf", "TimeMajor", "Tracer"]
+__all__ = ["LOOPS", "Handler", "TimeMajor", "Tracer"]
 
+FLOATS = (1, 10, 11, 16)  # float, float16, double, bfloat16, as ONNX numbers types
+WHOLE = (*range(2, 8), 9, 12, 13)
 PRIMES = (1009, 1013, 1019, 1021, 1031, 1033, 1039, 1049, 1051, 1061, 1063, 1069, 1087, 1091, 1093)
 # What a node that is against the rules may end in.
 UNEXPECTED = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError)
 COPIES = 4  # of all that a file holds, which nodes of known numbers may make together
+SHOWN = 4  # inputs of a node in an error
+LOOPS = ("Loop", "Scan")
 # What whole numbers may go through.
 OF_WHOLE = (
     "Cast", "Gather", "Identity", "Reshape", "Shape", "Squeeze", "Transpose", "Unsqueeze",
@@ -29,46 +32,6 @@ OF_WHOLE = (
 
 class TimeMajor(Exception):
     """An input has the batch on its second axis; its argument is the inputs' names."""
-
-
-class NodeOf:
-    """A node of a graph.
-
-    Attributes
-    ----------
-    op : str
-        What it does; functions of nlstm's begin with "nlstm.".
-    inputs, outputs : list of str
-    attributes : dict
-    name : str
-    plain : bool
-        Whether it has no graph inside.
-    """
-
-    def __init__(self, proto: Any) -> None:
-        helper = onnx().helper
-        self.proto = proto
-        self.op = f"{DOMAIN}.{proto.op_type}" if proto.domain == DOMAIN else proto.op_type
-        self.known_domain = proto.domain in ("", "ai.onnx", DOMAIN)
-        self.inputs, self.outputs = list(proto.input), list(proto.output)
-        self.name = proto.name
-        inner = any(one.HasField("g") or one.graphs for one in proto.attribute)
-        self.plain = not inner and proto.op_type not in ("If", "Loop", "Scan")
-        self.attributes = {one.name: helper.get_attribute_value(one) for one in proto.attribute}
-
-    def get(self, name: str, otherwise: Any = None) -> Any:
-        """Return an attribute; strings as such."""
-        value = self.attributes.get(name, otherwise)
-        if isinstance(value, bytes):
-            return value.decode()
-        if isinstance(value, list) and value and isinstance(value[0], bytes):
-            return [one.decode() for one in value]
-        return value
-
-    def tensor(self, name: str) -> np.ndarray | None:
-        """Return an attribute that is an array."""
-        value = self.attributes.get(name)
-        return None if value is None else onnx().numpy_helper.to_array(value)
 
 
 Handler = Callable[["Tracer", NodeOf, list[Any]], Any]
@@ -98,6 +61,7 @@ class Tracer:
         self.problems: list[str] = []
         self.inputs: list[Step] = []
         self._shaped: dict[tuple[Any, ...], Ref] = {}
+        self._scopes: list[dict[str, Any]] = []
         taken = {int(n) for one in graph.initializer for n in one.dims}
         self._free = [prime for prime in PRIMES if prime not in taken]
         self._sizes: dict[str, int] = {}
@@ -106,8 +70,10 @@ class Tracer:
         for one in graph.input:
             if one.name not in self.arrays:
                 self._input(one)
-        for name, array in self.arrays.items():
-            self.values[name] = Const(onnx().numpy_helper.to_array(array))
+        self._take(self.arrays.values())
+        for one in graph.sparse_initializer:
+            self.lacks(f"array {one.values.name!r} is stored sparse, and whole ones are read")
+            self.values[one.values.name] = Broken
         if len(self.arrays) < len(graph.initializer):
             self.lacks("several arrays of one name")
         held = sum(one.array.size for one in self.values.values() if isinstance(one, Const))
@@ -115,19 +81,46 @@ class Tracer:
 
     def run(self) -> list[Ref]:
         """Go through the nodes; return the outputs, batch first."""
-        for proto in self.graph.node:
+        self._walk(self.graph)
+        return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
+
+    def inside(self, graph: Any) -> list[Any]:
+        """Go through a graph that a node has in it; return its outputs."""
+        outside = dict(self.values)
+        self._take(graph.initializer)
+        self._walk(graph)
+        found = [self.values.get(one.name, Broken) for one in graph.output]
+        for one in graph.output:
+            if one.name not in self.values:
+                self.lacks(f"output {one.name!r} of {graph.name!r}, which no node makes")
+        self._scopes.append(self.values)  # arrays are known by where they are, so they stay there
+        self.values = outside  # its names are its own
+        return found
+
+    def _take(self, arrays: Iterable[Any]) -> None:
+        for one in arrays:
+            try:
+                self.values[one.name] = Const(array_of(one, one.name))
+            except Unsupported as error:
+                self.lacks(str(error))
+                self.values[one.name] = Broken
+
+    def _walk(self, graph: Any) -> None:
+        for proto in graph.node:
             node = NodeOf(proto)
+            found: Sequence[Any] = [Broken] * len(node.outputs)
             try:
                 found = self._read(node)
-            except (Unsupported, *UNEXPECTED) as error:
-                self.lacks(f"{_shown(node)}: {error}")
-                found = [Broken] * len(node.outputs)
+            except Unsupported as error:
+                self.lacks(f"{node}: {error}{self._given(node)}")
+            except UNEXPECTED as error:
+                text = f"it cannot be followed ({type(error).__name__}: {error})"
+                self.lacks(f"{node}: {text}{self._given(node)}")
             for number, name in enumerate(node.outputs):
                 if name and name in self.values:
-                    self.lacks(f"{_shown(node)}: its output {name!r} is there already")
+                    self.lacks(f"{node}: its output {name!r} is there already")
                 if name:
                     self.values[name] = found[number] if number < len(found) else Broken
-        return [ref for one in self.graph.output if (ref := self._output(one.name)) is not None]
 
     def lacks(self, what: str) -> None:
         """Remember what nlstm does not have."""
@@ -140,6 +133,8 @@ class Tracer:
             raise Unsupported(f"nothing before it makes its input {missing[0]!r}")
         inputs = [self.values[name] for name in node.inputs]
         known = inputs and all(isinstance(one, Const | None) for one in inputs) and node.plain
+        if node.known_domain and node.op in LOOPS:
+            raise Unsupported("nlstm has nothing like it: its steps are written out, not a node")
         if not node.known_domain or (node.op not in self.handlers and not known):
             raise Unsupported("nlstm has nothing like it")
         if node.op not in OF_WHOLE and any(getattr(one, "whole", False) for one in inputs):
@@ -153,6 +148,26 @@ class Tracer:
         found = self.handlers[node.op](self, node, inputs)
         return found if isinstance(found, list) else [found]
 
+    def _given(self, node: NodeOf) -> str:
+        """Return what a node takes, and makes, for errors."""
+        shown = []
+        for name in filter(None, node.inputs):
+            value = self.values.get(name)
+            shape = value.shape if isinstance(value, View) else None
+            shape = value.array.shape if isinstance(value, Const) else shape
+            shown.append(name if shape is None else f"{name} {self.named(shape)}")
+        if len(shown) > SHOWN:
+            shown[SHOWN:] = ["..."]
+        return f" [{', '.join(shown)} -> {', '.join(filter(None, node.outputs))}]"
+
+    def named(self, sizes: Sequence[int]) -> str:
+        """Return a shape as people write it."""
+        shown = (
+            "batch" if n == self.batch.size else "any" if isinstance(n, Open) else str(n)
+            for n in sizes
+        )
+        return f"({', '.join(shown)})"
+
     # Inputs and outputs
 
     def _batch_size(self) -> int:
@@ -162,12 +177,12 @@ class Tracer:
             axis = 1 if one.name in self.swapped else 0
             if one.name not in self.arrays and len(dims) > axis:
                 dim = dims[axis]
-                if not dim.dim_param and dim.dim_value:
+                if not dim.dim_param and dim.dim_value > 0:
                     return int(dim.dim_value)
         return self._free.pop(0)
 
     def _size(self, name: str, axis: int, dim: Any) -> int:
-        if dim.dim_value and not dim.dim_param:
+        if dim.dim_value > 0 and not dim.dim_param:
             return int(dim.dim_value)
         key = dim.dim_param or f"{name} {axis}"
         if key not in self._sizes:
@@ -184,13 +199,21 @@ class Tracer:
             self.lacks(f"input {one.name!r} with {len(dims)} axes; 2 or 3 are known")
             self.values[one.name] = Broken
             return
+        if kind.elem_type not in (*FLOATS, *WHOLE):
+            self.lacks(f"input {one.name!r} of {type_name(kind.elem_type)}; numbers are known")
+            self.values[one.name] = Broken
+            return
         if swap:
             dims = [dims[1], dims[0], *dims[2:]]
         sample = tuple(self._size(one.name, axis, dim) for axis, dim in enumerate(dims) if axis)
         if not sample:
             self.measured, self.values[one.name] = one.name, Lengths
             return
-        whole = kind.elem_type not in (1, 10, 11, 16)  # float, float16, double, bfloat16
+        whole = kind.elem_type in WHOLE
+        if isinstance(sample[-1], Open) and not (whole and len(sample) == 1):
+            self.lacks(f"input {one.name!r} leaves its number of features open; layers need it")
+            self.values[one.name] = Broken
+            return
         arguments = {"whole": whole, "double": kind.elem_type == 11}
         step = self.add("Input", arguments, [], [sample], name=one.name)
         self.inputs.append(step.step)
@@ -214,6 +237,8 @@ class Tracer:
         place = [number for number, axis in enumerate(value.axes) if self.batch in axis]
         first = place[0] if place else 0
         order = [value.axes[first], *(one for at, one in enumerate(value.axes) if at != first)]
+        if len(order) == 1 or (len(order) == 2 and isinstance(value.moved(order).shape[1], Open)):
+            order.append(())  # one number for each row, or each step
         try:
             return self.sample(value.moved(order))
         except Unsupported as error:
@@ -233,7 +258,8 @@ class Tracer:
         name: str = "",
     ) -> Ref:
         """Append a step; return its first output."""
-        step = Step(kind, arguments, list(inputs), list(shapes), weights or {}, key, name)
+        arrays = tuple((one, id(self.values.get(one))) for one in key)
+        step = Step(kind, arguments, list(inputs), list(shapes), weights or {}, arrays, name)
         self.steps.append(step)
         return Ref(step)
 
@@ -298,6 +324,9 @@ class Tracer:
         if [int(n) for n in shape] == [int(n) for n in ref.shape]:
             return ref
         inside = any(isinstance(n, Open) for n in ref.shape)
+        fixed = math.prod(int(n) for n in ref.shape if not isinstance(n, Open))
+        if inside and fixed % int(shape[-1]):
+            raise Unsupported("features of an open number")
         if inside and not isinstance(shape[0], Open):
             shape = (Open(shape[0]), shape[1])
         target = tuple(-1 if isinstance(n, Open) else int(n) for n in shape)
@@ -307,11 +336,6 @@ class Tracer:
 def _kept(size: int, before: int) -> int:
     """Return a number of steps that is open where that before is."""
     return Open(size) if isinstance(before, Open) else size
-
-
-def _shown(node: NodeOf) -> str:
-    op = node.op if node.known_domain else f"{node.proto.domain}.{node.op}"
-    return f"{op} {node.name!r}" if node.name else op
 
 
 class Broken:
