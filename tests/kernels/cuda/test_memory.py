@@ -1,6 +1,7 @@
 """The device memory of a fit, beside the least there can be."""
 
 import gc
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -61,6 +62,21 @@ def test_a_gru_takes_little_more_than_on_the_cpu(name, after):
         return model.binder.bytes_of(((shape.T, shape.F),), shape.N, shape.T)
 
     assert taken("cuda") < 1.1 * taken("cpu")
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("name", ["weather", "forecast2", "hydro", "long", "hydrowide"])
+def test_gates_that_are_computed_again_are_not_kept(name, monkeypatch):
+    monkeypatch.setattr(import_module("nlstm.kernels.cuda.lstm_segments"), "LEAST_STEPS", 16)
+    shape = GRID[name]
+
+    def taken(device, recompute):
+        given = ((shape.T, shape.F),), shape.N, shape.T, recompute
+        return binder_of(shape, device).bytes_of(*given)
+
+    again = taken("cuda", 32)
+    assert again < 0.8 * taken("cuda", None)
+    assert again < 1.1 * taken("cpu", 32)
 
 
 def test_memory_that_a_block_left_goes_to_the_next(monkeypatch):
