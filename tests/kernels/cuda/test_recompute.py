@@ -115,8 +115,7 @@ def test_auto_where_there_is_no_room(monkeypatch):
     for module in (lstm, lstm_segments):
         monkeypatch.setattr(module, "LITTLE", 0)
     monkeypatch.setattr(cache, "LITTLE", 0)
-    monkeypatch.setattr(
-        kernels.load("cuda", "float32"), "has_room", lambda size: size < 4000, False
-    )
+    ops = kernels.load("cuda", "float32")
+    monkeypatch.setattr(ops, "has_room", lambda size: size < 3 * x.nbytes, False)
     with pytest.warns(RuntimeWarning, match=r"^There is no memory for all gates of a batch \("):
         close(models.fitted("cuda", long), whole)
