@@ -22,7 +22,7 @@ from benchmarks.machine.models import compiled_model
 from nlstm.kernels.cuda import compiled
 from tests.kernels.cuda import launches
 
-TESTS = ("on_gpu", "loop", "moving", "products", "memory")
+TESTS = ("on_gpu", "loop", "moving", "products", "memory", "recompute")
 
 
 def fitted(shape):
