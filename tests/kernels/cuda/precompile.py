@@ -70,6 +70,17 @@ def of_shape(capability, shape):
     return found
 
 
+def clocks():
+    """Return the time by the wall, and what the processor has done for this process."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(before):
+    """Say how long ago that was."""
+    wall, busy = (now - then for now, then in zip(clocks(), before, strict=True))
+    return f"{wall:7.2f} s, {busy:7.2f} s of a processor"
+
+
 def main():
     """Compile all kernels, one in `count` of them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -82,20 +93,16 @@ def main():
         found = of_shape(capability, GRID[given.shape])
     else:
         found = launches.recorded(capability, all_of_them, every=True)
-    start, busy, done = time.perf_counter(), time.process_time(), 0
+    start, done = clocks(), 0
     for number, ((label, *_), (kernel, kind)) in enumerate(found.items()):
         if number % count != which:
             continue
-        before = time.perf_counter()
+        before = clocks()
         compiled.machine_code(kernel.function, kind, kernel.max_registers, capability)
         if given.shape:
-            print(f"{time.perf_counter() - before:6.2f} s  {label[0]}", flush=True)
+            print(f"{since(before)}  {label[0]}", flush=True)
         done += 1
-    seconds, busy = time.perf_counter() - start, time.process_time() - busy
-    print(
-        f"{done} of {len(found)} kernels in {seconds:.1f} s, {busy:.1f} s of a processor: "
-        f"{compiled.places().write}"
-    )
+    print(f"{since(start)}  {done} of {len(found)} kernels: {compiled.places().write}")
 
 
 if __name__ == "__main__":
