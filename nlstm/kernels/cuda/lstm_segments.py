@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from nlstm.kernels.cuda.basics import add, copy, fill
 from nlstm.kernels.cuda.gate_cells import GATES, GRU, LSTM
 from nlstm.kernels.cuda.launch import SIMULATED
-from nlstm.kernels.cuda.lstm import LITTLE, PEEPHOLES, lstm_backward, lstm_forward, scratch_of
+from nlstm.kernels.cuda.lstm import PEEPHOLES, lstm_backward, lstm_forward, scratch_of
 from nlstm.kernels.cuda.lstm_scratch import front
 from nlstm.kernels.shared.bundles import Gradients, Masks, Work
 
@@ -45,10 +45,12 @@ def lstm_segments_size(T, N, F, H, dtype):
 
 
 def room_size(T, N, F, H, dtype):
-    """Return how many numbers of scratch a segment of T steps, or a shorter one, takes back."""
-    least = max(LITTLE, (F + H + 1) * GATES * H)  # a shorter one has no room in the states c
+    """Return how many numbers of scratch a segment of T steps, or a shorter one, takes back.
+
+    A shorter one of an LSTM may have no room in the states c, and then takes no more than a GRU's.
+    """
     cuts = [scratch_of(T, N, F, H, dtype, cell) for cell in (LSTM, GRU)]
-    size = max(one._replace(parts=max(one.parts, least), z=0).size for one in cuts)
+    size = max(one._replace(z=0).size for one in cuts)
     return -(-size // VECTOR) * VECTOR
 
 

@@ -112,9 +112,8 @@ def test_auto_where_there_is_no_room(monkeypatch):
 
     x = np.random.default_rng(3).random((6, 6 * EVERY, 2))
     whole = models.fitted("cuda", long)
-    for module in (lstm, lstm_segments):
+    for module in (lstm, cache):
         monkeypatch.setattr(module, "LITTLE", 0)
-    monkeypatch.setattr(cache, "LITTLE", 0)
     ops = kernels.load("cuda", "float32")
     monkeypatch.setattr(ops, "has_room", lambda size: size < 3 * x.nbytes, False)
     with pytest.warns(RuntimeWarning, match=r"^There is no memory for all gates of a batch \("):
