@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from nlstm.kernels.operations import Absent
 from nlstm.plan.plan import Call, Plan, Tensor
 from nlstm.plan.recompute import AUTO
 
@@ -28,10 +27,7 @@ def segments_of(
     """
     if plan.recompute is None or not plan.training:
         return None
-    try:
-        least = plan.ops.lstm_segment_steps(x.rows, x.features, units, plan.dtype)
-    except Absent:
-        raise Absent("compile(recompute=...)") from None
+    least = plan.ops.lstm_segment_steps(x.rows, x.features, units, plan.dtype)
     wanted = math.isqrt(x.steps) if plan.recompute == AUTO else plan.recompute
     steps = least * -(-int(wanted) // least)
     if steps >= x.steps:

@@ -419,11 +419,11 @@ class Model(Configured):
             For old code; without effect.
         recompute : int, "auto" or None, default "auto"
             Of how many states of an LSTM or GRU training keeps one; the states between, and all
-            gates, are computed again in the backward pass. The same numbers to the bit, in less
-            memory and up to half as much time again. It is rounded up to whole chunks of the
-            backward pass. "auto" takes about the square root of the steps, for batches that would
-            not fit in the memory that is free, and says so in a warning, once; all others keep
-            every gate, as all do with None. See docs/long_sequences.md.
+            gates, are computed again in the backward pass. The same numbers to the bit (on a GPU
+            within rounding), in less memory and up to half as much time again. It is rounded up to
+            whole chunks of the backward pass. "auto" takes about the square root of the steps, for
+            batches that would not fit in the memory that is free, and says so in a warning, once;
+            all others keep every gate, as all do with None. See docs/long_sequences.md.
 
         Raises
         ------

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Operations
 from nlstm.plan.arena import Arena
 from nlstm.plan.plan import Plan
@@ -114,11 +113,8 @@ class PlanCache:
     def _chosen(
         self, bind: Callable[[Plan], Any], aim: Recomputing | None, *shape: Any
     ) -> tuple[Recompute, tuple[int, int, int]]:
-        """Return how gates are computed again, and the sizes of a plan that does it so.
-
-        A GPU is not asked for room: it has no kernels that compute gates again.
-        """
-        if aim is None or aim.recompute != AUTO or is_gpu(self._ops.device):
+        """Return how gates are computed again, and the sizes of a plan that does it so."""
+        if aim is None or aim.recompute != AUTO:
             chosen = None if aim is None or aim.recompute == AUTO else aim.recompute
             return chosen, self._sizes(bind, chosen, *shape)
         wanted = None

@@ -36,6 +36,9 @@ from nlstm.kernels.cuda.lstm import lstm as lstm
 from nlstm.kernels.cuda.lstm import lstm_gates_shape as lstm_gates_shape
 from nlstm.kernels.cuda.lstm import lstm_masked_size as lstm_masked_size
 from nlstm.kernels.cuda.lstm import lstm_scratch_size as lstm_scratch_size
+from nlstm.kernels.cuda.lstm_segments import lstm_segment_steps as lstm_segment_steps
+from nlstm.kernels.cuda.lstm_segments import lstm_segments as lstm_segments
+from nlstm.kernels.cuda.lstm_segments import lstm_segments_size as lstm_segments_size
 from nlstm.kernels.cuda.normalised import lstm_normalised as lstm_normalised
 from nlstm.kernels.cuda.normalised import normalised_factors_shape as normalised_factors_shape
 from nlstm.kernels.cuda.normalised import normalised_scratch_size as normalised_scratch_size

@@ -29,6 +29,7 @@ APART = {
     "copies.py",
     "entries.py",
     "folders.py",
+    "lstm_segments.py",
     "programs.py",
     "words.py",
 }

@@ -213,10 +213,10 @@ def _plain_arguments(dtype, peephole, mask, h_mask, zoneout):
     mask = nothing(np.dtype(np.uint8), 2) if mask is None else mask
     h_mask = nothing(dtype, 3) if h_mask is None else h_mask
     if zoneout is None:
-        zoneout = (0, nothing(np.dtype(np.int64), 1), 0, 0.0, 0.0)
-    seed, counter, stream, c_rate, h_rate, *_ = zoneout  # there are no segments here
+        zoneout = (0, nothing(np.dtype(np.int64), 1), 0, 0.0, 0.0, 0)
+    seed, counter, stream, c_rate, h_rate, first = zoneout
     below = thresholds(dtype, c_rate, h_rate)
-    draws = WORD(seed), counter, WORD(stream), *below
+    draws = WORD(seed), counter, WORD(stream), *below, first
     return (p, mask, h_mask), draws, (dtype.type(c_rate), dtype.type(h_rate))
 
 

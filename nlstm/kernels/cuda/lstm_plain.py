@@ -91,7 +91,7 @@ def step_forward(kind, dtype):
             keeps_c, keeps_h = False, False
             if zoned:
                 if training:
-                    key = row_key(draws[0], draws[1][0], draws[2], t * N + n)
+                    key = row_key(draws[0], draws[1][0], draws[2], (t + draws[5]) * N + n)
                     bits = bits_of(key, u)
                     keeps_c, keeps_h = lower(bits) < draws[3], upper(bits) < draws[4]
                     c_new = c_old if keeps_c else new
@@ -140,7 +140,7 @@ def step_backward(kind, dtype):
             new = f * c_old + i * g
             keeps_c, keeps_h = False, False
             if zoned:
-                bits = bits_of(row_key(draws[0], draws[1][0], draws[2], t * N + n), u)
+                bits = bits_of(row_key(draws[0], draws[1][0], draws[2], (t + draws[5]) * N + n), u)
                 keeps_c, keeps_h = lower(bits) < draws[3], upper(bits) < draws[4]
             if keeps_h:
                 past_h, slope = slope, zero

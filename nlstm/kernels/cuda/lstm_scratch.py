@@ -25,7 +25,7 @@ class Scratch(NamedTuple):
 
     def for_blocks(self, scratch):
         """Return room for the flags of the form `lstm_grid`, and for sums."""
-        end = self.size - self.mask
+        end = scratch.size - self.mask
         sums = scratch[: self.shared] if self.shared else nothing(scratch.dtype, 1)
         return scratch[end - self.flags : end].view(np.int32), sums
 
@@ -35,7 +35,7 @@ class Scratch(NamedTuple):
 
     def mask_like(self, scratch, mask):
         """Return room for a mask."""
-        room = scratch[self.size - self.mask : self.size].view(np.uint8)
+        room = scratch[scratch.size - self.mask :].view(np.uint8)
         return room[: mask.size].reshape(mask.shape)
 
 

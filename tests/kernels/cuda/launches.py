@@ -47,14 +47,7 @@ BEFORE_SHAPES = [
 
 def recorded(capability, more=None, every=False):
     """Return what all cases launch, and `more`: `Kernel`, kinds of its arguments."""
-    found: dict = {}
-
-    def record(kernel, grid, *arguments):
-        kind = tuple(map(compiled.kind_of, arguments))
-        key = identity(kernel.function), kernel.threads, str(kind)
-        found.setdefault(key, (kernel, kind))
-
-    pretend_device(capability, record)
+    found = recording(capability)
     for dtype in ("float32", "float64"):
         for name in operations.CASES:
             if every or is_new(name, dtype):
@@ -73,6 +66,19 @@ def recorded(capability, more=None, every=False):
         models.fitted("cuda", make, **options)
     if more is not None:
         more()
+    return found
+
+
+def recording(capability):
+    """Pretend a device from now on; return what will hold what is launched."""
+    found: dict = {}
+
+    def record(kernel, grid, *arguments):
+        kind = tuple(map(compiled.kind_of, arguments))
+        key = identity(kernel.function), kernel.threads, str(kind)
+        found.setdefault(key, (kernel, kind))
+
+    pretend_device(capability, record)
     return found
 
 

@@ -26,9 +26,6 @@ WORDS = {
     "lstm_paired_scratch_size": "",
     "dense_paired": "",
     "dense_paired_scratch_size": "",
-    "lstm_segments": '`compile(recompute=k)`: an error; "auto" keeps every gate',
-    "lstm_segment_steps": "",
-    "lstm_segments_size": "",
     "stream_table": "`model.stream`: it runs on the CPU, with a copy of the weights, and says so",
     "stream_step": "",
 }

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 
+from tests.kernels.cuda.segmented import segmented
 from tests.kernels.cuda.side import Side
 
 OPTIONS = {
@@ -31,6 +32,14 @@ OPTIONS = {
     "relu": {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
     "silu": {"activation": "silu"},
     "many units": {"H": 40, "T": 2, "N": 3},
+    "segments": {"every": 2},
+    "segments last": {"every": 2, "T": 4, "last_only": True, "peephole": True},
+    "segments reversed": {"every": 2, "T": 4, "F": 9, "mask": True, "reverse": True, "x_mask": 2},
+    "segments last reversed": {"every": 3, "T": 4, "last_only": True, "mask": True, "reverse": True,
+                               "wanted": False},
+    "segments everything": {"every": 2, "zoneout": (0.3, 0.2), "mask": True, "peephole": True,
+                            "x_mask": 3, "h_mask": True, "reverse": True, "last_only": True},
+    "segments many units": {"every": 2, "H": 40, "N": 3},
 }  # fmt: skip
 
 
@@ -51,8 +60,11 @@ def lstm(s: Side, training=True, **options):
 
 def prepared(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid",
          mask=False, x_mask=0, h_mask=False, reverse=False, last_only=False, peephole=False,
-         zoneout=None, wanted=True, training=True):  # fmt: skip
-    """Return an LSTM's two passes, and what gives all that they wrote."""
+         zoneout=None, wanted=True, training=True, every=0):  # fmt: skip
+    """Return an LSTM's two passes, and what gives all that they wrote.
+
+    A device that is not the CPU keeps one state of `every`.
+    """
     ops, dtype = s.ops, s.dtype
     matrix, vector, peeping = ops.gate_matrix(H), ops.gate_vector(H), ops.peephole_vector(H)
     forward, backward = ops.lstm(activation, recurrent_activation)
@@ -64,7 +76,9 @@ def prepared(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activatio
     shapes = {2: (N, F), 3: (4, N, F)}
     by_inputs = s.exact(2.0 * s.rng.integers(0, 2, shapes.get(x_mask, 1)), dtype)
     by_states = s.given((2.0 * s.rng.integers(0, 2, (4, N, H))).astype(dtype))
-    xm = s.scratch((T, N, F) if x_mask == 2 else ops.gate_inputs_shape(T, N, F))
+    in_segments = every and ops.device != "cpu"
+    room = every if in_segments else T
+    xm = s.scratch((room, N, F) if x_mask == 2 else ops.gate_inputs_shape(room, N, F))
     hm = s.scratch(ops.lstm_masked_size(N, H, dtype))
     masks = ops.Masks(
         s.exact(coins) if mask else None,
@@ -93,16 +107,22 @@ def prepared(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activatio
     dx = s.out(T, N, F) if wanted else None
     gradients = ops.Gradients(dy, dh, dc, dW, dU, db, dx, dp if peephole else None)
     given = xm if x_mask else x, weights, work, gradients, scratch, reverse, masks, zone
+    backward_call = partial(backward, *given)
+    if in_segments:
+        names, given = (activation, recurrent_activation), (x, weights, reverse, masks, zone)
+        forward_call, backward = segmented(s, names, every, h, c, not last_only, given)
+        backward_call = partial(backward, gradients)
 
     def results():
-        found = {name: s.host(one, H) for name, one in dict(h=h, c=c, dh=dh, dc=dc).items()}
+        states = dict(h=h[T:], c=c[T:]) if every else dict(h=h, c=c)
+        found = {name: s.host(one, H) for name, one in (states | dict(dh=dh, dc=dc)).items()}
         found |= {"dW": s.unpacked(matrix, dW), "dU": s.unpacked(matrix, dU)}
         found["db"] = s.unpacked(vector, db)
         if wanted:
             found["dx"] = s.host(dx, F)
         return found | ({"dp": s.unpacked(peeping, dp)} if peephole else {})
 
-    return forward_call, partial(backward, *given), results
+    return forward_call, backward_call, results
 
 
 GRU_OPTIONS = {
@@ -116,12 +136,16 @@ GRU_OPTIONS = {
     "everything": {"x_mask": 3, "h_mask": True, "reverse": True, "mask": True, "last_only": True},
     "silu": {"activation": "silu", "recurrent_activation": "mish", "T": 2},
     "many units": {"H": 40, "T": 2, "N": 3},
+    "segments": {"every": 2},
+    "segments last": {"every": 2, "last_only": True, "x_mask": 2, "mask": True, "reverse": True},
+    "segments everything": {"every": 2, "x_mask": 3, "h_mask": True},
+    "segments many units": {"every": 2, "H": 40, "N": 3},
 }
 
 
 def gru(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="sigmoid", mask=False,
         x_mask=0, h_mask=False, reverse=False, last_only=False, wanted=True,
-        training=True):  # fmt: skip
+        training=True, every=0):  # fmt: skip
     """Run a GRU whose reset gate comes after the product forward, and backward in training."""
     ops, dtype = s.ops, s.dtype
     of_x, of_h, of_b = ops.gru_matrix(H, 3), ops.gru_matrix(H, 2), ops.gru_bias_rows(H)
@@ -134,7 +158,9 @@ def gru(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="si
     x, coins = s.exact(s.normal(T, N, F)), s.exact(s.rng.integers(0, 2, (T, N)), np.uint8)
     by_inputs = s.exact(2.0 * s.rng.integers(0, 2, {3: (4, N, F)}.get(x_mask, (N, F))), dtype)
     by_states = s.given((2.0 * s.rng.integers(0, 2, (4, N, H))).astype(dtype))
-    xm = s.scratch((T, N, F) if x_mask == 2 else ops.gate_inputs_shape(T, N, F))
+    in_segments = every and ops.device != "cpu"
+    room = every if in_segments else T
+    xm = s.scratch((room, N, F) if x_mask == 2 else ops.gate_inputs_shape(room, N, F))
     hm = s.scratch(ops.lstm_masked_size(N, H, dtype))
     masks = ops.Masks(
         coins if mask else None,
@@ -146,16 +172,28 @@ def gru(s: Side, N=5, T=3, F=3, H=6, activation="tanh", recurrent_activation="si
     ops.copy(h[0], s.drawn(N, H))
     gates = s.scratch(ops.lstm_gates_shape(T, N, H, dtype)) if training else None
     scratch, work = s.scratch(ops.gru_scratch_size(T, N, F, H)), ops.Work(h, None, gates)
-    forward(x, weights, work, scratch, reverse, masks)
+    if in_segments:
+        names, given = (activation, recurrent_activation), (x, weights, reverse, masks)
+        forward, backward = segmented(s, names, every, h, None, not last_only, given)
+        forward()
+    else:
+        forward(x, weights, work, scratch, reverse, masks)
     if not training:
         return {"h": s.host(h[last], H)}
     dy, dh = s.drawn(1 if last_only else T, N, H), s.drawn(N, H)
     dW, dU, db, dbias = (s.like(one) for one in (W, U, b, bias))
     dx = s.out(T, N, F) if wanted else None
     gradients = ops.Gradients(dy, dh, None, dW, dU, db, dx)
-    backward(xm if x_mask else x, weights, work, gradients, scratch, reverse, masks)
+    if in_segments:
+        backward(gradients)
+    else:
+        backward(xm if x_mask else x, weights, work, gradients, scratch, reverse, masks)
     ops.gru_gradients(dW, dU, db, dbias)
-    found = {"h": s.host(h, H), "dh": s.host(dh, H), "dbias": s.unpacked(of_b, dbias)}
+    found = {
+        "h": s.host(h[T:] if every else h, H),
+        "dh": s.host(dh, H),
+        "dbias": s.unpacked(of_b, dbias),
+    }
     found |= {"dW": s.unpacked(of_x, dW), "dU": s.unpacked(of_h, dU)}
     return found | ({"dx": s.host(dx, F)} if wanted else {})
 

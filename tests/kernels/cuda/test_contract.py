@@ -10,7 +10,6 @@ from nlstm.kernels import cpu, cuda, operations
 LAYOUTS = "a layout is asked of the device's words"
 MACHINE = "the processor's threads"
 PAIRED = "products of bfloat16 are the processor's"
-RECOMPUTE = "compile(recompute=k) is the CPU's"
 STREAM = "one step at a time is the processor's"
 ABSENT = {
     "pack_columns": LAYOUTS,
@@ -19,9 +18,6 @@ ABSENT = {
     "unpack_gates": LAYOUTS,
     "pack_peephole": LAYOUTS,
     "unpack_peephole": LAYOUTS,
-    "lstm_segments": RECOMPUTE,
-    "lstm_segment_steps": RECOMPUTE,
-    "lstm_segments_size": RECOMPUTE,
     "describe": MACHINE,
     "get_num_threads": MACHINE,
     "set_num_threads": MACHINE,
@@ -41,6 +37,7 @@ FACTORIES = {
     "loss": ("mean_squared_error",),
     "lstm": ("tanh", "sigmoid"),
     "lstm_normalised": ("tanh", "sigmoid"),
+    "lstm_segments": ("tanh", "sigmoid"),
     "rnn": ("tanh",),
     "row_activation": ("softmax",),
     "statistic": ("moments",),

@@ -1,6 +1,7 @@
 """The device memory of a fit, beside the least there can be."""
 
 import gc
+from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +11,15 @@ from benchmarks.grid import GRID
 from benchmarks.machine.memory import COPIES, fit_bytes
 from nlstm import Sequential
 from nlstm.kernels.cuda import arrays, products
+from nlstm.kernels.cuda.gate_cells import GRU as GRU_CELL
+from nlstm.kernels.cuda.gate_cells import LSTM as LSTM_CELL
 from nlstm.kernels.cuda.lstm import LITTLE
 from nlstm.layers import GRU, LSTM, Dense
 
+# The package has functions of these names.
+lstm, lstm_segments = (
+    import_module(f"nlstm.kernels.cuda.{name}") for name in ("lstm", "lstm_segments")
+)
 ZEROS = {"kernel_initializer": "zeros", "recurrent_initializer": "zeros"}
 BATCHES = 2
 
@@ -61,6 +68,35 @@ def test_a_gru_takes_little_more_than_on_the_cpu(name, after):
         return model.binder.bytes_of(((shape.T, shape.F),), shape.N, shape.T)
 
     assert taken("cuda") < 1.1 * taken("cpu")
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("name", ["weather", "forecast2", "hydro", "long", "hydrowide"])
+def test_gates_that_are_computed_again_are_not_kept(name, monkeypatch):
+    monkeypatch.setattr(lstm_segments, "LEAST_STEPS", 16)
+    shape = GRID[name]
+
+    def taken(device, recompute):
+        given = ((shape.T, shape.F),), shape.N, shape.T, recompute
+        return binder_of(shape, device).bytes_of(*given)
+
+    again = taken("cuda", 32)
+    assert again < 0.8 * taken("cuda", None)
+    assert again < 1.1 * taken("cpu", 32)
+
+
+@pytest.mark.usefixtures("as_on_a_gpu")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("N, F, H", [(1, 1, 7), (16, 8, 64), (256, 5, 128), (64, 40, 1024)])
+def test_a_shorter_segment_takes_no_more(N, F, H, dtype):
+    """Its weights' gradients may have no room where those of a longer one have."""
+    T, sizes = 64, (N, F, H, np.dtype(dtype))
+    room, scratch = lstm_segments.room_size(T, *sizes), lstm.lstm_scratch_size(T, *sizes)
+    for cell in (LSTM_CELL, GRU_CELL):
+        for steps in range(1, T + 1):
+            cut = lstm.scratch_of(steps, *sizes, cell)
+            assert cut._replace(z=0).size <= room
+            assert cut.mask + cut.flags <= scratch
 
 
 def test_memory_that_a_block_left_goes_to_the_next(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 
 from nlstm import Sequential
 from nlstm.kernels import cuda, operations
-from nlstm.layers import GRU, LSTM, SimpleRNN
+from nlstm.layers import SimpleRNN
 from tests.kernels.cuda import models
 
 
@@ -40,18 +40,3 @@ def test_what_is_absent_is_named(monkeypatch):
     monkeypatch.delitem(vars(operations.load("cuda", "float32")), "rnn", raising=False)
     with pytest.raises(NotImplementedError, match="^first: rnn is not on cuda yet"):
         models.fitted("cuda", make)
-
-
-@pytest.mark.parametrize("layer", [LSTM, GRU])
-def test_recompute_is_absent(layer):
-    def make(recompute):
-        def fit(rng):
-            model = Sequential([layer(2, name="first", input_shape=(4, 2))])
-            model.compile("adam", "mse", recompute=recompute)
-            return model, models.X, rng.random((6, 2))
-
-        return fit
-
-    with pytest.raises(NotImplementedError, match=r"^first: compile\(recompute=...\) is not on cu"):
-        models.fitted("cuda", make(2))
-    models.fitted("cuda", make("auto"))
