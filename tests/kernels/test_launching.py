@@ -9,6 +9,7 @@ from numba.core.dispatcher import Dispatcher
 
 import nlstm
 from nlstm import kernels
+from nlstm.kernels.cpu.dense import dense
 from nlstm.kernels.cpu.dense.dense import dense_forward
 from nlstm.kernels.cpu.lstm.forward import lstm_forward
 from nlstm.kernels.cpu.machine.launching import Launcher, bound
@@ -116,3 +117,15 @@ def test_launchers_are_named_and_copied_as_functions_are():
     assert pickle.loads(pickle.dumps(lstm_forward)) is lstm_forward
     forward = pickle.loads(pickle.dumps(OPS.dense("tanh")[0]))
     assert forward.func is dense_forward
+
+
+def test_a_parallel_form_is_chosen_anew_each_time(monkeypatch):
+    """In a fork the serial one has its place: its threads stayed in the parent."""
+    arguments = dense_arguments()
+    serial, parallel = dense.forward_forms
+    monkeypatch.setattr(dense, "SMALL_WORK", 1)
+    calls = [(OPS.dense("linear")[0], arguments)]
+    [(function, given)] = bound(calls)
+    assert isinstance(function, Launcher) and function.calls(*given)[0][0] is parallel
+    monkeypatch.setattr(dense, "forward_forms", [serial, serial])
+    assert function.calls(*given)[0][0] is serial

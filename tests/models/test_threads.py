@@ -1,6 +1,7 @@
 """One model in several threads, and in forked processes."""
 
 import multiprocessing
+import os
 import sys
 import threading
 import warnings
@@ -10,6 +11,7 @@ import pytest
 
 import nlstm
 from nlstm import constraints, kernels, metrics
+from nlstm.callbacks import LambdaCallback
 from nlstm.layers import LSTM, Dense
 from nlstm.metrics import Metric
 from nlstm.models import Sequential
@@ -210,6 +212,38 @@ def test_a_fork_works_on_one_thread():
     right, threads, said, loss = found[0]
     assert right and threads == 1 and said == 1
     assert loss == model.fit(X, Y, verbose=0).history["loss"]
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "fork") or nlstm.get_num_threads() < 2, reason="needs fork and two processors"
+)
+@pytest.mark.parametrize("when", ["predict", "train"])
+def test_a_fork_within_a_call_goes_on_with_it(when):
+    """Its step was bound when there were threads: the Dense layer is wide enough for them."""
+    x = RNG.random((256, 40, 4)).astype(np.float32)
+
+    def run(*callbacks):
+        nlstm.set_random_seed(1)
+        model = Sequential([LSTM(64, input_shape=(40, 4), return_sequences=True), Dense(1)])
+        model.compile("adam", "mse")
+        if when == "predict":
+            return model.predict(x, 128, verbose=0, callbacks=[*callbacks]).tobytes()
+        y = np.ones((256, 40, 1))
+        return model.fit(x, y, 128, verbose=0, callbacks=[*callbacks]).history["loss"]
+
+    def fork(*_):
+        if not child:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Python's own, of forks beside threads
+                child.append(os.fork())
+
+    expected, found, child = run(), None, []
+    try:
+        found = run(LambdaCallback(**{f"on_{when}_batch_begin": fork}))
+    finally:
+        if child == [0]:
+            os._exit(0 if found == expected else 1)
+    assert os.waitpid(child[0], 0)[1] == 0 and found == expected
 
 
 def test_a_constraint_and_a_metric_may_predict_while_a_step_goes_on():

@@ -10,6 +10,8 @@ import functools
 
 from numba.core.dispatcher import Dispatcher
 
+from nlstm.kernels.cpu.machine import threads
+
 __all__ = ["bound", "compiled", "launcher"]
 
 
@@ -43,14 +45,26 @@ def compiled(kernel, arguments):
     return kernel.compile(tuple(kernel.typeof_pyval(argument) for argument in arguments))
 
 
+def goes_with_fork(kernel):
+    """Whether a fork has another kernel in its place: see `threads.forms`."""
+    return any(kernel is parallel and kernel is not serial for serial, parallel in threads.forms)
+
+
 def bound(calls):
-    """Return calls that do what `calls` do, with their kernels found and compiled."""
+    """Return calls that do what `calls` do, with their kernels found and compiled.
+
+    A launcher that chooses the parallel form of a kernel stays as it is, to choose again in a fork.
+    """
     found = []
     for function, arguments in calls:
         if isinstance(function, functools.partial) and not function.keywords:
             function, arguments = function.func, (*function.args, *arguments)
         if isinstance(function, Launcher):
-            found += [(compiled(*call), call[1]) for call in function.calls(*arguments)]
+            launched = function.calls(*arguments)
+            if any(goes_with_fork(kernel) for kernel, _ in launched):
+                found.append((function, arguments))
+            else:
+                found += [(compiled(*call), call[1]) for call in launched]
         else:
             found.append((compiled(function, arguments), arguments))
     return found
