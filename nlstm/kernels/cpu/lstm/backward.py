@@ -281,7 +281,7 @@ def run_backward(activation, recurrent_activation, x, weights, work, gradients, 
     together = 1 if words is None else 2
     narrow = False
     if words is None and segment is None and masks[3] is None and x.ndim == 3:
-        narrow = narrow_vectors(H, L) > 0
+        narrow = B > 1 and narrow_vectors(H, L) > 0
     split = Split(partial, row_slices, unit_slices, together, narrow)
     rows = most_rows(N, slices if partial else 1, together)
     steps = chunk_steps(T, rows, B * GATES * L * scratch.itemsize, partial)

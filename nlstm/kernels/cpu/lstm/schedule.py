@@ -68,7 +68,7 @@ def _scratch_size(T, N, F, H, dtype, paired):
     partial = slices * B * ((F + H + 1) * width + PEEPHOLES * L)
     dz = max(slices, 1) * steps * rows * B * width
     backward = L + (B + inputs) * B * width * L + partial + dz + N * inputs * L
-    if narrow_vectors.py_func(H, L):
+    if B > 1 and narrow_vectors.py_func(H, L):  # else it would be as large as the chunk itself
         backward += max(slices, 1) * steps * rows * width
     if paired:
         backward += max(slices, 1) * operands_size.py_func(steps, rows, B, inputs, L)
