@@ -200,8 +200,13 @@ def as_target(
         What the user calls it.
     """
     given = is_source(y)
+    width = loss.target_features(output[-1])
     if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
-        y = y.flattened()
+        blocks = max(1, width // output[-1])  # numbers of y for each output
+        if blocks == 1:
+            y = y.flattened()
+        elif y.shape[2] % blocks == 0:
+            y = y.flattened(blocks)
     array: Any = y if given else _numbers(name, y, ops)
     shape = array.shape
     if not shape or shape[0] != rows:
@@ -209,7 +214,6 @@ def as_target(
         raise ValueError(f"x has {rows} rows, but {name} {came}.")
     if given and len(output) == 1 and shape[1] == 1:
         shape = (rows, shape[2])
-    width = loss.target_features(output[-1])
     full = shape
     if width == 1 and len(shape) == len(output):
         full = (*shape, 1)  # the one feature was left out; so (M, 1) against steps is one step
@@ -277,6 +281,9 @@ def _hint(
     lacks_classes = shape in (wanted[:-1], (*wanted[:-1], 1))
     if lacks_classes and "Categorical" in type(loss).__name__:
         return " Class indices are for sparse_categorical_crossentropy."
+    reads = getattr(loss, "reads", "")
+    if reads:
+        return f" {type(loss).__name__} reads {reads}."
     if len(shape) == 3 and len(output) == 1 and shape[-1] == wanted[-1]:
         return " The outputs have no steps: return_sequences=True in the last LSTM gives them."
     return ""

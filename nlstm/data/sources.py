@@ -9,9 +9,10 @@ A source is any object with
   when they run. `out` has the model's dtype; columns of it past F are left alone.
 
 It has checked its numbers for NaN itself. One that also has ``flattened()``, with all steps side by
-side, can be the targets of a flat output. One that has ``one_by_one(flat)``, each step of each row
-as a row of one step, gives pieces of sequences without their wholes. An object with sources ``x``
-and ``y`` is both sides of a training set.
+side, can be the targets of a flat output; with ``flattened(blocks)``, all steps of the first block
+of features before those of the next, also of a loss that reads several numbers for each output. One
+that has ``one_by_one(flat)``, each step of each row as a row of one step, gives pieces of sequences
+without their wholes. An object with sources ``x`` and ``y`` is both sides of a training set.
 """
 
 import warnings

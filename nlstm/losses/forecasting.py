@@ -137,15 +137,33 @@ class NSELoss(Loss):
     Notes
     -----
     Targets y have 2 O columns for O outputs: the O values, then for each the standard deviation of
-    that target in the row's basin over the training period.
+    that target in the row's basin over the training period, in the units of the values. Of windows
+    it is a column of its own, named last among the targets, and no input; outputs that have no
+    steps, such as those of ``Dense(horizon)``, get both kinds in this order.
 
     References
     ----------
     Kratzert et al. 2019, "Towards learning universal, regional, and local hydrological behaviors
     via machine learning applied to large-sample datasets", eq. 1.
+
+    Examples
+    --------
+    Two basins of rain and flow; 30 days in, the flow of 3 days out:
+
+    >>> import numpy as np
+    >>> from nlstm import Sequential
+    >>> from nlstm.layers import LSTM, Dense
+    >>> from nlstm.windows import Windows
+    >>> basins = [np.random.default_rng(seed).random((200, 2)) for seed in (0, 1)]
+    >>> tables = [np.insert(basin, 2, basin[:150, 1].std(), axis=1) for basin in basins]
+    >>> windows = Windows(tables, 30, horizon=3, inputs=[0, 1], targets=[1, 2])
+    >>> model = Sequential([LSTM(8), Dense(3)])
+    >>> model.compile("adam", NSELoss())
+    >>> history = model.fit(windows, verbose=0)
     """
 
     kernel = "nse"
+    reads = "the values, then for each of them the standard deviation of its series"
 
     def __init__(
         self,

@@ -76,14 +76,22 @@ class Side:
         """Return some windows, as views."""
         return self._with(self._starts[rows], self._offsets, rows)
 
-    def flattened(self) -> "Side":
+    def flattened(self, blocks: int = 1) -> "Side":
         """Return the same with all steps side by side: shape (windows, 1, steps * features).
 
-        For outputs that have no steps, such as those of ``Dense(horizon)``.
+        For outputs that have no steps, such as those of ``Dense(horizon)``. The features are
+        so many blocks: all steps of the first block come first, then those of the second.
         """
         if self._static is not None:
             raise ValueError("Windows with static features cannot be flattened.")
-        return self._with(self._starts, self._offsets.reshape(1, -1), slice(None))
+        if blocks > 1 and self._scaling is not None:
+            raise ValueError(
+                f"scaling={self._scaling.kind!r} scales all columns of targets, and the loss reads "
+                f"{blocks} kinds of them: scale the series instead."
+            )
+        steps, features = self._offsets.shape
+        parted = self._offsets.reshape(steps, blocks, features // blocks).swapaxes(0, 1)
+        return self._with(self._starts, parted.reshape(1, -1), slice(None))
 
     def _with(self, starts: Any, offsets: np.ndarray, rows: slice) -> "Side":
         group = None if self._group is None else self._group[rows]

@@ -102,3 +102,39 @@ def test_training_on_a_long_series_needs_memory_near_its_own():
     finally:
         tracemalloc.stop()
     assert peak < 6 * series.nbytes  # all windows at once would be 365 of them
+
+
+def of_efficiency(outputs):
+    model = Sequential([LSTM(4), Dense(outputs)])
+    model.compile("adam", nlstm.losses.NSELoss(epsilon=0.0))
+    return model
+
+
+def test_all_values_come_before_their_deviations():
+    """NSELoss reads all values, then all deviations; windows have both step by step."""
+    nlstm.set_random_seed(0)
+    flows = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
+    series = np.concatenate([flows, np.tile(np.float32([100.0, 0.01]), (40, 1))], axis=1)
+    windows = Windows(series, 5, horizon=3, inputs=[0, 1], targets=[0, 1, 2, 3])
+    model = of_efficiency(6)
+    model.fit(windows, verbose=0)
+    values, deviations = windows.y[:][:, :, :2], windows.y[:][:, :, 2:]
+    found = model.predict(windows, verbose=0).reshape(values.shape)  # as backtest reads it
+    wanted = np.mean(((found - values) / deviations) ** 2)
+    assert model.evaluate(windows, verbose=0) == pytest.approx(wanted, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "targets", "outputs"), [(3, [0], 3), (2, [0], 1), (2, [0, 1, 2], 3)]
+)
+def test_a_value_of_a_later_step_is_no_deviation(horizon, targets, outputs):
+    windows = Windows(np.random.default_rng(0).normal(size=(40, 3)), 5, horizon, targets=targets)
+    with pytest.raises(ValueError, match="NSELoss reads the values, then for each of them the"):
+        of_efficiency(outputs).fit(windows, verbose=0)
+
+
+def test_scaled_windows_have_no_deviations():
+    series = np.random.default_rng(0).normal(size=(40, 2))
+    windows = Windows(series, 5, horizon=3, targets=[0, 1], scaling="last")
+    with pytest.raises(ValueError, match="scaling='last' scales all columns of targets"):
+        of_efficiency(3).fit(windows, verbose=0)
