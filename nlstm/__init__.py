@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from nlstm import activations as activations
+from nlstm import backend as backend
 from nlstm import callbacks as callbacks
 from nlstm import constraints as constraints
 from nlstm import datasets as datasets
@@ -15,6 +16,8 @@ from nlstm import metrics as metrics
 from nlstm import mixed_precision as mixed_precision
 from nlstm import models as models
 from nlstm import optimizers as optimizers
+from nlstm import preprocessing as preprocessing
+from nlstm import random as random
 from nlstm import regularizers as regularizers
 from nlstm import saving as saving
 from nlstm import utils as utils
@@ -22,6 +25,8 @@ from nlstm import windows as windows
 from nlstm.arguments.checks import checked_integer
 from nlstm.arguments.seeds import set_random_seed as set_random_seed
 from nlstm.compat.finder import FormerPaths
+from nlstm.compat.own import own_rooms_answer
+from nlstm.compat.paths import PATHS
 from nlstm.compilation import warmup as warmup
 from nlstm.files.doors import Door, offer
 from nlstm.kernels.devices import device as device
@@ -121,6 +126,7 @@ __all__ = [
     "windows",
 ]
 
+ROOMS = ("backend", "preprocessing", "random")  # `import *` would hide Python's own random
 LATER = ("distributed", "inspection", "plotting")  # loaded when first asked for
 OF_MANY = ("fit_many", "sweep")
 
@@ -138,7 +144,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*__all__, *LATER, *OF_MANY, "__version__"]  # inner rooms are no part of what users meet
+    # Inner rooms are no part of what users meet.
+    return [*__all__, *ROOMS, *LATER, *OF_MANY, "__version__"]
 
 
 def set_num_threads(threads: int) -> None:
@@ -170,3 +177,6 @@ def get_num_threads() -> int:
     from nlstm import kernels
 
     return kernels.load(kernels.HOST).get_num_threads()
+
+
+own_rooms_answer({"": __name__} | PATHS)

@@ -8,6 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from nlstm.arguments.former import warn_former
+from nlstm.compat.own import names_of
+from nlstm.compat.paths import PATHS
 from nlstm.compat.places import (
     TENSORFLOW_VERSION,
     VERSION,
@@ -119,12 +121,29 @@ class KerasPaths:
 
 
 class FormerPaths:
-    """Finds Keras's former paths below nlstm itself, such as `nlstm.layers.recurrent`."""
+    """Finds Keras's former paths below nlstm itself, such as `nlstm.layers.recurrent`.
+
+    What a room of Keras's name is asked for and has not is an error that says what to take.
+    """
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return the spec of a stand-in; None for what was never a path."""
+        """Return the spec of a stand-in; None for what was never a path.
+
+        Raises
+        ------
+        ImportError
+            A room of nlstm's has no such module or name; the message says what to take.
+        """
         root, _, rest = name.partition(".")
-        place = former_place(rest) if root == "nlstm" else None
-        return None if place is None else _spec(name, place)
+        if root != "nlstm":
+            return None
+        place = former_place(rest)
+        if place is not None:
+            return _spec(name, place)
+        room, _, last = rest.rpartition(".")
+        if last.startswith("_") or (room and room not in PATHS):
+            return None
+        parent = sys.modules.get(name.rpartition(".")[0])
+        raise ModuleNotFoundError(absent(name, names_of(parent)))  # without `name`: see above

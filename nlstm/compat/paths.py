@@ -173,7 +173,7 @@ TENSORFLOW = {
 
 # What to do without, by the name that is asked for.
 _DOWNLOADS = "nlstm downloads nothing: load a local copy with NumPy"
-_CONVOLUTION = "there are no convolutions"
+_CONVOLUTION = "Conv1D is the only convolution"
 _TENSORS = "nlstm computes with NumPy arrays and has no tensors: use NumPy"
 _IMAGES = "nlstm is not about images"
 REASONS = {
@@ -205,8 +205,11 @@ REASONS = {
     "Merge": "take Model(inputs, outputs) with add, multiply, concatenate and the like",
     "MultiHeadAttention": "attention is another kind of network",
     "RNN": "a cell in a loop of Python would be slow: take LSTM, GRU or SimpleRNN",
+    "StackedRNNCells": "a cell in a loop of Python would be slow: LSTM takes num_layers",
     "TextVectorization": "take nlstm.preprocessing.text.Tokenizer before the model",
+    "config": "a model takes its dtype as dtype, and nothing else is to be configured",
     "data": "give fit arrays, a generator of batches, or nlstm.windows.Windows",
+    "distribution": "fit takes distribute='mpi': docs/machines.md",
     "multi_gpu_model": "there is one processor: take the model itself",
     "scikit_learn": "nlstm.sklearn has LSTMClassifier and LSTMRegressor",
     "wrappers": "nlstm.sklearn has LSTMClassifier and LSTMRegressor",

@@ -104,10 +104,12 @@ def absent(name: str, near: Any = ()) -> str:
         The names that are there.
     """
     module, _, last = name.rpartition(".")
-    parts = [f"nlstm has no {name}"]
+    parts = [f"nlstm has no {name.removeprefix('nlstm.')}"]
     reason, numpys = REASONS.get(last), last.removeprefix("reduce_")
     found = difflib.get_close_matches(last, sorted(near), n=3, cutoff=0.7)
-    elsewhere = [f"{module.partition('.')[0]}.{path}" for path in PATHS if _has(path, last)]
+    root = (split_root(module) or (module.partition(".")[0],))[0]
+    top = "tensorflow.keras" if root == "tensorflow" else root
+    elsewhere = [f"{top}.{path}" for path in PATHS if _has(path, last)]
     if reason:
         parts.append(reason)
     elif module.endswith((".backend", "tensorflow")) and callable(getattr(np, numpys, None)):

@@ -78,6 +78,7 @@ def test_former_path_warns_once_and_has_todays_names(installed, root, path):
         ("from keras.datasets import imdb", "downloads nothing"),
         ("from tensorflow.keras.layers import Densee", "there is Dense"),
         ("from keras import LSTM", "it is in keras.layers"),
+        ("from tensorflow.keras.layers import Adam", "it is in tensorflow.keras.optimizers"),
         ("import tensorflow.contrib", "nlstm has no tensorflow.contrib"),
         ("from keras.backend import square", "arrays are NumPy's: take np.square"),
         ("from keras.backend import maximum", "take np.maximum"),

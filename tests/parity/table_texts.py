@@ -204,7 +204,7 @@ MODULES = {
     "float32 alone, since a model takes its dtype as `dtype`",
     "config": "a model's `dtype`, and nothing else to configure",
     "datasets": "two small ones of `nlstm.datasets`; nlstm downloads nothing",
-    "distribution": "one machine",
+    "distribution": '`fit(..., distribute="mpi")`: [machines.md](machines.md)',
     "distillation": "large models",
     "dtype_policies": "a model computes in one dtype, float32 or float64",
     "export": "other libraries' formats",
