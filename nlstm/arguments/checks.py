@@ -70,7 +70,10 @@ def checked_numpy_dtype(name: str, value: Any) -> np.dtype:
     try:
         return np.dtype(value)
     except (TypeError, ValueError):
-        raise WrongKind(f'{name} must be a dtype such as "float32"; got {value!r}.') from None
+        hint = ""
+        if "bfloat16" in str(value):
+            hint = ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
+        raise WrongKind(f'{name} must be a dtype such as "float32"; got {value!r}.{hint}') from None
 
 
 def checked_size(name: str, value: Any) -> int:

@@ -22,6 +22,10 @@ __all__ = [
 
 REAL = "fiub"
 PLAIN = frozenset((float, int, bool))
+PADDED = (
+    "nlstm.utils.pad_sequences fills them up, with padding='post' and dtype='float32', and "
+    "lengths= says where they end"
+)
 NOT_ARRAYS = (dict, set, frozenset, str, bytes, bytearray)
 
 
@@ -57,7 +61,7 @@ def _kind_of(array: np.ndarray) -> str:
         for one in array.flat:
             if isinstance(one, wanted):
                 if isinstance(one, np.ndarray | list | tuple):
-                    return f"{kind} of sequences (nlstm.utils.pad_sequences makes one array)"
+                    return f"{kind} of sequences ({PADDED})"
                 return f"{kind}, with {short(one)} in it"
     return kind
 
@@ -75,7 +79,7 @@ def as_array(name: str, values: Any) -> np.ndarray:
     except (ValueError, TypeError, RuntimeError) as error:
         if isinstance(values, list | tuple):
             unlike = "inhomogeneous" in str(error)
-            why = "nlstm.utils.pad_sequences fills them up" if unlike else error
+            why = PADDED if unlike else error
             raise ValueError(
                 f"{name} is no array: its rows are of unlike length ({why})."
             ) from None

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.warned import warn_user
-from nlstm.callbacks.monitor import Monitor
+from nlstm.callbacks.monitor import Monitor, absent_from
 from nlstm.training.hooks import Logs
 
 __all__ = ["EarlyStopping"]
@@ -64,11 +64,8 @@ class EarlyStopping(Monitor):
         """Compare, and stop the model where patience has run out."""
         current = (logs or {}).get(self.monitor)
         if current is None:
-            known = ", ".join(logs or {})
-            warn_user(
-                f"EarlyStopping watches {self.monitor!r}, which is not among {known}.",
-                UserWarning,
-            )
+            absent = absent_from(logs or {}, self.monitor)
+            warn_user(f"EarlyStopping watches {self.monitor!r}, which {absent}", UserWarning)
             return
         if epoch < self.start_from_epoch:
             return

@@ -7,7 +7,7 @@ from typing import Any
 from nlstm.arguments.checks import checked_number, is_number
 from nlstm.arguments.former import TakesFormerNames
 from nlstm.arguments.warned import warn_user
-from nlstm.callbacks.monitor import Monitor
+from nlstm.callbacks.monitor import Monitor, absent_from
 from nlstm.training.hooks import Callback, Logs
 
 __all__ = ["LearningRateScheduler", "ReduceLROnPlateau"]
@@ -134,11 +134,8 @@ class ReduceLROnPlateau(Monitor, metaclass=TakesFormerNames):
         logs["learning_rate"] = float(self.model.optimizer.learning_rate)
         current = logs.get(self.monitor)
         if current is None:
-            warn_user(
-                f"ReduceLROnPlateau watches {self.monitor!r}, which is not among "
-                f"{', '.join(logs)}.",
-                UserWarning,
-            )
+            absent = absent_from(logs, self.monitor)
+            warn_user(f"ReduceLROnPlateau watches {self.monitor!r}, which {absent}", UserWarning)
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1

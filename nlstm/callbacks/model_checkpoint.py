@@ -9,7 +9,7 @@ from nlstm.arguments.checks import checked_integer, checked_path
 from nlstm.arguments.former import TakesFormerNames, warn_former
 from nlstm.arguments.warned import warn_user
 from nlstm.callbacks.batches import Epochs, EveryBatches, checked_save_freq
-from nlstm.callbacks.monitor import Monitor
+from nlstm.callbacks.monitor import Monitor, absent_from
 from nlstm.files.doors import check_ending
 from nlstm.training.epoch_logs import EpochLogs
 from nlstm.training.hooks import Logs
@@ -129,11 +129,8 @@ class ModelCheckpoint(Monitor, metaclass=TakesFormerNames):
             return True
         current = logs.get(self.monitor)
         if current is None:
-            warn_user(
-                f"ModelCheckpoint saves without comparing: {self.monitor!r} is not among "
-                f"{', '.join(logs)}.",
-                UserWarning,
-            )
+            absent = f"{self.monitor!r} {absent_from(logs, self.monitor)}"
+            warn_user(f"ModelCheckpoint saves without comparing: {absent}", UserWarning)
             return True
         best = "None" if self.best is None else f"{self.best:.5f}"
         if not self._is_improvement(current, self.best):

@@ -6,7 +6,7 @@ import numpy as np
 
 from nlstm.training.hooks import Callback
 
-__all__ = ["Monitor"]
+__all__ = ["Monitor", "absent_from"]
 
 MODES = ("auto", "min", "max")
 # Metrics that grow as the model gets better, by the ends of their names; the rest are errors.
@@ -32,6 +32,14 @@ GROWING = (
     "true_negatives",
     "true_positives",
 )
+
+
+def absent_from(logs: dict[str, Any], monitor: str) -> str:
+    """Return what is said of a log that there is not, from "is not among" on."""
+    hint = ""
+    if monitor.startswith("val_") and not any(name.startswith("val_") for name in logs):
+        hint = "; validation_data= or validation_split= of fit gives it"
+    return f"is not among the logs: {', '.join(logs)}{hint}."
 
 
 class Monitor(Callback):

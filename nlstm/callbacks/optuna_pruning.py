@@ -4,6 +4,7 @@ from typing import Any
 
 from nlstm.arguments.checks import WrongKind, checked_name, checked_size
 from nlstm.arguments.warned import warn_user
+from nlstm.callbacks.monitor import absent_from
 from nlstm.files.doors import door_to
 from nlstm.training.hooks import Callback, Logs
 
@@ -56,10 +57,8 @@ class OptunaPruning(Callback):
             return
         logs = logs or {}
         if self.monitor not in logs:
-            warn_user(
-                f"OptunaPruning watches {self.monitor!r}, which is not among the logs: "
-                f"{', '.join(logs)}."
-            )
+            absent = absent_from(logs, self.monitor)
+            warn_user(f"OptunaPruning watches {self.monitor!r}, which {absent}")
             return
         self.trial.report(float(logs[self.monitor]), step=epoch)
         if self.trial.should_prune():

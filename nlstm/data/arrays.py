@@ -136,6 +136,10 @@ def check_rank(
     text = f"{layer} expects x of shape {expected}; got {found}"
     if axes == rank and axes and found == shape:
         hint = ": the batch axis is missing. x[None] adds one."
+    elif rank == axes == 2 and shape and found[1] == shape[1] and found[1] != 1:
+        hint = (
+            ": the batch axis is missing. x[None] is one sequence, nlstm.windows.Windows cuts many."
+        )
     elif axes == rank and axes:
         hint = ": the features axis is missing. x[..., None] adds one."
     elif axes == 1 and rank == 2:

@@ -125,5 +125,8 @@ def checked_dtype(dtype: Any) -> np.dtype:
     """Return the dtype of a model, or raise an error that names those that there are."""
     found = checked_numpy_dtype("dtype", dtype)
     if found.name not in DTYPES:
-        raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.")
+        hint = ""
+        if found.name == "float16":
+            hint = ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
+        raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.{hint}")
     return found

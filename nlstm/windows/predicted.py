@@ -1,6 +1,7 @@
 """From a model's outputs to a `Backtest`, and what a backtest needs before."""
 
 import inspect
+import math
 from typing import Any
 
 import numpy as np
@@ -48,10 +49,14 @@ def shaped(predicted: np.ndarray, windows: Windows, horizon: int, levels: Any) -
     targets, several = windows.targets.size, len(levels or (0,))
     shapes = [(horizon, several * targets), (several * horizon * targets,)]
     if predicted.shape[1:] not in shapes:
+        fewer, rest = divmod(math.prod(predicted.shape[1:]), several * horizon)
+        named = not rest and 0 < fewer < targets
         raise ValueError(
             f"The model's outputs have shape {predicted.shape}; expected "
             f"{_batch_of(shapes[0])} or {_batch_of(shapes[1])} for {horizon} steps of "
-            f"{targets} targets" + (f" and {several} quantiles." if levels else ".")
+            f"{targets} targets"
+            + (f" and {several} quantiles." if levels else ".")
+            + " targets= names the columns that are forecast." * named
         )
     if predicted.ndim == 2:  # the quantiles come before the steps
         predicted = predicted.reshape(-1, several, horizon, targets).swapaxes(1, 2)

@@ -445,7 +445,15 @@ def _mapped(
         raise ValueError(f"{name} must have at least one axis; got a single number.")
     table = array[:, None] if array.ndim == 1 else array
     if table.shape[-1] != shift.size:
-        raise ValueError(f"The scaler maps {shift.size} columns; {name} has shape {array.shape}.")
+        hint = ""
+        if shift.size == 1:
+            hint = f" {name}[..., None] makes of each number a row of one column."
+        elif table.shape[-1] < shift.size:
+            hint = " inverse_transform takes some of them with columns=."
+        kind = "column" if shift.size == 1 else "columns"
+        raise ValueError(
+            f"The scaler maps {shift.size} {kind}; {name} has shape {array.shape}.{hint}"
+        )
     dtype = as_floats(array[:0]).dtype
     if out is None:
         out = np.empty(array.shape, dtype)

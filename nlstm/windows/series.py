@@ -1,6 +1,6 @@
 """The series behind windows: one flat array, checked once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -166,6 +166,11 @@ def checked_steps(name: str, step: Any, given: Sequence[Given]) -> np.ndarray:
 def as_static(static: ArrayLike, several: Several) -> np.ndarray:
     """Return static features, one row for each series."""
     count, keys = len(several.arrays), several.keys
+    if isinstance(static, Mapping):
+        if keys is None or set(keys) != set(static):
+            came = "no dict" if keys is None else f"a dict of {keys}"
+            raise WrongKind(f"static is a dict of {list(static)}, but series is {came}.")
+        static = [static[key] for key in keys]
     if keys is not None and given_as("static", static).library == "pandas":
         labels: Any = static
         if list(labels.index) != keys and set(labels.index) == set(keys):

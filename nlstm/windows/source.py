@@ -57,7 +57,7 @@ class Windows:
         Columns that are known ahead (calendar, plans). The model sees each of them `horizon` steps
         ahead: beside the inputs of step t stands their value of step t + horizon.
     static : array_like, shape (number of series, features), optional
-        Features of each series, repeated at every step. (features,) for one series.
+        Features of each series, repeated at every step. (features,) for one; a dict for a dict.
     scaling : {None, "standard", "first", "last"}
         Scale each window by its own inputs: subtract the mean and divide by the standard deviation,
         or subtract the first or the last value. Targets are scaled by what their own columns were

@@ -168,7 +168,9 @@ def test_early_stopping_inside_fit():
 
 
 def test_early_stopping_without_its_number_warns():
-    with pytest.warns(UserWarning, match="watches 'val_loss', which is not among loss"):
+    with pytest.warns(
+        UserWarning, match="watches 'val_loss', which is not among the logs: loss; valid"
+    ):
         model_of().fit(X, Y, verbose=0, callbacks=[EarlyStopping()])
 
 

@@ -97,7 +97,9 @@ def test_what_model_checkpoint_refuses(model, tmp_path):
     with pytest.raises(IsADirectoryError, match="filepath of ModelCheckpoint is a folder"):
         model.fit(X, Y, verbose=0, callbacks=[ModelCheckpoint(tmp_path)])
     callback = ModelCheckpoint(tmp_path / "m", save_best_only=True)
-    with pytest.warns(UserWarning, match="saves without comparing: 'val_loss' is not among loss"):
+    with pytest.warns(
+        UserWarning, match="saves without comparing: 'val_loss' is not among the logs"
+    ):
         model.fit(X, Y, verbose=0, callbacks=[callback])
     assert (tmp_path / "m").exists()
 

@@ -144,7 +144,7 @@ def test_reduce_lr_on_plateau_inside_fit(model, capsys):
     assert model.optimizer.learning_rate == 0.0125
     said = capsys.readouterr().out.split("\n")
     assert "Epoch 2: ReduceLROnPlateau reduces the learning rate to 0.05." in said
-    with pytest.warns(UserWarning, match="watches 'val_loss', which is not among loss, learning_"):
+    with pytest.warns(UserWarning, match="watches 'val_loss', which is not among the logs: loss"):
         model.fit(X, Y, verbose=0, callbacks=[ReduceLROnPlateau()])
     with pytest.raises(ValueError, match="factor must be below 1; got 1.0"):
         ReduceLROnPlateau(factor=1.0)

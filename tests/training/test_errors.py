@@ -195,7 +195,8 @@ def test_values_too_large_for_float32():
         (
             np.array([np.ones((2, 3)), np.ones((4, 3))], object),
             "x must hold real numbers; got dtype object of sequences (nlstm.utils.pad_sequences "
-            "makes one array).",
+            "fills them up, with padding='post' and dtype='float32', and lengths= says where they "
+            "end).",
         ),
         (iter([{1}]), "x must be an array of numbers; got set."),
         ({"lstm": {"a": 1}}, "x must be an array of numbers; got dict."),
@@ -287,7 +288,8 @@ def test_an_unknown_name_leaves_the_last_compile_in_place():
         ),
         (
             lambda: Sequential(dtype="float16"),
-            "dtype must be one of ('float32', 'float64'); got 'float16'.",
+            "dtype must be one of ('float32', 'float64'); got 'float16'. "
+            'nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.',
         ),
         (lambda: built().fit(X, Y, batch_size=0), "batch_size must be at least 1; got 0."),
         (lambda: built().fit(X, Y, epochs=-1), "epochs must be at least 0; got -1."),

@@ -89,6 +89,30 @@ def test_batches_and_a_share_of_them():
         model().fit(iter([(X, X[:, 0, :1])]), validation_split=0.2)
 
 
+@pytest.mark.parametrize(
+    ("steps", "shape", "hint"),
+    [
+        (None, (5, 3), r"batch axis is missing. x\[None\] is one sequence, nlstm.windows.Windows"),
+        (5, (90, 3), r"batch axis is missing. x\[None\] is one sequence, nlstm.windows.Windows"),
+        (5, (5, 3), r"batch axis is missing. x\[None\] adds one"),
+        (5, (6, 5), r"features axis is missing. x\[..., None\] adds one"),
+    ],
+)
+def test_a_lone_sequence_or_a_table(steps, shape, hint):
+    made = Sequential([layers.LSTM(2, input_shape=(steps, 3))])
+    with pytest.raises(ValueError, match=hint):
+        made.predict(np.zeros(shape))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "float16"])
+def test_short_numbers_are_for_products(dtype):
+    with pytest.raises(
+        (TypeError, ValueError), match="got '.*float16'. nlstm.set_matmul_precision"
+    ):
+        Sequential([layers.LSTM(2, input_shape=(5, 3), dtype=dtype)])
+
+
 def test_rows_of_unlike_length():
-    with pytest.raises(ValueError, match="unlike length .nlstm.utils.pad_sequences fills them up"):
+    hint = "pad_sequences fills them up, with padding='post' and dtype='float32', and lengths= says"
+    with pytest.raises(ValueError, match=f"unlike length .nlstm.utils.{hint} where they end"):
         model().fit([[1, 2], [3]], [0, 1], verbose=0)

@@ -172,6 +172,14 @@ def test_wrong_arguments_are_named(options, message):
         backtest(Model(lambda x: x[:, -1:]), np.zeros((20, 2)), **chosen)
 
 
+@pytest.mark.parametrize(("horizon", "columns", "hint"), [(3, 1, True), (3, 4, False)])
+def test_a_model_of_fewer_targets_is_asked_for_their_names(horizon, columns, hint):
+    model = Model(lambda x: np.zeros((len(x), horizon * columns)))
+    with pytest.raises(ValueError, match="for 3 steps of 2 targets") as raised:
+        backtest(model, np.zeros((20, 2)), 10, horizon, sequence_length=3)
+    assert str(raised.value).endswith("names the columns that are forecast.") == hint
+
+
 def test_forecasts_without_quantiles_have_no_coverage():
     found = backtest(Model(lambda x: x[:, -1:]), np.zeros(20), 10, 1, sequence_length=3)
     with pytest.raises(ValueError, match="give backtest quantiles="):

@@ -191,7 +191,12 @@ def test_large_series_are_converted_by_chunks():
         (
             lambda: StandardScaler().fit(np.ones((3, 2))).transform(np.ones((3, 1))),
             ValueError,
-            r"maps 2 columns; series has shape \(3, 1\)",
+            r"maps 2 columns; series has shape \(3, 1\). inverse_transform takes some of them",
+        ),
+        (
+            lambda: StandardScaler().fit(np.eye(3)).inverse_transform(np.ones((5, 2)), columns=[1]),
+            ValueError,
+            r"maps 1 column; series has shape \(5, 2\). series\[..., None\] makes of each number",
         ),
         (
             lambda: StandardScaler().fit([np.ones((3, 2)), np.ones((3, 1))]),

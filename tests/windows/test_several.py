@@ -134,3 +134,14 @@ def test_a_date_stands_for_its_step(step):
     assert [both.origins[both.series_index == n].min() for n in (0, 1)] == [4, 3]
     with pytest.raises(TypeError, match="step must be a step or a date of a series; got 'x'"):
         Windows(frame, 3).since("x")
+
+
+def test_static_features_go_by_key():
+    series = {"a": ONE, "b": TWO}
+    wanted = Windows([ONE, TWO], 3, static=[[1.0, 2.0], [3.0, 4.0]])
+    found = Windows(series, 3, static={"b": [3.0, 4.0], "a": [1.0, 2.0]})
+    np.testing.assert_array_equal(found.x[:], wanted.x[:])
+    with pytest.raises(ValueError, match=r"static is a dict of \['a'\], but series is a dict of"):
+        Windows(series, 3, static={"a": [1.0, 2.0]})
+    with pytest.raises(TypeError, match="but series is no dict"):
+        Windows([ONE, TWO], 3, static={0: [1.0], 1: [2.0]})
