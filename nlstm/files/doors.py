@@ -27,8 +27,8 @@ ENDINGS = {
     ".hdf5": ("keras", "either"),
     ".onnx": ("onnx", "model"),
 }
-# Nobody here writes these: a file by such a name would be taken for what it is not.
-NOT_WRITTEN = {
+# Nobody here reads or writes these: a file by such a name would be taken for what it is not.
+FOREIGN = {
     ".pt": "PyTorch",
     ".pth": "PyTorch",
     ".pb": "TensorFlow",
@@ -114,16 +114,19 @@ def door_by_content(path: str) -> Door | None:
 
 
 def _check_begin(path: str) -> None:
-    """Raise where a name is another library's, and the content neither that nor nlstm's."""
-    ending = _ending(path)
+    """Raise where a file begins as none of nlstm's does; another library's is known to be none."""
     with open(path, "rb") as file:
-        own = file.read(9)[4:] == OWN
-    if ending is not None and not own:
-        shown = SHOWN[ENDINGS[ending][0]]
-        raise ValueError(
-            f"{path} is not a whole safetensors file, as nlstm's own are, nor one of {shown}'s, as "
-            f"{ending!r} says: it is damaged, or something else."
-        )
+        if file.read(9)[4:] == OWN:
+            return
+    ending, last = _ending(path), os.path.splitext(path)[1].lower()
+    shown, why = "Keras's or ONNX's", "it is damaged, or something else"
+    if ending is not None:
+        shown = f"{SHOWN[ENDINGS[ending][0]]}'s, as {ending!r} says"
+    elif last in FOREIGN:
+        why = f"{last!r} is a format of {FOREIGN[last]}'s, which is not read here"
+    raise ValueError(
+        f"{path} is not a whole safetensors file, as nlstm's own are, nor one of {shown}: {why}."
+    )
 
 
 def door_by_name(path: str) -> Door | None:
@@ -149,10 +152,10 @@ def check_ending(name: str, path: str, what: str) -> None:
 
 def _check_written(name: str, path: str, what: str) -> None:
     ending = os.path.splitext(path)[1].lower()
-    if ending in NOT_WRITTEN:
+    if ending in FOREIGN:
         raise ValueError(
             f"{name} {os.path.basename(path)!r} ends in {ending!r}, a format of "
-            f"{NOT_WRITTEN[ending]}'s that is not written here; {_endings(what)}"
+            f"{FOREIGN[ending]}'s that is not written here; {_endings(what)}"
         )
 
 

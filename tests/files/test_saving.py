@@ -372,6 +372,23 @@ def test_any_bytes(tmp_path, content):
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("m.csv", "nor one of Keras's or ONNX's: it is damaged, or something else."),
+        (
+            "m.pkl",
+            "nor one of Keras's or ONNX's: '.pkl' is a format of pickle's, which is not read",
+        ),
+        ("m.h5", "nor one of Keras's, as '.h5' says: it is damaged, or something else."),
+    ],
+)
+def test_what_is_no_model_says_what_could_be(tmp_path, name, why):
+    (tmp_path / name).write_text("day,flow\n1,2\n")
+    with pytest.raises(ValueError, match=f"as nlstm's own are, {why}"):
+        load_model(tmp_path / name)
+
+
 def test_broken_weights_change_nothing(tmp_path):
     path = tmp_path / "w"
     model = Sequential([Input((4, 2)), LSTM(2)])

@@ -418,6 +418,15 @@ def test_other_archives_are_refused(archive, names, wanted):
         load_model(archive(lambda config: None, names=names))
 
 
+def test_pytorchs_archives_are_refused_by_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("m/data.pkl", b"")
+    with pytest.raises(
+        ValueError, match="m.pt cannot .* PyTorch's: torch.load reads it, and load_"
+    ):
+        load_model(tmp_path / "m.pt")
+
+
 def test_archives_that_unpack_to_far_more_are_refused(tmp_path):
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bomb:

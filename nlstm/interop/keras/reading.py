@@ -174,6 +174,11 @@ def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
     try:
         info = archive.getinfo(name)
     except KeyError:
+        if any(one.endswith("/data.pkl") for one in archive.namelist()):
+            raise ValueError(
+                "it is a file of PyTorch's: torch.load reads it, and load_torch_state of "
+                "nlstm.interop.torch_state puts the state dict of a layer into one of nlstm's."
+            ) from None
         raise ValueError(f"it is a zip file without {name}: no file of Keras's.") from None
     if info.file_size > FREE + EXPANSION * info.compress_size:
         raise ValueError(f"its {name} would unpack to {info.file_size} bytes.")
