@@ -48,7 +48,10 @@ def as_numbers(name: str, values: Any) -> np.ndarray:
     array = _of_columns(name, given, array)
     if array.dtype.kind not in REAL:
         came = _kind_of(array) if array.ndim else type(given).__name__
-        raise TypeError(f"{name} must hold real numbers; got {came}.")
+        hint = ""
+        if array.dtype.kind in "US" and name.startswith("y"):
+            hint = f" np.unique({name}, return_inverse=True) makes numbers of labels."
+        raise TypeError(f"{name} must hold real numbers; got {came}.{hint}")
     return array
 
 

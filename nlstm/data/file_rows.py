@@ -118,4 +118,6 @@ def complaint(name: str, place: tuple[int, ...], value: Any, dtype: np.dtype) ->
     index = ", ".join(map(str, place))
     reason = f"too large for {dtype.name}" if np.isfinite(value) else "not finite"
     hint = " Fill such values in, or leave their rows out." if np.isnan(value) else ""
+    if hint and name.startswith("y"):
+        hint += " sample_weight of 0 keeps what was filled in out of the loss."
     return f"{name} is {reason} in row {place[0]}: {name}[{index}] is {value}.{hint}"
