@@ -10,6 +10,7 @@ import numpy as np
 
 from nlstm.arguments.names import unknown_name
 from nlstm.arguments.numbers import as_array, as_numbers, holds_masks, listed
+from nlstm.arguments.quiet import quietly
 
 __all__ = [
     "LARGEST_SIZE",
@@ -283,8 +284,7 @@ def checked_weight(
         raise ValueError(f"{name} has shape {shape}; got {array.shape}.")
     if dtype is None or array.dtype == dtype:
         return array
-    with np.errstate(over="ignore"):
-        cast = array.astype(dtype)
+    cast = quietly(array.astype, dtype, over="ignore")
     lost = np.isinf(cast) & np.isfinite(array)
     if lost.any():
         raise ValueError(f"{name} is too large for {dtype}: {array[lost][0]} is in it.")

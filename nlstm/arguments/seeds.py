@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from nlstm.arguments.checks import checked_integer
+from nlstm.arguments.quiet import quietly
 
 __all__ = ["SeedStream", "seed_streams", "seeded", "set_random_seed"]
 
@@ -86,11 +87,18 @@ class SeedStream:
 
     def generator(self, *purpose: int) -> np.random.Generator:
         """Return a generator for one purpose, numbered by `purpose`; the same one at each call."""
-        return np.random.Generator(
-            np.random.Philox(np.random.SeedSequence([*self.words, *purpose]))
-        )
+        # NumPy's own functions leave out warnings here, and an interrupt could keep them out.
+        return np.random.Generator(quietly(_philox, [*self.words, *purpose]))
 
     def key(self, purpose: int) -> int:
         """Return a number from 0 to 2**63 - 1 that seeds the kernels' counter-based generator."""
-        words = np.random.SeedSequence([*self.words, purpose]).generate_state(1, np.uint64)
-        return int(words[0] >> np.uint64(1))
+        return quietly(_number, [*self.words, purpose])
+
+
+def _philox(words: list[int]) -> np.random.Philox:
+    return np.random.Philox(np.random.SeedSequence(words))
+
+
+def _number(words: list[int]) -> int:
+    state = np.random.SeedSequence(words).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))

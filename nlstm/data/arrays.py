@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from nlstm.arguments.numbers import as_numbers
+from nlstm.arguments.quiet import quietly
 from nlstm.data.file_rows import FileRows, complaint
 from nlstm.data.gpu_arrays import lies_on_gpu, taken_in_place
 from nlstm.data.labels import check_indices, check_range, check_source
@@ -334,9 +335,9 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
     if array.dtype is dtype and array.flags.c_contiguous and not own:
         converted = array
     else:
-        with np.errstate(over="ignore"):
-            make = np.array if own else np.asarray  # copy=None is not NumPy 1's
-            converted = np.atleast_1d(make(array, dtype, order="C"))
+        make = np.array if own else np.asarray  # copy=None is not NumPy 1's
+        made = quietly(partial(make, order="C"), array, dtype, over="ignore")
+        converted = np.atleast_1d(made)
     flat = converted.reshape(-1)
     for start in range(0, flat.size, CHUNK):
         finite = np.isfinite(flat[start : start + CHUNK])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from nlstm.arguments.quiet import quietly
 from nlstm.data.on_file import Pages, is_read_in_place
 from nlstm.kernels.operations import Array, Call, Operations
 
@@ -81,8 +82,7 @@ class FileRows:
     def gather(self, index: np.ndarray, out: np.ndarray) -> None:
         """Copy and convert rows to `out`, and check them."""
         part = out[..., : self.shape[2]]
-        with np.errstate(over="ignore"):
-            np.copyto(part, self.array[index].swapaxes(0, 1), casting="same_kind")
+        quietly(np.copyto, part, self.array[index].swapaxes(0, 1), "same_kind", over="ignore")
         self.check(index, out)
 
     def check(self, index: np.ndarray, out: np.ndarray) -> None:
@@ -103,8 +103,7 @@ class FileRows:
 
     def _check_row(self, row: int, dtype: np.dtype) -> None:
         given = self.array[row]
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(given.astype(dtype))
+        finite = np.isfinite(quietly(given.astype, dtype, over="ignore"))
         if not finite.all():
             place = int(np.argmin(finite))
             at = place + row % self._cut * given.size

@@ -7,6 +7,7 @@ import numpy as np
 
 from nlstm import kernels
 from nlstm.arguments.checks import checked_array
+from nlstm.arguments.quiet import quietly
 from nlstm.kernels.operations import Array, Cell
 from nlstm.plan.plan import Plan
 
@@ -80,8 +81,7 @@ def check_trained_axis(owner: Any, sequence: bool) -> None:
 
 
 def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        return array.astype(dtype)
+    return quietly(array.astype, dtype, over="ignore")
 
 
 def _like_prediction(y: np.ndarray, p: np.ndarray, columns: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 from nlstm.arguments.checks import checked_array, checked_dtype, checked_name
 from nlstm.arguments.config import Configured, overridden
 from nlstm.arguments.names import snake_case
+from nlstm.arguments.quiet import quietly
 from nlstm.kernels.operations import Array, Operations
 from nlstm.losses.apart import along, as_steps, bound_apart, by_step
 from nlstm.metrics.variable import Variable
@@ -253,8 +254,10 @@ class KernelMetric(Metric):
         """Return the metric over all batches since `reset_state`, or from a trainer's sums."""
         if total is None:
             total = self._total
-        with np.errstate(invalid="ignore", over="ignore"):  # sums of infinite targets or weights
-            return 0.0 if total is None else self.value_of(total)
+        if total is None:
+            return 0.0
+        # There may be sums of infinite targets or weights.
+        return quietly(self.value_of, total, invalid="ignore", over="ignore")
 
     def reset_state(self) -> None:
         """Start anew."""

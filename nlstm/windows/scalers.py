@@ -465,8 +465,7 @@ def _mapped(
     result, pages = out.reshape(table.shape), Pages(array, out)
     for rows in _chunks(len(table), max(1, CHUNK * len(table) * shift.size // max(1, table.size))):
         values = table[rows].astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            store(values, function(values, shift, scale), result[rows], shift, scale)
+        store(function, values, result[rows], shift, scale)
         pages.touch(2 * values.nbytes)
     return out
 

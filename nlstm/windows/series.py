@@ -1,6 +1,6 @@
 """The series behind windows: one flat array, checked once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from nlstm.arguments.checks import WrongKind, checked_integer, is_number
 from nlstm.arguments.numbers import as_array, as_numbers
+from nlstm.arguments.quiet import quietly
 from nlstm.data.on_file import stays_file
 from nlstm.windows.file_panel import FilePanel
 from nlstm.windows.frames import Given, given_as
@@ -192,14 +193,14 @@ def as_static(static: ArrayLike, several: Several) -> np.ndarray:
 
 
 def store(
-    values: np.ndarray, mapped: np.ndarray, out: np.ndarray, shift: np.ndarray, scale: np.ndarray
+    function: Callable[..., np.ndarray],
+    values: np.ndarray,
+    out: np.ndarray,
+    shift: np.ndarray,
+    scale: np.ndarray,
 ) -> None:
-    """Write (=) `mapped`, what a scaler made of `values`, to `out`, whose dtype must hold it.
-
-    shift, scale : as they go with `values`, for the error.
-    """
-    with np.errstate(over="ignore"):
-        out[...] = mapped
+    """Write (=) a scaler's function(values, shift, scale) to `out`, whose dtype must hold it."""
+    mapped = quietly(_written, function, values, out, shift, scale, over="ignore", invalid="ignore")
     if np.isfinite(out).all():
         return
     lost = np.isfinite(values) & ~np.isfinite(out)
@@ -210,3 +211,15 @@ def store(
             f"{given:g} in column {place[-1]} becomes {mapped[place]:g}, which {out.dtype.name} "
             f"cannot hold: the column's shift is {means[0]:g}, its scale {means[1]:g}."
         )
+
+
+def _written(
+    function: Callable[..., np.ndarray],
+    values: np.ndarray,
+    out: np.ndarray,
+    shift: np.ndarray,
+    scale: np.ndarray,
+) -> np.ndarray:
+    mapped = function(values, shift, scale)
+    out[...] = mapped
+    return mapped

@@ -94,7 +94,7 @@ class WindowScaler:
         """
         array = _as_windows(windows)
         shift, scale = self._kept(array, columns)
-        return _stored(array, shift, scale, lambda values: (values - shift) / scale)
+        return _stored(array, shift, scale, lambda values, shift, scale: (values - shift) / scale)
 
     def fit_transform(self, x: Any) -> np.ndarray:
         """Fit, then transform the same windows."""
@@ -104,7 +104,7 @@ class WindowScaler:
         """Return windows or forecasts, given as to `transform`, in their own units."""
         array = _as_windows(windows)
         shift, scale = self._kept(array, columns)
-        return _stored(array, shift, scale, lambda values: values * scale + shift)
+        return _stored(array, shift, scale, lambda values, shift, scale: values * scale + shift)
 
     def _kept(self, array: np.ndarray, columns: Any) -> tuple[np.ndarray, np.ndarray]:
         if self.shift is None or self.scale is None:
@@ -148,8 +148,7 @@ def _stored(
     array: np.ndarray, shift: np.ndarray, scale: np.ndarray, function: Callable[..., np.ndarray]
 ) -> np.ndarray:
     result = np.empty_like(array)
-    with np.errstate(over="ignore", invalid="ignore"):
-        store(array, function(array), result, shift, scale)
+    store(function, array, result, shift, scale)
     return result
 
 

@@ -13,7 +13,7 @@ from llvmlite import binding, ir
 from numba.core import cgutils, types
 
 from nlstm.kernels.cpu.activations import emitters
-from nlstm.kernels.cpu.machine import simd
+from nlstm.kernels.cpu.machine import rows, simd
 from nlstm.kernels.cpu.products import gemm, pairs, tile
 
 WORD = ir.IntType(64)
@@ -32,7 +32,7 @@ def begin():
     binding.add_symbol(SYMBOL, FOUND.ctypes.data)
     cgutils.do_boundscheck = check_index
     tile.call_tile = checked_tile
-    for module in (simd, gemm, emitters, pairs):
+    for module in (simd, rows, gemm, emitters, pairs):
         module.element_pointer = checked_pointer
 
 
@@ -104,6 +104,18 @@ def checked_pointer(context, builder, array_type, array, offset):
         note(builder, offset, upto(width), size, asking)
     elif asking == "store_half":
         note(builder, offset, upto(builder.udiv(width, WORD(2))), size, asking)
+    elif asking == "spread_parts":
+        note(builder, offset, upto(builder.mul(width, WORD(4))), size, asking)
+    elif asking == "sum_rows":
+        reach = span(builder, [(width, args[2])])
+        note(
+            builder, builder.add(offset, reach[0]), upto(builder.add(width, reach[1])), size, asking
+        )
+    elif asking == "_place_of_first":  # load_first and store_first
+        count = frame.f_locals["count"]
+        least = builder.select(builder.icmp_signed("<", count, width), count, width)
+        with cgutils.if_likely(builder, builder.icmp_signed(">", least, WORD(0))):
+            note(builder, offset, upto(least), size, "the first of a vector")
     elif asking == "transpose_square" and array is args[0]:
         note(builder, offset, upto(builder.mul(width, width)), size, "transposed to")
     elif asking == "transpose_square":

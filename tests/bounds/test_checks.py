@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import prange
 
-from nlstm.kernels.cpu.machine import simd
+from nlstm.kernels.cpu.machine import rows, simd
 from nlstm.kernels.cpu.machine.jit import lanes, njit, njit_parallel
 from nlstm.kernels.cpu.products.tile import load_tile, tile
 
@@ -41,6 +41,21 @@ def product(out, at, a, a_row, b, n):
     )
 
 
+@njit
+def sums(x, at, row, out):
+    simd.store(out, 0, rows.sum_rows(x, at, row))
+
+
+@njit
+def spread(x, at):
+    rows.spread_parts(x, at, 1)
+
+
+@njit
+def first(x, at, count):
+    rows.store_first(x, 0, rows.load_first(x, at, count), count)
+
+
 @njit_parallel
 def several(x, k):
     for i in prange(4):
@@ -64,6 +79,19 @@ def test_what_is_outside_is_found():
         assert "-1 to" in found(function, x[1 : 1 + 2 * width], -1)
     assert found(one, inside, outside - 1) is None
     assert found(one, inside, outside)
+
+
+def test_rows():
+    width = lanes("float32")
+    x, out = np.zeros(width * width, np.float32), np.zeros(width, np.float32)
+    assert found(sums, x, 0, width, out) is None
+    assert "sum_rows" in found(sums, x, 1, width, out)
+    assert "sum_rows" in found(sums, x[:-1], 0, width, out)
+    assert found(spread, x[: 4 * width], 0) is None
+    assert "spread_parts" in found(spread, x[: 4 * width], 1)
+    assert found(first, x[:3], 1, 2) is None
+    assert found(first, x[:3], 3, 0) is None
+    assert "the first" in found(first, x[:3], 1, 3)
 
 
 def test_tile():

@@ -33,7 +33,7 @@ EPOCHS = 100  # about as many as there is time for
 
 def interrupted(seconds, function):
     """Call a function, and raise KeyboardInterrupt in it so late; whether that came."""
-    alarm = Alarm()
+    alarm, warned_of = Alarm(), np.geterr()
     before = signal.signal(signal.SIGALRM, alarm)
     try:
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -46,6 +46,7 @@ def interrupted(seconds, function):
         alarm.on = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        np.seterr(**warned_of)  # `np.errstate` loses it where it is interrupted itself
     return False
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nlstm.kernels.cpu.lstm.narrow import MOST_VECTORS, narrow_size, narrow_vectors
+from nlstm.kernels.cpu.lstm.narrow import MOST_VECTORS, narrow_vectors
 from nlstm.kernels.cpu.machine.jit import lanes
 from nlstm.kernels.cpu.products import layout
 from tests.kernels.lstm_case import random_case, run_kernels
@@ -20,7 +20,6 @@ def test_which_blocks_are_narrow(dtype):
         units = H % L
         used = 0 if units * 4 > MOST_VECTORS * L else -(-units * 4 // L)
         assert vectors(H, dtype) == used
-        assert narrow_size.py_func(3, H, L) == (3 + H + 1) * used * L
     assert vectors(3 * L + 1, dtype) >= 1 and not vectors(2 * L, dtype)
 
 

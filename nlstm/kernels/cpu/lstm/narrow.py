@@ -23,13 +23,6 @@ def narrow_vectors(H, L):
 
 
 @njit_inner
-def narrow_size(F, H, L):
-    """Return how many numbers its weights take."""
-    vectors = (H % L * GATES + L - 1) // L
-    return (F + H + 1) * (vectors if vectors <= MOST_VECTORS else 0) * L
-
-
-@njit_inner
 def narrow_rows(weights, at, rows, units, row, out, to, L):
     """Write the gates of `rows` rows of a packed block, without what lies between them."""
     for k in range(rows):

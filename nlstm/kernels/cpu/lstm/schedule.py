@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import config
 
-from nlstm.kernels.cpu.lstm.narrow import narrow_size, narrow_vectors
+from nlstm.kernels.cpu.lstm.narrow import narrow_vectors
 from nlstm.kernels.cpu.machine.jit import lanes, njit_inner
 from nlstm.kernels.cpu.machine.processors import LAST_LEVEL_BYTES, PROCESSORS
 from nlstm.kernels.cpu.products.gemm import ROW_BLOCK
@@ -68,11 +68,12 @@ def _scratch_size(T, N, F, H, dtype, paired):
     partial = slices * B * ((F + H + 1) * width + PEEPHOLES * L)
     dz = max(slices, 1) * steps * rows * B * width
     backward = L + (B + inputs) * B * width * L + partial + dz + N * inputs * L
-    if B > 1 and narrow_vectors.py_func(H, L):  # else it would be as large as the chunk itself
+    narrow = narrow_vectors.py_func(H, L)
+    if B > 1 and narrow:  # else it would be as large as the chunk itself
         backward += max(slices, 1) * steps * rows * width
     if paired:
         backward += max(slices, 1) * operands_size.py_func(steps, rows, B, inputs, L)
-    forward = MOST_SLICES * ROWS * VECTORS * L + narrow_size.py_func(F, H, L)
+    forward = MOST_SLICES * ROWS * VECTORS * L + (F + H + 1) * narrow * L
     if is_projected.py_func(F, H):
         forward += projected_steps.py_func(T, N) * N * B * width
     return max(backward, forward)
