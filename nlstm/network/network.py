@@ -126,7 +126,7 @@ def checked_dtype(dtype: Any) -> np.dtype:
     found = checked_numpy_dtype("dtype", dtype)
     if found.name not in DTYPES:
         hint = ""
-        if found.name == "float16":
+        if "float16" in found.name:  # bfloat16 too, which ml_dtypes makes a dtype
             hint = ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
         raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.{hint}")
     return found
