@@ -229,6 +229,9 @@ def bind_activity(regularizer: Regularizer | None, plan: Plan, y: Tensor) -> Non
     """
     if regularizer is None or not plan.scored:
         return
+    if not (y.sequence or plan.ends):
+        plan.penalised = True  # by nothing, so that the piece counts as one without a penalty
+        return
     gradient = plan.input_gradient(y)
     if gradient is not None:
         plan.call(plan.ops.fill, gradient, 0.0)

@@ -22,6 +22,7 @@ from nlstm.arguments.shown import as_call
 
 __all__ = [
     "Configured",
+    "bound_arguments",
     "deserialize",
     "dumps",
     "known_as",
@@ -126,7 +127,7 @@ class Configured(metaclass=TakesFormerNames):
             name: None
             if name in self.only_to_begin_with
             else encode(value, f"{name} of {_called(self)}")
-            for name, value in _bound_arguments(self).items()
+            for name, value in bound_arguments(self).items()
         }
 
     @classmethod
@@ -140,7 +141,8 @@ def _called(thing: Any) -> str:
     return type(thing).__name__ + (f" {name!r}" if isinstance(name, str) else "")
 
 
-def _bound_arguments(thing: Configured) -> dict[str, Any]:
+def bound_arguments(thing: Configured) -> dict[str, Any]:
+    """Return the constructor's arguments as they were given, defaults included."""
     if type(thing).__init__ is object.__init__:
         return {}
     signature = inspect.signature(type(thing).__init__)

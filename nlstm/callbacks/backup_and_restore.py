@@ -22,6 +22,7 @@ from nlstm.files.arrays_file import (
 from nlstm.files.whole_file import left_behind, remove_if_free
 from nlstm.training.hooks import Callback, LastCallback
 from nlstm.training.output import say
+from nlstm.training.same_fit import check_same, described, tell_of_rate
 from nlstm.training.state import restore_state, state_of
 
 __all__ = ["BackupAndRestore"]
@@ -59,6 +60,11 @@ class BackupAndRestore(LastCallback):
     holds in mid-epoch, what an iterable of batches holds (batches that were trained are read again
     and thrown away), and files of others.
 
+    A backup of another fit is a ValueError that names what differs: the layers and their arguments,
+    how they are connected, the loss, the optimizer and its arguments. Batches, shuffling and data
+    are not compared. The learning rate is the backup's; a warning says so where `compile` was given
+    another one than the first time.
+
     A fit that goes on in mid-epoch calls `on_epoch_begin` again for that epoch.
     """
 
@@ -78,6 +84,7 @@ class BackupAndRestore(LastCallback):
         self.batch_hooks = () if self.save_freq == "epoch" else ("on_train_batch_end",)
         self._due = EveryBatches(self.save_freq)
         self._epoch = 0
+        self._fit: dict[str, Any] = {}  # what is trained, in words
         self._run: Any = None  # the fit that is kept; evaluate may be given this callback too
         self._pending: tuple[dict[str, Any], dict[str, np.ndarray]] | None = None
 
@@ -144,6 +151,7 @@ class BackupAndRestore(LastCallback):
                 for key, one in self._keyed()
             },
             "due": self._due.get_state(),
+            "fit": self._fit,
         }
         if self._files is None:
             self._write(arrays, state)
@@ -191,6 +199,7 @@ class BackupAndRestore(LastCallback):
     def _begin(self) -> None:
         self._due = EveryBatches(self.save_freq)
         self._pending = None
+        self._fit = described(self._run.binder, self._run.training)
         self._sweep()
         found = self._read() if self._files is None else self._files.read(self._read)
         if found is None:
@@ -203,7 +212,11 @@ class BackupAndRestore(LastCallback):
                 f"The backup in {self.backup_dir} is of a fit with {state['steps']} batches an "
                 f"epoch; this fit has {steps}."
             )
+        optimizer = self._run.training.optimizer
+        new = optimizer.iterations == 0
         self._put_back(state, arrays)
+        if new and "fit" in state:
+            tell_of_rate(self.backup_dir, state["fit"], self._fit, optimizer.given_rate)
         stopped = state["stop_training"] and not batch
         if (stopped or epoch >= self.params["epochs"]) and self.params.get("verbose"):
             self._tell_of_end(epoch, stopped)
@@ -254,6 +267,8 @@ class BackupAndRestore(LastCallback):
         weights = {name: array for name, array in arrays.items() if not name.startswith("/")}
         shapes = {name: parameter.shape for name, parameter in parameters.items()}
         check_arrays(self._path, weights, shapes)
+        if "fit" in state:  # 0.1's development wrote backups without
+            check_same(self.backup_dir, state["fit"], self._fit)
         restore_state(run.binder, run.training, state["training"], arrays)
         for name, parameter in parameters.items():
             parameter.set(weights[name])

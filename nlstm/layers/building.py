@@ -62,6 +62,10 @@ class Buildable(Protocol):
         """The layers in it."""
 
     @property
+    def inside(self) -> list[Any]:
+        """Those, and the layers in them."""
+
+    @property
     def build(self) -> Callable[..., None]:
         """What makes the weights."""
 
@@ -117,15 +121,17 @@ def rebuild(layer: Buildable, state: dict[str, Any]) -> None:
         return
     given, aliases, values, places, *device = building  # pickles of former days name none
     ops = kernels.load(device[0] if device else None, given[-1])
+    # Those in it were copied with their weights, which come with this layer's.
+    inside = [(part, recipe_of(part)) for part in layer.inside]
     for part in layer.parts.values():
-        part.unbuild()  # it was copied with its weights, which come with this layer's
+        _take_back(part)
     layer.build(ops, *given)
     if values is not None:
         for parameter, value in zip(layer.parameters, values, strict=True):
             checked_weight(f"{layer.name}/{parameter.name}", parameter.shape, value)
         ParameterBuffer(layer.parameters, ops, values, places)
-    for name, number in aliases.items():
-        setattr(layer, name, layer.parameters[number])
+    for one, recipe in ((layer, (given, aliases)), *inside):
+        _set_aliases(one, recipe)
 
 
 def recipe_of(layer: Buildable) -> Recipe | None:
@@ -141,10 +147,14 @@ def build_again(layer: Buildable, ops: Operations, recipe: Recipe | None) -> Non
     """Build a layer in the same way on another device; its weights lie nowhere yet."""
     if recipe is None:
         return
-    given, aliases = recipe
     _take_back(layer)
-    layer.build(ops, *given)
-    for name, number in aliases.items():
+    layer.build(ops, *recipe[0])
+    _set_aliases(layer, recipe)
+
+
+def _set_aliases(layer: Buildable, recipe: Recipe | None) -> None:
+    """Let attributes that held weights hold the new ones."""
+    for name, number in () if recipe is None else recipe[1].items():
         vars(layer)[name] = layer.parameters[number]
 
 

@@ -89,6 +89,10 @@ class LSTM(Layer):
     Where a mask is 0 a row keeps its state and repeats its output; a row that is masked throughout
     returns its initial state.
 
+    With `layer_norm` a row of zeros before the first other input (padding without a mask, `dropout`
+    of the only feature) makes gradients grow some hundredfold a step: all units are alike then, and
+    little is divided by. An optimizer's `clipnorm` keeps such a fit whole.
+
     References
     ----------
     Hochreiter & Schmidhuber 1997, "Long short-term memory"; Gers, Schmidhuber & Cummins 2000,

@@ -131,6 +131,8 @@ class Plan:
     handed_on : HandedOn or None
         Where recurrent layers begin and end instead of at zeros: this is a piece of a sequence. To
         be set before layers are bound.
+    ends : bool
+        Whether what has no steps counts here: not where more pieces of one loss come after it.
     recompute : int, AUTO or None
         Whether their gates are computed again on the way back: see `nlstm.plan.recompute`.
     """
@@ -154,6 +156,7 @@ class Plan:
         self.beforehand: list[Call] = []
         self.fused: object | None = None
         self.scored = False
+        self.ends = True
         self.penalised = False
         self.penalties: list[Call] = []
         self.constraints: list[Call] = []

@@ -126,7 +126,8 @@ def fit(
         batch, and all have the same weights. `batch_size` is that of all together.
     checkpoint : path, optional
         A folder for this fit alone. After each epoch it gets all that a fit needs to go on; the
-        same fit, started again, goes on from there, and on another number of processes too.
+        same fit, started again, goes on from there, and on another number of processes too. Another
+        model, loss or optimizer is an error that names what differs: see `BackupAndRestore`.
     checkpoint_every : int, optional
         Batches after which it gets that too.
     **former

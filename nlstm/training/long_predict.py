@@ -100,12 +100,13 @@ def scored_in_pieces(
     """Return the steps of an evaluation in pieces; None where it is short, or cannot be cut.
 
     Nor where losses or metrics of pieces would not make up those of whole sequences: a user's own,
-    and what divides by the steps that count in each batch.
+    what divides by the steps that count in each batch, and penalties on the outputs of layers where
+    the last piece alone is scored.
     """
     if not (_is_long(binder, data, rows) and _adds_up(goal)):
         return None
     pieces = _pieces(binder, bench, data, rows, lambda: (goal, None), gate)
-    if pieces is None:
+    if pieces is None or pieces.scores_the_last and _penalised(binder):
         return None
     step = pieces.bound(rows)
     for aim, output, weight in zip(goal.aims, step.outputs, step.weights, strict=False):
@@ -119,6 +120,11 @@ def _adds_up(goal: Goal) -> bool:
     losses: list[Any] = [aim.loss for aim in goal.aims if aim.loss is not None]
     kernels = all(isinstance(one, KernelMetric) for one in goal.metrics)
     return kernels and not any(one.in_numpy for one in (*losses, *goal.metrics))
+
+
+def _penalised(binder: Binder) -> bool:
+    layers = [one for layer in binder.network.layers for one in (layer, *layer.inside)]
+    return any(getattr(one, "activity_regularizer", None) is not None for one in layers)
 
 
 def _is_long(binder: Binder, data: Data, rows: int) -> bool:

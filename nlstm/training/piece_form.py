@@ -40,7 +40,7 @@ class PieceForm:
 
     def prepare(self, plan: Plan) -> None:
         """Let layers go on from the piece before."""
-        plan.handed_on = self.states
+        plan.handed_on, plan.ends = self.states, self.last or not self.whole
         if plan.sums is not None and self.sums:
             plan.sums.add_pieces(self._adding(plan), self.last)
 

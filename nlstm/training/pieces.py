@@ -107,6 +107,11 @@ class Pieces:
         self._generation = -1
         self.after: Callable[[Step, int, bool], None] | None = None
 
+    @property
+    def scores_the_last(self) -> bool:
+        """Whether no output has steps, so that the last piece alone has targets."""
+        return not any(self._cut.cut_outputs)
+
     def follow_orders(self) -> bool:
         """Return False: the host chooses the rows of each piece."""
         return False
@@ -263,7 +268,8 @@ class Pieces:
         seen = None
         if goal is not None and any(one is not None for one in piece.data.y):
             factors = self._factors(batches.rows, goal) if self._sums_up else None
-            seen = PieceGoal(goal, steps, self.steps, factors)
+            total = steps if self.scores_the_last else self.steps
+            seen = PieceGoal(goal, steps, total, factors)
         whole = self._is_whole
         total = self.steps if seen is not None and (whole or _has_sums(goal)) else 0
         key = ("piece", whole, self._sums_up, last and self._last_differs(goal), total)

@@ -16,7 +16,7 @@ from nlstm.layers import Layer
 from nlstm.network.binder import Binder
 from nlstm.training.training import Training
 
-__all__ = ["restore_state", "state_of", "stateful_layers"]
+__all__ = ["all_layers", "restore_state", "state_of", "stateful_layers"]
 
 PREFIX, STATES = "/optimizer", "/states"  # no weight's name starts with a slash
 MODEL = "/model"  # nor does a layer's
@@ -123,18 +123,18 @@ def _restore_optimizer(
 def _streams(binder: Binder, training: Training) -> Iterator[tuple[str, SeedStream]]:
     """Give every stream of random numbers with a name that the same model always gives it."""
     yield MODEL, training.seeds
-    for path, layer in _all_layers(binder):
+    for path, layer in all_layers(binder):
         yield path, layer.seeds
 
 
 def stateful_layers(binder: Binder) -> Iterator[tuple[str, Any]]:
     """Give every stateful layer, those in wrappers too, with a name of its own."""
-    for path, layer in _all_layers(binder):
+    for path, layer in all_layers(binder):
         if getattr(layer, "stateful", False) and hasattr(layer, "set_states"):
             yield path, layer
 
 
-def _all_layers(binder: Binder) -> Iterator[tuple[str, Layer]]:
+def all_layers(binder: Binder) -> Iterator[tuple[str, Layer]]:
     """Give every layer and those in it, by way of the names of arguments."""
     waiting = list(binder.network.labels)
     for path, layer in waiting:

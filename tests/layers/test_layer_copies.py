@@ -105,6 +105,21 @@ def test_seeds_go_along_and_none_are_drawn():
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", LAYERS)
+def test_copies_of_copies(kind, way):
+    """A layer in a layer holds nothing of how it was built before its copy was."""
+    layer = LAYERS[kind]()
+    Sequential([Input((5, 4)), layer]).build()
+    weights, twin = layer.get_weights(), layer
+    for _ in range(3):
+        twin = TWINS[way](twin)
+    assert same(twin.get_weights(), weights)
+    model = Sequential([Input((5, 4)), twin])
+    expected = Sequential([Input((5, 4)), TWINS[way](layer)])
+    assert model.predict(X, verbose=0).tobytes() == expected.predict(X, verbose=0).tobytes()
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_names_for_weights_are_still_names_for_them(way):
     layer = Dense(2)
     Sequential([Input((3,)), layer]).build()
@@ -115,6 +130,16 @@ def test_names_for_weights_are_still_names_for_them(way):
     assert alone.get().tobytes() == layer.kernel.get().tobytes()
     alone.set(np.zeros((3, 2)))
     assert layer.kernel.get().any()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_names_for_weights_of_layers_in_layers(way):
+    layer = TimeDistributed(Dense(2))
+    Sequential([Input((5, 3)), layer]).build()
+    layer.layer.watched = layer.layer.kernel
+    for _ in range(3):
+        layer = TWINS[way](layer)
+        assert layer.layer.watched is layer.layer.kernel is layer.parameters[0]
 
 
 def test_calls_stay_behind():

@@ -4,11 +4,13 @@ import numba
 import numpy as np
 import pytest
 
+import nlstm
 from nlstm.kernels.cpu.lstm.schedule import chunk_steps
 from nlstm.kernels.cpu.normalised.forward import is_alone, row_slices
 from nlstm.kernels.cpu.normalised.memory import is_partial
 from nlstm.kernels.cpu.products import layout
-from nlstm.layers import LSTM
+from nlstm.layers import LSTM, Dense
+from nlstm.models import Sequential
 from tests.kernels.schedules import same_bits
 from tests.layers.gradients import assert_close
 from tests.layers.planned import Planned
@@ -150,3 +152,14 @@ def test_it_cannot_stream():
 def test_what_it_does_not_go_with(option):
     with pytest.raises(ValueError, match=f"layer_norm does not go with {option}"):
         LSTM(H, layer_norm=True, **{option: True if option == "peephole" else 0.5})
+
+
+def test_clipnorm_keeps_a_fit_with_rows_of_zeros_whole():
+    """Their gradients are of 1e21, whose squares float32 does not hold."""
+    x = np.random.default_rng(0).random((8, 6, 1))
+    x[1] = 0
+    nlstm.set_random_seed(2)
+    model = Sequential([LSTM(3, layer_norm=True), Dense(1)])
+    model.compile(nlstm.optimizers.Adam(clipnorm=1.0), "mse")
+    losses = model.fit(x, x[:, 0], epochs=5, verbose=0).history["loss"]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]

@@ -173,7 +173,8 @@ DIFFERS = {
     "as fit begins; of `decay` of Keras 2 the number that is divided is set, as there",
     "callbacks.SwapEMAWeights": "`predict` too puts the weights back; Keras leaves the averages",
     "callbacks.TensorBoard": "scalars alone: no graph, histograms, images and profiles",
-    "callbacks.BackupAndRestore": "writes nlstm's own format",
+    "callbacks.BackupAndRestore": "writes nlstm's own format; a backup of another loss, optimizer "
+    "or model is an error, where Keras goes on from one of the same shapes",
     "utils.timeseries_dataset_from_array": "windows without a target are left out, Keras fails; "
     "dates of frames that go back are an error, gaps in them a warning",
 }
