@@ -12,7 +12,7 @@ from nlstm.data.file_rows import FileRows, complaint
 from nlstm.data.gpu_arrays import lies_on_gpu, taken_in_place
 from nlstm.data.labels import check_indices, check_range, check_source
 from nlstm.data.on_file import stays_file
-from nlstm.data.sources import Rows, Source, is_source, parts_of
+from nlstm.data.sources import Rows, Source, is_source, laid_out, parts_of
 from nlstm.kernels.operations import Operations
 
 __all__ = [
@@ -206,12 +206,8 @@ def as_target(
     """
     given = is_source(y)
     width = loss.target_features(output[-1])
-    if given and len(output) == 1 and y.shape[1] > 1 and hasattr(y, "flattened"):
-        blocks = max(1, width // output[-1])  # numbers of y for each output
-        if blocks == 1:
-            y = y.flattened()
-        elif y.shape[2] % blocks == 0:
-            y = y.flattened(blocks)
+    if given:
+        y = laid_out(name, y, len(output) == 1, max(1, width // output[-1]))
     array: Any = y if given else _numbers(name, y, ops)
     shape = array.shape
     if not shape or shape[0] != rows:

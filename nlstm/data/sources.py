@@ -12,7 +12,8 @@ It has checked its numbers for NaN itself. One that also has ``flattened()``, wi
 side, can be the targets of a flat output; with ``flattened(blocks)``, all steps of the first block
 of features before those of the next, also of a loss that reads several numbers for each output. One
 that has ``one_by_one(flat)``, each step of each row as a row of one step, gives pieces of sequences
-without their wholes. An object with sources ``x`` and ``y`` is both sides of a training set.
+without their wholes. One whose ``scaled_by`` names a scaling is no target of a loss that reads
+several kinds of numbers. An object with sources ``x`` and ``y`` is both sides of a training set.
 """
 
 import warnings
@@ -25,7 +26,7 @@ import numpy as np
 from nlstm.kernels.devices import is_gpu
 from nlstm.kernels.operations import Array, Call, Operations
 
-__all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "parts_of", "split"]
+__all__ = ["Data", "Rows", "Source", "is_pair", "is_source", "laid_out", "parts_of", "split"]
 
 CHUNK = 1 << 20  # numbers of a source that are looked at together
 
@@ -98,6 +99,31 @@ def _gather(array: np.ndarray, index: np.ndarray, out: np.ndarray) -> None:
 def is_source(value: Any) -> bool:
     """Whether `value` is a source."""
     return hasattr(value, "feed") and hasattr(value, "part")
+
+
+def laid_out(name: str, y: Any, flat: bool, kinds: int) -> Any:
+    """Return a source of targets as a loss reads them.
+
+    Parameters
+    ----------
+    name : str
+        What the user calls it.
+    y : Source
+    flat : bool
+        Whether outputs have no steps.
+    kinds : int
+        How many numbers of y the loss reads for each output.
+    """
+    if kinds > 1 and getattr(y, "scaled_by", None):
+        raise ValueError(
+            f"scaling={y.scaled_by!r} scales all columns of {name}, and the loss reads {kinds} "
+            "kinds of them: scale the series instead."
+        )
+    if not flat or y.shape[1] == 1 or not hasattr(y, "flattened"):
+        return y
+    if kinds == 1:
+        return y.flattened()
+    return y if y.shape[2] % kinds else y.flattened(kinds)
 
 
 def is_pair(value: Any) -> bool:

@@ -64,6 +64,7 @@ class Side:
         self._panel, self._starts, self._offsets = panel, starts, offsets
         self._scaling, self._scaled = scaling, scaled
         self._static, self._group = static, group
+        self.scaled_by = None if scaling is None else scaling.kind
         extra = 0 if static is None else static.shape[1]
         self.shape = (starts.size, offsets.shape[0], offsets.shape[1] + extra)
         self.dtype = panel.dtype
@@ -84,11 +85,6 @@ class Side:
         """
         if self._static is not None:
             raise ValueError("Windows with static features cannot be flattened.")
-        if blocks > 1 and self._scaling is not None:
-            raise ValueError(
-                f"scaling={self._scaling.kind!r} scales all columns of targets, and the loss reads "
-                f"{blocks} kinds of them: scale the series instead."
-            )
         steps, features = self._offsets.shape
         parted = self._offsets.reshape(steps, blocks, features // blocks).swapaxes(0, 1)
         return self._with(self._starts, parted.reshape(1, -1), slice(None))

@@ -133,8 +133,14 @@ def test_a_value_of_a_later_step_is_no_deviation(horizon, targets, outputs):
         of_efficiency(outputs).fit(windows, verbose=0)
 
 
-def test_scaled_windows_have_no_deviations():
+@pytest.mark.parametrize("steps", [False, True])
+@pytest.mark.parametrize("horizon", [1, 3])
+def test_scaled_windows_have_no_deviations(steps, horizon):
     series = np.random.default_rng(0).normal(size=(40, 2))
-    windows = Windows(series, 5, horizon=3, targets=[0, 1], scaling="last")
-    with pytest.raises(ValueError, match="scaling='last' scales all columns of targets"):
-        of_efficiency(3).fit(windows, verbose=0)
+    windows = Windows(series, horizon, horizon=horizon, targets=[0, 1], scaling="last")
+    model = of_efficiency(horizon)
+    if steps:
+        model = Sequential([LSTM(4, return_sequences=True), Dense(1)])
+        model.compile("adam", nlstm.losses.NSELoss())
+    with pytest.raises(ValueError, match="scaling='last' scales all columns of y, and"):
+        model.fit(windows, verbose=0)
