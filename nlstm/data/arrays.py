@@ -331,7 +331,7 @@ def _convert(name: str, array: np.ndarray, dtype: np.dtype, own: bool = False) -
     if array.dtype is dtype and array.flags.c_contiguous and not own:
         converted = array
     else:
-        make = np.array if own else np.asarray  # copy=None is not NumPy 1's
+        make: Any = np.array if own else np.asarray  # copy=None is not NumPy 1's
         made = quietly(partial(make, order="C"), array, dtype, over="ignore")
         converted = np.atleast_1d(made)
     flat = converted.reshape(-1)
