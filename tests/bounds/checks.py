@@ -167,7 +167,7 @@ def checked_tile(kind, out, start, sources):
             place(made.args[3], args[3], "tile from")
         for k, kinds in enumerate(made.args[4]):
             fields = cgutils.unpack_tuple(builder, builder.extract_value(args[4], k), len(kinds))
-            a, a_at, a_row, a_k, a_j, b, b_at, b_vector, b_k, b_j, n, m = fields
+            a, a_at, a_row, a_k, a_j, b, b_at, b_vector, b_k, b_j, n, m = fields[:12]  # no prefetch
             some = builder.icmp_signed(">", builder.mul(n, m), WORD(0))
             with cgutils.if_likely(builder, some):
                 more = builder.mul(WORD(tile.VECTORS - 1), width) if by_gate else WORD(0)

@@ -94,6 +94,18 @@ def test_rows():
     assert "the first" in found(first, x[:3], 1, 3)
 
 
+@njit
+def asked_ahead(out, a, a_row, b, n):
+    ahead = (b, b.size, 1, 1)  # not read, and so not looked at
+    tile(
+        2,
+        1,
+        (out, 0, out.size // 2, 0),
+        None,
+        ((a, 0, a_row, 1, 0, b, 0, 0, b.size // 3, 0, n, 1, *ahead),),
+    )
+
+
 def test_tile():
     load_tile("float32")
     width = lanes("float32")
@@ -102,6 +114,8 @@ def test_tile():
     assert "tile to" in found(product, out, 1, a, 3, b, 3)
     assert "tile a" in found(product, out, 0, a, 4, b, 3)
     assert "tile b" in found(product, out, 0, np.zeros(9, np.float32), 4, b, 4)
+    assert found(asked_ahead, out, a, 3, b, 3) is None
+    assert "tile a" in found(asked_ahead, out, a, 4, b, 3)
 
 
 def test_in_a_parallel_loop():
