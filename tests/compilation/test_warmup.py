@@ -46,5 +46,5 @@ LATER = {"distributed", "fit_many", "inspection", "plotting", "sweep", "__versio
 
 
 def test_public_names_and_no_others():
-    assert set(dir(nlstm)) == {*nlstm.__all__, *LATER}
+    assert set(dir(nlstm)) == {*nlstm.__all__, *nlstm.ROOMS, *LATER}
     assert nlstm.datasets.seattle_weather
