@@ -109,7 +109,7 @@ def _working_days(times: np.ndarray, rows: np.ndarray) -> np.ndarray:
         occurs[:] = True
     if occurs.all():
         return np.zeros(rows.size, bool)
-    apart = np.busday_count(days[rows], days[rows + 1], weekmask=occurs)
+    apart = np.busday_count(days[rows], days[rows + 1], weekmask=occurs.tolist())
     return (apart >= 1) & (apart <= (1 if short else HOLIDAYS + 1))
 
 
