@@ -35,6 +35,7 @@ __all__ = [
     "checked_size",
     "checked_weight",
     "is_number",
+    "short_hint",
 ]
 
 
@@ -71,10 +72,15 @@ def checked_numpy_dtype(name: str, value: Any) -> np.dtype:
     try:
         return np.dtype(value)
     except (TypeError, ValueError):
-        hint = ""
-        if "bfloat16" in str(value):
-            hint = ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
+        hint = short_hint(str(value))
         raise WrongKind(f'{name} must be a dtype such as "float32"; got {value!r}.{hint}') from None
+
+
+def short_hint(dtype: str) -> str:
+    """Return what to take for a dtype of 16 bits; bfloat16 is one where ml_dtypes makes it so."""
+    if "float16" not in dtype:
+        return ""
+    return ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
 
 
 def checked_size(name: str, value: Any) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from nlstm import kernels
-from nlstm.arguments.checks import checked_numpy_dtype
+from nlstm.arguments.checks import checked_numpy_dtype, short_hint
 from nlstm.arguments.structures import is_nested, matched, packed
 from nlstm.kernels import default_device
 from nlstm.kernels.operations import Operations
@@ -125,8 +125,6 @@ def checked_dtype(dtype: Any) -> np.dtype:
     """Return the dtype of a model, or raise an error that names those that there are."""
     found = checked_numpy_dtype("dtype", dtype)
     if found.name not in DTYPES:
-        hint = ""
-        if "float16" in found.name:  # bfloat16 too, which ml_dtypes makes a dtype
-            hint = ' nlstm.set_matmul_precision("bfloat16") rounds what is multiplied.'
+        hint = short_hint(found.name)
         raise ValueError(f"dtype must be one of {DTYPES}; got {found.name!r}.{hint}")
     return found

@@ -83,7 +83,7 @@ def _differences(kept: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[s
             yield from _changes(path, before[path], now[path])
     if before.keys() == now.keys() and kept["calls"] != here["calls"]:
         yield "layers were connected in another way"
-    for output in kept["losses"].keys() | here["losses"].keys():
+    for output in kept["losses"] | here["losses"]:
         whole = len(kept["losses"]) == len(here["losses"]) == 1
         called = "the loss" if whole else f"the loss of {output}"
         yield from _changes(called, kept["losses"].get(output), here["losses"].get(output))

@@ -56,6 +56,7 @@ def key():
 
 @needs_contexts
 @pytest.mark.parametrize("made", [metric, predict, generator, key])
+@np.errstate()  # what is left off here is on in the next test
 def test_an_interrupt_leaves_warnings_as_they_were(made):
     call, before, tracing = made(), np.geterr(), sys.gettrace()
     interrupts = 0

@@ -71,6 +71,15 @@ def test_evaluation(kind, penalty, sequences, monkeypatch):
     assert ran == ([4, 2] if by_output or "activity_regularizer" not in penalty else [])
 
 
+def check_that_pieces_are_the_whole(fitted):
+    """Compare the last layer's weights and the losses of a fit in pieces with those of a whole."""
+    found, loss = fitted(bptt_steps=K, bptt_update="sequence")
+    weights, wanted = fitted()
+    np.testing.assert_allclose(loss, wanted, rtol=1e-12)
+    for one_, other in zip(found, weights, strict=True):
+        np.testing.assert_allclose(one_, other, rtol=1e-10)
+
+
 @pytest.mark.parametrize("penalty", ["kernel_regularizer", "activity_regularizer"])
 @pytest.mark.parametrize("sequences", [False, True])
 def test_one_update_a_sequence(penalty, sequences):
@@ -81,11 +90,7 @@ def test_one_update_a_sequence(penalty, sequences):
         history = model.fit(X, y, batch_size=M, verbose=0, **options).history
         return model.layers[-1].get_weights(), history["loss"]
 
-    found, loss = fitted(bptt_steps=K, bptt_update="sequence")
-    weights, wanted = fitted()
-    np.testing.assert_allclose(loss, wanted, rtol=1e-12)
-    for one_, other in zip(found, weights, strict=True):
-        np.testing.assert_allclose(one_, other, rtol=1e-10)
+    check_that_pieces_are_the_whole(fitted)
 
 
 def test_what_has_no_steps_is_penalised_once_a_sequence():
@@ -99,8 +104,4 @@ def test_what_has_no_steps_is_penalised_once_a_sequence():
         history = model.fit(X, targets, batch_size=M, verbose=0, **options).history
         return model.layers[-1].get_weights(), history["loss"]
 
-    found, loss = fitted(bptt_steps=K, bptt_update="sequence")
-    weights, wanted = fitted()
-    np.testing.assert_allclose(loss, wanted, rtol=1e-12)
-    for one_, other in zip(found, weights, strict=True):
-        np.testing.assert_allclose(one_, other, rtol=1e-10)
+    check_that_pieces_are_the_whole(fitted)
